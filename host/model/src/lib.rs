@@ -1,0 +1,12 @@
+//! The nouns of Springform and their state machines. No I/O, no async runtime, no database, no HTTP.
+//!
+//! - [`contract`]: what a driver is told and what it answers.
+//! - [`cloud`]: what the operator's and the tenant's API speaks of: volumes, types, groups, services.
+//! - [`operation`]: the journal's nouns.
+//! - [`time`]: points in time.
+#![deny(missing_docs)]
+
+pub mod cloud;
+pub mod contract;
+pub mod operation;
+pub mod time;
