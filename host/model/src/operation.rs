@@ -31,7 +31,10 @@ impl OperationState {
     /// Whether nothing more will happen.
     #[must_use]
     pub fn is_terminal(self) -> bool {
-        matches!(self, Self::Succeeded | Self::PartlyFailed | Self::Failed | Self::Cancelled)
+        matches!(
+            self,
+            Self::Succeeded | Self::PartlyFailed | Self::Failed | Self::Cancelled
+        )
     }
 
     /// The word for it.
@@ -118,12 +121,38 @@ pub struct OperationError {
 #[serde(rename_all = "kebab-case")]
 #[allow(missing_docs)]
 pub enum Verb {
-    CreateVolume, DeleteVolume, ExtendVolume, RetypeVolume, RevertVolume, ManageVolume, UnmanageVolume,
-    CreateSnapshot, DeleteSnapshot, ManageSnapshot, UnmanageSnapshot,
-    Connect, Disconnect,
-    CreateGroup, DeleteGroup, UpdateGroup, CreateGroupSnapshot, DeleteGroupSnapshot, CreateGroupFrom,
-    Setup, Failover, Failback, Reprotect, Resync, Enable, Disable,
-    StartDrill, StopDrill, CommitDrill, Promote, Reconcile, Fence,
+    CreateVolume,
+    DeleteVolume,
+    ExtendVolume,
+    RetypeVolume,
+    RevertVolume,
+    ManageVolume,
+    UnmanageVolume,
+    CreateSnapshot,
+    DeleteSnapshot,
+    ManageSnapshot,
+    UnmanageSnapshot,
+    Connect,
+    Disconnect,
+    CreateGroup,
+    DeleteGroup,
+    UpdateGroup,
+    CreateGroupSnapshot,
+    DeleteGroupSnapshot,
+    CreateGroupFrom,
+    Setup,
+    Failover,
+    Failback,
+    Reprotect,
+    Resync,
+    Enable,
+    Disable,
+    StartDrill,
+    StopDrill,
+    CommitDrill,
+    Promote,
+    Reconcile,
+    Fence,
 }
 
 /// One operation: the unit of the journal.

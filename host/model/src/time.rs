@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 /// Microseconds since the Unix epoch, UTC. Cinder shows microseconds, so nothing coarser will do.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct Timestamp(pub i64);
 
@@ -17,7 +19,11 @@ impl Timestamp {
     /// From milliseconds, as the driver contract counts.
     #[must_use]
     pub fn from_millis(ms: u64) -> Self {
-        Self(i64::try_from(ms).unwrap_or(i64::MAX / 1000).saturating_mul(1000))
+        Self(
+            i64::try_from(ms)
+                .unwrap_or(i64::MAX / 1000)
+                .saturating_mul(1000),
+        )
     }
 
     /// In milliseconds; 0 before the epoch.
@@ -53,6 +59,9 @@ mod tests {
 
     #[test]
     fn a_timestamp_is_written_as_cinder_writes_it() {
-        assert_eq!(Timestamp(1_700_000_000_123_456).to_cinder(), "2023-11-14T22:13:20.123456");
+        assert_eq!(
+            Timestamp(1_700_000_000_123_456).to_cinder(),
+            "2023-11-14T22:13:20.123456"
+        );
     }
 }

@@ -7,9 +7,10 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Adopted, AdoptedSnapshot, Connection, Connector, Context, Description, Disconnected, Failure, FailoverPlan,
-    GroupSpec, ManageablePage, Observation, Outcome, Pending, Placement, PlanRequest, Reference, SetupReport,
-    SnapshotOutcome, SnapshotPlacement, SnapshotSpec, Statistics, TargetHealth, TestCopy, TypeSpec, VolumeSpec,
+    Adopted, AdoptedSnapshot, Connection, Connector, Context, Description, Disconnected,
+    FailoverPlan, Failure, GroupSpec, ManageablePage, Observation, Outcome, Pending, Placement,
+    PlanRequest, Reference, SetupReport, SnapshotOutcome, SnapshotPlacement, SnapshotSpec,
+    Statistics, TargetHealth, TestCopy, TypeSpec, VolumeSpec,
 };
 
 macro_rules! calls {
@@ -181,7 +182,11 @@ impl Fault {
     /// A fault with a sentence.
     #[must_use]
     pub fn new(kind: FaultKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), detail: None }
+        Self {
+            kind,
+            message: message.into(),
+            detail: None,
+        }
     }
 }
 
@@ -206,7 +211,10 @@ impl CallError {
         match self {
             Self::Pending(_) => true,
             Self::Failed(failure) => failure.code.is_retryable(),
-            Self::Fault(fault) => matches!(fault.kind, FaultKind::Deadline | FaultKind::Overloaded | FaultKind::Gone),
+            Self::Fault(fault) => matches!(
+                fault.kind,
+                FaultKind::Deadline | FaultKind::Overloaded | FaultKind::Gone
+            ),
         }
     }
 }

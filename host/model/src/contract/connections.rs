@@ -16,7 +16,9 @@ pub struct Chap {
 impl std::fmt::Debug for Chap {
     /// Hides the password: connectors are logged.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Chap").field("user", &self.user).finish_non_exhaustive()
+        f.debug_struct("Chap")
+            .field("user", &self.user)
+            .finish_non_exhaustive()
     }
 }
 

@@ -148,7 +148,13 @@ impl Failure {
     /// A failure with a code and a sentence.
     #[must_use]
     pub fn new(code: FailureCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), target: None, detail: None, extensions: Vec::new() }
+        Self {
+            code,
+            message: message.into(),
+            target: None,
+            detail: None,
+            extensions: Vec::new(),
+        }
     }
 
     /// The same failure, placed on a target.

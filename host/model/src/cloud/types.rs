@@ -1,0 +1,65 @@
+//! Volume types, QoS specs, group types.
+
+use serde::{Deserialize, Serialize};
+
+use super::Metadata;
+use crate::time::Timestamp;
+
+/// A volume type.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct VolumeType {
+    /// UUID.
+    pub id: String,
+    /// Unique name.
+    pub name: String,
+    /// Description.
+    pub description: Option<String>,
+    /// Whether every project may use it.
+    pub is_public: bool,
+    /// Projects that may use it where it is not public.
+    pub projects: Vec<String>,
+    /// Extra specs.
+    pub extra_specs: Metadata,
+    /// QoS specs associated with it.
+    pub qos_specs_id: Option<String>,
+    /// When.
+    pub created_at: Timestamp,
+    /// Last change.
+    pub updated_at: Option<Timestamp>,
+}
+
+/// QoS specs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct QosSpecs {
+    /// UUID.
+    pub id: String,
+    /// Unique name.
+    pub name: String,
+    /// `front-end`, `back-end` or `both`.
+    pub consumer: String,
+    /// Keys.
+    pub specs: Metadata,
+    /// When.
+    pub created_at: Timestamp,
+    /// Last change.
+    pub updated_at: Option<Timestamp>,
+}
+
+/// A type of generic groups.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GroupType {
+    /// UUID.
+    pub id: String,
+    /// Unique name.
+    pub name: String,
+    /// Description.
+    pub description: Option<String>,
+    /// Whether every project may use it.
+    pub is_public: bool,
+    /// Group specs.
+    pub group_specs: Metadata,
+    /// When.
+    pub created_at: Timestamp,
+    /// Last change.
+    pub updated_at: Option<Timestamp>,
+}
