@@ -1,0 +1,139 @@
+//! `[driver.<name>]`: which component, how much of the machine it may use, what it may reach.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::section::{Item, Node, Section};
+
+/// One driver.
+#[derive(Debug, Clone)]
+pub struct DriverConfig {
+    /// Name by which backends refer to it.
+    pub name: String,
+    /// The component.
+    pub path: PathBuf,
+    /// SHA-256 that the file must have; none: any.
+    pub sha256: Option<String>,
+    /// Limits that differ from the host's.
+    pub limits: LimitsConfig,
+    /// What it may do.
+    pub grant: Grant,
+    /// Line in the file.
+    pub line: usize,
+}
+
+/// Limits of one call, where the operator sets them; what is none keeps the sandbox's default.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LimitsConfig {
+    /// Linear memory of all instances of a call, bytes.
+    pub memory_bytes: Option<u64>,
+    /// Wall clock of a call.
+    pub call: Option<Duration>,
+    /// Calls at a time; further ones wait for their turn until their deadline.
+    pub concurrent_calls: Option<u64>,
+    /// HTTP requests in one call.
+    pub requests_per_call: Option<u64>,
+    /// HTTP requests of one call at a time.
+    pub open_requests: Option<u64>,
+    /// Body of one answer, bytes.
+    pub response_bytes: Option<u64>,
+    /// Log of one call, bytes.
+    pub log_bytes: Option<u64>,
+    /// Result of one call, bytes.
+    pub result_bytes: Option<u64>,
+}
+
+/// What the operator grants. The effective grant is this, cut down to what the driver declares and the host allows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grant {
+    /// Targets it may send requests to, by name; none: all targets of the backend it serves.
+    pub targets: Option<Vec<String>>,
+    /// Whether it may see the wall clock.
+    pub clock: bool,
+    /// Whether it may have random numbers.
+    pub random: bool,
+}
+
+impl Default for Grant {
+    fn default() -> Self {
+        Self {
+            targets: None,
+            clock: true,
+            random: true,
+        }
+    }
+}
+
+/// Reads every `[driver.<name>]`.
+pub(super) fn read_all(section: Section<'_>, folder: &Path) -> BTreeMap<String, DriverConfig> {
+    let (line, problems) = (section.line, section.problems());
+    let mut drivers = BTreeMap::new();
+    for (name, Item { line: at, node }) in section.rest() {
+        let Node::Table(items) = node else {
+            problems.report(
+                at,
+                format!("[driver] has the unknown key `{name}`; write a table for each driver: [driver.{name}]"),
+            );
+            continue;
+        };
+        let table = Section::new(format!("[driver.{name}]"), at.max(line), items, problems);
+        if let Some(driver) = read(table, &name, folder) {
+            drivers.insert(name, driver);
+        }
+    }
+    drivers
+}
+
+fn read(mut section: Section<'_>, name: &str, folder: &Path) -> Option<DriverConfig> {
+    let path = section.required("path");
+    let sha256 = section.text_at("sha256").and_then(|(text, line)| {
+        let digest = text.strip_prefix("sha256:").unwrap_or(&text).to_lowercase();
+        let valid = digest.len() == 64 && digest.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if !valid {
+            section.report(line, "has a `sha256` which is not 64 hexadecimal digits");
+        }
+        valid.then_some(digest)
+    });
+    let limits = read_limits(section.table("limits", format!("[driver.{name}.limits]")));
+    let grant = read_grant(section.table("grant", format!("[driver.{name}.grant]")));
+    let line = section.line;
+    section.finish();
+    Some(DriverConfig {
+        name: name.to_owned(),
+        path: folder.join(path?),
+        sha256,
+        limits,
+        grant,
+        line,
+    })
+}
+
+fn read_limits(mut section: Section<'_>) -> LimitsConfig {
+    let limits = LimitsConfig {
+        memory_bytes: section.number("memory_mib", 1..=4096).map(|mib| mib << 20),
+        call: section
+            .number("call_seconds", 1..=3600)
+            .map(Duration::from_secs),
+        concurrent_calls: section.number("concurrent_calls", 1..=10_000),
+        requests_per_call: section.number("requests_per_call", 1..=1_000_000),
+        open_requests: section.number("open_requests", 1..=1000),
+        response_bytes: section
+            .number("response_mib", 1..=1024)
+            .map(|mib| mib << 20),
+        log_bytes: section.number("log_kib", 0..=65_536).map(|kib| kib << 10),
+        result_bytes: section.number("result_mib", 1..=1024).map(|mib| mib << 20),
+    };
+    section.finish();
+    limits
+}
+
+fn read_grant(mut section: Section<'_>) -> Grant {
+    let grant = Grant {
+        targets: section.texts("targets"),
+        clock: section.boolean("clock").unwrap_or(true),
+        random: section.boolean("random").unwrap_or(true),
+    };
+    section.finish();
+    grant
+}

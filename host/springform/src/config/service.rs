@@ -1,0 +1,247 @@
+//! `[service]`, `[auth]` and `[limits]`: the host itself and its API.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::section::Section;
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Plain,
+    /// One JSON object a line.
+    Json,
+}
+
+/// `[service]`.
+#[derive(Debug, Clone)]
+pub struct ServiceConfig {
+    /// Where the API listens.
+    pub listen: SocketAddr,
+    /// How clients reach it, where that differs from `listen` (behind a proxy).
+    pub public_endpoint: Option<String>,
+    /// The database file.
+    pub database: PathBuf,
+    /// Installed drivers, the compilation cache and its key. Private to the user the host runs as.
+    pub state_dir: PathBuf,
+    /// First half of Cinder's `host@backend`.
+    pub host: String,
+    /// Region shown to clients.
+    pub region: String,
+    /// Availability zone of backends that do not name their own.
+    pub availability_zone: String,
+    /// Name of the type that a volume gets when its creator names none.
+    pub default_volume_type: Option<String>,
+    /// How long a stopping host lets calls finish; what is then still open stays in the journal.
+    pub shutdown_grace: Duration,
+    /// Log format.
+    pub log: LogFormat,
+    /// Log filter: `info`, `springform_control=debug,info`.
+    pub log_filter: String,
+    /// Whether secrets may stand in the file.
+    pub allow_inline_secrets: bool,
+}
+
+impl ServiceConfig {
+    pub(super) fn read(mut section: Section<'_>, folder: &Path) -> Self {
+        let listen = section.text_at("listen").and_then(|(text, line)| {
+            text.parse::<SocketAddr>()
+                .map_err(|_| {
+                    section.report(
+                        line,
+                        format!("has `listen = \"{text}\"`; it must be an address and a port: \"127.0.0.1:8776\""),
+                    );
+                })
+                .ok()
+        });
+        let path = |text: Option<String>, default: &str| {
+            folder.join(text.unwrap_or_else(|| default.to_owned()))
+        };
+        let service = Self {
+            listen: listen
+                .unwrap_or_else(|| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8776)),
+            public_endpoint: section.text("public_endpoint"),
+            database: path(section.text("database"), "springform.db"),
+            state_dir: path(section.text("state_dir"), "springform-state"),
+            host: section
+                .text("host")
+                .unwrap_or_else(|| "springform".to_owned()),
+            region: section
+                .text("region")
+                .unwrap_or_else(|| "RegionOne".to_owned()),
+            availability_zone: section
+                .text("availability_zone")
+                .unwrap_or_else(|| "nova".to_owned()),
+            default_volume_type: section.text("default_volume_type"),
+            shutdown_grace: Duration::from_secs(
+                section
+                    .number("shutdown_grace_seconds", 0..=3600)
+                    .unwrap_or(30),
+            ),
+            log: section
+                .choice(
+                    "log",
+                    &[("plain", LogFormat::Plain), ("json", LogFormat::Json)],
+                )
+                .unwrap_or(LogFormat::Plain),
+            log_filter: section
+                .text("log_filter")
+                .unwrap_or_else(|| "info".to_owned()),
+            allow_inline_secrets: section.boolean("allow_inline_secrets").unwrap_or(false),
+        };
+        section.finish();
+        service
+    }
+}
+
+/// Who may use the API.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AuthMode {
+    /// Everybody is admin. Only on a loopback address.
+    NoAuth,
+    /// Tokens from a file.
+    Tokens(PathBuf),
+    /// Keystone validates tokens.
+    Keystone,
+}
+
+/// `[auth]`.
+#[derive(Debug, Clone)]
+pub struct AuthConfig {
+    /// Mode.
+    pub mode: AuthMode,
+    /// Rules that override the built-in ones.
+    pub policy_file: Option<PathBuf>,
+    /// Keystone: its URL, `https://keystone:5000/v3`.
+    pub keystone_url: Option<String>,
+    /// Keystone: the service user with which tokens are validated.
+    pub keystone_user: Option<String>,
+    /// Keystone: variable that holds the service user's password.
+    pub keystone_password_env: Option<String>,
+    /// Keystone: file that holds the service user's password.
+    pub keystone_password_file: Option<PathBuf>,
+    /// Keystone: project of the service user.
+    pub keystone_project: String,
+    /// Keystone: domain of the service user and its project.
+    pub keystone_domain: String,
+    /// Keystone: CA file; none: the system's roots.
+    pub keystone_ca_file: Option<PathBuf>,
+    /// Keystone: how long a validated token is believed.
+    pub keystone_cache: Duration,
+}
+
+impl AuthConfig {
+    pub(super) fn read(mut section: Section<'_>, folder: &Path, service: &ServiceConfig) -> Self {
+        let word = section.choice(
+            "mode",
+            &[
+                ("noauth", "noauth"),
+                ("tokens", "tokens"),
+                ("keystone", "keystone"),
+            ],
+        );
+        let tokens_file = section.text("tokens_file");
+        let file = |text: Option<String>| text.map(|text| folder.join(text));
+        let auth = Self {
+            mode: match (word.unwrap_or("noauth"), tokens_file) {
+                ("tokens", Some(path)) => AuthMode::Tokens(folder.join(path)),
+                ("tokens", None) => {
+                    section.report(
+                        section.line,
+                        "has `mode = \"tokens\"` and needs the key `tokens_file`",
+                    );
+                    AuthMode::NoAuth
+                }
+                ("keystone", _) => AuthMode::Keystone,
+                _ => AuthMode::NoAuth,
+            },
+            policy_file: file(section.text("policy_file")),
+            keystone_url: section.text("keystone_url"),
+            keystone_user: section.text("keystone_user"),
+            keystone_password_env: section.text("keystone_password_env"),
+            keystone_password_file: file(section.text("keystone_password_file")),
+            keystone_project: section
+                .text("keystone_project")
+                .unwrap_or_else(|| "service".to_owned()),
+            keystone_domain: section
+                .text("keystone_domain")
+                .unwrap_or_else(|| "Default".to_owned()),
+            keystone_ca_file: file(section.text("keystone_ca_file")),
+            keystone_cache: Duration::from_secs(
+                section
+                    .number("keystone_cache_seconds", 0..=3600)
+                    .unwrap_or(60),
+            ),
+        };
+        auth.check(&section, word, service);
+        section.finish();
+        auth
+    }
+
+    fn check(&self, section: &Section<'_>, word: Option<&str>, service: &ServiceConfig) {
+        if self.mode == AuthMode::Keystone {
+            let missing = [
+                ("keystone_url", self.keystone_url.is_none()),
+                ("keystone_user", self.keystone_user.is_none()),
+                (
+                    "keystone_password_file",
+                    self.keystone_password_env.is_none() && self.keystone_password_file.is_none(),
+                ),
+            ];
+            for (key, _) in missing.iter().filter(|(_, missing)| *missing) {
+                section.report(
+                    section.line,
+                    format!("has `mode = \"keystone\"` and needs the key `{key}`"),
+                );
+            }
+        }
+        let open = word.unwrap_or("noauth") == "noauth" && !service.listen.ip().is_loopback();
+        if open {
+            section.report(
+                section.line,
+                format!(
+                    "lets everybody in as admin (`mode = \"noauth\"`), which is allowed on a loopback address only, \
+                     and [service] listens on {}; use `mode = \"tokens\"` or `\"keystone\"`",
+                    service.listen
+                ),
+            );
+        }
+    }
+}
+
+/// `[limits]`: what the API takes from its clients.
+#[derive(Debug, Clone)]
+pub struct ApiLimits {
+    /// Largest request body, bytes.
+    pub body_bytes: u64,
+    /// Requests at a time; more are answered 503.
+    pub concurrent_requests: u64,
+    /// Requests a second and token; none: not limited.
+    pub requests_per_second: Option<u64>,
+    /// Time a request may take.
+    pub request_timeout: Duration,
+    /// Items in a list page.
+    pub page_size: u64,
+}
+
+impl ApiLimits {
+    pub(super) fn read(mut section: Section<'_>) -> Self {
+        let limits = Self {
+            body_bytes: section.number("body_kib", 1..=1 << 20).unwrap_or(112) * 1024,
+            concurrent_requests: section
+                .number("concurrent_requests", 1..=100_000)
+                .unwrap_or(1024),
+            requests_per_second: section.number("requests_per_second", 1..=1_000_000),
+            request_timeout: Duration::from_secs(
+                section
+                    .number("request_timeout_seconds", 1..=3600)
+                    .unwrap_or(60),
+            ),
+            page_size: section.number("page_size", 1..=10_000).unwrap_or(1000),
+        };
+        section.finish();
+        limits
+    }
+}

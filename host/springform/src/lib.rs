@@ -1,0 +1,14 @@
+//! The `springform` program as a library, so that tests can look at its parts.
+//!
+//! - [`cli`]: the command line, its words and their dispatch.
+//! - [`config`]: the TOML file.
+//! - [`client`]: the commands which talk to a running host.
+//! - [`show`]: tables, plans and progress bars.
+//! - [`serve`]: wiring of store, control, sandbox and API; signals; logs.
+#![deny(missing_docs)]
+
+pub mod cli;
+pub mod client;
+pub mod config;
+pub mod serve;
+pub mod show;
