@@ -214,15 +214,20 @@ class Backend:
 
     # Groups.
 
-    def group(self, types, replicated=False, **columns):
-        """Creates a consistency group; returns it with the driver's status applied."""
+    def group_row(self, types, replicated=False):
+        """A consistency group in the database that the arrays know nothing of."""
         group = objects.Group(
             self.context, host=self.host + "#" + self.name, name="g", status="creating",
             group_type_id=self.world.group_type(replicated)["id"],
             volume_type_ids=[t.id for t in types], project_id=self.context.project_id,
             user_id=self.context.user_id, availability_zone="nova",
-            replication_status="enabled" if replicated else "disabled", **columns)
+            replication_status="enabled" if replicated else "disabled")
         group.create()
+        return group
+
+    def group(self, types, replicated=False):
+        """Creates a consistency group; returns it with the driver's status applied."""
+        group = self.group_row(types, replicated)
         update = self.driver.create_group(self.context, group)
         return self.apply(group, dict({"status": "available"}, **(update or {})))
 

@@ -102,6 +102,10 @@ class Simulator:
     def fault(self, array, **rule):
         return self.control("POST", "/arrays/%s/faults" % array, rule)
 
+    def latency(self, array, milliseconds):
+        """Every later request of the array takes at least this long."""
+        return self.fault(array, kind="latency", ms=milliseconds)
+
     def clear_faults(self, array):
         return self.control("DELETE", "/arrays/%s/faults" % array)
 
