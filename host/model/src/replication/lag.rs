@@ -1,0 +1,98 @@
+//! How far behind a copy is, and from when that is alarming.
+
+use crate::contract::{Link, LinkState, ReplicationKind};
+use crate::time::Timestamp;
+
+/// From this ratio of lag to schedule on, an operator should look.
+pub const WARN_ABOVE_PERMILLE: u64 = 2000;
+/// From this ratio on, the copy is not what was promised.
+pub const CRITICAL_FROM_PERMILLE: u64 = 3000;
+
+/// How alarming a lag is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Within the schedule.
+    Fine,
+    /// Over twice the schedule.
+    Warning,
+    /// Three times the schedule, or no copy at all.
+    Critical,
+}
+
+/// The lag of one link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lag {
+    /// Seconds since the newest complete point; none where there is none, or nobody knows.
+    pub seconds: Option<u64>,
+    /// Lag over schedule, in thousandths; none where either is unknown.
+    pub ratio_permille: Option<u64>,
+    /// How alarming.
+    pub severity: Severity,
+}
+
+/// The lag of a link at a point in time.
+#[must_use]
+pub fn of(link: &Link, now: Timestamp) -> Lag {
+    if link.kind == ReplicationKind::Sync && link.state == LinkState::Healthy {
+        return Lag {
+            seconds: Some(0),
+            ratio_permille: Some(0),
+            severity: Severity::Fine,
+        };
+    }
+    let seconds = link
+        .last_point
+        .as_ref()
+        .map(|p| now.as_millis().saturating_sub(p.taken_at) / 1000);
+    let ratio_permille = match (seconds, link.interval_seconds) {
+        (Some(seconds), Some(interval)) if interval > 0 => {
+            Some(seconds.saturating_mul(1000) / interval)
+        }
+        _ => None,
+    };
+    let severity = match ratio_permille {
+        Some(ratio) if ratio >= CRITICAL_FROM_PERMILLE => Severity::Critical,
+        Some(ratio) if ratio > WARN_ABOVE_PERMILLE => Severity::Warning,
+        Some(_) => Severity::Fine,
+        None if link.state == LinkState::Down => Severity::Critical,
+        None if link.state == LinkState::Resyncing => Severity::Warning,
+        None => Severity::Fine,
+    };
+    Lag {
+        seconds,
+        ratio_permille,
+        severity,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::RecoveryPoint;
+
+    fn lag(seconds: u64) -> Severity {
+        let now = Timestamp::from_millis(10_000_000);
+        let link = Link {
+            target: "pure2".into(),
+            kind: ReplicationKind::Async,
+            state: LinkState::Healthy,
+            last_point: Some(RecoveryPoint {
+                id: "p".into(),
+                taken_at: 10_000_000 - seconds * 1000,
+            }),
+            interval_seconds: Some(100),
+            lag_bytes: None,
+            percent: None,
+            detail: None,
+        };
+        of(&link, now).severity
+    }
+
+    #[test]
+    fn a_lag_over_twice_the_schedule_warns_and_one_of_three_times_is_critical() {
+        assert_eq!(lag(200), Severity::Fine);
+        assert_eq!(lag(201), Severity::Warning);
+        assert_eq!(lag(299), Severity::Warning);
+        assert_eq!(lag(300), Severity::Critical);
+    }
+}

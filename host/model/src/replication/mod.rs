@@ -1,0 +1,21 @@
+//! Replication as pure state machines: no I/O, no clock of their own.
+//!
+//! Each machine is one function, `step(state, event) -> (state, effects)` or a [`Refusal`]. Whoever drives it writes the
+//! new state first and carries the effects out afterwards, so a crash in between leaves something that can be resumed.
+//!
+//! - [`relation`]: one volume: who serves it, under which generation, what is owed to which array.
+//! - [`service`]: one backend, with the words of Cinder's `replication_status` and a way out of each of them.
+//! - [`failover`]: the order of one failover, and until when it can be called off.
+//! - [`drill`]: one test failover and its timer.
+//! - [`lag`]: how far behind a copy is, and from when that is alarming.
+
+pub mod drill;
+pub mod failover;
+pub mod lag;
+mod laws;
+mod refusal;
+pub mod relation;
+pub mod service;
+
+pub use laws::{Violation, check};
+pub use refusal::Refusal;

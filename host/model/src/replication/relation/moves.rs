@@ -1,0 +1,216 @@
+//! How a relation moves from one target to another.
+
+use super::{Acknowledge, Debt, DebtState, Effect, Move, MoveStep, Phase, Relation};
+use crate::contract::FailoverMode;
+use crate::replication::Refusal;
+use crate::time::Timestamp;
+
+impl Relation {
+    pub(super) fn begin(
+        &mut self,
+        operation: String,
+        to: String,
+        mode: FailoverMode,
+        expected: Option<u64>,
+        acknowledge: Option<&Acknowledge>,
+        drill: Option<String>,
+    ) -> Result<Vec<Effect>, Refusal> {
+        match &self.phase {
+            Phase::Moving(m) if m.operation == operation => return Ok(self.due()),
+            Phase::Moving(m) => {
+                return Err(Refusal::Busy {
+                    operation: m.operation.clone(),
+                });
+            }
+            Phase::Settled if self.moved_by.as_deref() == Some(operation.as_str()) => {
+                return Ok(Vec::new());
+            }
+            Phase::Settled if self.serving.as_deref() == Some(to.as_str()) => {
+                return Err(Refusal::AlreadyThere { target: to });
+            }
+            Phase::Settled | Phase::Stranded(_) => {}
+        }
+        if let Some(expected) = expected
+            && expected != self.generation
+        {
+            return Err(Refusal::Generation {
+                expected,
+                actual: self.generation,
+            });
+        }
+        if let Some(drill) = &drill
+            && self.drill.as_ref().map(|d| (&d.id, &d.target)) != Some((drill, &to))
+        {
+            return Err(Refusal::NoDrill {
+                drill: drill.clone(),
+            });
+        }
+        if let Some(debt) = self.debt(&to) {
+            self.acknowledged(debt, acknowledge)?
+                .then_some(())
+                .ok_or_else(|| Refusal::StaleTarget {
+                    target: to.clone(),
+                    held: debt.generation,
+                    current: self.generation,
+                })?;
+        }
+        // The target may have taken the role already without our hearing of it: only promoting it again tells.
+        let half_there = matches!(&self.phase, Phase::Stranded(m) if m.to == to && m.step == MoveStep::Promoting);
+        let from = self.leave_stranded(&to);
+        let mode = if from.is_none() || half_there || drill.is_some() {
+            FailoverMode::Unplanned
+        } else {
+            mode
+        };
+        self.generation = self.generation.saturating_add(1);
+        self.desired.clone_from(&to);
+        let step = if mode == FailoverMode::Planned {
+            MoveStep::Syncing
+        } else {
+            MoveStep::Promoting
+        };
+        self.phase = Phase::Moving(Move {
+            operation,
+            from,
+            to,
+            mode,
+            step,
+        });
+        Ok(self.due())
+    }
+
+    /// The source of the next move. A target that a stranded move may have promoted becomes a debt, unless it is the goal.
+    fn leave_stranded(&mut self, to: &str) -> Option<String> {
+        if let Phase::Stranded(m) = &self.phase
+            && m.step == MoveStep::Promoting
+            && m.to != to
+            && self.serving.as_deref() != Some(m.to.as_str())
+        {
+            let debt = Debt {
+                target: m.to.clone(),
+                generation: self.generation,
+                state: DebtState::Owed,
+                since: self.moved_at.unwrap_or_default(),
+            };
+            self.debts.retain(|d| d.target != debt.target);
+            self.debts.push(debt);
+        }
+        self.serving.clone().filter(|s| s != to)
+    }
+
+    /// What the step it is at needs done.
+    fn due(&self) -> Vec<Effect> {
+        let Phase::Moving(m) = &self.phase else {
+            return Vec::new();
+        };
+        match (m.step, &m.from) {
+            (MoveStep::Syncing, Some(from)) => vec![Effect::FinalSync {
+                from: from.clone(),
+                to: m.to.clone(),
+            }],
+            (MoveStep::Demoting, Some(from)) => vec![Effect::Demote {
+                target: from.clone(),
+            }],
+            _ => vec![Effect::Promote {
+                target: m.to.clone(),
+                generation: self.generation,
+            }],
+        }
+    }
+
+    fn moving(
+        &mut self,
+        operation: &str,
+        event: &'static str,
+        step: MoveStep,
+    ) -> Result<&mut Move, Refusal> {
+        let phase = self.phase.name();
+        match &mut self.phase {
+            Phase::Moving(m) if m.operation != operation => Err(Refusal::NotHolder {
+                operation: operation.to_owned(),
+            }),
+            Phase::Moving(m) if m.step == step => Ok(m),
+            _ => Err(Refusal::OutOfOrder { event, phase }),
+        }
+    }
+
+    pub(super) fn synced(&mut self, operation: &str) -> Result<Vec<Effect>, Refusal> {
+        self.moving(operation, "synced", MoveStep::Syncing)?.step = MoveStep::Demoting;
+        Ok(self.due())
+    }
+
+    pub(super) fn demoted(&mut self, operation: &str) -> Result<Vec<Effect>, Refusal> {
+        self.moving(operation, "demoted", MoveStep::Demoting)?.step = MoveStep::Promoting;
+        self.serving = None;
+        Ok(self.due())
+    }
+
+    pub(super) fn promoted(
+        &mut self,
+        operation: &str,
+        now: Timestamp,
+    ) -> Result<Vec<Effect>, Refusal> {
+        if self.phase == Phase::Settled && self.moved_by.as_deref() == Some(operation) {
+            return Ok(Vec::new());
+        }
+        let done = self
+            .moving(operation, "promoted", MoveStep::Promoting)?
+            .clone();
+        let left_behind = self.serving.replace(done.to.clone());
+        self.debts.retain(|d| d.target != done.to);
+        let mut effects = vec![Effect::Announce {
+            from: done.from,
+            to: done.to.clone(),
+            generation: self.generation,
+        }];
+        if let Some(target) = left_behind.filter(|t| *t != done.to) {
+            let held = self.generation.saturating_sub(1);
+            self.debts.retain(|d| d.target != target);
+            self.debts.push(Debt {
+                target: target.clone(),
+                generation: held,
+                state: DebtState::Owed,
+                since: now,
+            });
+        }
+        effects.extend(self.owed().map(|d| Effect::Fence {
+            target: d.target.clone(),
+            generation: d.generation,
+        }));
+        if self.drill.as_ref().is_some_and(|d| d.target == done.to) {
+            self.drill = None;
+        }
+        self.phase = Phase::Settled;
+        self.moved_by = Some(done.operation);
+        self.moved_at = Some(now);
+        Ok(effects)
+    }
+
+    pub(super) fn failed(&mut self, operation: &str) -> Result<Vec<Effect>, Refusal> {
+        let m = match &self.phase {
+            Phase::Moving(m) if m.operation == operation => m.clone(),
+            Phase::Stranded(m) if m.operation == operation => return Ok(Vec::new()),
+            Phase::Moving(_) => {
+                return Err(Refusal::NotHolder {
+                    operation: operation.to_owned(),
+                });
+            }
+            other => {
+                return Err(Refusal::OutOfOrder {
+                    event: "failed",
+                    phase: other.name(),
+                });
+            }
+        };
+        // Before the demotion nothing was touched: the source goes on as if nobody had asked.
+        if m.step == MoveStep::Syncing
+            && let Some(from) = m.from
+        {
+            self.desired = from;
+            self.phase = Phase::Settled;
+        } else {
+            self.phase = Phase::Stranded(m);
+        }
+        Ok(Vec::new())
+    }
+}
