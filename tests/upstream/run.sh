@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs the judges against the simulated FlashArray. Builds nothing: the simulator's binary is
 # taken from $FLASHARRAY_SIM, else from the workspace's target directory.
-# Usage: run.sh [pytest arguments]
+# Usage: run.sh [pytest arguments]     SPRINGFORM_JUDGES=n: processes (2)
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -20,4 +20,4 @@ if [ ! -x "${FLASHARRAY_SIM:-}" ]; then
 fi
 export FLASHARRAY_SIM
 cd "$here"
-exec "$venv/bin/python" -m pytest "$@"
+exec "$venv/bin/python" -m pytest -n "${SPRINGFORM_JUDGES:-2}" "$@"
