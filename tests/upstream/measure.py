@@ -17,10 +17,10 @@ class Measured:
         return counts
 
     def calls(self):
-        """"GET volumes" -> count, without the version prefix."""
+        """"GET volumes" -> count."""
         counts = {}
         for _, request in self.requests:
-            key = "%s %s" % (request["method"], request["path"].split("/", 3)[-1])
+            key = "%s %s" % (request["method"], request["path"])
             counts[key] = counts.get(key, 0) + 1
         return counts
 

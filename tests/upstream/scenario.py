@@ -130,7 +130,10 @@ def retypes(cloud, kinds):
 
 
 def groups(cloud, kind):
-    """A plain consistency group and a replicated one, with a snapshot that stays."""
+    """A plain consistency group and a replicated one, with a snapshot that stays.
+
+    Not of kind trisync: the upstream driver cannot make such a group.
+    """
     cloud.group("plain group", ["none"])
     cloud.create("one", 1, group="plain group")
     cloud.create("two", 1, group="plain group")

@@ -99,12 +99,16 @@ class Simulator:
     def link(self, one, other, up):
         return self.control("POST", "/links/%s/%s" % (one, other), {"up": up})
 
+    def stick_transfers(self, stuck=True):
+        """Transfers stop at 60 %, or go on."""
+        return self.control("POST", "/transfers/stuck", {"stuck": stuck})
+
     def fault(self, array, **rule):
         return self.control("POST", "/arrays/%s/faults" % array, rule)
 
     def latency(self, array, milliseconds):
         """Every later request of the array takes at least this long."""
-        return self.fault(array, kind="latency", ms=milliseconds)
+        return self.control("POST", "/arrays/%s/latency" % array, {"ms": milliseconds})
 
     def clear_faults(self, array):
         return self.control("DELETE", "/arrays/%s/faults" % array)
@@ -113,16 +117,14 @@ class Simulator:
         return self.control("GET", "/state")
 
     def requests(self, array):
-        """The array's request log, oldest first."""
-        log = self.control("GET", "/arrays/%s/requests" % array)
-        return log["items"] if isinstance(log, dict) else log
+        """The array's request log, oldest first; paths are those after /api/2.x/."""
+        return self.control("GET", "/arrays/%s/requests" % array)
 
     # Bytes, as a connected host sees them.
 
     @staticmethod
     def _io(array, host, volume):
-        return "/io/%s/%s/%s" % tuple(urllib.parse.quote(part, safe="") for part in
-                                      (array, host, volume))
+        return "/io/%s/%s/%s" % tuple(urllib.parse.quote(part) for part in (array, host, volume))
 
     def write(self, array, host, volume, offset, data):
         self.control("PUT", "%s?offset=%d" % (self._io(array, host, volume), offset), data, raw=True)

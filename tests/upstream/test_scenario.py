@@ -14,7 +14,8 @@ def run(make_site, configuration, steps):
 
 STEPS = {
     "everyday": lambda site, cloud: scenario.everyday(cloud, site.kind),
-    "groups": lambda site, cloud: scenario.groups(cloud, site.kind),
+    "groups": lambda site, cloud: scenario.groups(
+        cloud, "async" if site.kind == "trisync" else site.kind),
     "failover": lambda site, cloud: scenario.failover(
         cloud, site.kind, "b", cloud.backend.replicate_now),
 }

@@ -114,7 +114,7 @@ def test_a_snapshot_replicated_at_once_arrives_with_its_bytes(a, c, sim):
 
 
 def test_a_transfer_has_a_progress_while_it_runs(make_sim):
-    sim = make_sim(("a", "c"), ("a:c:async",), extra=["--bandwidth", "1MiB"])
+    sim = make_sim(("a", "c"), ("a:c:async",), extra=["--bandwidth", "1M"])
     a, c = Eyes(sim, "a"), Eyes(sim, "c")
     make_volume(a, "v")
     for megabyte in range(20):

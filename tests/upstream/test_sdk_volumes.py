@@ -151,7 +151,8 @@ def test_snapshots_are_taken_renamed_copied_and_eradicated(a):
     made = ok(a.client.post_volume_snapshots(
         source_names=["v"], volume_snapshot=fa.VolumeSnapshotPost(suffix="s1")))[0]
     assert (made.name, made.source.name, made.provisioned) == ("v.s1", "v", GIB)
-    numbered = ok(a.client.post_volume_snapshots(source_names=["v"]))[0]
+    numbered = ok(a.client.post_volume_snapshots(
+        source_names=["v"], volume_snapshot=fa.VolumeSnapshotPost()))[0]
     assert numbered.name.startswith("v.")
     a.write("v", b"now!")
     ok(a.client.patch_volume_snapshots(

@@ -50,7 +50,7 @@ def test_statistics_count_what_is_on_the_array(site, backend):
     assert stats["total_snapshots"] == 0
     assert stats["total_hosts"] == 0
     assert stats["total_pgroups"] == (2 if site.kind == "trisync" else 1)
-    assert stats["total_capacity_gb"] > stats["free_capacity_gb"] > 0
+    assert stats["total_capacity_gb"] >= stats["free_capacity_gb"] > 0
     assert stats["provisioned_capacity_gb"] == 2
     assert stats["replication_enabled"] is True
     assert stats["replication_capability"] == site.kind
@@ -66,6 +66,6 @@ def test_a_backend_without_replication_touches_nothing_but_the_login(make_sim):
     sim = make_sim(("a",))
     backend = harness.Backend(sim)
     changing = [r for r in sim.requests("a")
-                if r["method"] != "GET" and not r["path"].endswith(("/login", "/logout"))]
+                if r["method"] != "GET" and r["path"] not in ("login", "logout")]
     assert changing == []
     assert backend.stats()["replication_enabled"] is False

@@ -68,7 +68,7 @@ def test_a_status_other_than_400_is_taken_for_success(make_site):
     """The array answers 403 and creates nothing; the driver reports an available volume."""
     site = make_site("async")
     backend = site.backend("iscsi")
-    site.sim.fault("a", method="POST", path="/volumes", kind="status", status=403, times=1)
+    site.sim.fault("a", method="POST", path="/volumes", kind="status", status=403, count=1)
     volume = backend.create(1)
     assert volume.status == "available"
     assert volume.provider_id not in site["a"].volumes()
@@ -92,9 +92,10 @@ def test_deleting_a_destroyed_volume_hides_the_message_of_the_array(make_site):
 def test_a_named_async_failover_without_a_replica_is_an_attribute_error(make_site):
     """The target has the group and no completed snapshot: it says so with an empty list."""
     site = make_site("async")
+    site.sim.stick_transfers()
     backend = site.backend("iscsi")
     volume = backend.create(1, backend.type("async"))
-    site.sim.link("a", "b", False)
+    backend.replicate_now()
     with pytest.raises(AttributeError, match="name"):
         backend.failover([volume], "b")
     assert site["b"].transfers("a:cinder-group") == []
@@ -147,6 +148,17 @@ def test_force_detach_disconnects_nothing(make_site):
     assert set(site["a"].connections()) == {(harness.host_name(), volume.provider_id)}
 
 
+def test_detach_over_fibre_channel_leaves_the_second_array_connected(make_site):
+    """On the second array the driver looks for hosts that are not local; ours there is local."""
+    site = make_site("sync")
+    backend = site.backend("fc")
+    volume = backend.create(1, backend.type("sync"))
+    backend.attach(volume)
+    backend.detach(volume)
+    assert site["a"].connections() == {}
+    assert set(site["b"].connections()) == {(harness.host_name(), volume.provider_id)}
+
+
 def test_quality_of_service_is_lost_when_a_retype_moves_the_volume(make_site):
     """The limits are sent to the old name; the array answers that it does not exist."""
     site = make_site("sync")
@@ -154,7 +166,7 @@ def test_quality_of_service_is_lost_when_a_retype_moves_the_volume(make_site):
     volume = backend.create(1)
     volume = backend.retype(volume, backend.type("sync", qos={"maxIOPS": "500"}))
     lost = [r for r in site.sim.requests("a") if r["method"] == "PATCH"
-            and r["path"].endswith("/volumes")][-1]
+            and r["path"] == "volumes"][-1]
     assert lost["status"] == 400
     qos = site["a"].volume(volume.provider_id).qos
     assert getattr(qos, "iops_limit", None) != 500
@@ -164,7 +176,8 @@ def test_extending_sends_limits_per_gigabyte_computed_in_bytes(make_site):
     """The array stores what it is told: the maximum."""
     site = make_site("async")
     backend = site.backend("iscsi")
-    volume = backend.create(1, backend.type("none", qos={"maxIOPS_per_GB": "200"}))
+    scaled = backend.type("none", qos={"maxIOPS_per_GB": "200"})
+    volume = backend.retype(backend.create(1), scaled)
     assert site["a"].volume(volume.provider_id).qos.iops_limit == 200
     backend.extend(volume, 2)
     assert site["a"].volume(volume.provider_id).qos.iops_limit == 100000000
@@ -183,7 +196,7 @@ def test_a_named_sync_failover_does_not_look_at_the_pod(make_site):
     assert updates[volume.id] == {"replication_status": "failed-over"}
 
 
-def test_retyping_a_clone_type_with_a_volume_group_lands_outside_of_it(make_site):
+def test_a_clone_of_a_type_with_a_volume_group_lands_outside_of_it(make_site):
     """Cloning into a volume-group type is not handled."""
     site = make_site("async")
     backend = site.backend("iscsi")
@@ -196,8 +209,32 @@ def test_retyping_a_clone_type_with_a_volume_group_lands_outside_of_it(make_site
 def test_a_replica_that_is_incomplete_is_not_offered(make_site):
     """Not a fault: without a complete replica the driver finds no target and says so."""
     site = make_site("async")
+    site.sim.stick_transfers()
     backend = site.backend("iscsi")
     volume = backend.create(1, backend.type("async"))
-    site.sim.link("a", "b", False)
-    with pytest.raises(exception.VolumeDriverException):
+    backend.replicate_now()
+    with pytest.raises(exception.VolumeDriverException, match="Unable to find viable"):
         backend.failover([volume])
+    assert site["b"].transfers("a:cinder-group") == []
+    site.sim.stick_transfers(False)
+    backend.replicate_now()
+    assert backend.failover([volume])[0] == "b"
+
+
+def test_a_volume_with_limits_per_gigabyte_cannot_be_created(make_site):
+    """The limit is computed as a floating number, which the SDK's own model refuses."""
+    site = make_site("async")
+    backend = site.backend("iscsi")
+    with pytest.raises(ValueError, match="not a valid integer"):
+        backend.create(1, backend.type("none", qos={"maxIOPS_per_GB": "200"}))
+    assert site["a"].volumes() == {}
+
+
+def test_a_replicated_tri_sync_group_names_the_pods_own_side_as_target(make_site):
+    """The array refuses a target that is already a side of the pod; the driver cleans up."""
+    site = make_site("trisync")
+    backend = site.backend("iscsi")
+    with pytest.raises(exception.VolumeDriverException, match="Unable to configure replication"):
+        backend.group([backend.type("trisync")], replicated=True)
+    left = [name for name in site["a"].groups() if "consisgroup" in name]
+    assert left == []
