@@ -51,6 +51,8 @@ const LOG_LIMIT: usize = 200_000;
 pub struct Front {
     /// Whether it is there.
     pub power: watch::Sender<Power>,
+    /// What the listener has made of it so far.
+    pub applied: watch::Sender<Power>,
     faults: Mutex<FaultBook>,
     latency: Mutex<(u64, u64)>,
     log: Mutex<VecDeque<LogLine>>,
@@ -60,6 +62,7 @@ impl Front {
     pub(crate) fn new(latency_ms: u64) -> Self {
         Self {
             power: watch::Sender::new(Power::On),
+            applied: watch::Sender::new(Power::On),
             faults: Mutex::default(),
             latency: Mutex::new((latency_ms, 0)),
             log: Mutex::default(),
@@ -171,6 +174,20 @@ impl Shared {
         self.fronts
             .get(ix.0)
             .ok_or_else(|| ApiError::inconsistent("array"))
+    }
+
+    /// Waits until the listener of an array has followed its power.
+    pub async fn power_applied(&self, ix: ArrayIx) {
+        let Some(front) = self.fronts.get(ix.0) else {
+            return;
+        };
+        let wanted = *front.power.borrow();
+        // The listener is gone only when the whole simulation stops.
+        let _ = front
+            .applied
+            .subscribe()
+            .wait_for(|have| *have == wanted)
+            .await;
     }
 
     /// Switches an array off or on, on the network and in the world.

@@ -428,7 +428,8 @@ impl World {
             .filter(|group| group.home == home && group.doom.is_none())
             .map(|group| group.name.clone())
             .collect();
-        if !contents && !(volumes.is_empty() && groups.is_empty()) {
+        let filled = !volumes.is_empty() || !groups.is_empty();
+        if filled && !contents {
             return Err(ApiError::refuse(label, "Pod is not empty."));
         }
         for volume in volumes {

@@ -546,7 +546,7 @@ impl World {
 }
 
 fn check_size(name: &str, size: u64) -> Res<()> {
-    if (MIN_SIZE..=MAX_SIZE).contains(&size) && size % 512 == 0 {
+    if (MIN_SIZE..=MAX_SIZE).contains(&size) && size.is_multiple_of(512) {
         Ok(())
     } else {
         Err(ApiError::refuse(

@@ -114,10 +114,11 @@ async fn power(
         (false, false) => Power::Refuses,
         (false, true) => Power::Silent,
     };
-    let done = find(&shared, &array).and_then(|ix| shared.set_power(ix, power));
-    // The listener follows on its own; give it the chance before we answer.
-    tokio::task::yield_now().await;
-    reply(done.map(|()| json!({"on": body.on})))
+    let done = find(&shared, &array).and_then(|ix| shared.set_power(ix, power).map(|()| ix));
+    if let Ok(ix) = done {
+        shared.power_applied(ix).await;
+    }
+    reply(done.map(|_| json!({"on": body.on})))
 }
 
 #[derive(Deserialize)]

@@ -56,6 +56,7 @@ pub async fn serve(
                     Some(open) => open,
                     None => bound(address)?.listen(1024)?,
                 };
+                front.applied.send_replace(state);
                 let again = tokio::select! {
                     () = stop.cancelled() => return Ok(()),
                     changed = power.changed() => changed,
@@ -69,6 +70,7 @@ pub async fn serve(
             Power::Refuses => {
                 drop(listener.take());
                 let _reserved = bound(address)?;
+                front.applied.send_replace(state);
                 tokio::select! {
                     () = stop.cancelled() => return Ok(()),
                     changed = power.changed() => changed?,
@@ -79,6 +81,7 @@ pub async fn serve(
                     Some(open) => open,
                     None => bound(address)?.listen(1024)?,
                 };
+                front.applied.send_replace(state);
                 tokio::select! {
                     () = stop.cancelled() => return Ok(()),
                     changed = power.changed() => changed?,

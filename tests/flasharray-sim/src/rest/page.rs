@@ -326,8 +326,9 @@ mod tests {
 
     fn ask(query: &str) -> Value {
         let index: BTreeMap<String, u64> = (0..25).map(|n| (format!("v{n:02}"), n)).collect();
-        let render =
-            |n: u64| Ok(json!({"name": format!("v{n:02}"), "n": n, "destroyed": n % 5 == 0}));
+        let render = |n: u64| {
+            Ok(json!({"name": format!("v{n:02}"), "n": n, "destroyed": n.is_multiple_of(5)}))
+        };
         list_index(&Query::parse(query), 10, "Volume", &index, render)
             .map_or_else(|error| error.body(), |reply| reply.body.unwrap())
     }

@@ -233,14 +233,14 @@ pub fn remote_groups(world: &World, ix: ArrayIx) -> Res<Vec<RemoteGroup>> {
     Ok(found)
 }
 
-fn remotes(world: &World, ix: ArrayIx) -> Res<BTreeMap<String, PgSnapKey>> {
+fn remotes(world: &World, ix: ArrayIx) -> Res<BTreeMap<String, (ArrayIx, PgSnapKey)>> {
     let mut found = BTreeMap::new();
     for group in remote_groups(world, ix)? {
         let target = world.array(group.target)?;
         for (name, key) in &target.pgsnaps {
             let snap = world.pgsnap(*key)?;
             if snap.arrival.is_some() && world.pgroup(snap.group)?.name == group.name {
-                found.insert(format!("{}:{}", target.name, name), *key);
+                found.insert(format!("{}:{}", target.name, name), (target.ix, *key));
             }
         }
     }
@@ -256,8 +256,21 @@ pub fn remote(cx: &mut Cx<'_>) -> Res<Reply> {
         cx.page(),
         "Remote protection group snapshot",
         &index,
-        |key| show(world, key),
+        |(target, key)| seen_from_afar(world, target, show(world, key)?),
     )
+}
+
+/// An item of another array, with the name it has here.
+pub fn seen_from_afar(world: &World, target: ArrayIx, mut item: Value) -> Res<Value> {
+    let array = world.array(target)?;
+    if let Some(map) = item.as_object_mut() {
+        let name = map.get("name").and_then(Value::as_str).unwrap_or_default();
+        let name = format!("{}:{name}", array.name);
+        map.insert("name".into(), json!(name));
+        map.insert("is_local".into(), json!(false));
+        map.insert("remote".into(), json!({"id": array.id, "name": array.name}));
+    }
+    Ok(item)
 }
 
 /// `GET /remote-protection-group-snapshots/transfer`
@@ -269,6 +282,6 @@ pub fn remote_transfers(cx: &mut Cx<'_>) -> Res<Reply> {
         cx.page(),
         "Remote protection group snapshot",
         &index,
-        |key| transfer(world, key),
+        |(target, key)| seen_from_afar(world, target, transfer(world, key)?),
     )
 }

@@ -1,5 +1,7 @@
 //! `/volume-snapshots`
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::page::{list_index, list_shown};
@@ -170,13 +172,13 @@ pub fn transfers(cx: &mut Cx<'_>) -> Res<Reply> {
 }
 
 /// The snapshots of other arrays that came from this one, by `<array>:<name>`.
-fn remotes(world: &World, ix: ArrayIx) -> Res<std::collections::BTreeMap<String, SnapKey>> {
-    let mut found = std::collections::BTreeMap::new();
+fn remotes(world: &World, ix: ArrayIx) -> Res<BTreeMap<String, (ArrayIx, SnapKey)>> {
+    let mut found = BTreeMap::new();
     for group in pgsnaps::remote_groups(world, ix)? {
         let target = &world.array(group.target)?;
         for (name, key) in &target.snaps {
             if arrived(world, *key) && name.starts_with(&format!("{}.", group.name)) {
-                found.insert(format!("{}:{}", target.name, name), *key);
+                found.insert(format!("{}:{}", target.name, name), (target.ix, *key));
             }
         }
     }
@@ -192,7 +194,7 @@ pub fn remote(cx: &mut Cx<'_>) -> Res<Reply> {
         cx.page(),
         "Remote volume snapshot",
         &index,
-        |key| show(world, key),
+        |(target, key)| pgsnaps::seen_from_afar(world, target, show(world, key)?),
     )
 }
 
@@ -205,6 +207,6 @@ pub fn remote_transfers(cx: &mut Cx<'_>) -> Res<Reply> {
         cx.page(),
         "Remote volume snapshot",
         &index,
-        |key| transfer(world, key),
+        |(target, key)| pgsnaps::seen_from_afar(world, target, transfer(world, key)?),
     )
 }

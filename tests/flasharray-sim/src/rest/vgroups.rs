@@ -11,13 +11,15 @@ use crate::core::world::World;
 
 fn show(world: &World, key: VgKey) -> Res<Value> {
     let group = world.vgroup(key)?;
-    let (mut provisioned, mut unique) = (0, 0);
+    let (mut provisioned, mut unique, mut count) = (0, 0, 0);
     for volume in group
         .volumes
         .iter()
         .filter_map(|key| world.volume(*key).ok())
     {
+        // Destroyed volumes still take space, but no longer count.
         provisioned += volume.size;
+        count += usize::from(volume.doom.is_none());
         unique += volume.image.written();
     }
     let mut item = json!({
@@ -28,7 +30,7 @@ fn show(world: &World, key: VgKey) -> Res<Value> {
         "qos": show_qos(group.qos),
         "priority_adjustment": {"priority_adjustment_operator": "+", "priority_adjustment_value": 0},
         "space": show_space(provisioned, unique, 0),
-        "volume_count": group.volumes.len(),
+        "volume_count": count,
     });
     if let (Some(map), Some(left)) = (item.as_object_mut(), world.remaining(group.doom)) {
         map.insert("time_remaining".into(), json!(left));
