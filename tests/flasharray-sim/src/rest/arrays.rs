@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::page::list_values;
 use super::request::{Reply, text};
 use super::{Cx, idle_performance, show_space};
+use crate::core::array::Array;
 use crate::core::error::{ApiError, Res};
 use crate::core::key::ArrayIx;
 use crate::core::link::LinkKind;
@@ -138,7 +139,8 @@ pub fn connections(cx: &mut Cx<'_>) -> Res<Reply> {
     list_values(cx.query, cx.page(), items)
 }
 
-/// `POST /array-connections`: the management address is the other array's name or address.
+/// `POST /array-connections`: the management address is the other array's name or
+/// address, the key is what that array gives out.
 pub fn connect(cx: &mut Cx<'_>) -> Res<Reply> {
     let to = text(cx.body, &["management_address"])
         .ok_or_else(|| ApiError::bad("Missing required field: management_address."))?;
@@ -148,7 +150,11 @@ pub fn connect(cx: &mut Cx<'_>) -> Res<Reply> {
         .iter()
         .find(|array| array.name == to || address(array.ix) == to)
         .map(|array| array.ix)
-        .ok_or_else(|| ApiError::refuse(to, "Array cannot be reached."))?;
+        .ok_or_else(|| ApiError::refuse(to.as_str(), "Array cannot be reached."))?;
+    let key = text(cx.body, &["connection_key"]);
+    if key != Some(connection_key_of(cx.world.array(other)?)) {
+        return Err(ApiError::refuse(to, "Invalid connection key."));
+    }
     let kind = match text(cx.body, &["type"]).as_deref() {
         Some("sync-replication") => LinkKind::Sync,
         _ => LinkKind::Async,
@@ -191,11 +197,14 @@ pub fn paths(cx: &mut Cx<'_>) -> Res<Reply> {
     list_values(cx.query, cx.page(), items)
 }
 
+fn connection_key_of(array: &Array) -> String {
+    format!("{:016x}", array.seed())
+}
+
 /// `GET /array-connections/connection-key`
 pub fn connection_key(cx: &mut Cx<'_>) -> Res<Reply> {
     let array = cx.array()?;
-    let item =
-        json!({"connection_key": format!("{:016x}", array.seed()), "created": array.created});
+    let item = json!({"connection_key": connection_key_of(array), "created": array.created});
     list_values(cx.query, cx.page(), vec![item])
 }
 

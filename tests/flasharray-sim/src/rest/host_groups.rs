@@ -15,13 +15,20 @@ fn show(cx: &Cx<'_>, name: &str) -> Res<Value> {
         .get(name)
         .ok_or_else(|| ApiError::absent("Host group", name))?;
     let owner = Owner::Group(name.to_owned());
+    let (mut count, mut provisioned, mut unique) = (0, 0, 0);
+    for (volume, _) in array.connections.of(&owner) {
+        let volume = cx.world.volume(volume)?;
+        count += 1;
+        provisioned += volume.size;
+        unique += volume.image.written();
+    }
     Ok(json!({
         "name": name,
-        "connection_count": array.connections.of(&owner).count(),
+        "connection_count": count,
         "destroyed": false,
         "host_count": group.hosts.len(),
         "is_local": true,
-        "space": show_space(0, 0, 0),
+        "space": show_space(provisioned, unique, 0),
     }))
 }
 

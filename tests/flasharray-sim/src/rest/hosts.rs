@@ -14,11 +14,17 @@ use crate::core::world::World;
 fn show(world: &World, ix: ArrayIx, name: &str) -> Res<Value> {
     let host = world.host(ix, name)?;
     let connections = &world.array(ix)?.connections;
-    let own = connections.of(&Owner::Host(name.to_owned())).count();
-    let shared = match &host.group {
-        Some(group) => connections.of(&Owner::Group(group.clone())).count(),
-        None => 0,
-    };
+    let owner = Owner::Host(name.to_owned());
+    let shared = host.group.clone().map(Owner::Group);
+    let (mut count, mut provisioned, mut unique) = (0, 0, 0);
+    for owner in std::iter::once(&owner).chain(&shared) {
+        for (volume, _) in connections.of(owner) {
+            let volume = world.volume(volume)?;
+            count += 1;
+            provisioned += volume.size;
+            unique += volume.image.written();
+        }
+    }
     let hidden = |secret: &Option<String>| secret.as_ref().map(|_| "****");
     let group = match &host.group {
         Some(group) => json!({"name": group}),
@@ -44,7 +50,7 @@ fn show(world: &World, ix: ArrayIx, name: &str) -> Res<Value> {
             "target_user": host.chap.target_user,
             "target_password": hidden(&host.chap.target_password),
         },
-        "connection_count": own + shared,
+        "connection_count": count,
         "host_group": group,
         "iqns": host.iqns,
         "is_local": true,
@@ -55,7 +61,7 @@ fn show(world: &World, ix: ArrayIx, name: &str) -> Res<Value> {
             "status": if initiators == 0 { "critical" } else { "healthy" },
         },
         "preferred_arrays": preferred,
-        "space": show_space(0, 0, 0),
+        "space": show_space(provisioned, unique, 0),
         "vlan": host.vlan.as_deref().unwrap_or("any"),
         "wwns": host.wwns,
     }))

@@ -73,3 +73,31 @@ async fn an_unknown_path_is_not_found() {
         (404, Some("volumez"))
     );
 }
+
+#[tokio::test]
+async fn arrays_are_connected_with_the_key_of_the_other_one() {
+    use reqwest::Method;
+    use serde_json::{Value, json};
+    let config = flasharray_sim::SimConfig {
+        connections: Vec::new(),
+        ..flasharray_sim::SimConfig::pair("a", "b").test_clock()
+    };
+    let rig = Rig::new(config);
+    let (a, b) = (rig.array("a").await, rig.array("b").await);
+    assert!(a.get("array-connections").await.is_empty());
+    let body = |key: &Value| json!({"management_address": "b", "type": "sync-replication", "connection_key": key});
+    let wrong = a
+        .refused(Method::POST, "array-connections", body(&json!("wrong")))
+        .await;
+    assert_eq!(wrong, ["Invalid connection key."]);
+    let key = &b.get("array-connections/connection-key").await[0]["connection_key"];
+    a.post("array-connections", body(key)).await;
+    assert_eq!(b.get("array-connections").await[0]["name"], "a");
+    assert!(
+        a.refused(Method::POST, "array-connections", body(key))
+            .await[0]
+            .contains("already exists")
+    );
+    a.delete("array-connections?names=b").await;
+    assert!(b.get("array-connections").await.is_empty());
+}
