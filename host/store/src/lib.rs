@@ -1,1 +1,271 @@
+//! The database: one document table for each noun, optimistic commits, one writer with group commit, many readers.
+//!
+//! Law 4 needs that a noun and the operation that changes it are written together; [`Changes`] is that "together".
+//! Nothing here knows what a volume does: decisions are made by the control crate on what it read, and a commit is
+//! refused when that is no longer true ([`StoreError::Conflict`]).
+#![deny(missing_docs)]
 
+mod changes;
+mod error;
+mod open;
+mod query;
+mod records;
+mod table;
+mod writer;
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row as _, SqlitePool, TypeInfo, ValueRef};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+pub use changes::{Changes, Measure};
+pub use error::{OpenError, StoreError};
+pub use open::{Durability, StoreOptions};
+pub use query::{Direction, Filter, Order, Query};
+pub use records::verb_word;
+pub use table::{DOCUMENT_COLUMNS, Record, Stored, Table, Value};
+
+use query::{Sql, conditions, order};
+use writer::{Job, arguments};
+
+/// The database. Cheap to clone; the last clone that goes ends the writer after what is queued.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    jobs: Mutex<Option<mpsc::Sender<Job>>>,
+    readers: SqlitePool,
+    writer: Mutex<Option<JoinHandle<()>>>,
+    lock: Mutex<Option<File>>,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").finish_non_exhaustive()
+    }
+}
+
+impl Store {
+    /// Opens or makes the database and brings its schema up to date.
+    ///
+    /// # Errors
+    /// [`OpenError`], each in words for the operator.
+    pub async fn open(path: &Path) -> Result<Self, OpenError> {
+        Self::open_with(path, StoreOptions::default()).await
+    }
+
+    /// As [`Store::open`], with other settings than the default ones.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub async fn open_with(path: &Path, options: StoreOptions) -> Result<Self, OpenError> {
+        open::open(path, options).await
+    }
+
+    fn assemble(
+        sender: mpsc::Sender<Job>,
+        readers: SqlitePool,
+        writer: JoinHandle<()>,
+        lock: File,
+    ) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                jobs: Mutex::new(Some(sender)),
+                readers,
+                writer: Mutex::new(Some(writer)),
+                lock: Mutex::new(Some(lock)),
+            }),
+        }
+    }
+
+    /// Writes what is queued and closes the file. Whatever is asked of the store later is refused with [`StoreError::Closed`].
+    pub async fn close(&self) {
+        drop(take(&self.inner.jobs));
+        let writer = take(&self.inner.writer);
+        if let Some(writer) = writer
+            && let Err(error) = writer.await
+        {
+            tracing::warn!(%error, "the writer did not end well");
+        }
+        self.inner.readers.close().await;
+        drop(take(&self.inner.lock));
+    }
+
+    /// One record.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`] when it cannot be read.
+    pub async fn get<T: Record>(&self, id: &str) -> Result<Option<Stored<T>>, StoreError> {
+        let sql = format!(
+            "SELECT revision, doc FROM \"{}\" WHERE id = ?",
+            T::TABLE.name
+        );
+        let row = sqlx::query(&sql)
+            .bind(id)
+            .fetch_optional(&self.inner.readers)
+            .await?;
+        row.map(|row| decode(&row)).transpose()
+    }
+
+    /// The records of these ids that exist, in no particular order.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`] when they cannot be read.
+    pub async fn get_many<T: Record>(&self, ids: &[String]) -> Result<Vec<Stored<T>>, StoreError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.list(&Query::new().is_in("id", ids.iter().cloned()))
+            .await
+    }
+
+    /// The records that a query finds, in its order.
+    ///
+    /// # Errors
+    /// [`StoreError::NoColumn`], [`StoreError::NoMarker`], [`StoreError::Database`].
+    pub async fn list<T: Record>(&self, query: &Query) -> Result<Vec<Stored<T>>, StoreError> {
+        let after = match &query.marker {
+            Some(marker) => Some(self.position::<T>(query, marker).await?),
+            None => None,
+        };
+        let mut sql = Sql::new(format!("SELECT revision, doc FROM \"{}\"", T::TABLE.name));
+        conditions(&mut sql, &T::TABLE, query, after.as_deref())?;
+        order(&mut sql, &T::TABLE, query)?;
+        let rows = sqlx::query_with(&sql.text, arguments(&sql.binds)?)
+            .fetch_all(&self.inner.readers)
+            .await?;
+        rows.iter().map(decode).collect()
+    }
+
+    /// The first record that a query finds.
+    ///
+    /// # Errors
+    /// As [`Store::list`].
+    pub async fn first<T: Record>(&self, query: &Query) -> Result<Option<Stored<T>>, StoreError> {
+        let query = query.clone().limit(1);
+        Ok(self.list(&query).await?.into_iter().next())
+    }
+
+    /// How many records a query finds, without regard to limit, offset and marker.
+    ///
+    /// # Errors
+    /// [`StoreError::NoColumn`], [`StoreError::Database`].
+    pub async fn count<T: Record>(&self, query: &Query) -> Result<u64, StoreError> {
+        let mut sql = Sql::new(format!("SELECT COUNT(*) FROM \"{}\"", T::TABLE.name));
+        conditions(&mut sql, &T::TABLE, query, None)?;
+        let count: i64 = sqlx::query_scalar_with(&sql.text, arguments(&sql.binds)?)
+            .fetch_one(&self.inner.readers)
+            .await?;
+        Ok(u64::try_from(count).unwrap_or(0))
+    }
+
+    /// The sum of a column over what a query finds; 0 where it finds nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::NoColumn`], [`StoreError::Database`].
+    pub async fn sum<T: Record>(&self, column: &str, query: &Query) -> Result<i64, StoreError> {
+        if !T::TABLE.has(column) {
+            return Err(StoreError::NoColumn {
+                table: T::TABLE.name,
+                column: column.to_owned(),
+            });
+        }
+        let mut sql = Sql::new(format!(
+            "SELECT COALESCE(SUM({column}), 0) FROM \"{}\"",
+            T::TABLE.name
+        ));
+        conditions(&mut sql, &T::TABLE, query, None)?;
+        Ok(sqlx::query_scalar_with(&sql.text, arguments(&sql.binds)?)
+            .fetch_one(&self.inner.readers)
+            .await?)
+    }
+
+    /// Makes all changes or none. When it returns, they are as durable as [`Durability`] says.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`], [`StoreError::Duplicate`], [`StoreError::Limit`]: nothing was changed.
+    /// [`StoreError::Database`]: nothing was changed either.
+    pub async fn commit(&self, changes: Changes) -> Result<(), StoreError> {
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let sender = self
+            .inner
+            .jobs
+            .lock()
+            .ok()
+            .and_then(|jobs| jobs.clone())
+            .ok_or(StoreError::Closed)?;
+        let (done, outcome) = oneshot::channel();
+        sender
+            .send(Job { changes, done })
+            .await
+            .map_err(|_| StoreError::Closed)?;
+        drop(sender);
+        outcome.await.map_err(|_| StoreError::Closed)?
+    }
+
+    async fn position<T: Record>(
+        &self,
+        query: &Query,
+        marker: &str,
+    ) -> Result<Vec<Value>, StoreError> {
+        let keys = query.keys();
+        for (column, _) in &keys {
+            if !T::TABLE.has(column) {
+                return Err(StoreError::NoColumn {
+                    table: T::TABLE.name,
+                    column: column.clone(),
+                });
+            }
+        }
+        let columns = keys
+            .iter()
+            .map(|(column, _)| column.as_str())
+            .collect::<Vec<_>>()
+            .join(", ");
+        let sql = format!("SELECT {columns} FROM \"{}\" WHERE id = ?", T::TABLE.name);
+        let row = sqlx::query(&sql)
+            .bind(marker)
+            .fetch_optional(&self.inner.readers)
+            .await?;
+        let row = row.ok_or_else(|| StoreError::NoMarker(marker.to_owned()))?;
+        (0..keys.len()).map(|index| value(&row, index)).collect()
+    }
+}
+
+fn take<T>(slot: &Mutex<Option<T>>) -> Option<T> {
+    slot.lock().ok().and_then(|mut slot| slot.take())
+}
+
+fn value(row: &SqliteRow, index: usize) -> Result<Value, StoreError> {
+    let raw = row.try_get_raw(index)?;
+    if raw.is_null() {
+        return Ok(Value::Null);
+    }
+    if raw.type_info().name() == "INTEGER" {
+        return Ok(Value::Int(row.try_get(index)?));
+    }
+    Ok(Value::Text(row.try_get(index)?))
+}
+
+fn decode<T: Record>(row: &SqliteRow) -> Result<Stored<T>, StoreError> {
+    let revision: i64 = row.try_get(0)?;
+    let doc: &str = row.try_get(1)?;
+    let record = serde_json::from_str(doc).map_err(|error| {
+        StoreError::Database(format!(
+            "a record of {} cannot be read: {error}",
+            T::TABLE.name
+        ))
+    })?;
+    Ok(Stored {
+        record,
+        revision: u64::try_from(revision).unwrap_or(0),
+    })
+}

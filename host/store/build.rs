@@ -1,0 +1,4 @@
+//! Rebuilds the crate when a migration is added, because the migrations are compiled in.
+fn main() {
+    println!("cargo:rerun-if-changed=migrations");
+}

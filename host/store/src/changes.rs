@@ -1,0 +1,173 @@
+//! A change as data: what to write, at which revisions, under which limits. Computed purely, committed at once.
+
+use crate::query::Query;
+use crate::table::{Record, Stored, Table, Value};
+
+/// What a limit counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Measure {
+    /// Records.
+    Count,
+    /// The sum of a column.
+    Sum(&'static str),
+}
+
+/// A limit that has to hold after the commit.
+#[derive(Debug, Clone)]
+pub(crate) struct Guard {
+    pub(crate) name: String,
+    pub(crate) table: Table,
+    pub(crate) measure: Measure,
+    pub(crate) query: Query,
+    pub(crate) limit: i64,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Row {
+    pub(crate) table: Table,
+    pub(crate) id: String,
+    pub(crate) doc: String,
+    pub(crate) columns: Vec<(&'static str, Value)>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Change {
+    Insert(Row),
+    Put(Row),
+    Update(Row, u64),
+    Delete {
+        table: Table,
+        id: String,
+        revision: Option<u64>,
+    },
+    Unchanged {
+        table: Table,
+        id: String,
+        revision: u64,
+    },
+}
+
+/// Changes that are made together or not at all.
+#[derive(Debug, Clone, Default)]
+pub struct Changes {
+    pub(crate) changes: Vec<Change>,
+    pub(crate) guards: Vec<Guard>,
+    pub(crate) broken: Option<String>,
+}
+
+impl Changes {
+    /// None yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Whether there is nothing to do.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty() && self.guards.is_empty() && self.broken.is_none()
+    }
+
+    /// A new record at revision 1; `Conflict` if its id is taken.
+    #[must_use]
+    pub fn insert<T: Record>(mut self, record: &T) -> Self {
+        if let Some(row) = self.row(record) {
+            self.changes.push(Change::Insert(row));
+        }
+        self
+    }
+
+    /// A record whatever is there: inserted, or replaced without regard to its revision.
+    #[must_use]
+    pub fn put<T: Record>(mut self, record: &T) -> Self {
+        if let Some(row) = self.row(record) {
+            self.changes.push(Change::Put(row));
+        }
+        self
+    }
+
+    /// The record in place of the one that was read at `stored.revision`.
+    #[must_use]
+    pub fn update<T: Record>(mut self, stored: &Stored<T>) -> Self {
+        if let Some(row) = self.row(&stored.record) {
+            self.changes.push(Change::Update(row, stored.revision));
+        }
+        self
+    }
+
+    /// Without the record that was read at this revision.
+    #[must_use]
+    pub fn delete<T: Record>(mut self, id: &str, revision: u64) -> Self {
+        self.changes.push(Change::Delete {
+            table: T::TABLE,
+            id: id.to_owned(),
+            revision: Some(revision),
+        });
+        self
+    }
+
+    /// Without the record, if there is one.
+    #[must_use]
+    pub fn remove<T: Record>(mut self, id: &str) -> Self {
+        self.changes.push(Change::Delete {
+            table: T::TABLE,
+            id: id.to_owned(),
+            revision: None,
+        });
+        self
+    }
+
+    /// Only if a record that is not changed itself is still at the revision that was read.
+    #[must_use]
+    pub fn unchanged<T: Record>(mut self, id: &str, revision: u64) -> Self {
+        self.changes.push(Change::Unchanged {
+            table: T::TABLE,
+            id: id.to_owned(),
+            revision,
+        });
+        self
+    }
+
+    /// Only if the measure over the query is at most `limit` once everything else of this commit is done.
+    #[must_use]
+    pub fn at_most<T: Record>(
+        mut self,
+        name: impl Into<String>,
+        measure: Measure,
+        query: Query,
+        limit: i64,
+    ) -> Self {
+        self.guards.push(Guard {
+            name: name.into(),
+            table: T::TABLE,
+            measure,
+            query,
+            limit,
+        });
+        self
+    }
+
+    /// These and those.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.changes.extend(other.changes);
+        self.guards.extend(other.guards);
+        self.broken = self.broken.or(other.broken);
+        self
+    }
+
+    fn row<T: Record>(&mut self, record: &T) -> Option<Row> {
+        match serde_json::to_string(record) {
+            Ok(doc) => Some(Row {
+                table: T::TABLE,
+                id: record.id().to_owned(),
+                doc,
+                columns: record.columns(),
+            }),
+            Err(error) => {
+                self.broken = Some(error.to_string());
+                None
+            }
+        }
+    }
+}

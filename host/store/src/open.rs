@@ -1,0 +1,173 @@
+//! Opening: whatever is wrong with the file is said before the first request is served.
+
+use std::fs::{File, OpenOptions};
+use std::path::Path;
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions, SqliteConnection};
+use tokio::sync::mpsc;
+
+use crate::Store;
+use crate::error::OpenError;
+use crate::writer;
+
+static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
+
+/// What a commit survives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// The end of the process, at any point, and the loss of power: one `fsync` for each group of commits.
+    Power,
+    /// The end of the process only. For tests and for benchmarks.
+    Process,
+}
+
+/// Settings of a store.
+#[derive(Debug, Clone, Copy)]
+pub struct StoreOptions {
+    /// What a commit survives.
+    pub durability: Durability,
+    /// Connections that read at once.
+    pub readers: u32,
+}
+
+impl Default for StoreOptions {
+    fn default() -> Self {
+        Self {
+            durability: Durability::Power,
+            readers: 8,
+        }
+    }
+}
+
+pub(crate) async fn open(path: &Path, options: StoreOptions) -> Result<Store, OpenError> {
+    writable(path)?;
+    let lock = lock(path)?;
+    let connect = connect_options(path, options)?;
+    let mut connection = connect
+        .connect()
+        .await
+        .map_err(|error| refused(path, &error))?;
+    migrate(path, &mut connection).await?;
+    let readers = SqlitePoolOptions::new()
+        .max_connections(options.readers.max(1))
+        .acquire_timeout(Duration::from_secs(10))
+        .test_before_acquire(false)
+        .connect_lazy_with(connect.read_only(true));
+    let (sender, jobs) = mpsc::channel(writer::QUEUE);
+    let writer = tokio::spawn(writer::run(connection, jobs));
+    Ok(Store::assemble(sender, readers, writer, lock))
+}
+
+fn connect_options(path: &Path, options: StoreOptions) -> Result<SqliteConnectOptions, OpenError> {
+    let url = "sqlite:";
+    let connect = SqliteConnectOptions::from_str(url).map_err(|error| refused(path, &error))?;
+    Ok(connect
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(match options.durability {
+            Durability::Power => SqliteSynchronous::Full,
+            Durability::Process => SqliteSynchronous::Normal,
+        })
+        .foreign_keys(true)
+        .busy_timeout(Duration::from_secs(5))
+        .statement_cache_capacity(512)
+        .pragma("temp_store", "memory")
+        .pragma("cache_size", "-16000")
+        .pragma("mmap_size", "268435456")
+        .disable_statement_logging())
+}
+
+fn writable(path: &Path) -> Result<(), OpenError> {
+    let read_only = |reason: String| OpenError::ReadOnly {
+        path: path.to_owned(),
+        reason,
+    };
+    // A privileged user may write all the same; that is not what the operator who protected the file wants.
+    if let Ok(metadata) = std::fs::metadata(path)
+        && metadata.permissions().readonly()
+    {
+        return Err(read_only("the file is read-only".to_owned()));
+    }
+    match OpenOptions::new().append(true).create(true).open(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(OpenError::Other {
+            path: path.to_owned(),
+            reason: "its directory does not exist".to_owned(),
+        }),
+        Err(error) => Err(read_only(error.to_string())),
+    }
+}
+
+fn lock(path: &Path) -> Result<File, OpenError> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&name)
+        .map_err(|error| OpenError::ReadOnly {
+            path: path.to_owned(),
+            reason: format!("its lock file: {error}"),
+        })?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => Err(OpenError::InUse {
+            path: path.to_owned(),
+        }),
+        Err(std::fs::TryLockError::Error(error)) => Err(OpenError::Other {
+            path: path.to_owned(),
+            reason: error.to_string(),
+        }),
+    }
+}
+
+async fn migrate(path: &Path, connection: &mut SqliteConnection) -> Result<(), OpenError> {
+    match MIGRATIONS.run_direct(connection).await {
+        Ok(()) => Ok(()),
+        Err(MigrateError::VersionMissing(found)) => Err(OpenError::NewerSchema {
+            path: path.to_owned(),
+            found,
+            known: MIGRATIONS
+                .iter()
+                .map(|migration| migration.version)
+                .max()
+                .unwrap_or(0),
+        }),
+        Err(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) => {
+            Err(refused(path, &error))
+        }
+        Err(error) => Err(OpenError::Other {
+            path: path.to_owned(),
+            reason: error.to_string(),
+        }),
+    }
+}
+
+fn refused(path: &Path, error: &sqlx::Error) -> OpenError {
+    let path = path.to_owned();
+    let code = match error {
+        sqlx::Error::Database(error) => {
+            error
+                .code()
+                .and_then(|code| code.parse::<i32>().ok())
+                .unwrap_or(0)
+                & 0xff
+        }
+        _ => 0,
+    };
+    let reason = match error {
+        sqlx::Error::Database(error) => error.message().to_owned(),
+        other => other.to_string(),
+    };
+    match code {
+        8 => OpenError::ReadOnly { path, reason },
+        11 | 26 => OpenError::Corrupt { path, reason },
+        _ => OpenError::Other { path, reason },
+    }
+}
