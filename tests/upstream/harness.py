@@ -6,6 +6,7 @@ the driver, applies the model updates. It does not touch the arrays.
 
 import uuid
 
+from cinder import db
 from cinder import objects
 from cinder.objects import fields
 
@@ -40,12 +41,35 @@ def host_name(host="compute1"):
     return "%s-%s-cinder" % (host, connector(host)["system uuid"].replace("-", ""))
 
 
-class Backend:
-    """A backend of the given protocol on array `primary` of a simulator.
+def backend_options(sim, protocol="iscsi", replication=(), primary="a", name="pure1", **options):
+    """The backend section of cinder.conf.
 
     `replication`: a list of (array, "async" | "sync"[, uniform]) tuples; each target's
     backend id is the array's name.
     """
+    def device(array, kind, uniform=False):
+        return {
+            "backend_id": array, "san_ip": sim.arrays[array]["address"],
+            "api_token": sim.arrays[array]["api_token"], "type": kind,
+            "uniform": str(uniform).lower(), "ssl_cert_verify": str(bool(sim.ca)).lower(),
+        }
+
+    chosen = {
+        "volume_backend_name": name,
+        "san_ip": sim.arrays[primary]["address"],
+        "pure_api_token": sim.arrays[primary]["api_token"],
+        "driver_ssl_cert_verify": bool(sim.ca),
+    }
+    if protocol.startswith("nvme"):
+        chosen["pure_nvme_transport"] = protocol.split("-")[1]
+    if replication:
+        chosen["replication_device"] = [device(*target) for target in replication]
+    chosen.update(options)
+    return chosen
+
+
+class Backend:
+    """A backend of the given protocol; the arguments are those of `backend_options`."""
 
     def __init__(self, sim, protocol="iscsi", replication=(), primary="a", name="pure1",
                  active_backend_id=None, **options):
@@ -55,28 +79,10 @@ class Backend:
         self.name = name
         self.host = "judge@%s" % name
         self.protocol = protocol
-        chosen = {
-            "volume_backend_name": name,
-            "san_ip": sim.arrays[primary]["address"],
-            "pure_api_token": sim.arrays[primary]["api_token"],
-            "driver_ssl_cert_verify": bool(sim.ca),
-        }
-        if protocol.startswith("nvme"):
-            chosen["pure_nvme_transport"] = protocol.split("-")[1]
-        if replication:
-            chosen["replication_device"] = [self._device(*target) for target in replication]
-        chosen.update(options)
+        chosen = backend_options(sim, protocol, replication, primary, name, **options)
         self._options = chosen
         self.types = {}
         self.start(active_backend_id)
-
-    def _device(self, array, kind, uniform=False):
-        info = self.sim.arrays[array]
-        return {
-            "backend_id": array, "san_ip": info["address"], "api_token": info["api_token"],
-            "type": kind, "uniform": str(uniform).lower(),
-            "ssl_cert_verify": str(bool(self.sim.ca)).lower(),
-        }
 
     def start(self, active_backend_id=None):
         """What a start of the service does: constructor, set-up, first statistics."""
@@ -115,6 +121,16 @@ class Backend:
             group_id=group.id if group else None, **columns)
         volume.create()
         return objects.Volume.get_by_id(self.context, volume.id)
+
+    def adopt(self, id, name, size, type):
+        """The row of a volume that some other service made, by its id and name on the array."""
+        db.volume_create(self.context, {
+            "id": id, "provider_id": name, "size": size, "status": "available",
+            "host": self.host + "#" + self.name, "volume_type_id": type.id,
+            "project_id": self.context.project_id, "user_id": self.context.user_id,
+            "availability_zone": "nova", "attach_status": "detached",
+            "replication_status": "enabled" if type.is_replicated() else "disabled"})
+        return objects.Volume.get_by_id(self.context, id)
 
     def apply(self, thing, update, **also):
         """Writes a model update the way the manager does."""

@@ -87,9 +87,13 @@ def test_arrays_are_connected_with_a_key_and_disconnected(make_sim):
     a, b = Eyes(sim, "a"), Eyes(sim, "b")
     assert ok(a.client.get_array_connections()) == []
     key = ok(b.client.get_array_connections_connection_key())[0].connection_key
-    made = ok(a.client.post_array_connections(array_connection=fa.ArrayConnectionPost(
-        management_address=sim.arrays["b"]["address"], connection_key=key,
-        type="async-replication")))[0]
+
+    def connect(key):
+        return a.client.post_array_connections(array_connection=fa.ArrayConnectionPost(
+            management_address="b", connection_key=key, type="async-replication"))
+
+    refused(connect("0" * len(key)), "key")
+    made = ok(connect(key))[0]
     assert made.remote.name == "b"
     assert [x.remote.name for x in ok(b.client.get_array_connections())] == ["a"]
     assert ok(a.client.get_array_connections_path())
