@@ -1,0 +1,223 @@
+//! One event, and how often it was tried to deliver it.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use springform_model::cloud::Volume;
+use springform_model::time::Timestamp;
+use uuid::Uuid;
+
+/// An event in the CloudEvents 1.0 JSON format.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CloudEvent {
+    /// `1.0`.
+    pub specversion: String,
+    /// Unique: a receiver drops what it has seen.
+    pub id: String,
+    /// `springform/backends/<backend>`.
+    pub source: String,
+    /// `org.springform.volume.moved`, …
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Volume or backend it is about.
+    pub subject: String,
+    /// RFC 3339.
+    pub time: String,
+    /// `application/json`.
+    pub datacontenttype: String,
+    /// What happened.
+    pub data: Value,
+}
+
+impl CloudEvent {
+    /// An event.
+    #[must_use]
+    pub fn new(
+        kind: &str,
+        backend: &str,
+        subject: &str,
+        id: String,
+        data: Value,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            specversion: "1.0".to_owned(),
+            id,
+            source: format!("springform/backends/{backend}"),
+            kind: format!("org.springform.{kind}"),
+            subject: subject.to_owned(),
+            time: format!("{}Z", now.to_cinder()),
+            datacontenttype: "application/json".to_owned(),
+            data,
+        }
+    }
+
+    /// A volume is served by another array. Its id follows from volume, operation and generation, so an operation that is
+    /// resumed does not tell it twice.
+    #[must_use]
+    pub fn moved(
+        volume: &Volume,
+        operation: &str,
+        from: Option<&str>,
+        to: &str,
+        generation: u64,
+        now: Timestamp,
+    ) -> Self {
+        let id = Uuid::new_v5(
+            &Uuid::NAMESPACE_OID,
+            format!("moved/{}/{operation}/{generation}", volume.id).as_bytes(),
+        );
+        let data = json!({
+            "volume_id": volume.id,
+            "project_id": volume.project_id,
+            "operation": operation,
+            "from": from,
+            "to": to,
+            "generation": generation,
+            "attachments": volume.attachments.iter().map(|a| &a.attachment_id).collect::<Vec<_>>(),
+            "reconnect": !volume.attachments.is_empty(),
+        });
+        let backend = volume.backend.as_deref().unwrap_or("none");
+        Self::new(
+            "volume.moved",
+            backend,
+            &volume.id,
+            id.to_string(),
+            data,
+            now,
+        )
+    }
+}
+
+/// Where a delivery stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DeliveryState {
+    /// Due, or due later.
+    Pending,
+    /// The receiver answered 2xx.
+    Delivered,
+    /// Given up; visible, and can be sent again.
+    Dead,
+}
+
+/// An event on its way to one receiver.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delivery {
+    /// Event id and receiver.
+    pub id: String,
+    /// The event.
+    pub event: CloudEvent,
+    /// Name of the configured receiver.
+    pub receiver: String,
+    /// Where it stands.
+    pub state: DeliveryState,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// Why the last attempt failed.
+    pub last_error: Option<String>,
+    /// When it is tried next.
+    pub due_at: Timestamp,
+    /// When it happened.
+    pub created_at: Timestamp,
+}
+
+/// Attempts before a delivery is given up: about a day.
+const ATTEMPTS: u32 = 20;
+
+/// Seconds until the next attempt; none: give up.
+#[must_use]
+pub fn backoff(attempts: u32) -> Option<u64> {
+    (attempts < ATTEMPTS).then(|| (1_u64 << attempts.min(12)).min(3600))
+}
+
+impl Delivery {
+    /// A delivery that is due now.
+    #[must_use]
+    pub fn new(event: CloudEvent, receiver: &str, now: Timestamp) -> Self {
+        Self {
+            id: format!("{}/{receiver}", event.id),
+            event,
+            receiver: receiver.to_owned(),
+            state: DeliveryState::Pending,
+            attempts: 0,
+            last_error: None,
+            due_at: now,
+            created_at: now,
+        }
+    }
+
+    /// What it is after an attempt.
+    #[must_use]
+    pub fn after(mut self, result: Result<(), String>, now: Timestamp) -> Self {
+        self.attempts = self.attempts.saturating_add(1);
+        match result {
+            Ok(()) => {
+                self.state = DeliveryState::Delivered;
+                self.last_error = None;
+            }
+            Err(why) => {
+                self.last_error = Some(why);
+                match backoff(self.attempts) {
+                    Some(seconds) => {
+                        self.due_at =
+                            now.plus_micros(i64::try_from(seconds).unwrap_or(3600) * 1_000_000);
+                    }
+                    None => self.state = DeliveryState::Dead,
+                }
+            }
+        }
+        self
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use super::*;
+
+    fn event() -> CloudEvent {
+        CloudEvent::new(
+            "volume.moved",
+            "pure1",
+            "v",
+            "e".into(),
+            json!({}),
+            Timestamp(0),
+        )
+    }
+
+    #[test]
+    fn an_event_has_every_attribute_that_cloudevents_requires() {
+        let value = serde_json::to_value(event()).expect("serialises");
+        for key in ["specversion", "id", "source", "type"] {
+            assert!(value.get(key).is_some_and(Value::is_string), "{key}");
+        }
+        assert_eq!(value["time"], "1970-01-01T00:00:00.000000Z");
+    }
+
+    #[test]
+    fn a_delivery_is_tried_later_and_later_and_then_given_up_in_sight() {
+        let mut delivery = Delivery::new(event(), "hook", Timestamp(0));
+        let mut last = 0;
+        while delivery.state == DeliveryState::Pending {
+            let now = delivery.due_at;
+            delivery = delivery.after(Err("connection refused".into()), now);
+            assert!(
+                delivery.due_at.0 - now.0 >= last.min(3_600_000_000)
+                    || delivery.state == DeliveryState::Dead
+            );
+            last = delivery.due_at.0 - now.0;
+        }
+        assert_eq!(
+            (delivery.state, delivery.attempts),
+            (DeliveryState::Dead, ATTEMPTS)
+        );
+        assert_eq!(delivery.last_error.as_deref(), Some("connection refused"));
+    }
+
+    #[test]
+    fn a_delivery_that_was_taken_is_not_sent_again() {
+        let delivery = Delivery::new(event(), "hook", Timestamp(0)).after(Ok(()), Timestamp(1));
+        assert_eq!(delivery.state, DeliveryState::Delivered);
+    }
+}

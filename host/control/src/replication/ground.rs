@@ -1,0 +1,190 @@
+//! What the verbs of replication stand on: rows, arrays, time. One port, so that a seeded simulation can run the very
+//! same verbs on a world in memory and on a clock of its own.
+
+use async_trait::async_trait;
+use springform_model::cloud::{Service, Volume};
+use springform_model::contract::{Call, CallError, Reply, Target, VolumeSpec};
+use springform_model::operation::Operation;
+use springform_model::replication::Refusal;
+use springform_model::replication::drill::Drill;
+use springform_model::replication::relation::Relation;
+use springform_model::time::Timestamp;
+
+use super::{Plan, Scope};
+use crate::outbox::CloudEvent;
+
+/// A volume with its relation, as read.
+#[derive(Debug, Clone)]
+pub struct Member {
+    /// The volume.
+    pub volume: Volume,
+    /// Its row's revision.
+    pub revision: u64,
+    /// Its relation; made up from the volume where none is stored yet.
+    pub relation: Relation,
+    /// The relation's row's revision; none where none is stored yet.
+    pub relation_revision: Option<u64>,
+    /// What a driver is told of it.
+    pub spec: VolumeSpec,
+}
+
+impl Member {
+    /// Whether its type asks for a copy.
+    #[must_use]
+    pub fn replicated(&self) -> bool {
+        let placed = self.volume.placement.as_ref();
+        placed.is_some_and(|p| p.replication.is_some())
+            || self
+                .spec
+                .volume_type
+                .as_ref()
+                .is_some_and(|t| t.replication.is_some())
+    }
+}
+
+/// Everything that is written at once or not at all.
+#[derive(Debug, Default)]
+pub struct Writes {
+    /// Volumes and relations, at the revisions they were read with.
+    pub members: Vec<Member>,
+    /// Services, likewise.
+    pub services: Vec<(Service, u64)>,
+    /// The operation; only its runner writes it.
+    pub operation: Option<Operation>,
+    /// Drills; only the operation that holds one writes it.
+    pub drills: Vec<Drill>,
+    /// A plan to keep.
+    pub plan: Option<Plan>,
+    /// Events to deliver.
+    pub events: Vec<CloudEvent>,
+}
+
+/// One backend, as far as replication needs it.
+#[derive(Debug, Clone)]
+pub struct BackendView {
+    /// Name.
+    pub name: String,
+    /// Its arrays.
+    pub targets: Vec<Target>,
+    /// Changes whenever its configuration or its driver does.
+    pub fingerprint: String,
+    /// Calls that may be under way at once.
+    pub parallel: usize,
+    /// Volumes of one call.
+    pub batch: usize,
+}
+
+impl BackendView {
+    /// The array named by `san_ip`.
+    #[must_use]
+    pub fn primary(&self) -> Option<&Target> {
+        self.targets.iter().find(|t| t.primary)
+    }
+
+    /// The array of a name.
+    #[must_use]
+    pub fn target(&self, name: &str) -> Option<&Target> {
+        self.targets.iter().find(|t| t.name == name)
+    }
+}
+
+/// Why a verb could not begin or go on.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Problem {
+    /// The request makes no sense.
+    #[error("{0}")]
+    Invalid(String),
+    /// There is no such thing.
+    #[error("{0}")]
+    NotFound(String),
+    /// Something is in the way.
+    #[error("{message}")]
+    Conflict {
+        /// What, and what to do.
+        message: String,
+        /// The operation in the way.
+        operation: Option<String>,
+    },
+    /// A row was written by somebody else since it was read.
+    #[error("{0} was changed by somebody else meanwhile; try again")]
+    Moved(String),
+    /// An array or driver does not answer.
+    #[error("{0}")]
+    Unavailable(String),
+    /// The store failed.
+    #[error("{0}")]
+    Internal(String),
+}
+
+impl Problem {
+    /// A conflict without an operation in the way.
+    #[must_use]
+    pub fn conflict(message: impl Into<String>) -> Self {
+        Self::Conflict {
+            message: message.into(),
+            operation: None,
+        }
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        let operation = match &refusal {
+            Refusal::Busy { operation } => Some(operation.clone()),
+            _ => None,
+        };
+        Self::Conflict {
+            message: refusal.to_string(),
+            operation,
+        }
+    }
+}
+
+/// Rows, arrays, time.
+#[async_trait]
+pub trait Ground: Send + Sync + 'static {
+    /// The clock.
+    fn now(&self) -> Timestamp;
+
+    /// A backend.
+    async fn backend(&self, name: &str) -> Result<BackendView, Problem>;
+
+    /// The service of a backend, with its revision.
+    async fn service(&self, backend: &str) -> Result<(Service, u64), Problem>;
+
+    /// One page of the scope's volumes on a backend, by id, after `after`.
+    async fn members(
+        &self,
+        scope: &Scope,
+        backend: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<Member>, Problem>;
+
+    /// How many volumes a scope holds on a backend.
+    async fn count(&self, scope: &Scope, backend: &str) -> Result<u64, Problem>;
+
+    /// Backends on which the scope has volumes.
+    async fn backends_of(&self, scope: &Scope) -> Result<Vec<String>, Problem>;
+
+    /// Writes all of it or nothing. [`Problem::Moved`] where a revision is not the one read.
+    async fn commit(&self, writes: Writes) -> Result<(), Problem>;
+
+    /// Whether somebody asked to cancel the operation.
+    async fn cancelled(&self, operation: &str) -> bool;
+
+    /// A plan that was kept.
+    async fn plan(&self, id: &str) -> Result<Option<Plan>, Problem>;
+
+    /// A drill.
+    async fn drill(&self, id: &str) -> Result<Option<Drill>, Problem>;
+
+    /// One call of the backend's driver, under its present generation.
+    async fn call(
+        &self,
+        backend: &str,
+        operation: &str,
+        cursor: Vec<u8>,
+        call: Call,
+    ) -> Result<Reply, CallError>;
+}

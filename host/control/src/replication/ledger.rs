@@ -1,0 +1,246 @@
+//! The journal of one running operation: named steps, progress, and the patience with which a driver is called.
+
+use std::time::Duration;
+
+use springform_model::contract::{Call, CallError, Fault, FaultKind, Outcome, Reply};
+use springform_model::operation::{Operation, OperationError, OperationState, Step};
+use tokio::sync::Mutex;
+use tokio::time::{Instant, sleep};
+
+use super::ground::{Ground, Member, Problem, Writes};
+
+/// How often a call that may succeed later is repeated.
+const ATTEMPTS: u32 = 4;
+/// Polls are no closer and no further apart than this.
+const POLL: (u32, u32) = (50, 30_000);
+
+/// One running operation.
+pub struct Ledger<'a> {
+    ground: &'a dyn Ground,
+    id: String,
+    operation: Mutex<Operation>,
+}
+
+impl<'a> Ledger<'a> {
+    /// Takes over a journalled operation.
+    pub fn new(ground: &'a dyn Ground, operation: Operation) -> Self {
+        Self {
+            ground,
+            id: operation.id.clone(),
+            operation: Mutex::new(operation),
+        }
+    }
+
+    /// The operation's id.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Rows, arrays, time.
+    pub fn ground(&self) -> &'a dyn Ground {
+        self.ground
+    }
+
+    /// Changes the operation in memory; the next commit writes it.
+    pub async fn note<R>(&self, change: impl FnOnce(&mut Operation) -> R) -> R {
+        change(&mut *self.operation.lock().await)
+    }
+
+    /// Writes rows and the operation at once.
+    pub async fn commit(&self, mut writes: Writes) -> Result<(), Problem> {
+        let mut operation = self.operation.lock().await;
+        operation.updated_at = self.ground.now();
+        writes.operation = Some(operation.clone());
+        self.ground.commit(writes).await
+    }
+
+    /// Begins a step, or goes on with the one of that name.
+    pub async fn enter(&self, name: &str, waiting_for: Option<String>) -> Result<(), Problem> {
+        let now = self.ground.now();
+        self.note(|o| {
+            o.state = OperationState::Running;
+            for step in o.steps.iter_mut().filter(|s| s.name != name) {
+                if step.state == OperationState::Running {
+                    step.state = OperationState::Succeeded;
+                    step.finished_at = Some(now);
+                    step.waiting_for = None;
+                }
+            }
+            let deadline = o.deadline;
+            let index = o.steps.iter().position(|s| s.name == name);
+            let index = index.unwrap_or_else(|| {
+                o.steps.push(Step::new(name));
+                o.steps.len() - 1
+            });
+            if let Some(step) = o.steps.get_mut(index) {
+                step.state = OperationState::Running;
+                step.started_at.get_or_insert(now);
+                step.deadline = Some(deadline);
+                step.attempts = step.attempts.saturating_add(1);
+                step.waiting_for = waiting_for;
+            }
+        })
+        .await;
+        self.commit(Writes::default()).await
+    }
+
+    /// Ends the operation.
+    pub async fn finish(
+        self,
+        error: Option<OperationError>,
+        writes: Writes,
+    ) -> Result<Operation, Problem> {
+        let now = self.ground.now();
+        self.note(|o| {
+            o.state = match &error {
+                Some(e) if e.code == "cancelled" => OperationState::Cancelled,
+                Some(_) if o.progress.done > 0 => OperationState::PartlyFailed,
+                Some(_) => OperationState::Failed,
+                None if o.progress.failed > 0 && o.progress.done > 0 => {
+                    OperationState::PartlyFailed
+                }
+                None if o.progress.failed > 0 => OperationState::Failed,
+                None => OperationState::Succeeded,
+            };
+            let state = o.state;
+            for step in o.steps.iter_mut().filter(|s| !s.state.is_terminal()) {
+                step.state = state;
+                step.finished_at = Some(now);
+                step.waiting_for = None;
+                step.error.clone_from(&error);
+            }
+            o.error = error;
+            o.finished_at = Some(now);
+        })
+        .await;
+        self.commit(writes).await?;
+        Ok(self.operation.into_inner())
+    }
+
+    /// Calls the driver until it has an answer: polls what is pending, repeats what may succeed later, and gives up at
+    /// the operation's deadline.
+    pub async fn call(&self, backend: &str, call: &Call) -> Result<Reply, CallError> {
+        let left = self
+            .note(|o| o.deadline.0.saturating_sub(self.ground.now().0))
+            .await;
+        let until = Instant::now() + Duration::from_micros(u64::try_from(left).unwrap_or(0));
+        let (mut cursor, mut attempt) = (Vec::new(), 0);
+        loop {
+            let error = match self
+                .ground
+                .call(backend, &self.id, cursor.clone(), call.clone())
+                .await
+            {
+                Ok(reply) => return Ok(reply),
+                Err(error) => error,
+            };
+            let pause = match &error {
+                CallError::Pending(pending) => {
+                    cursor.clone_from(&pending.cursor);
+                    let waiting = pending.waiting_for.clone();
+                    let percent = pending.percent;
+                    self.note(|o| {
+                        if let Some(step) = o
+                            .steps
+                            .iter_mut()
+                            .rfind(|s| s.state == OperationState::Running)
+                        {
+                            step.waiting_for = Some(waiting);
+                            step.percent = percent;
+                        }
+                    })
+                    .await;
+                    Duration::from_millis(pending.poll_after_ms.clamp(POLL.0, POLL.1).into())
+                }
+                other if other.is_retryable() && attempt + 1 < ATTEMPTS => {
+                    attempt += 1;
+                    Duration::from_millis(250 << attempt.min(6))
+                }
+                _ => return Err(error),
+            };
+            if Instant::now() + pause >= until {
+                return Err(match error {
+                    CallError::Pending(p) => CallError::Fault(Fault::new(
+                        FaultKind::Deadline,
+                        format!(
+                            "the operation's time is over while waiting for {}",
+                            p.waiting_for
+                        ),
+                    )),
+                    other => other,
+                });
+            }
+            sleep(pause).await;
+            if matches!(error, CallError::Pending(_)) && self.ground.cancelled(&self.id).await {
+                return Err(error);
+            }
+        }
+    }
+
+    /// Calls the driver for a batch; an answer that is not one entry for each member in order is no answer.
+    pub async fn batch(
+        &self,
+        backend: &str,
+        call: &Call,
+        members: &[Member],
+    ) -> Vec<Result<Outcome, CallError>> {
+        let all = |error: CallError| members.iter().map(|_| Err(error.clone())).collect();
+        match self
+            .call(backend, call)
+            .await
+            .and_then(Reply::into_outcomes)
+        {
+            Err(error) => all(error),
+            Ok(outcomes) => {
+                let fits = outcomes.len() == members.len()
+                    && outcomes
+                        .iter()
+                        .zip(members)
+                        .all(|(o, m)| o.id == m.volume.id);
+                if fits {
+                    outcomes.into_iter().map(Ok).collect()
+                } else {
+                    all(CallError::Fault(Fault::new(
+                        FaultKind::Partial,
+                        format!(
+                            "the driver of {backend} answered {} of {} members of a batch; nothing of it is believed",
+                            outcomes.len(),
+                            members.len()
+                        ),
+                    )))
+                }
+            }
+        }
+    }
+}
+
+/// A call's failure as the journal keeps it.
+pub fn journalled(backend: &str, error: &CallError) -> OperationError {
+    let (code, target) = match error {
+        CallError::Pending(_) => ("cancelled".to_owned(), None),
+        CallError::Failed(failure) => (failure.code.as_str().to_owned(), failure.target.clone()),
+        CallError::Fault(fault) => (format!("{:?}", fault.kind).to_lowercase(), None),
+    };
+    OperationError {
+        code,
+        message: error.to_string(),
+        backend: Some(backend.to_owned()),
+        target,
+        driver: None,
+        generation: None,
+        retryable: error.is_retryable(),
+    }
+}
+
+/// A problem as the journal keeps it.
+pub fn problem(code: &str, message: impl Into<String>, backend: &str) -> OperationError {
+    OperationError {
+        code: code.to_owned(),
+        message: message.into(),
+        backend: Some(backend.to_owned()),
+        target: None,
+        driver: None,
+        generation: None,
+        retryable: false,
+    }
+}

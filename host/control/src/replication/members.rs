@@ -1,0 +1,167 @@
+//! Changing volumes and their relations together: computed purely, committed at once, read again where somebody else was
+//! faster.
+
+use springform_model::replication::Refusal;
+
+use super::Scope;
+use super::ground::{Ground, Member, Problem, Writes};
+use super::ledger::Ledger;
+use crate::outbox::CloudEvent;
+
+/// How often a commit is tried again with rows that were read again.
+const RACES: u32 = 8;
+
+/// What a change came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// Write it.
+    Write,
+    /// It is as it should be.
+    Leave,
+}
+
+/// What was written, and what refused.
+pub type Changed = (Vec<Member>, Vec<(Member, Refusal)>);
+
+/// Cuts into pieces of at most `size`.
+pub fn chunks(mut members: Vec<Member>, size: usize) -> Vec<Vec<Member>> {
+    let size = size.max(1);
+    let mut pieces = Vec::with_capacity(members.len().div_ceil(size));
+    while members.len() > size {
+        let rest = members.split_off(size);
+        pieces.push(std::mem::replace(&mut members, rest));
+    }
+    if !members.is_empty() {
+        pieces.push(members);
+    }
+    pieces
+}
+
+/// The same volumes as they are now; those that are gone are left out.
+pub async fn again(
+    ground: &dyn Ground,
+    backend: &str,
+    members: Vec<Member>,
+) -> Result<Vec<Member>, Problem> {
+    let ids: Vec<String> = members.iter().map(|m| m.volume.id.clone()).collect();
+    ground
+        .members(&Scope::Volumes(ids), backend, None, members.len())
+        .await
+}
+
+/// Changes members in one commit.
+pub async fn change(
+    ground: &dyn Ground,
+    members: Vec<Member>,
+    mut apply: impl FnMut(&mut Member) -> Result<Change, Refusal> + Send,
+) -> Result<Changed, Problem> {
+    let mut members = members;
+    for _ in 0..RACES {
+        let (writes, mut outcome) = compute(&members, &mut apply);
+        if writes.is_empty() {
+            return Ok(outcome);
+        }
+        match ground
+            .commit(Writes {
+                members: writes,
+                ..Writes::default()
+            })
+            .await
+        {
+            Ok(()) => {
+                bump(&mut outcome.0);
+                return Ok(outcome);
+            }
+            Err(Problem::Moved(_)) => members = reread(ground, members).await?,
+            Err(other) => return Err(other),
+        }
+    }
+    Err(Problem::Moved("a batch of volumes".to_owned()))
+}
+
+/// Changes members in one commit with the operation's progress and the events the change gave rise to.
+pub async fn change_with(
+    ledger: &Ledger<'_>,
+    members: Vec<Member>,
+    events: &std::sync::Mutex<Vec<CloudEvent>>,
+    mut apply: impl FnMut(&mut Member) -> Result<Change, Refusal> + Send,
+) -> Result<Changed, Problem> {
+    let mut members = members;
+    for _ in 0..RACES {
+        if let Ok(mut events) = events.lock() {
+            events.clear();
+        }
+        let (writes, mut outcome) = compute(&members, &mut apply);
+        let events = events.lock().map(|e| e.clone()).unwrap_or_default();
+        match ledger
+            .commit(Writes {
+                members: writes,
+                events,
+                ..Writes::default()
+            })
+            .await
+        {
+            Ok(()) => {
+                bump(&mut outcome.0);
+                return Ok(outcome);
+            }
+            Err(Problem::Moved(_)) => members = reread(ledger.ground(), members).await?,
+            Err(other) => return Err(other),
+        }
+    }
+    Err(Problem::Moved("a batch of volumes".to_owned()))
+}
+
+fn compute(
+    members: &[Member],
+    apply: &mut (impl FnMut(&mut Member) -> Result<Change, Refusal> + Send),
+) -> (Vec<Member>, Changed) {
+    let (mut writes, mut done, mut refused) = (Vec::new(), Vec::new(), Vec::new());
+    for member in members {
+        let mut changed = member.clone();
+        match apply(&mut changed) {
+            Ok(Change::Write) => {
+                writes.push(changed.clone());
+                done.push(changed);
+            }
+            Ok(Change::Leave) => done.push(changed),
+            Err(refusal) => refused.push((member.clone(), refusal)),
+        }
+    }
+    (writes, (done, refused))
+}
+
+/// What was committed is at its next revision; a row that was made up is stored now.
+fn bump(written: &mut [Member]) {
+    for member in written {
+        member.revision += 1;
+        member.relation_revision = Some(member.relation_revision.map_or(1, |r| r + 1));
+    }
+}
+
+async fn reread(ground: &dyn Ground, members: Vec<Member>) -> Result<Vec<Member>, Problem> {
+    let Some(backend) = members.first().map(|m| m.relation.backend.clone()) else {
+        return Ok(members);
+    };
+    again(ground, &backend, members).await
+}
+
+/// Keeps what the driver wants to be handed back.
+pub async fn keep_state(ground: &dyn Ground, backend: &str, state: Vec<u8>) -> Result<(), Problem> {
+    for _ in 0..RACES {
+        let (mut service, revision) = ground.service(backend).await?;
+        if service.driver_state == state {
+            return Ok(());
+        }
+        service.driver_state.clone_from(&state);
+        let writes = Writes {
+            services: vec![(service, revision)],
+            ..Writes::default()
+        };
+        match ground.commit(writes).await {
+            Err(Problem::Moved(_)) => {}
+            other => return other,
+        }
+    }
+    Err(Problem::Moved(format!("service {backend}")))
+}

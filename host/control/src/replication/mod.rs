@@ -1,0 +1,21 @@
+//! Replication as operations: plan, fail over, fail back, reprotect, drill, promote, reconcile.
+//!
+//! What may follow what is decided by the machines of `springform_model::replication`; what is written when, which call is
+//! made when and by how many at once is decided here. Everything stands on one port, [`Ground`].
+
+mod failover;
+mod fence;
+mod ground;
+mod ledger;
+mod members;
+mod plan;
+mod request;
+mod scope;
+mod verbs;
+
+pub use failover::{Input as FailoverInput, run as run_failover};
+pub use ground::{BackendView, Ground, Member, Problem, Writes};
+pub use plan::{Order, Plan, make as make_plan};
+pub use request::{Ask, Request, Who, begin, reset_active_backend};
+pub use scope::Scope;
+pub use verbs::{Input as VerbInput, run as run_verb};
