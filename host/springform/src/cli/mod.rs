@@ -1,1 +1,34 @@
-//! (later)
+//! The command line: its words, and which module carries each one out.
+
+mod args;
+mod scope;
+
+use std::process::ExitCode;
+
+pub use args::{
+    AttachmentsCommand, Cli, Command, Connection, DrillCommand, DriverCommand, Format,
+    OperationCommand, Wait,
+};
+pub use scope::{ScopeArgs, TargetArgs};
+
+use crate::client::{self, Client};
+use crate::{config, serve};
+
+/// Carries out a command line.
+///
+/// # Errors
+/// One sentence for the operator, with what to do next where there is something.
+pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    match cli.command {
+        Command::Serve { config } => serve::run(&config).await,
+        Command::Config {
+            command: args::ConfigCommand::Check { config, offline },
+        } => config::check::run(&config, offline).await,
+        Command::Driver {
+            command: DriverCommand::Inspect { subject },
+        } if subject.ends_with(".wasm") => {
+            client::inspect_file(subject.as_ref(), &cli.connection).await
+        }
+        command => client::run(&Client::new(&cli.connection)?, command).await,
+    }
+}

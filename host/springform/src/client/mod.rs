@@ -1,1 +1,34 @@
-//! (later)
+//! The commands that talk to a running host.
+
+mod drivers;
+mod events;
+mod http;
+mod operations;
+mod replication;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+pub use http::Client;
+
+use crate::cli::{Command, Connection};
+
+/// Carries out a command that needs a running host.
+///
+/// # Errors
+/// The host cannot be reached, or refused with a reason.
+pub async fn run(client: &Client, command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Driver { command } => drivers::run(client, command).await,
+        Command::Operation { command } => operations::run(client, command).await,
+        other => replication::run(client, other).await,
+    }
+}
+
+/// Looks at a component file without a host.
+///
+/// # Errors
+/// The file is no driver; the reason is named.
+pub async fn inspect_file(path: &Path, connection: &Connection) -> anyhow::Result<ExitCode> {
+    drivers::inspect_file(path, connection).await
+}

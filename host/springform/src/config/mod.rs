@@ -5,6 +5,7 @@
 //! so [`BackendConfig::resolve`] checks them against the driver's own description, and runs when that is known.
 
 mod backend;
+pub mod check;
 mod driver;
 mod problem;
 mod resolve;

@@ -1,0 +1,354 @@
+//! Words, options and help of the command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use super::scope::{ScopeArgs, TargetArgs};
+
+/// Driver host for storage replication: vendors' drivers in a sandbox, Cinder's API in front.
+#[derive(Debug, Parser)]
+#[command(name = "springform", version, arg_required_else_help = true)]
+pub struct Cli {
+    /// How a running host is reached.
+    #[command(flatten)]
+    pub connection: Connection,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// How a running host is reached.
+#[derive(Debug, Clone, Args)]
+pub struct Connection {
+    /// URL of the host.
+    #[arg(
+        long,
+        global = true,
+        env = "SPRINGFORM_URL",
+        hide_env_values = true,
+        default_value = "http://127.0.0.1:8776",
+        value_name = "URL"
+    )]
+    pub url: String,
+    /// Token for the host's API.
+    #[arg(
+        long,
+        global = true,
+        env = "SPRINGFORM_TOKEN",
+        hide_env_values = true,
+        value_name = "TOKEN"
+    )]
+    pub token: Option<String>,
+    /// How answers are written.
+    #[arg(long, global = true, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+/// How answers are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Tables for people.
+    Table,
+    /// The API's JSON.
+    Json,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the host until SIGTERM or Ctrl-C.
+    Serve {
+        /// The configuration.
+        #[arg(long, env = "SPRINGFORM_CONFIG", default_value = "springform.toml")]
+        config: PathBuf,
+    },
+    /// Look at a configuration.
+    Config {
+        /// What to do with it.
+        #[command(subcommand)]
+        command: ConfigCommand,
+    },
+    /// Install, activate, roll back and look at drivers.
+    Driver {
+        /// What to do.
+        #[command(subcommand)]
+        command: DriverCommand,
+    },
+    /// Look at operations of the journal.
+    Operation {
+        /// What to do.
+        #[command(subcommand)]
+        command: OperationCommand,
+    },
+    /// Show what a failover or failback would do, and lose, without doing it.
+    Plan {
+        /// Which verb to plan.
+        #[arg(value_enum, default_value_t = PlanVerb::Failover)]
+        verb: PlanVerb,
+        /// On what.
+        #[command(flatten)]
+        scope: ScopeArgs,
+        /// Where to.
+        #[command(flatten)]
+        target: TargetArgs,
+    },
+    /// Move volumes to another array: shows the plan, asks, and carries it out.
+    Failover {
+        /// On what.
+        #[command(flatten)]
+        scope: ScopeArgs,
+        /// Where to.
+        #[command(flatten)]
+        target: TargetArgs,
+        /// Carry out this plan, as long as what it was made from still holds.
+        #[arg(long, value_name = "ID")]
+        plan: Option<String>,
+        /// How to go about it.
+        #[command(flatten)]
+        wait: Wait,
+    },
+    /// Move volumes back to their first array without losing what was written since.
+    Failback {
+        /// On what.
+        #[command(flatten)]
+        scope: ScopeArgs,
+        /// How to go about it.
+        #[command(flatten)]
+        wait: Wait,
+    },
+    /// Replicate again from where the volumes are now.
+    Reprotect {
+        /// On what.
+        #[command(flatten)]
+        scope: ScopeArgs,
+        /// The array to replicate to.
+        #[arg(long, value_name = "TARGET")]
+        to: Option<String>,
+        /// Agree that what only the other side has is thrown away.
+        #[arg(long)]
+        discard: bool,
+        /// How to go about it.
+        #[command(flatten)]
+        wait: Wait,
+    },
+    /// Try a failover on writable copies while replication goes on.
+    Drill {
+        /// What to do.
+        #[command(subcommand)]
+        command: DrillCommand,
+    },
+    /// Make the arrays of a changed configuration the backend's own, online, after its primary is gone for good.
+    Promote {
+        /// On what.
+        #[command(flatten)]
+        scope: ScopeArgs,
+        /// How to go about it.
+        #[command(flatten)]
+        wait: Wait,
+    },
+    /// Make the arrays match the configuration and say what was changed.
+    Reconcile {
+        /// On what.
+        #[command(flatten)]
+        scope: ScopeArgs,
+        /// Only say what would be changed.
+        #[arg(long)]
+        dry_run: bool,
+        /// How to go about it.
+        #[command(flatten)]
+        wait: Wait,
+    },
+    /// Refuse changes on a backend while reads and attachments go on.
+    Freeze {
+        /// Name of the backend.
+        backend: String,
+    },
+    /// Lift a freeze.
+    Thaw {
+        /// Name of the backend.
+        backend: String,
+    },
+    /// Repair the records of a backend which is disabled and frozen: its primary becomes the active array again.
+    ResetActiveBackend {
+        /// Name of the backend.
+        backend: String,
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Attachments after a failover.
+    Attachments {
+        /// What to do.
+        #[command(subcommand)]
+        command: AttachmentsCommand,
+    },
+}
+
+/// What to do with a configuration.
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Check a file, its secrets and its drivers without touching an array.
+    Check {
+        /// The configuration.
+        #[arg(long, env = "SPRINGFORM_CONFIG", default_value = "springform.toml")]
+        config: PathBuf,
+        /// Do not load the drivers: their options stay unchecked.
+        #[arg(long)]
+        offline: bool,
+    },
+}
+
+/// What to do with drivers.
+#[derive(Debug, Subcommand)]
+pub enum DriverCommand {
+    /// Show which driver generation serves each backend.
+    List,
+    /// Look at a component file or an installed driver: imports, options, grants.
+    Inspect {
+        /// A `.wasm` file or the name of a driver.
+        subject: String,
+    },
+    /// Hand a component to the host. It does not serve until it is activated.
+    Install {
+        /// Name of the driver.
+        name: String,
+        /// The component.
+        file: PathBuf,
+    },
+    /// Let an installed component serve. Calls under way end on the one they began with.
+    Activate {
+        /// Name of the driver.
+        name: String,
+        /// Its digest, or the beginning of it; without: the one installed last.
+        #[arg(long)]
+        digest: Option<String>,
+        /// Only for this backend; without: for all backends of the driver.
+        #[arg(long)]
+        backend: Option<String>,
+    },
+    /// Go back to the generation that served before.
+    Rollback {
+        /// Name of the driver.
+        name: String,
+        /// Only for this backend; without: for all backends of the driver.
+        #[arg(long)]
+        backend: Option<String>,
+    },
+}
+
+/// What to do with operations.
+#[derive(Debug, Subcommand)]
+pub enum OperationCommand {
+    /// List operations, newest first.
+    List {
+        /// Only those in this state.
+        #[arg(long)]
+        state: Option<String>,
+        /// Only those of this backend.
+        #[arg(long)]
+        backend: Option<String>,
+        /// At most so many.
+        #[arg(long, default_value_t = 20)]
+        limit: u32,
+    },
+    /// Show one operation with its steps.
+    Show {
+        /// Id.
+        id: String,
+    },
+    /// Follow an operation to its end.
+    Watch {
+        /// Id.
+        id: String,
+    },
+    /// Ask an operation to stop where that is safe.
+    Cancel {
+        /// Id.
+        id: String,
+    },
+}
+
+/// What to do with a drill.
+#[derive(Debug, Subcommand)]
+pub enum DrillCommand {
+    /// Make writable copies on a target.
+    Start {
+        /// Of what.
+        #[command(flatten)]
+        scope: ScopeArgs,
+        /// Where.
+        #[command(flatten)]
+        target: TargetArgs,
+        /// Throw the copies away by itself after so many minutes.
+        #[arg(long, default_value_t = 240)]
+        minutes: u32,
+        /// How to go about it.
+        #[command(flatten)]
+        wait: Wait,
+    },
+    /// Throw the copies away.
+    Stop {
+        /// Id of the drill: of the operation that started it.
+        id: String,
+        /// How to go about it.
+        #[command(flatten)]
+        wait: Wait,
+    },
+    /// Turn the drill into the failover.
+    Commit {
+        /// Id of the drill: of the operation that started it.
+        id: String,
+        /// How to go about it.
+        #[command(flatten)]
+        wait: Wait,
+    },
+}
+
+/// What to do with attachments.
+#[derive(Debug, Subcommand)]
+pub enum AttachmentsCommand {
+    /// Attach servers again whose volumes moved; prints commands where it may not.
+    Repair {
+        /// URL of Nova's API.
+        #[arg(long, env = "NOVA_URL")]
+        nova: Option<String>,
+        /// Only of this backend.
+        #[arg(long)]
+        backend: Option<String>,
+        /// Only say what would be done.
+        #[arg(long)]
+        dry_run: bool,
+    },
+}
+
+/// What can be planned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PlanVerb {
+    /// To another array.
+    Failover,
+    /// Back to the first array.
+    Failback,
+}
+
+impl PlanVerb {
+    /// The API's word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Failover => "failover",
+            Self::Failback => "failback",
+        }
+    }
+}
+
+/// How to go about a verb that takes its time.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Wait {
+    /// Do not ask.
+    #[arg(long)]
+    pub yes: bool,
+    /// Print the operation's id and do not follow it.
+    #[arg(long)]
+    pub no_wait: bool,
+}

@@ -1,0 +1,83 @@
+//! On what a verb acts and where to, as arguments and as the API wants it.
+
+use clap::Args;
+use serde_json::{Value, json};
+
+/// On what a verb acts: exactly one of these.
+#[derive(Debug, Clone, Args)]
+#[group(required = true, multiple = false)]
+pub struct ScopeArgs {
+    /// Everything on a backend.
+    #[arg(long, value_name = "NAME")]
+    pub backend: Option<String>,
+    /// Volumes by id.
+    #[arg(long = "volume", value_name = "ID")]
+    pub volumes: Vec<String>,
+    /// A group.
+    #[arg(long, value_name = "ID")]
+    pub group: Option<String>,
+    /// All volumes of a project.
+    #[arg(long, value_name = "ID")]
+    pub project: Option<String>,
+}
+
+impl ScopeArgs {
+    /// As the API wants it.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        match (&self.backend, &self.group, &self.project) {
+            (Some(backend), _, _) => json!({ "backend": backend }),
+            (_, Some(group), _) => json!({ "group": group }),
+            (_, _, Some(project)) => json!({ "project": project }),
+            _ => json!({ "volumes": self.volumes }),
+        }
+    }
+
+    /// In words.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        match (&self.backend, &self.group, &self.project) {
+            (Some(backend), _, _) => format!("backend {backend}"),
+            (_, Some(group), _) => format!("group {group}"),
+            (_, _, Some(project)) => format!("project {project}"),
+            _ => format!("{} volume(s)", self.volumes.len()),
+        }
+    }
+}
+
+/// Where to, how, and from which point.
+#[derive(Debug, Clone, Default, Args)]
+pub struct TargetArgs {
+    /// The array to move to; without: the driver chooses.
+    #[arg(long, value_name = "TARGET")]
+    pub to: Option<String>,
+    /// Final transfer and demotion first: nothing is lost, or nothing is switched.
+    #[arg(long, conflicts_with = "unplanned")]
+    pub planned: bool,
+    /// Take what the target has: for a primary that is gone. This is the default.
+    #[arg(long)]
+    pub unplanned: bool,
+    /// An older recovery point than the newest.
+    #[arg(long, value_name = "POINT")]
+    pub point: Option<String>,
+}
+
+impl TargetArgs {
+    /// The API's word for the mode.
+    #[must_use]
+    pub fn mode(&self) -> &'static str {
+        if self.planned { "planned" } else { "unplanned" }
+    }
+
+    /// Adds what was given to a request.
+    pub fn add_to(&self, request: &mut Value) {
+        if let Value::Object(fields) = request {
+            fields.insert("mode".to_owned(), json!(self.mode()));
+            for (key, value) in [("to", &self.to), ("point", &self.point)] {
+                if let Some(value) = value {
+                    fields.insert(key.to_owned(), json!(value));
+                }
+            }
+        }
+    }
+}

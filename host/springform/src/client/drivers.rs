@@ -1,0 +1,97 @@
+//! `springform driver …`.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use serde_json::{Value, json};
+
+use super::Client;
+use crate::cli::{Connection, DriverCommand, Format};
+use crate::serve::inspect;
+use crate::show::{self, field, list, short_digest};
+
+/// Carries out a command about drivers.
+///
+/// # Errors
+/// The host cannot be reached, or refused with a reason.
+pub async fn run(client: &Client, command: DriverCommand) -> anyhow::Result<ExitCode> {
+    match command {
+        DriverCommand::List => {
+            let answer = client.get("/drivers").await?;
+            super::operations::print(client, &answer, show::driver::list_of);
+        }
+        DriverCommand::Inspect { subject } => {
+            let answer = client.get(&format!("/drivers/{subject}")).await?;
+            super::operations::print(client, &answer, show::driver::inspection);
+        }
+        DriverCommand::Install { name, file } => {
+            let component =
+                std::fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
+            let answer = client
+                .put_wasm(&format!("/drivers/{name}"), component)
+                .await?;
+            super::operations::print(client, &answer, |answer| {
+                let digest = short_digest(&field(answer, "/digest"));
+                let version = field(answer, "/description/version");
+                format!(
+                    "installed {name} {version} ({digest}); it serves after `springform driver activate {name} --digest {digest}`\n"
+                )
+            });
+        }
+        DriverCommand::Activate {
+            name,
+            digest,
+            backend,
+        } => {
+            let body = request(&[("digest", digest), ("backend", backend)]);
+            let answer = client
+                .post(&format!("/drivers/{name}/activate"), &body)
+                .await?;
+            super::operations::print(client, &answer, |answer| published(&name, answer));
+        }
+        DriverCommand::Rollback { name, backend } => {
+            let body = request(&[("backend", backend)]);
+            let answer = client
+                .post(&format!("/drivers/{name}/rollback"), &body)
+                .await?;
+            super::operations::print(client, &answer, |answer| published(&name, answer));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `springform driver inspect FILE.wasm`: no host needed.
+///
+/// # Errors
+/// The file is no driver; the reason is named.
+pub async fn inspect_file(path: &Path, connection: &Connection) -> anyhow::Result<ExitCode> {
+    let answer = inspect::file(path).await?;
+    match connection.format {
+        Format::Json => println!("{answer:#}"),
+        Format::Table => print!("{}", show::driver::inspection(&answer)),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn request(fields: &[(&str, Option<String>)]) -> Value {
+    let given = fields.iter().filter_map(|(key, value)| {
+        value
+            .as_ref()
+            .map(|value| ((*key).to_owned(), json!(value)))
+    });
+    Value::Object(given.collect())
+}
+
+fn published(name: &str, answer: &Value) -> String {
+    list(answer, "/backends")
+        .iter()
+        .fold(String::new(), |text, backend| {
+            format!(
+                "{text}{}: {name} generation {} serves (before: {})\n",
+                field(backend, "/backend"),
+                field(backend, "/generation"),
+                field(backend, "/previous"),
+            )
+        })
+}

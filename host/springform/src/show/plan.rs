@@ -1,0 +1,84 @@
+//! Plans: what would move where, what would be lost, what cannot be done and why.
+
+use serde_json::Value;
+
+use super::{bytes, field, list, render, seconds, table};
+
+/// A plan, volume by volume, with what is interrupted and how to carry it out.
+#[must_use]
+pub fn one(plan: &Value) -> String {
+    let mut text = format!(
+        "plan        {}\nverb        {} ({})\nto          {}\nvalid until {}\n\n",
+        field(plan, "/id"),
+        field(plan, "/verb"),
+        field(plan, "/mode"),
+        field(plan, "/target"),
+        field(plan, "/expires_at"),
+    );
+    let volumes = list(plan, "/volumes");
+    let mut lines = table(&["volume", "from", "to", "recovery point", "loss", "note"]);
+    for volume in volumes {
+        lines.add_row([
+            field(volume, "/volume_id"),
+            field(volume, "/source"),
+            to(plan, volume),
+            field(volume, "/point/id"),
+            loss(volume),
+            note(volume),
+        ]);
+    }
+    text.push_str(&render(&lines));
+    let impossible = volumes.iter().filter(|volume| !possible(volume)).count();
+    text.push_str(&format!(
+        "\n{} of {} volumes can move.\n",
+        volumes.len().saturating_sub(impossible),
+        volumes.len()
+    ));
+    for interruption in list(plan, "/interrupts") {
+        text.push_str(&format!("interrupted: {}\n", field(interruption, "")));
+    }
+    text
+}
+
+fn possible(volume: &Value) -> bool {
+    volume
+        .get("possible")
+        .and_then(Value::as_bool)
+        .unwrap_or(true)
+}
+
+fn to(plan: &Value, volume: &Value) -> String {
+    match field(volume, "/target").as_str() {
+        "-" => field(plan, "/target"),
+        target => target.to_owned(),
+    }
+}
+
+fn loss(volume: &Value) -> String {
+    if !possible(volume) {
+        return "-".to_owned();
+    }
+    let amount = |key: &str| volume.get(key).and_then(Value::as_u64);
+    match (amount("loss_seconds"), amount("loss_bytes")) {
+        (Some(0), Some(0) | None) | (None, Some(0)) => "none".to_owned(),
+        (Some(time), Some(size)) => format!("{}, {}", seconds(time), bytes(size)),
+        (Some(time), None) => seconds(time),
+        (None, Some(size)) => bytes(size),
+        (None, None) => "unknown".to_owned(),
+    }
+}
+
+fn note(volume: &Value) -> String {
+    if !possible(volume) {
+        return format!("cannot move: {}", field(volume, "/reason"));
+    }
+    let warnings: Vec<String> = list(volume, "/warnings")
+        .iter()
+        .map(|warning| field(warning, ""))
+        .collect();
+    if warnings.is_empty() {
+        "-".to_owned()
+    } else {
+        warnings.join("; ")
+    }
+}

@@ -1,0 +1,110 @@
+//! Golden files of what the command line prints.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+use clap::CommandFactory;
+use serde_json::{Value, json};
+use springform::cli::Cli;
+use springform::show::{driver, operation, plan, progress};
+
+fn failover() -> Value {
+    json!({
+        "id": "0193-a", "verb": "failover", "state": "partly-failed", "backend": "pure1",
+        "subject_kind": "backend", "subject": "pure1", "generation": 3,
+        "progress": {"done": 19, "failed": 1, "total": 20},
+        "created_at": 1_700_000_000_123_456_i64, "finished_at": 1_700_000_004_623_456_i64,
+        "steps": [
+            {"name": "plan", "state": "succeeded", "attempts": 1,
+             "started_at": 1_700_000_000_123_456_i64, "finished_at": 1_700_000_000_323_456_i64},
+            {"name": "promote batch 1 of 1", "state": "partly-failed", "attempts": 2,
+             "started_at": 1_700_000_000_323_456_i64, "finished_at": 1_700_000_090_323_456_i64},
+            {"name": "finish", "state": "waiting", "attempts": 1, "percent": 40,
+             "started_at": 1_700_000_004_323_456_i64, "finished_at": null, "waiting_for": "the array's clone"},
+        ],
+        "error": {"code": "unavailable", "message": "volume v7 has no replica on sec2; wait for the next replication and retry",
+                  "backend": "pure1", "target": "sec2", "driver": "pure-async", "generation": 3, "retryable": true},
+    })
+}
+
+#[test]
+fn the_help_names_every_command() {
+    insta::assert_snapshot!("help", Cli::command().render_long_help().to_string());
+}
+
+#[test]
+fn operations_are_listed_one_to_a_line() {
+    let create = json!({"id": "0193-b", "verb": "create-volume", "state": "running", "backend": null,
+        "subject_kind": "volume", "subject": "v1", "created_at": 1_700_000_000_000_000_i64});
+    insta::assert_snapshot!(
+        "operation_list",
+        operation::list_of(&json!({"operations": [failover(), create]}))
+    );
+}
+
+#[test]
+fn an_operation_shows_its_steps_and_why_it_failed() {
+    insta::assert_snapshot!("operation", operation::one(&failover()));
+}
+
+#[test]
+fn the_progress_line_says_what_is_being_done_and_what_is_waited_for() {
+    assert_eq!(
+        progress::now(&failover()),
+        "partly-failed: finish (waiting for the array's clone)"
+    );
+    assert_eq!(
+        progress::now(&json!({"state": "queued", "steps": []})),
+        "queued"
+    );
+}
+
+#[test]
+fn a_plan_says_what_moves_what_is_lost_and_what_cannot_move() {
+    let answer = json!({
+        "id": "plan-1", "verb": "failover", "mode": "unplanned", "target": "sec2", "expires_at": "2026-11-21 10:00:00",
+        "volumes": [
+            {"volume_id": "v1", "source": "pure1", "possible": true, "point": {"id": "cinder-group.7", "taken_at": 0},
+             "loss_seconds": 754, "loss_bytes": 1_572_864, "warnings": []},
+            {"volume_id": "v2", "source": "pure1", "possible": true, "point": {"id": "cinder-group.7", "taken_at": 0},
+             "loss_seconds": 0, "warnings": ["is 2 GiB larger now than at the recovery point"]},
+            {"volume_id": "v3", "source": "pure1", "possible": false, "reason": "it is not replicated", "warnings": []},
+        ],
+        "interrupts": ["snapshots cannot be taken until the failover is over"],
+    });
+    insta::assert_snapshot!("plan", plan::one(&answer));
+}
+
+#[test]
+fn drivers_are_listed_with_their_four_versions_and_why_one_was_refused() {
+    let old = json!({"number": 3, "digest": "sha256:ab12cd34ef567890", "version": "1.0.0"});
+    let new = json!({"number": 4, "digest": "sha256:99aa88bb77cc66dd", "version": "1.1.0"});
+    let answer = json!({"drivers": [{"name": "pure-async", "backends": [
+        {"backend": "pure1", "deployed": new, "configured": new, "running": old, "rollback": null, "state": "refused",
+         "reason": "generation 4 was refused: the option `pure_pod` is required; generation 3 goes on serving"},
+        {"backend": "pure2", "deployed": new, "configured": new, "running": new, "rollback": old, "state": "serving", "reason": null},
+    ]}]});
+    insta::assert_snapshot!("driver_list", driver::list_of(&answer));
+}
+
+#[test]
+fn a_component_is_shown_with_its_imports_and_options() {
+    let answer = json!({
+        "digest": "sha256:ab12cd34ef567890", "world": "springform:driver@0.1.0", "size": 412_672,
+        "imports": ["wasi:http/outgoing-handler@0.2.0"], "exports": ["springform:driver/identity@0.1.0"],
+        "description": {
+            "name": "pure-async", "vendor": "Example", "version": "1.0.0", "summary": "Asynchronous replication.",
+            "replication": ["async"], "protocols": ["iSCSI", "FC"], "features": ["snapshots"],
+            "options": [
+                {"name": "pure_api_token", "kind": "text", "default": null, "required": true, "secret": true, "doc": "API token."},
+                {"name": "pure_nvme_transport", "kind": {"choice": ["roce", "tcp"]}, "default": "roce", "required": false,
+                 "secret": false, "doc": "NVMe transport."},
+            ],
+            "target_options": [],
+        },
+    });
+    insta::assert_snapshot!("inspection", driver::inspection(&answer));
+}
