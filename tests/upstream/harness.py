@@ -6,8 +6,8 @@ the driver, applies the model updates. It does not touch the arrays.
 
 import uuid
 
-from cinder import db
 from cinder import objects
+from cinder.db import api as db
 from cinder.objects import fields
 
 from cinder_world import DRIVERS, world
