@@ -10,6 +10,7 @@ use super::host::{Host, HostGroup};
 use super::key::{ArrayIx, PgKey, PgSnapKey, PodKey, SnapKey, VgKey, VolumeKey};
 use super::offload::Offload;
 use super::session::Sessions;
+use super::totals::Totals;
 use super::world::{World, mix, uuid_of};
 
 /// What an array is made from.
@@ -79,6 +80,8 @@ pub struct Array {
     pub offloads: BTreeMap<String, Offload>,
     /// Names of the groups that new volumes join, by container (empty for the array).
     pub default_protections: BTreeMap<String, Vec<String>>,
+    /// What its own volumes have together; those in pods not included.
+    pub totals: Totals,
     serials: u64,
 }
 
@@ -114,6 +117,7 @@ impl Array {
             connections: Connections::default(),
             offloads: BTreeMap::new(),
             default_protections: BTreeMap::new(),
+            totals: Totals::default(),
             serials: 0,
         }
     }
@@ -157,14 +161,15 @@ impl World {
     /// How full an array is.
     pub fn usage(&self, ix: ArrayIx) -> Res<Usage> {
         let array = self.array(ix)?;
-        let mut usage = Usage::default();
-        for key in array.volumes.values() {
-            let volume = self.volume(*key)?;
-            usage.unique += volume.image.written();
-            if volume.doom.is_none() {
-                usage.provisioned += volume.size;
-            }
+        let mut totals = array.totals;
+        for key in array.pods.values() {
+            totals = totals.plus(self.pod(*key)?.totals);
         }
+        let mut usage = Usage {
+            unique: totals.written,
+            snapshots: 0,
+            provisioned: totals.provisioned,
+        };
         for key in array.snaps.values() {
             let snap = self.snap(*key)?;
             // Blocks that the snapshot shares with its volume take no space.

@@ -59,9 +59,8 @@ impl World {
                 return Err(ApiError::status(507, "The array is full."));
             }
         }
-        let volume = self.volume_mut(key)?;
-        check_range(volume.size, offset, data.len() as u64)?;
-        volume.image.write(offset, data);
+        check_range(self.volume(key)?.size, offset, data.len() as u64)?;
+        self.change_volume(key, |volume| volume.image.write(offset, data))?;
         Ok(())
     }
 

@@ -21,6 +21,7 @@ pub mod session;
 pub mod snapshot;
 mod split;
 pub mod tag;
+pub mod totals;
 pub mod transfer;
 pub mod vgroup;
 pub mod volume;

@@ -13,6 +13,7 @@ use super::error::{ApiError, Res};
 use super::key::{ArrayIx, Doom, Home, PgKey, PodKey, VgKey, VolumeKey};
 use super::link::LinkKind;
 use super::name;
+use super::totals::Totals;
 use super::world::World;
 
 /// How a pod is doing on one of its arrays.
@@ -84,6 +85,8 @@ pub struct Pod {
     pub stale_of: Option<(PodKey, ArrayIx)>,
     /// Its volumes.
     pub volumes: BTreeSet<VolumeKey>,
+    /// What they have together.
+    pub totals: Totals,
     /// Most bytes its volumes may have together.
     pub quota: Option<u64>,
     /// Set while destroyed.
@@ -192,6 +195,7 @@ impl World {
             pre_elected: None,
             stale_of: None,
             volumes: BTreeSet::new(),
+            totals: Totals::default(),
             quota: None,
             doom: None,
         };

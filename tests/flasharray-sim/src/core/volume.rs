@@ -10,6 +10,7 @@ use super::image::Image;
 use super::key::{ArrayIx, Doom, Home, PgKey, SnapKey, VgKey, VolumeKey};
 use super::name;
 use super::tag::Tag;
+use super::totals::Totals;
 use super::world::World;
 
 /// The smallest volume, in bytes.
@@ -230,10 +231,11 @@ impl World {
             None => (Image::default(), new.size.unwrap_or(MIN_SIZE), None),
         };
         if let Some(key) = self.array(ix)?.volumes.get(full).copied() {
-            let volume = self.volume_mut(key)?;
-            volume.image = image;
-            volume.size = size;
-            volume.source = source;
+            self.change_volume(key, |volume| {
+                volume.image = image;
+                volume.size = size;
+                volume.source = source;
+            })?;
             return Ok(key);
         }
         let parts = name::parts(full);
@@ -279,6 +281,8 @@ impl World {
         for ix in self.holders(home) {
             self.array_mut(ix)?.volumes.insert(name.clone(), key);
         }
+        let weight = Totals::of(self.volume(key)?);
+        self.recount(home, Totals::default(), weight);
         if let Home::Pod(pod) = home {
             self.pod_mut(pod)?.volumes.insert(key);
         }
@@ -294,6 +298,8 @@ impl World {
         for ix in self.holders(home) {
             self.array_mut(ix)?.volumes.remove(&name);
         }
+        let weight = Totals::of(self.volume(key)?);
+        self.recount(home, weight, Totals::default());
         if let Home::Pod(pod) = home {
             self.pod_mut(pod)?.volumes.remove(&key);
         }
@@ -348,17 +354,18 @@ impl World {
     ) -> Res<VolumeKey> {
         let key = self.changeable_volume(ix, name)?;
         check_size(name, size)?;
-        let volume = self.volume_mut(key)?;
-        if size < volume.size {
-            if !truncate {
-                return Err(ApiError::refuse(
-                    name,
-                    "Implicit truncation not permitted: the new size is smaller than the current size.",
-                ));
-            }
-            volume.image.truncate(size);
+        if size < self.volume(key)?.size && !truncate {
+            return Err(ApiError::refuse(
+                name,
+                "Implicit truncation not permitted: the new size is smaller than the current size.",
+            ));
         }
-        volume.size = size;
+        self.change_volume(key, |volume| {
+            if size < volume.size {
+                volume.image.truncate(size);
+            }
+            volume.size = size;
+        })?;
         Ok(key)
     }
 
@@ -390,7 +397,7 @@ impl World {
             let with_it = self.doom(true);
             self.snap_mut(snap)?.doom.get_or_insert(with_it);
         }
-        self.volume_mut(key)?.doom = Some(doom);
+        self.change_volume(key, |volume| volume.doom = Some(doom))?;
         self.clock
             .set(doom.eradicate_at, Timer::EradicateVolume(key));
         Ok(key)
@@ -400,7 +407,10 @@ impl World {
     pub fn recover_volume(&mut self, ix: ArrayIx, name: &str) -> Res<VolumeKey> {
         let key = self.find_volume(ix, name)?;
         self.writable(ix, self.volume(key)?.home, name)?;
-        if self.volume_mut(key)?.doom.take().is_none() {
+        if self
+            .change_volume(key, |volume| volume.doom.take())?
+            .is_none()
+        {
             return Err(ApiError::refuse(name, "Volume is not destroyed."));
         }
         let snaps: Vec<SnapKey> = self.volume(key)?.snaps.iter().copied().collect();

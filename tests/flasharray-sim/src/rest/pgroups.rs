@@ -38,15 +38,6 @@ fn show_retention(retention: Retention) -> Value {
 
 fn show(world: &World, key: PgKey) -> Res<Value> {
     let group = world.pgroup(key)?;
-    let (mut provisioned, mut unique) = (0, 0);
-    for volume in group
-        .volumes
-        .iter()
-        .filter_map(|key| world.volume(*key).ok())
-    {
-        provisioned += volume.size;
-        unique += volume.image.written();
-    }
     let source = match (&group.upstream, world.holders(group.home).first()) {
         (Some(upstream), _) => json!({
             "name": upstream.source,
@@ -78,7 +69,8 @@ fn show(world: &World, key: PgKey) -> Res<Value> {
         "snapshot_schedule": show_schedule(&group.snapshots, false),
         "source": source,
         "source_retention": show_retention(group.source_retention),
-        "space": show_space(provisioned, unique, 0),
+        // What a group takes is its snapshots, and they share blocks with the volumes.
+        "space": show_space(0, 0, 0),
         "target_count": group.targets.len(),
         "target_retention": show_retention(group.target_retention),
         "volume_count": volumes,

@@ -8,6 +8,7 @@ use super::{Cx, idle_performance, show_space};
 use crate::core::error::{ApiError, Res};
 use crate::core::key::{ArrayIx, PodKey};
 use crate::core::pod::SideStatus;
+use crate::core::totals::Totals;
 use crate::core::world::World;
 
 fn show_side(world: &World, ix: ArrayIx, key: PodKey, side: ArrayIx) -> Res<Value> {
@@ -47,11 +48,10 @@ fn show(world: &World, ix: ArrayIx, key: PodKey) -> Res<Value> {
         .map(|side| show_side(world, ix, key, side.array))
         .collect();
     let arrays = arrays?;
-    let (mut provisioned, mut unique) = (0, 0);
-    for volume in pod.volumes.iter().filter_map(|key| world.volume(*key).ok()) {
-        provisioned += volume.size;
-        unique += volume.image.written();
-    }
+    let Totals {
+        provisioned,
+        written,
+    } = pod.totals;
     let preferences: Vec<Value> = pod
         .preferences
         .iter()
@@ -76,7 +76,7 @@ fn show(world: &World, ix: ArrayIx, key: PodKey) -> Res<Value> {
         "quota_limit": pod.quota,
         "requested_promotion_state": "promoted",
         "source": {},
-        "space": show_space(provisioned, unique, 0),
+        "space": show_space(provisioned, written, 0),
     });
     if let (Some(map), Some(left)) = (item.as_object_mut(), world.remaining(pod.doom)) {
         map.insert("time_remaining".into(), json!(left));

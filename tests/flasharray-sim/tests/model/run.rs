@@ -422,6 +422,7 @@ impl Run {
 
     /// Compares everything a host can see, and what a stale side kept.
     fn compare(&mut self) {
+        self.compare_sums();
         for (name, cells) in &self.local {
             let expected = if self.power[0] { Ok(*cells) } else { Err(503) };
             assert_eq!(self.cells(A, name), expected, "{name}");
@@ -465,6 +466,24 @@ impl Run {
                     );
                 }
             }
+        }
+    }
+
+    /// The sums that are kept along must be those of the volumes.
+    fn compare_sums(&self) {
+        for ix in SIDES {
+            let volumes = self.world.array(ix).unwrap().volumes.values();
+            let volumes: Vec<_> = volumes
+                .map(|key| self.world.volume(*key).unwrap())
+                .collect();
+            let written: u64 = volumes.iter().map(|volume| volume.image.written()).sum();
+            let provisioned: u64 = volumes
+                .iter()
+                .filter(|v| v.doom.is_none())
+                .map(|v| v.size)
+                .sum();
+            let usage = self.world.usage(ix).unwrap();
+            assert_eq!((usage.unique, usage.provisioned), (written, provisioned));
         }
     }
 
