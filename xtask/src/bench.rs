@@ -1,0 +1,92 @@
+//! Benchmarks and the long simulation: builds in release, runs the program that measures.
+
+use clap::{Args, Subcommand};
+
+use crate::guests;
+use crate::shell::{cargo, run, target};
+
+/// What is measured.
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub enum Bench {
+    /// A sandboxed call beside raw wasmtime, native Rust and a plugin process behind gRPC.
+    Calls,
+    /// The API: creates, lists, memory.
+    Api,
+    /// A failover of 1,000 volumes beside the upstream Cinder driver's.
+    Failover,
+    /// From the start of the process to `/readyz`, with three cached components.
+    Start,
+}
+
+impl Bench {
+    /// Measures and prints.
+    pub fn run(self) -> anyhow::Result<()> {
+        guests::build()?;
+        let (package, binary, word) = match self {
+            Self::Calls => ("springform-bench-calls", "springform-bench-calls", None),
+            Self::Api => ("springform-suite", "springform-bench", Some("api")),
+            Self::Start => ("springform-suite", "springform-bench", Some("start")),
+            Self::Failover => (
+                "springform-sim-tests",
+                "springform-sim",
+                Some("bench-failover"),
+            ),
+        };
+        if word.is_some() {
+            run(cargo().args([
+                "build",
+                "--release",
+                "--locked",
+                "-p",
+                "springform",
+                "-p",
+                "flasharray-sim",
+            ]))?;
+        }
+        measure(package, binary, word.iter().map(|word| (*word).to_owned()))
+    }
+}
+
+/// The long simulation.
+#[derive(Debug, Args)]
+pub struct Sim {
+    /// How many seeds.
+    #[arg(long, default_value_t = 2000)]
+    seeds: u64,
+    /// The first seed: one seed is reproduced with `--from N --seeds 1`.
+    #[arg(long, default_value_t = 0)]
+    from: u64,
+}
+
+impl Sim {
+    /// Runs it.
+    pub fn run(&self) -> anyhow::Result<()> {
+        let words = [
+            "--seeds".to_owned(),
+            self.seeds.to_string(),
+            "--from".to_owned(),
+            self.from.to_string(),
+        ];
+        measure("springform-sim-tests", "springform-sim", words)
+    }
+}
+
+fn measure(
+    package: &str,
+    binary: &str,
+    words: impl IntoIterator<Item = String>,
+) -> anyhow::Result<()> {
+    run(cargo()
+        .args([
+            "run",
+            "--release",
+            "--locked",
+            "-p",
+            package,
+            "--bin",
+            binary,
+            "--",
+        ])
+        .args(words)
+        .env("SPRINGFORM_GUESTS", target().join("guests")))
+}

@@ -1,0 +1,43 @@
+//! `cargo xtask test`: all of it, in the order in which a failure is found soonest.
+
+use clap::Args;
+
+use crate::guests;
+use crate::shell::{cargo, command, root, run, step, target};
+
+/// Runs every test.
+#[derive(Debug, Default, Args)]
+pub struct Test {
+    /// Leave out the Python judges and clients (they need PyPI and Python 3.11).
+    #[arg(long)]
+    rust_only: bool,
+}
+
+impl Test {
+    /// Runs them.
+    pub fn run(&self) -> anyhow::Result<()> {
+        step("components", guests::build)?;
+        step("programs", || {
+            run(cargo().args(["build", "--locked", "--workspace", "--bins"]))
+        })?;
+        step("tests in Rust", || {
+            run(cargo()
+                .args(["test", "--locked", "--workspace", "--no-fail-fast"])
+                .env("SPRINGFORM_GUESTS", target().join("guests")))
+        })?;
+        if self.rust_only {
+            return Ok(());
+        }
+        step("judges and clients in Python", python)
+    }
+}
+
+/// Unmodified upstream programs against the simulator and the host.
+pub fn python() -> anyhow::Result<()> {
+    let debug = target().join("debug");
+    run(command("bash")
+        .arg(root().join("tests/upstream/run.sh"))
+        .env("FLASHARRAY_SIM", debug.join("flasharray-sim"))
+        .env("SPRINGFORM_BIN", debug.join("springform"))
+        .env("SPRINGFORM_GUESTS", target().join("guests")))
+}
