@@ -44,6 +44,18 @@ class Simulator:
             self._reader.join()
             raise RuntimeError("the simulator did not start: %s" % "".join(self._complaints))
         greeting = json.loads(first)
+        self._meet(greeting)
+
+    @classmethod
+    def running(cls, greeting):
+        """A simulator that somebody else started, by the JSON of its first line."""
+        met = cls.__new__(cls)
+        met._process = None
+        met._meet(greeting)
+        return met
+
+    def _meet(self, greeting):
+        self.greeting = greeting
         self.arrays = greeting["arrays"]
         self.ca = greeting.get("ca")
         self._control = greeting["control"].rstrip("/")
@@ -64,6 +76,8 @@ class Simulator:
         self.stop()
 
     def stop(self):
+        if self._process is None:
+            return
         self._process.kill()
         self._process.wait()
         self._process.stdout.close()
