@@ -229,6 +229,11 @@ async fn main() {
     })
     .await;
     report("GET volumes by a prefix of the name", got);
+    let got = rate(&tls, array, &session, time, "GET", "", |_, _| {
+        "/api/2.26/arrays".to_owned()
+    })
+    .await;
+    report("GET the array with its space", got);
     drop(sim);
     let _ = std::fs::remove_dir_all(dir);
 }

@@ -10,7 +10,6 @@ use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::core::connection::Owner;
 use crate::core::error::{ApiError, Res};
 use crate::core::key::ArrayIx;
 use crate::core::transfer::Stuck;
@@ -43,7 +42,10 @@ pub fn routes(shared: Arc<Shared>) -> Router {
             get(requests).delete(forget_requests),
         )
         .route("/arrays/{array}/latency", post(latency))
-        .route("/arrays/{array}/behind-our-back", post(behind_our_back))
+        .route(
+            "/arrays/{array}/behind-our-back",
+            post(super::hands::behind_our_back),
+        )
         .route("/arrays/{array}/capacity", post(capacity))
         .route("/arrays/{array}/volume-limit", post(volume_limit))
         .route("/arrays/{array}/sessions", delete(drop_sessions))
@@ -60,14 +62,14 @@ pub fn refused(error: &ApiError) -> Response {
     (status, Json(error.body())).into_response()
 }
 
-fn reply(result: Res<Value>) -> Response {
+pub fn reply(result: Res<Value>) -> Response {
     match result {
         Ok(value) => Json(value).into_response(),
         Err(error) => refused(&error),
     }
 }
 
-fn find(shared: &Shared, name: &str) -> Res<ArrayIx> {
+pub fn find(shared: &Shared, name: &str) -> Res<ArrayIx> {
     shared
         .world()
         .find_array(name)
@@ -239,138 +241,6 @@ async fn latency(
         Ok(json!({"ms": body.ms, "jitter_ms": body.jitter_ms}))
     });
     reply(done)
-}
-
-/// What somebody else does by hand. No session, no host asked.
-#[derive(Deserialize)]
-#[serde(tag = "action", rename_all = "snake_case")]
-enum Hand {
-    Rename {
-        volume: String,
-        to: String,
-    },
-    #[serde(alias = "destroy")]
-    Delete {
-        volume: String,
-        #[serde(default)]
-        eradicate: bool,
-    },
-    Eradicate {
-        volume: String,
-    },
-    Disconnect {
-        volume: String,
-        host: Option<String>,
-    },
-    Connect {
-        volume: String,
-        host: String,
-    },
-    Resize {
-        volume: String,
-        bytes: u64,
-    },
-    Create {
-        volume: String,
-        bytes: u64,
-    },
-    LeaveGroup {
-        volume: String,
-        group: String,
-    },
-    DeleteSnapshot {
-        snapshot: String,
-    },
-    DisableReplication {
-        group: String,
-    },
-    DisallowGroup {
-        group: String,
-    },
-}
-
-async fn behind_our_back(
-    State(shared): Sim,
-    Path(array): Path<String>,
-    Json(body): Json<Hand>,
-) -> Response {
-    let done = find(&shared, &array).and_then(|ix| {
-        let mut world = shared.world();
-        act(&mut world, ix, body)?;
-        Ok(json!({"done": true}))
-    });
-    reply(done)
-}
-
-fn act(world: &mut crate::core::world::World, ix: ArrayIx, hand: Hand) -> Res<()> {
-    match hand {
-        Hand::Rename { volume, to } => world.rename_volume(ix, &volume, &to).map(drop),
-        Hand::Delete { volume, eradicate } => {
-            disconnect_all(world, ix, &volume, None)?;
-            world.destroy_volume(ix, &volume)?;
-            if eradicate {
-                world.eradicate_volume(ix, &volume)?;
-            }
-            Ok(())
-        }
-        Hand::Eradicate { volume } => world.eradicate_volume(ix, &volume),
-        Hand::Disconnect { volume, host } => disconnect_all(world, ix, &volume, host.as_deref()),
-        Hand::Connect { volume, host } => world
-            .connect(ix, &Owner::Host(host), &volume, None)
-            .map(drop),
-        Hand::Resize { volume, bytes } => world.resize_volume(ix, &volume, bytes, true).map(drop),
-        Hand::Create { volume, bytes } => {
-            let new = crate::core::volume::NewVolume {
-                size: Some(bytes),
-                ..Default::default()
-            };
-            world.create_volume(ix, &volume, &new).map(drop)
-        }
-        Hand::LeaveGroup { volume, group } => world.remove_member(ix, &group, &volume),
-        Hand::DeleteSnapshot { snapshot } => {
-            if world.find_pgsnap(ix, &snapshot).is_ok() {
-                world.destroy_pgsnap(ix, &snapshot)?;
-                return world.eradicate_pgsnap(ix, &snapshot);
-            }
-            world.destroy_snap(ix, &snapshot)?;
-            world.eradicate_snap(ix, &snapshot)
-        }
-        Hand::DisableReplication { group } => {
-            let change = crate::core::schedule::ScheduleChange {
-                enabled: Some(false),
-                ..Default::default()
-            };
-            world.set_replication(ix, &group, change).map(drop)
-        }
-        Hand::DisallowGroup { group } => world.allow_target(ix, &group, false),
-    }
-}
-
-/// Disconnects a volume on this array and, for a pod, on the other one.
-fn disconnect_all(
-    world: &mut crate::core::world::World,
-    ix: ArrayIx,
-    volume: &str,
-    host: Option<&str>,
-) -> Res<()> {
-    let key = world.find_volume(ix, volume)?;
-    let arrays = match host {
-        Some(_) => vec![ix],
-        None => world.holders(world.volume(key)?.home),
-    };
-    for ix in arrays {
-        let owners: Vec<Owner> = world
-            .array(ix)?
-            .connections
-            .owners(key)
-            .filter(|owner| host.is_none_or(|host| **owner == Owner::Host(host.to_owned())))
-            .cloned()
-            .collect();
-        for owner in owners {
-            world.disconnect(ix, &owner, volume)?;
-        }
-    }
-    Ok(())
 }
 
 #[derive(Deserialize)]

@@ -302,3 +302,58 @@ async fn default_protection_lists_are_empty_unless_set() {
     assert_eq!(members.len(), 1);
     assert_eq!(members[0]["member"]["name"], "p::v");
 }
+
+#[tokio::test]
+async fn a_dark_side_can_be_given_up_and_forgets_the_pod_when_it_comes_back() {
+    let rig = Rig::pair();
+    let (_a, b) = stretched(&rig).await;
+    rig.control.power("a", false).await.unwrap();
+    let refused = b
+        .refused(
+            Method::DELETE,
+            "pods/arrays?group_names=p&member_names=a",
+            Value::Null,
+        )
+        .await;
+    assert!(refused[0].contains("cannot be reached"));
+    b.delete("pods/arrays?group_names=p&member_names=a&with_unknown=true")
+        .await;
+    assert_eq!(statuses(&b).await, sides(&[("b", "online")]));
+    rig.control.power("a", true).await.unwrap();
+    let a = rig.array("a").await;
+    assert!(a.get("pods").await.is_empty());
+    assert!(a.get("volumes").await.is_empty() && a.get("connections").await.is_empty());
+    assert_eq!(names(&b.get("volumes").await), ["p::v"]);
+    // The name is free again.
+    b.post("pods/arrays?group_names=p&member_names=a", Value::Null)
+        .await;
+    assert_eq!(names(&a.get("volumes").await), ["p::v"]);
+}
+
+#[tokio::test]
+async fn what_the_survivor_deleted_and_renamed_is_gone_and_renamed_after_the_resync() {
+    let rig = Rig::pair();
+    let (a, b) = stretched(&rig).await;
+    a.volume("p::w").await;
+    a.post("volume-snapshots?source_names=p::v", json!({"suffix": "s"}))
+        .await;
+    a.post("connections?host_names=h&volume_names=p::w", Value::Null)
+        .await;
+    rig.control.link("a", "b", false).await.unwrap();
+    a.patch("volumes?names=p::v", json!({"name": "u"})).await;
+    a.delete("connections?host_names=h&volume_names=p::w").await;
+    a.patch("volumes?names=p::w", json!({"destroyed": true}))
+        .await;
+    a.delete("volumes?names=p::w").await;
+    assert_eq!(names(&b.get("volumes").await), ["p::v", "p::w"]);
+    rig.control.link("a", "b", true).await.unwrap();
+    rig.control.advance(3.0).await.unwrap();
+    assert_eq!(names(&b.get("volumes").await), ["p::u"]);
+    assert_eq!(names(&b.get("volume-snapshots").await), ["p::u.s"]);
+    // The host on b still sees the volume, under its new name.
+    let seen = b.get("connections?host_names=h").await;
+    assert_eq!(
+        (seen.len(), seen[0]["volume"]["name"].as_str()),
+        (1, Some("p::u"))
+    );
+}
