@@ -49,6 +49,8 @@ pub struct Array {
     pub ballast: u64,
     /// Most volumes it takes, destroyed ones included.
     pub volume_limit: Option<usize>,
+    /// SafeMode: nothing can be eradicated by hand.
+    pub eradication_disabled: bool,
     /// False while it is dark.
     pub powered: bool,
     /// When it was made, in milliseconds.
@@ -102,6 +104,7 @@ impl Array {
             capacity: spec.capacity,
             ballast: 0,
             volume_limit: None,
+            eradication_disabled: false,
             powered: true,
             created: now,
             sessions: Sessions::default(),

@@ -48,6 +48,7 @@ pub fn routes(shared: Arc<Shared>) -> Router {
         )
         .route("/arrays/{array}/capacity", post(capacity))
         .route("/arrays/{array}/volume-limit", post(volume_limit))
+        .route("/arrays/{array}/safemode", post(safemode))
         .route("/arrays/{array}/sessions", delete(drop_sessions))
         .route("/pods/{pod}/stuck", post(pod_stuck))
         .route("/transfers/stuck", post(transfers_stuck))
@@ -286,6 +287,23 @@ async fn volume_limit(
     let done = find(&shared, &array).and_then(|ix| {
         shared.world().array_mut(ix)?.volume_limit = body.limit;
         Ok(json!({"limit": body.limit}))
+    });
+    reply(done)
+}
+
+#[derive(Deserialize)]
+struct SafemodeBody {
+    on: bool,
+}
+
+async fn safemode(
+    State(shared): Sim,
+    Path(array): Path<String>,
+    Json(body): Json<SafemodeBody>,
+) -> Response {
+    let done = find(&shared, &array).and_then(|ix| {
+        shared.world().array_mut(ix)?.eradication_disabled = body.on;
+        Ok(json!({"on": body.on}))
     });
     reply(done)
 }

@@ -13,6 +13,11 @@ use crate::core::name;
 
 fn show(cx: &Cx<'_>) -> Res<Value> {
     let array = cx.array()?;
+    let manual = if array.eradication_disabled {
+        "all-disabled"
+    } else {
+        "all-enabled"
+    };
     let usage = cx.world.usage(cx.ix)?;
     let mut space = show_space(
         usage.provisioned,
@@ -30,7 +35,7 @@ fn show(cx: &Cx<'_>) -> Res<Value> {
         "banner": "",
         "capacity": array.capacity,
         "console_lock_enabled": false,
-        "eradication_config": {"eradication_delay": cx.world.settings.eradication_ms, "manual_eradication": "all-enabled"},
+        "eradication_config": {"eradication_delay": cx.world.settings.eradication_ms, "manual_eradication": manual},
         "idle_timeout": cx.world.settings.session_ms,
         "ntp_servers": [],
         "os": "Purity//FA",

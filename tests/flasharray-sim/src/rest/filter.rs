@@ -231,6 +231,23 @@ impl Filter {
         }
     }
 
+    /// The initiator that every matching host has, if the filter tells.
+    pub fn initiator_hint(&self) -> Option<&str> {
+        match self {
+            Self::And(a, b) => a.initiator_hint().or_else(|| b.initiator_hint()),
+            Self::Compare(field, Op::Equal, values) => match values.as_slice() {
+                [value]
+                    if ["iqns", "nqns", "wwns"].contains(&field.as_str())
+                        && !value.contains('*') =>
+                {
+                    Some(value)
+                }
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
     /// Texts one of which every matching name starts with (the whole name if
     /// the flag is set), if the filter tells. Saves looking at all objects.
     pub fn name_hints(&self) -> Option<Vec<(String, bool)>> {

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::filter::Filter;
 use super::page::list_index;
 use super::request::{Reply, text};
 use super::{Cx, idle_performance, show_space};
@@ -9,6 +10,7 @@ use crate::core::connection::Owner;
 use crate::core::error::{ApiError, Res};
 use crate::core::host::HostChange;
 use crate::core::key::ArrayIx;
+use crate::core::name::normal_initiator;
 use crate::core::world::World;
 
 fn show(world: &World, ix: ArrayIx, name: &str) -> Res<Value> {
@@ -77,10 +79,24 @@ fn index(cx: &Cx<'_>) -> Res<std::collections::BTreeMap<String, usize>> {
         .collect())
 }
 
+/// The hosts that can match a filter which names an initiator; none if it does not.
+fn by_initiator(cx: &Cx<'_>) -> Res<Option<Vec<String>>> {
+    let filter = match cx.query.text("filter") {
+        Some(text) if !text.is_empty() => Filter::parse(text)?,
+        _ => return Ok(None),
+    };
+    let array = cx.array()?;
+    Ok(filter.initiator_hint().map(|initiator| {
+        let host = array.initiators.get(&normal_initiator(initiator));
+        host.into_iter().cloned().collect()
+    }))
+}
+
 /// `GET /hosts`
 pub fn list(cx: &mut Cx<'_>) -> Res<Reply> {
-    // A single host by name is by far the most common question.
-    if let Some(names) = cx.query.list("names").filter(|names| !names.is_empty()) {
+    // One host, by name or by initiator, is by far the most common question.
+    let by_name = cx.query.list("names").filter(|names| !names.is_empty());
+    if let Some(names) = by_name.or(by_initiator(cx)?) {
         let mut index = std::collections::BTreeMap::new();
         for (n, name) in names.iter().enumerate() {
             if cx.array()?.hosts.contains_key(name) {

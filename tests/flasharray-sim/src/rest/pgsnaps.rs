@@ -94,10 +94,14 @@ pub fn create(cx: &mut Cx<'_>) -> Res<Reply> {
         |world, ix, name| {
             world.check_new_pgsnap(ix, name, new.suffix.as_deref())?;
             let group = world.pgroup(world.find_pgroup(ix, name)?)?;
-            if new.replicate && group.targets.is_empty() {
+            let sends = group
+                .targets
+                .iter()
+                .any(|target| world.target_allowed(target));
+            if new.replicate && !sends {
                 return Err(ApiError::refuse(
                     name,
-                    "Protection group has no targets to replicate to.",
+                    "Protection group has no target that allows it.",
                 ));
             }
             Ok(())

@@ -87,8 +87,22 @@ fn unknown(path: &str) -> ApiError {
     }
 }
 
+/// What DELETE eradicates, rather than takes out of something.
+const ERADICABLE: [&str; 6] = [
+    "volumes",
+    "volume-groups",
+    "volume-snapshots",
+    "pods",
+    "protection-groups",
+    "protection-group-snapshots",
+];
+
 fn dispatch(cx: &mut Cx<'_>, verb: Verb, path: &str) -> Res<Reply> {
     use Verb::{Delete, Get, Patch, Post, Put};
+    let erasing = verb == Delete && ERADICABLE.contains(&path);
+    if erasing && cx.array()?.eradication_disabled {
+        return Err(ApiError::bad("Eradication is disabled."));
+    }
     match (verb, path) {
         (Get, "arrays") => arrays::list(cx),
         (Patch, "arrays") => arrays::rename(cx),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::page::{list_index, list_shown};
+use super::page::{list_index, list_shown, list_values};
 use super::pgsnaps;
 use super::request::{Reply, text, truth};
 use super::{Cx, pod_of, show_space};
@@ -158,17 +158,55 @@ fn arrived(world: &World, key: SnapKey) -> bool {
         .is_some_and(|snap| snap.arrival.is_some())
 }
 
-/// `GET /volume-snapshots/transfer`: those that were replicated to this array.
+/// `GET /volume-snapshots/transfer`: those that were replicated to this array,
+/// and those on their way, which can be seen nowhere else yet.
 pub fn transfers(cx: &mut Cx<'_>) -> Res<Reply> {
     let world = &*cx.world;
-    list_shown(
-        cx.query,
-        cx.page(),
-        "Volume snapshot",
-        &cx.array()?.snaps,
-        |key| arrived(world, key),
-        |key| transfer(world, key),
-    )
+    let names = cx.query.list("names");
+    let sources = cx.query.list("source_names");
+    let mut items = BTreeMap::new();
+    for key in cx.array()?.pgsnaps.values() {
+        let group = world.pgsnap(*key)?;
+        let Some(arrival) = &group.arrival else {
+            continue;
+        };
+        for part in &group.parts {
+            let source = source_name(world, *part)?;
+            items.insert(
+                world.snap(*part)?.name.clone(),
+                (source, transfer(world, *part)?),
+            );
+        }
+        for part in &arrival.pending {
+            let mut item = pgsnaps::transfer(world, *key)?;
+            if let Some(map) = item.as_object_mut() {
+                map.insert("id".into(), json!(part.id));
+                map.insert("name".into(), json!(part.name));
+            }
+            let prefix = match &world.pgroup(group.group)?.upstream {
+                Some(upstream) => format!("{}:", upstream.source),
+                None => String::new(),
+            };
+            let source = format!("{prefix}{}", name::without_pod(&part.source.name));
+            items.insert(part.name.clone(), (source, item));
+        }
+    }
+    if let Some(missing) = names
+        .iter()
+        .flatten()
+        .find(|name| !items.contains_key(*name))
+    {
+        return Err(ApiError::absent("Volume snapshot", missing));
+    }
+    let wanted = |list: &Option<Vec<String>>, name: &String| {
+        list.as_ref().is_none_or(|list| list.contains(name))
+    };
+    let items = items
+        .into_iter()
+        .filter(|(name, (source, _))| wanted(&names, name) && wanted(&sources, source))
+        .map(|(_, (_, item))| item)
+        .collect();
+    list_values(cx.query, cx.page(), items)
 }
 
 /// The snapshots of other arrays that came from this one, by `<array>:<name>`.

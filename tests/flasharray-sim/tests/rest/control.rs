@@ -129,3 +129,25 @@ async fn latency_is_added_to_every_request() {
         .timeout(std::time::Duration::from_millis(200));
     assert!(call.send().await.unwrap_err().is_timeout());
 }
+
+#[tokio::test]
+async fn in_safemode_nothing_is_eradicated_by_hand() {
+    let rig = Rig::single();
+    let a = rig.array("a").await;
+    a.volume("v").await;
+    a.patch("volumes?names=v", json!({"destroyed": true})).await;
+    let safemode = async |on: bool| {
+        let body = json!({ "on": on });
+        rig.control
+            .call(Method::POST, "/arrays/a/safemode", &body)
+            .await
+            .unwrap()
+    };
+    safemode(true).await;
+    let refused = a
+        .refused(Method::DELETE, "volumes?names=v", Value::Null)
+        .await;
+    assert_eq!(refused, ["Eradication is disabled."]);
+    safemode(false).await;
+    a.delete("volumes?names=v").await;
+}

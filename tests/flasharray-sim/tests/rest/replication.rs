@@ -138,6 +138,11 @@ async fn replication_follows_its_schedule_and_lags_by_the_bandwidth() {
     enable(&a, &c).await;
     rig.control.advance(8.0).await.unwrap();
     assert_eq!(transfers(&c).await, [("a:g.1".to_owned(), 0.5)]);
+    let part = &c.get("volume-snapshots/transfer?source_names=a:v").await[0];
+    assert_eq!(
+        (part["name"].as_str(), part["progress"].as_f64()),
+        (Some("a:g.1.v"), Some(0.5))
+    );
     assert!(
         c.get("volume-snapshots").await.is_empty(),
         "parts must not be visible before they are complete"
@@ -180,6 +185,14 @@ async fn replication_follows_its_schedule_and_lags_by_the_bandwidth() {
 async fn a_snapshot_is_replicated_on_request() {
     let rig = Rig::trio();
     let (a, c) = replicated(&rig).await;
+    let early = a
+        .refused(
+            Method::POST,
+            "protection-group-snapshots?source_names=g&replicate_now=true",
+            Value::Null,
+        )
+        .await;
+    assert!(early[0].contains("no target that allows it"), "{early:?}");
     c.patch(
         "protection-groups/targets?group_names=a:g",
         json!({"allowed": true}),
