@@ -103,6 +103,18 @@ impl Failover<'_> {
             Ok(to) => to,
             Err(error) => return self.refused("invalid-argument", error.to_string()).await,
         };
+        if let Some(chosen) = self
+            .ledger
+            .note(|o| {
+                o.result
+                    .get("target")
+                    .and_then(|t| t.as_str())
+                    .map(str::to_owned)
+            })
+            .await
+        {
+            to = Some(chosen);
+        }
         let mut after: Option<String> = None;
         let mut stopped: Option<OperationError> = None;
         loop {
@@ -160,6 +172,7 @@ impl Failover<'_> {
             // A restart may have come between the last batch and the finish of its page; finishing twice is harmless.
             return Ok(None);
         }
+        let first_choice = to.is_none();
         let pending = self.bring_up(to.as_deref(), pending).await?;
         let order = &self.input.order;
         let planned = plan::page(
@@ -175,7 +188,15 @@ impl Failover<'_> {
             Ok(made) => made,
             Err(error) => return Ok(Some(journalled(&self.view.name, &error))),
         };
-        *to = Some(made.target.clone());
+        if first_choice {
+            // The driver's choice is written down before anything moves: after a restart it might choose another.
+            *to = Some(made.target.clone());
+            let target = made.target.clone();
+            self.ledger
+                .note(|o| o.result = serde_json::json!({ "target": target }))
+                .await;
+            self.ledger.commit(Writes::default()).await?;
+        }
         let mut able = Vec::with_capacity(pending.len());
         for (i, member) in pending.into_iter().enumerate() {
             match made
@@ -282,8 +303,10 @@ impl Failover<'_> {
 
     fn arrived(&self, member: &Member, to: Option<&str>) -> bool {
         let r = &member.relation;
-        let here =
-            r.phase == Stand::Settled && to.is_some_and(|to| r.serving.as_deref() == Some(to));
+        // A volume that is on the target of a drill already did not get there by the drill's copy.
+        let here = self.input.drill.is_none()
+            && r.phase == Stand::Settled
+            && to.is_some_and(|to| r.serving.as_deref() == Some(to));
         here || (r.phase == Stand::Settled && r.moved_by.as_deref() == Some(self.ledger.id()))
     }
 
@@ -441,10 +464,18 @@ impl Failover<'_> {
             }
         }
         // Hosts wrote until the demotion: what came after the first transfer follows now that nobody writes any more.
-        if !promoted.is_empty() {
+        let followed: Vec<_> = promoted
+            .iter()
+            .filter(|m| {
+                let source = m.spec.placement.as_ref().map(|p| p.target.as_str());
+                m.relation.serving.is_none() && source != Some(made.target.as_str())
+            })
+            .map(|m| m.spec.clone())
+            .collect();
+        if !followed.is_empty() {
             let call = Call::FinalSync {
                 plan: made.clone(),
-                volumes: promoted.iter().map(|m| m.spec.clone()).collect(),
+                volumes: followed,
             };
             match self
                 .ledger
@@ -641,6 +672,32 @@ impl Failover<'_> {
         Ok(())
     }
 
+    /// Gives back every turn that this operation, or its run before a restart, still holds.
+    async fn let_go(&self, why: &OperationError) -> Result<(), Problem> {
+        let mut after: Option<String> = None;
+        loop {
+            let page = self
+                .ledger
+                .ground()
+                .members(
+                    &self.input.order.scope,
+                    &self.view.name,
+                    after.as_deref(),
+                    plan::PAGE,
+                )
+                .await?;
+            let Some(last) = page.last() else {
+                return Ok(());
+            };
+            after = Some(last.volume.id.clone());
+            for member in page {
+                if member.volume.operation.as_deref() == Some(self.ledger.id()) {
+                    self.lost(member, why.clone()).await?;
+                }
+            }
+        }
+    }
+
     async fn refused(self, code: &str, why: String) -> Result<Operation, Problem> {
         let why = problem(code, why, &self.view.name);
         let writes = self
@@ -655,6 +712,9 @@ impl Failover<'_> {
         stopped: Option<OperationError>,
     ) -> Result<Operation, Problem> {
         self.ledger.enter(Phase::Settling.as_str(), None).await?;
+        if let Some(why) = &stopped {
+            self.let_go(why).await?;
+        }
         let (done, failed) = self
             .ledger
             .note(|o| (o.progress.done, o.progress.failed))

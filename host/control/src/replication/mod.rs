@@ -19,3 +19,20 @@ pub use plan::{Order, Plan, make as make_plan};
 pub use request::{Ask, Request, Who, begin, reset_active_backend};
 pub use scope::Scope;
 pub use verbs::{Input as VerbInput, run as run_verb};
+
+/// Carries out a journalled operation of any verb of replication, or goes on with one that was interrupted.
+///
+/// # Errors
+/// A [`Problem`] of the store: the operation is still open and is to be run again.
+pub async fn run(
+    ground: &dyn Ground,
+    operation: springform_model::operation::Operation,
+) -> Result<springform_model::operation::Operation, Problem> {
+    use springform_model::operation::Verb;
+    match operation.verb {
+        Verb::Failover | Verb::Failback | Verb::CommitDrill => {
+            run_failover(ground, operation).await
+        }
+        _ => run_verb(ground, operation).await,
+    }
+}

@@ -30,6 +30,7 @@ pub async fn run(ground: &dyn Ground, operation: Operation) -> Result<Operation,
     let backend = operation.backend.clone().unwrap_or_default();
     let verb = operation.verb;
     let parsed: Result<Input, _> = serde_json::from_value(operation.input.clone());
+    let drill = parsed.as_ref().ok().and_then(|i| i.drill.clone());
     let ledger = Ledger::new(ground, operation);
     let outcome = match parsed {
         Err(error) => Err(problem(
@@ -52,6 +53,14 @@ pub async fn run(ground: &dyn Ground, operation: Operation) -> Result<Operation,
         },
     };
     let mut writes = Writes::default();
+    if let Some(id) = &drill
+        && let Some(mut held) = ground.drill(id).await?
+        && held.operation.as_deref() == Some(ledger.id())
+    {
+        // Whatever went wrong, somebody else must be able to stop it.
+        held.operation = None;
+        writes.drills.push(held);
+    }
     let (service, revision) = ground.service(&backend).await?;
     if service.operation.as_deref() == Some(ledger.id()) {
         writes.services.push((

@@ -68,6 +68,9 @@ pub struct Move {
     pub mode: FailoverMode,
     /// The step it is at.
     pub step: MoveStep,
+    /// Whether an earlier attempt may have promoted the target already.
+    #[serde(default)]
+    pub half_there: bool,
 }
 
 /// Steps of a move.

@@ -16,7 +16,7 @@ impl Relation {
         drill: Option<String>,
     ) -> Result<Vec<Effect>, Refusal> {
         match &self.phase {
-            Phase::Moving(m) if m.operation == operation => return Ok(self.due()),
+            Phase::Moving(m) if m.operation == operation && m.to == to => return Ok(self.due()),
             Phase::Moving(m) => {
                 return Err(Refusal::Busy {
                     operation: m.operation.clone(),
@@ -54,10 +54,11 @@ impl Relation {
                     current: self.generation,
                 })?;
         }
-        // The target may have taken the role already without our hearing of it: only promoting it again tells.
-        let half_there = matches!(&self.phase, Phase::Stranded(m) if m.to == to && m.step == MoveStep::Promoting);
+        // The target may have taken the role already without our hearing of it.
+        let half_there = matches!(
+            &self.phase, Phase::Stranded(m) if m.to == to && (m.half_there || m.step == MoveStep::Promoting));
         let from = self.leave_stranded(&to);
-        let mode = if from.is_none() || half_there || drill.is_some() {
+        let mode = if from.is_none() || drill.is_some() {
             FailoverMode::Unplanned
         } else {
             mode
@@ -75,6 +76,7 @@ impl Relation {
             to,
             mode,
             step,
+            half_there,
         });
         Ok(self.due())
     }
@@ -82,7 +84,7 @@ impl Relation {
     /// The source of the next move. A target that a stranded move may have promoted becomes a debt, unless it is the goal.
     fn leave_stranded(&mut self, to: &str) -> Option<String> {
         if let Phase::Stranded(m) = &self.phase
-            && m.step == MoveStep::Promoting
+            && (m.half_there || m.step == MoveStep::Promoting)
             && m.to != to
             && self.serving.as_deref() != Some(m.to.as_str())
         {
@@ -204,6 +206,7 @@ impl Relation {
         };
         // Before the demotion nothing was touched: the source goes on as if nobody had asked.
         if m.step == MoveStep::Syncing
+            && !m.half_there
             && let Some(from) = m.from
         {
             self.desired = from;

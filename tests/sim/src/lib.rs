@@ -1,0 +1,13 @@
+//! A world of arrays in memory, the verbs of replication on it, and what must hold whatever happens.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+pub mod laws;
+pub mod memory;
+pub mod nouns;
+pub mod seeds;
+pub mod world;

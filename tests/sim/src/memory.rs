@@ -1,0 +1,308 @@
+//! The ground of the simulation: rows in memory, arrays as a model, time that tokio turns.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use rand::rngs::StdRng;
+use rand::{Rng as _, SeedableRng as _};
+use springform_control::outbox::CloudEvent;
+use springform_control::replication::{BackendView, Ground, Member, Plan, Problem, Scope, Writes};
+use springform_model::cloud::{Service, Volume};
+use springform_model::contract::{
+    Call, CallError, Failure, FailureCode, Fault, FaultKind, Pending, ReplicationKind, Reply,
+    Target,
+};
+use springform_model::operation::Operation;
+use springform_model::replication::drill::Drill;
+use springform_model::replication::relation::Relation;
+use springform_model::time::Timestamp;
+
+use crate::nouns::{BACKEND, spec};
+use crate::world::{ARRAYS, World};
+
+/// Rows.
+#[derive(Debug, Default)]
+pub struct Rows {
+    /// With revisions.
+    pub volumes: BTreeMap<String, (Volume, u64)>,
+    /// With revisions.
+    pub relations: BTreeMap<String, (Relation, u64)>,
+    /// With its revision.
+    pub service: Option<(Service, u64)>,
+    /// In order of their making.
+    pub operations: BTreeMap<String, Operation>,
+    /// Operations somebody asked to cancel.
+    pub cancelled: Vec<String>,
+    /// Drills.
+    pub drills: BTreeMap<String, Drill>,
+    /// Plans.
+    pub plans: BTreeMap<String, Plan>,
+    /// Events, by id.
+    pub events: BTreeMap<String, CloudEvent>,
+    /// Commits made.
+    pub commits: u64,
+}
+
+/// How often things go wrong, in percent.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Faults {
+    /// The request does not arrive.
+    pub refuse: u32,
+    /// It was carried out, but the answer is lost.
+    pub lose_answer: u32,
+    /// The driver asks to be called again.
+    pub pending: u32,
+}
+
+/// The simulation's ground.
+pub struct Memory {
+    /// Rows.
+    pub rows: Mutex<Rows>,
+    /// Arrays.
+    pub world: Mutex<World>,
+    /// What goes wrong.
+    pub faults: Mutex<Faults>,
+    rng: Mutex<StdRng>,
+    epoch: tokio::time::Instant,
+    /// Milliseconds a call takes at most.
+    pub latency: u64,
+    /// Generation of the driver; a swap changes it and nothing else.
+    pub driver: Mutex<u64>,
+}
+
+impl Memory {
+    /// An empty ground.
+    #[must_use]
+    pub fn new(seed: u64, latency: u64) -> Self {
+        Self {
+            rows: Mutex::default(),
+            world: Mutex::new(World::new()),
+            faults: Mutex::default(),
+            rng: Mutex::new(StdRng::seed_from_u64(seed)),
+            epoch: tokio::time::Instant::now(),
+            latency,
+            driver: Mutex::new(1),
+        }
+    }
+
+    /// Rows; no await while they are held.
+    pub fn rows(&self) -> MutexGuard<'_, Rows> {
+        self.rows.lock().unwrap()
+    }
+
+    /// Arrays; no await while they are held.
+    pub fn world(&self) -> MutexGuard<'_, World> {
+        self.world.lock().unwrap()
+    }
+
+    fn roll(&self, percent: u32) -> bool {
+        percent > 0 && self.rng.lock().unwrap().random_range(0..100) < percent
+    }
+
+    fn member(rows: &Rows, volume: &Volume, revision: u64) -> Member {
+        let stored = rows.relations.get(&volume.id);
+        let target = volume
+            .placement
+            .as_ref()
+            .map(|p| p.target.clone())
+            .unwrap_or_default();
+        let replicated = volume
+            .placement
+            .as_ref()
+            .is_some_and(|p| p.replication.is_some());
+        Member {
+            spec: spec(volume),
+            relation: stored.map_or_else(
+                || {
+                    Relation::new(
+                        volume.id.clone(),
+                        BACKEND,
+                        target,
+                        volume.generation,
+                        replicated,
+                    )
+                },
+                |(r, _)| r.clone(),
+            ),
+            relation_revision: stored.map(|(_, r)| *r),
+            volume: volume.clone(),
+            revision,
+        }
+    }
+}
+
+fn within(scope: &Scope, volume: &Volume) -> bool {
+    match scope {
+        Scope::Backend(name) => volume.backend.as_ref() == Some(name),
+        Scope::Volumes(ids) => ids.contains(&volume.id),
+        Scope::Group(id) => volume.group_id.as_ref() == Some(id),
+        Scope::Project(id) => volume.project_id == *id,
+    }
+}
+
+#[async_trait]
+impl Ground for Memory {
+    fn now(&self) -> Timestamp {
+        Timestamp(1_700_000_000_000_000 + i64::try_from(self.epoch.elapsed().as_micros()).unwrap())
+    }
+
+    async fn backend(&self, name: &str) -> Result<BackendView, Problem> {
+        if name != BACKEND {
+            return Err(Problem::NotFound(format!("there is no backend {name}")));
+        }
+        let world = self.world();
+        let target = |name: &str| Target {
+            name: name.into(),
+            primary: name == ARRAYS[0],
+            kind: (name != ARRAYS[0]).then_some(ReplicationKind::Async),
+            options: Vec::new(),
+            reachable: world.arrays[name].up,
+            extensions: Vec::new(),
+        };
+        Ok(BackendView {
+            name: name.into(),
+            targets: ARRAYS.iter().map(|n| target(n)).collect(),
+            fingerprint: self.driver.lock().unwrap().to_string(),
+            parallel: 16,
+            batch: 64,
+        })
+    }
+
+    async fn service(&self, _backend: &str) -> Result<(Service, u64), Problem> {
+        self.rows()
+            .service
+            .clone()
+            .ok_or_else(|| Problem::NotFound("no service".into()))
+    }
+
+    async fn members(
+        &self,
+        scope: &Scope,
+        backend: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<Member>, Problem> {
+        tokio::task::yield_now().await;
+        let rows = self.rows();
+        let from = after.map_or(std::ops::Bound::Unbounded, |a| {
+            std::ops::Bound::Excluded(a.to_owned())
+        });
+        Ok(rows
+            .volumes
+            .range((from, std::ops::Bound::Unbounded))
+            .filter(|(_, (v, _))| v.backend.as_deref() == Some(backend) && within(scope, v))
+            .take(limit)
+            .map(|(_, (v, r))| Self::member(&rows, v, *r))
+            .collect())
+    }
+
+    async fn count(&self, scope: &Scope, _backend: &str) -> Result<u64, Problem> {
+        Ok(self
+            .rows()
+            .volumes
+            .values()
+            .filter(|(v, _)| within(scope, v))
+            .count() as u64)
+    }
+
+    async fn backends_of(&self, _scope: &Scope) -> Result<Vec<String>, Problem> {
+        Ok(vec![BACKEND.into()])
+    }
+
+    async fn commit(&self, writes: Writes) -> Result<(), Problem> {
+        tokio::task::yield_now().await;
+        let mut guard = self.rows();
+        let rows = &mut *guard;
+        for member in &writes.members {
+            let stored = rows.volumes.get(&member.volume.id).map(|(_, r)| *r);
+            let relation = rows.relations.get(&member.volume.id).map(|(_, r)| *r);
+            if stored != Some(member.revision) || relation != member.relation_revision {
+                return Err(Problem::Moved(format!("volume {}", member.volume.id)));
+            }
+        }
+        for (service, revision) in &writes.services {
+            if rows.service.as_ref().map(|(_, r)| *r) != Some(*revision) {
+                return Err(Problem::Moved(format!("service {}", service.backend)));
+            }
+        }
+        rows.commits += 1;
+        for member in writes.members {
+            let id = member.volume.id.clone();
+            rows.volumes
+                .insert(id.clone(), (member.volume, member.revision + 1));
+            rows.relations.insert(
+                id,
+                (
+                    member.relation,
+                    member.relation_revision.map_or(1, |r| r + 1),
+                ),
+            );
+        }
+        for (service, revision) in writes.services {
+            rows.service = Some((service, revision + 1));
+        }
+        for drill in writes.drills {
+            rows.drills.insert(drill.id.clone(), drill);
+        }
+        if let Some(plan) = writes.plan {
+            rows.plans.insert(plan.id.clone(), plan);
+        }
+        for event in writes.events {
+            rows.events.insert(event.id.clone(), event);
+        }
+        if let Some(operation) = writes.operation {
+            rows.operations.insert(operation.id.clone(), operation);
+        }
+        Ok(())
+    }
+
+    async fn cancelled(&self, operation: &str) -> bool {
+        self.rows().cancelled.iter().any(|o| o == operation)
+    }
+
+    async fn plan(&self, id: &str) -> Result<Option<Plan>, Problem> {
+        Ok(self.rows().plans.get(id).cloned())
+    }
+
+    async fn drill(&self, id: &str) -> Result<Option<Drill>, Problem> {
+        Ok(self.rows().drills.get(id).cloned())
+    }
+
+    async fn call(
+        &self,
+        _backend: &str,
+        _operation: &str,
+        cursor: Vec<u8>,
+        call: Call,
+    ) -> Result<Reply, CallError> {
+        if self.latency > 0 {
+            let pause = self.rng.lock().unwrap().random_range(0..=self.latency);
+            tokio::time::sleep(Duration::from_millis(pause)).await;
+        }
+        let faults = *self.faults.lock().unwrap();
+        if self.roll(faults.refuse) {
+            return Err(CallError::Failed(Failure::new(
+                FailureCode::Unavailable,
+                "connection refused",
+            )));
+        }
+        if cursor.is_empty() && self.roll(faults.pending) {
+            return Err(CallError::Pending(Pending {
+                waiting_for: "the array".into(),
+                percent: Some(50),
+                poll_after_ms: 100,
+                cursor: vec![1],
+            }));
+        }
+        let answer = self.world().call(call);
+        if self.roll(faults.lose_answer) {
+            return Err(CallError::Fault(Fault::new(
+                FaultKind::Deadline,
+                "the answer was lost",
+            )));
+        }
+        answer
+    }
+}

@@ -1,0 +1,445 @@
+//! Arrays as a pure model: what each holds of each volume, and what a driver's call does to them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use springform_model::contract::{
+    Call, CallError, FailoverMode, FailoverPlan, Failure, FailureCode, Fault, FaultKind, Outcome,
+    RecoveryPoint, Reply, SetupReport, TestCopy, VolumePlan, VolumeSpec,
+};
+
+use crate::nouns::placement;
+
+/// Names of the arrays; the first is the primary.
+pub const ARRAYS: [&str; 3] = ["a", "b", "c"];
+
+/// What one array holds of one volume.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Copy {
+    /// Number of the last write in it.
+    pub content: u64,
+    /// Whether hosts can write to it.
+    pub writable: bool,
+    /// Generation under which it was made writable.
+    pub generation: u64,
+}
+
+/// One array.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Array {
+    /// Whether it answers.
+    pub up: bool,
+    /// What it holds.
+    pub copies: BTreeMap<String, Copy>,
+    /// Copies of drills: drill and volume.
+    pub tests: BTreeSet<(String, String)>,
+}
+
+/// All arrays.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct World {
+    /// By name.
+    pub arrays: BTreeMap<String, Array>,
+    /// Newest write of each volume that a host was told is safe, on the array that served it then.
+    pub acknowledged: BTreeMap<String, u64>,
+    /// Broken promises, in words.
+    pub violations: Vec<String>,
+}
+
+fn unavailable(target: &str) -> Failure {
+    Failure::new(
+        FailureCode::Unavailable,
+        format!("array {target} does not answer"),
+    )
+    .on(target)
+}
+
+impl World {
+    /// Empty arrays.
+    #[must_use]
+    pub fn new() -> Self {
+        let array = || Array {
+            up: true,
+            copies: BTreeMap::new(),
+            tests: BTreeSet::new(),
+        };
+        Self {
+            arrays: ARRAYS.iter().map(|n| ((*n).to_owned(), array())).collect(),
+            acknowledged: BTreeMap::new(),
+            violations: Vec::new(),
+        }
+    }
+
+    /// A volume on the primary, with a replica on each other array where it is replicated.
+    pub fn create(&mut self, id: &str, replicated: bool) {
+        for (i, name) in ARRAYS.iter().enumerate() {
+            if i == 0 || replicated {
+                let copy = Copy {
+                    content: 0,
+                    writable: i == 0,
+                    generation: u64::from(i == 0),
+                };
+                self.arrays
+                    .get_mut(*name)
+                    .unwrap()
+                    .copies
+                    .insert(id.into(), copy);
+            }
+        }
+    }
+
+    /// A host writes where it is connected; whether it was told that the write is safe.
+    pub fn write(&mut self, id: &str, target: &str) -> bool {
+        let Some(array) = self.arrays.get_mut(target).filter(|a| a.up) else {
+            return false;
+        };
+        let Some(copy) = array.copies.get_mut(id).filter(|c| c.writable) else {
+            return false;
+        };
+        copy.content += 1;
+        self.acknowledged.insert(id.into(), copy.content);
+        true
+    }
+
+    /// Replication's schedule: replicas follow the copy which serves, where both arrays answer.
+    pub fn replicate(&mut self, id: &str, serving: &str) {
+        let Some(content) = self
+            .arrays
+            .get(serving)
+            .filter(|a| a.up)
+            .and_then(|a| a.copies.get(id))
+            .map(|c| c.content)
+        else {
+            return;
+        };
+        for (name, array) in &mut self.arrays {
+            if name != serving
+                && array.up
+                && let Some(copy) = array.copies.get_mut(id).filter(|c| !c.writable)
+            {
+                copy.content = copy.content.max(content);
+            }
+        }
+    }
+
+    fn copy(&self, target: &str, id: &str) -> Result<&Copy, Failure> {
+        let array = self
+            .arrays
+            .get(target)
+            .filter(|a| a.up)
+            .ok_or_else(|| unavailable(target))?;
+        array.copies.get(id).ok_or_else(|| {
+            Failure::new(
+                FailureCode::NotFound,
+                format!("{target} holds no copy of {id}"),
+            )
+            .on(target)
+        })
+    }
+
+    fn copy_mut(&mut self, target: &str, id: &str) -> Result<&mut Copy, Failure> {
+        self.copy(target, id)?;
+        Ok(self
+            .arrays
+            .get_mut(target)
+            .unwrap()
+            .copies
+            .get_mut(id)
+            .unwrap())
+    }
+
+    fn source(volume: &VolumeSpec) -> String {
+        volume
+            .placement
+            .as_ref()
+            .map(|p| p.target.clone())
+            .unwrap_or_default()
+    }
+
+    fn plan(
+        &self,
+        volumes: &[VolumeSpec],
+        to: Option<String>,
+        mode: FailoverMode,
+    ) -> Result<FailoverPlan, Failure> {
+        let serving: BTreeSet<String> = volumes.iter().map(Self::source).collect();
+        let holds = |name: &str| volumes.iter().any(|v| self.copy(name, &v.id).is_ok());
+        let target = match to {
+            Some(to) => to,
+            None => ARRAYS
+                .iter()
+                .find(|n| !serving.contains(**n) && holds(n))
+                .map(|n| (*n).to_owned())
+                .ok_or_else(|| {
+                    Failure::new(FailureCode::FailedPrecondition, "no array can take over")
+                })?,
+        };
+        if !self.arrays.get(&target).is_some_and(|a| a.up) {
+            return Err(unavailable(&target));
+        }
+        let volumes = volumes
+            .iter()
+            .map(|v| {
+                let there = self.copy(&target, &v.id);
+                let here = self.copy(&Self::source(v), &v.id).ok().map(|c| c.content);
+                VolumePlan {
+                    volume_id: v.id.clone(),
+                    source: Some(Self::source(v)),
+                    point: there.as_ref().ok().map(|c| RecoveryPoint {
+                        id: c.content.to_string(),
+                        taken_at: 0,
+                    }),
+                    possible: there.is_ok(),
+                    reason: there.as_ref().err().map(|f| f.message.clone()),
+                    loss_seconds: here
+                        .zip(there.ok())
+                        .map(|(h, c)| h.saturating_sub(c.content)),
+                    loss_bytes: None,
+                    warnings: Vec::new(),
+                }
+            })
+            .collect();
+        Ok(FailoverPlan {
+            target,
+            mode,
+            volumes,
+            interrupts: Vec::new(),
+            token: b"t".to_vec(),
+        })
+    }
+
+    fn final_sync(&mut self, plan: &FailoverPlan, volume: &VolumeSpec) -> Result<(), Failure> {
+        let content = self.copy(&Self::source(volume), &volume.id)?.content;
+        let copy = self.copy_mut(&plan.target, &volume.id)?;
+        copy.content = copy.content.max(content);
+        Ok(())
+    }
+
+    fn promote(&mut self, plan: &FailoverPlan, volume: &VolumeSpec) -> Result<(), Failure> {
+        let acknowledged = self.acknowledged.get(&volume.id).copied().unwrap_or(0);
+        let source = Self::source(volume);
+        let written = source != plan.target
+            && self
+                .arrays
+                .get(&source)
+                .and_then(|a| a.copies.get(&volume.id))
+                .is_some_and(|c| c.writable);
+        let from_newest = volume.placement.as_ref().is_some_and(|p| {
+            self.arrays.get(&p.target).is_some_and(|a| {
+                a.copies
+                    .get(&volume.id)
+                    .is_some_and(|c| c.content == acknowledged)
+            })
+        });
+        let copy = self.copy_mut(&plan.target, &volume.id)?;
+        copy.writable = true;
+        copy.generation = copy.generation.max(volume.generation);
+        if plan.mode == FailoverMode::Planned && from_newest {
+            if copy.content < acknowledged {
+                let text = format!(
+                    "{}: a planned failover lost writes {}..{acknowledged}",
+                    volume.id, copy.content
+                );
+                self.violations.push(text);
+            }
+            if written {
+                self.violations.push(format!(
+                    "{}: a planned failover promoted while {source} could be written",
+                    volume.id
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn overwrite(&mut self, volume: &VolumeSpec, to: &str, discard: bool) -> Result<(), Failure> {
+        let source = Self::source(volume);
+        let content = self.copy(&source, &volume.id)?.content;
+        let array = self
+            .arrays
+            .get_mut(to)
+            .filter(|a| a.up)
+            .ok_or_else(|| unavailable(to))?;
+        if array
+            .copies
+            .get(&volume.id)
+            .is_some_and(|c| c.writable && !discard)
+        {
+            let text = format!("{to} can be written; acknowledge the discard");
+            return Err(Failure::new(FailureCode::FailedPrecondition, text).on(to));
+        }
+        let generation = array.copies.get(&volume.id).map_or(0, |c| c.generation);
+        if array
+            .copies
+            .get(&volume.id)
+            .is_some_and(|c| c.writable && c.generation >= volume.generation)
+        {
+            self.violations.push(format!(
+                "{}: the serving copy on {to} was overwritten from {source}",
+                volume.id
+            ));
+            return Ok(());
+        }
+        array.copies.insert(
+            volume.id.clone(),
+            Copy {
+                content,
+                writable: false,
+                generation,
+            },
+        );
+        Ok(())
+    }
+
+    /// Does what a call asks for.
+    pub fn call(&mut self, call: Call) -> Result<Reply, CallError> {
+        let each =
+            |world: &mut Self,
+             volumes: &[VolumeSpec],
+             target: Option<&str>,
+             act: &mut dyn FnMut(&mut Self, &VolumeSpec) -> Result<(), Failure>| {
+                let outcomes = volumes
+                    .iter()
+                    .map(|v| {
+                        let there = target.map_or_else(|| Self::source(v), str::to_owned);
+                        let result = act(world, v).map(|()| placement(&v.id, &there, true));
+                        Outcome {
+                            id: v.id.clone(),
+                            result,
+                        }
+                    })
+                    .collect();
+                Ok(Reply::Outcomes(outcomes))
+            };
+        match call {
+            Call::PlanFailover { request } => self
+                .plan(&request.volumes, request.to, request.mode)
+                .map(Reply::Plan)
+                .map_err(CallError::Failed),
+            Call::FinalSync { plan, volumes } => {
+                for volume in &volumes {
+                    self.final_sync(&plan, volume).map_err(CallError::Failed)?;
+                }
+                Ok(Reply::Plan(plan))
+            }
+            Call::Demote { target, volumes } => each(self, &volumes, None, &mut |w, v| {
+                w.copy_mut(&target, &v.id)?.writable = false;
+                Ok(())
+            }),
+            Call::FailOver { plan, volumes } => {
+                let target = plan.target.clone();
+                each(self, &volumes, Some(&target), &mut |w, v| {
+                    w.promote(&plan, v)
+                })
+            }
+            Call::CommitTest {
+                test_id,
+                plan,
+                volumes,
+            } => {
+                let target = plan.target.clone();
+                each(self, &volumes, Some(&target), &mut |w, v| {
+                    let key = (test_id.clone(), v.id.clone());
+                    let array = w
+                        .arrays
+                        .get_mut(&plan.target)
+                        .filter(|a| a.up)
+                        .ok_or_else(|| unavailable(&plan.target))?;
+                    let there = array.tests.contains(&key);
+                    let already = array
+                        .copies
+                        .get(&v.id)
+                        .is_some_and(|c| c.generation >= v.generation);
+                    if !there && !already {
+                        return Err(Failure::new(FailureCode::NotFound, "no copy of this drill")
+                            .on(&plan.target));
+                    }
+                    w.promote(&plan, v)?;
+                    w.arrays.get_mut(&plan.target).unwrap().tests.remove(&key);
+                    Ok(())
+                })
+            }
+            Call::FinishFailover { .. } => Ok(Reply::State(b"state".to_vec())),
+            Call::Reprotect {
+                volumes,
+                to,
+                discard,
+                ..
+            } => each(self, &volumes, None, &mut |w, v| {
+                let others: Vec<String> = match &to {
+                    Some(to) => vec![to.clone()],
+                    None => ARRAYS
+                        .iter()
+                        .map(|n| (*n).to_owned())
+                        .filter(|n| *n != Self::source(v))
+                        .collect(),
+                };
+                others.iter().try_for_each(|to| w.overwrite(v, to, discard))
+            }),
+            Call::Resync {
+                target,
+                volumes,
+                discard,
+            } => each(self, &volumes, None, &mut |w, v| {
+                w.overwrite(v, &target, discard)
+            }),
+            Call::Enable { volumes } | Call::Disable { volumes } => {
+                each(self, &volumes, None, &mut |_, _| Ok(()))
+            }
+            Call::StartTest {
+                test_id,
+                target,
+                volumes,
+                ..
+            } => {
+                let copies = volumes
+                    .iter()
+                    .map(|v| {
+                        let result = self
+                            .copy(&target, &v.id)
+                            .map(|_| placement(&v.id, &target, false));
+                        if result.is_ok() {
+                            self.arrays
+                                .get_mut(&target)
+                                .unwrap()
+                                .tests
+                                .insert((test_id.clone(), v.id.clone()));
+                        }
+                        TestCopy {
+                            volume_id: v.id.clone(),
+                            result,
+                            point: None,
+                        }
+                    })
+                    .collect();
+                Ok(Reply::Tests(copies))
+            }
+            Call::StopTest {
+                test_id,
+                target,
+                volumes,
+            } => {
+                let array = self
+                    .arrays
+                    .get_mut(&target)
+                    .filter(|a| a.up)
+                    .ok_or_else(|| CallError::Failed(unavailable(&target)))?;
+                for volume in &volumes {
+                    array.tests.remove(&(test_id.clone(), volume.id.clone()));
+                }
+                Ok(Reply::Done)
+            }
+            Call::Reconcile { .. } => Ok(Reply::Setup(SetupReport::default())),
+            other => Err(CallError::Fault(Fault::new(
+                FaultKind::Unsupported,
+                other.name(),
+            ))),
+        }
+    }
+}
+
+impl Default for World {
+    fn default() -> Self {
+        Self::new()
+    }
+}
