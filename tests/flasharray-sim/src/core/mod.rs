@@ -13,6 +13,7 @@ pub mod link;
 pub mod name;
 pub mod offload;
 pub mod pgroup;
+mod pgroup_copy;
 mod pgroup_member;
 mod pgroup_target;
 pub mod pgsnap;

@@ -101,6 +101,22 @@ pub fn list(cx: &mut Cx<'_>) -> Res<Reply> {
 /// `POST /protection-groups`
 pub fn create(cx: &mut Cx<'_>) -> Res<Reply> {
     let names = cx.names()?;
+    if let Some(sources) = cx
+        .query
+        .list("source_names")
+        .filter(|list| !list.is_empty())
+    {
+        let overwrite = cx.query.is_set("overwrite")?;
+        if sources.len() != names.len() {
+            return Err(ApiError::bad("Give one source for each protection group."));
+        }
+        let keys: Res<Vec<PgKey>> = sources
+            .iter()
+            .zip(&names)
+            .map(|(source, to)| cx.world.copy_pgroup(cx.ix, source, to, overwrite))
+            .collect();
+        return answer(cx, &keys?);
+    }
     let keys = cx.batch(
         &names,
         |world, ix, name| match world.find_pgroup(ix, name) {

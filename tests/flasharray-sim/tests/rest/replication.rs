@@ -332,3 +332,36 @@ async fn the_target_keeps_what_its_retention_says() {
     );
     assert_eq!(names(&a.get("protection-group-snapshots").await), ["g.7"]);
 }
+
+#[tokio::test]
+async fn all_volumes_of_a_replicated_snapshot_are_restored_in_one_step() {
+    let rig = Rig::trio();
+    let (a, c) = replicated(&rig).await;
+    a.volume("w").await;
+    a.post(
+        "protection-groups/volumes?group_names=g&member_names=w",
+        Value::Null,
+    )
+    .await;
+    rig.write("a", "v", 0, b"one").await;
+    enable(&a, &c).await;
+    rig.control.advance(1.0).await.unwrap();
+    c.post(
+        "protection-groups?names=back&source_names=a:g.1",
+        Value::Null,
+    )
+    .await;
+    assert_eq!(names(&c.get("volumes").await), ["v", "w"]);
+    assert_eq!(
+        c.get("protection-groups?names=back").await[0]["volume_count"],
+        2
+    );
+    rig.host(&c, "v").await;
+    assert_eq!(rig.read("c", "v", 3).await.unwrap(), b"one");
+    rig.write("c", "v", 0, b"two").await;
+    let path = "protection-groups?names=back&source_names=a:g";
+    let refused = c.refused(Method::POST, path, Value::Null).await;
+    assert!(refused[0].contains("already exists"), "{refused:?}");
+    c.post(&format!("{path}&overwrite=true"), Value::Null).await;
+    assert_eq!(rig.read("c", "v", 3).await.unwrap(), b"one");
+}
