@@ -1,0 +1,145 @@
+//! May this request leave? One function, in one order: scheme, target, method, quota. No effect comes before the answer.
+
+use std::fmt;
+use std::sync::Arc;
+
+use http::{Method, Uri};
+
+use super::{Broker, Target};
+
+/// Why a request may not leave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Denial {
+    /// Not `https`.
+    Scheme(String),
+    /// Not a configured target.
+    UnknownTarget {
+        /// What was asked for.
+        asked: String,
+        /// The backend.
+        backend: String,
+        /// What there is.
+        known: Vec<String>,
+    },
+    /// Would change an array in a call that only reads.
+    ReadOnly {
+        /// Method.
+        method: Method,
+        /// Verb.
+        verb: &'static str,
+    },
+    /// Too many requests in this call.
+    Requests(usize),
+    /// Too many at one time.
+    OpenRequests(usize),
+    /// The call may not use the network at all.
+    NoNetwork,
+}
+
+impl Denial {
+    /// The line of TOML that would allow it, where one could.
+    #[must_use]
+    pub fn remedy(&self) -> String {
+        match self {
+            Self::UnknownTarget { asked, backend, .. } => format!(
+                "[[backend.replication_device]] backend_id = \"{}\"  # in backend \"{backend}\"",
+                asked.escape_default()
+            ),
+            Self::Requests(limit) => format!(
+                "limits.requests = {}  # of the driver",
+                limit.saturating_mul(2)
+            ),
+            Self::OpenRequests(limit) => format!(
+                "limits.open_requests = {}  # of the driver",
+                limit.saturating_mul(2)
+            ),
+            Self::Scheme(_) | Self::ReadOnly { .. } | Self::NoNetwork => {
+                "nothing in the configuration allows it".to_owned()
+            }
+        }
+    }
+}
+
+impl fmt::Display for Denial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Scheme(scheme) => write!(
+                f,
+                "the scheme is {scheme}; drivers say https://<target>/, whatever the array speaks"
+            ),
+            Self::UnknownTarget {
+                asked,
+                backend,
+                known,
+            } => write!(
+                f,
+                "{} is not a target of backend {backend}; its targets are {}",
+                asked.escape_default(),
+                if known.is_empty() {
+                    "none".to_owned()
+                } else {
+                    known.join(", ")
+                }
+            ),
+            Self::ReadOnly { method, verb } => {
+                write!(f, "{verb} only reads, and {method} could change the array")
+            }
+            Self::Requests(limit) => write!(f, "the call has made its {limit} requests"),
+            Self::OpenRequests(limit) => {
+                write!(f, "the call has {limit} requests in flight already")
+            }
+            Self::NoNetwork => f.write_str("a driver describes itself without the network"),
+        }
+    }
+}
+
+/// What the call has left.
+#[derive(Debug, Clone, Copy)]
+pub struct Quota {
+    /// Requests it has made.
+    pub made: usize,
+    /// Requests it may make.
+    pub limit: usize,
+}
+
+/// Decides.
+///
+/// # Errors
+/// The first rule that forbids it.
+pub fn decide(
+    broker: &Broker,
+    method: &Method,
+    uri: &Uri,
+    verb: &'static str,
+    read_only: bool,
+    quota: Quota,
+) -> Result<Arc<Target>, Denial> {
+    match uri.scheme_str() {
+        Some("https") => {}
+        other => return Err(Denial::Scheme(other.unwrap_or("missing").to_owned())),
+    }
+    // The whole authority is the name: a port or user information makes it another name, and so an unknown one.
+    let asked = uri.authority().map_or("", |a| a.as_str());
+    let target = broker
+        .targets
+        .get(&asked.to_ascii_lowercase())
+        .ok_or_else(|| Denial::UnknownTarget {
+            asked: asked.to_owned(),
+            backend: broker.backend.clone(),
+            known: broker
+                .targets
+                .values()
+                .map(|t| t.name().to_owned())
+                .collect(),
+        })?;
+    if read_only && !(method.is_safe()) {
+        return Err(Denial::ReadOnly {
+            method: method.clone(),
+            verb,
+        });
+    }
+    if quota.made >= quota.limit {
+        return Err(Denial::Requests(quota.limit));
+    }
+    Ok(target.clone())
+}

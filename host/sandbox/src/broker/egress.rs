@@ -1,0 +1,190 @@
+//! The hook that `wasi:http` calls for each request of a guest.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Request, Response, uri::Scheme};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+use wasmtime_wasi_http::{Error, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpHooks};
+
+use super::decide::{Denial, Quota, decide};
+use super::exchange::Exchange;
+use super::{Broker, Target, headers};
+use crate::limits::Limits;
+
+type Io = Box<dyn Future<Output = Result<(), Error>> + Send>;
+type Sent = Result<(Response<WasiBody>, Io), Error>;
+
+/// One call's way out.
+pub struct Errand {
+    broker: Arc<Broker>,
+    limits: Arc<Limits>,
+    operation: String,
+    verb: &'static str,
+    read_only: bool,
+    deadline: Instant,
+    made: usize,
+    open: Arc<Semaphore>,
+}
+
+impl Errand {
+    /// A call's way out, with nothing sent yet.
+    #[must_use]
+    pub fn new(
+        broker: Arc<Broker>,
+        limits: Arc<Limits>,
+        operation: String,
+        verb: &'static str,
+        read_only: bool,
+        deadline: Instant,
+    ) -> Self {
+        Self {
+            open: Arc::new(Semaphore::new(limits.open_requests)),
+            broker,
+            limits,
+            operation,
+            verb,
+            read_only,
+            deadline,
+            made: 0,
+        }
+    }
+
+    fn admit(
+        &mut self,
+        request: &Request<WasiBody>,
+    ) -> Result<(Arc<Target>, tokio::sync::OwnedSemaphorePermit), Denial> {
+        let quota = Quota {
+            made: self.made,
+            limit: self.limits.requests,
+        };
+        let target = decide(
+            &self.broker,
+            request.method(),
+            request.uri(),
+            self.verb,
+            self.read_only,
+            quota,
+        )?;
+        let slot = self
+            .open
+            .clone()
+            .try_acquire_owned()
+            .map_err(|_| Denial::OpenRequests(self.limits.open_requests))?;
+        self.made += 1;
+        Ok((target, slot))
+    }
+
+    fn audit(&self, request: &Request<WasiBody>, denial: &Denial) {
+        tracing::warn!(
+            target: "audit",
+            event = "egress-denied", backend = %self.broker.backend, operation = %self.operation, verb = self.verb,
+            method = %request.method(), path = request.uri().path(), allow_with = %denial.remedy(),
+            "request of a driver denied: {denial}"
+        );
+    }
+}
+
+/// The network as a guest has it: through the broker, or not at all.
+pub struct Egress(Option<Errand>);
+
+impl Egress {
+    /// No request may leave.
+    #[must_use]
+    pub fn denied() -> Self {
+        Self(None)
+    }
+
+    /// Requests leave through the broker.
+    #[must_use]
+    pub fn allowed(errand: Errand) -> Self {
+        Self(Some(errand))
+    }
+}
+
+impl WasiHttpHooks for Egress {
+    fn forbidden_header_filter(&mut self) -> ForbiddenHeaderFilter {
+        headers::guest_filter()
+    }
+
+    fn is_supported_scheme(&mut self, _: &Scheme) -> bool {
+        // Denied in `decide`, so that it is audited.
+        true
+    }
+
+    fn set_host_header(&mut self) -> bool {
+        false
+    }
+
+    fn send_request(
+        &mut self,
+        request: Request<WasiBody>,
+        options: Option<RequestOptions>,
+        _done: Io,
+    ) -> Box<dyn Future<Output = Sent> + Send> {
+        let Some(errand) = &mut self.0 else {
+            tracing::warn!(target: "audit", event = "egress-denied", "request of a driver denied: {}", Denial::NoNetwork);
+            return Box::new(async { Err(Error::HttpRequestDenied) });
+        };
+        let (target, slot) = match errand.admit(&request) {
+            Ok(admitted) => admitted,
+            Err(denial) => {
+                errand.audit(&request, &denial);
+                return Box::new(async { Err(Error::HttpRequestDenied) });
+            }
+        };
+        let limits = errand.limits.clone();
+        let asked = options
+            .and_then(|o| o.first_byte_timeout)
+            .unwrap_or(target.request_timeout());
+        let deadline = errand
+            .deadline
+            .min(Instant::now() + asked.min(target.request_timeout()));
+        Box::new(async move {
+            let response = tokio::time::timeout_at(deadline, send(&target, request, &limits))
+                .await
+                .unwrap_or_else(|_| {
+                    target.missed();
+                    Err(Error::HttpResponseTimeout)
+                })?;
+            drop(slot);
+            let body = response.map(|bytes| {
+                Full::new(bytes)
+                    .map_err(|never| match never {})
+                    .boxed_unsync()
+            });
+            Ok((body, Box::new(async { Ok(()) }) as Io))
+        })
+    }
+}
+
+/// Bodies are taken whole: a request can then be repeated after a new login, and an array that drips its answer is under
+/// the same deadline as one that says nothing.
+async fn send(
+    target: &Target,
+    request: Request<WasiBody>,
+    limits: &Limits,
+) -> Result<Response<Bytes>, Error> {
+    let (parts, body) = request.into_parts();
+    let body = Limited::new(body, limits.request_body_bytes)
+        .collect()
+        .await
+        .map_err(|error| match error.downcast::<Error>() {
+            Ok(error) => *error,
+            Err(error) if error.is::<LengthLimitError>() => {
+                Error::HttpRequestBodySize(Some(limits.request_body_bytes as u64))
+            }
+            Err(_) => Error::HttpRequestBodySize(None),
+        })?
+        .to_bytes();
+    let path = parts.uri.path_and_query().map_or("/", |p| p.as_str());
+    let mut exchange = Exchange::new(parts.method, path, parts.headers, body)?;
+    exchange.max_response = limits.response_body_bytes;
+    headers::clean_request(&mut exchange.headers);
+    let mut response = target.exchange(exchange).await?;
+    headers::clean_response(response.headers_mut(), target.credential_header());
+    Ok(response)
+}

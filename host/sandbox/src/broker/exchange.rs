@@ -1,0 +1,125 @@
+//! One request and its whole answer.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, header};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper_util::client::legacy::Client;
+use wasmtime_wasi_http::Error;
+
+use super::connector::{DialError, Dialler};
+
+/// A request that can be sent again.
+#[derive(Clone)]
+pub struct Exchange {
+    /// Method.
+    pub method: Method,
+    /// Path and query.
+    pub path: http::uri::PathAndQuery,
+    /// Headers, without the credential.
+    pub headers: HeaderMap,
+    /// Body.
+    pub body: Bytes,
+    /// Bytes of answer that are still accepted.
+    pub max_response: usize,
+}
+
+impl Exchange {
+    /// A request to a path of a target.
+    ///
+    /// # Errors
+    /// When the path is none.
+    pub fn new(method: Method, path: &str, headers: HeaderMap, body: Bytes) -> Result<Self, Error> {
+        Ok(Self {
+            method,
+            path: path.parse().map_err(|_| Error::HttpRequestUriInvalid)?,
+            headers,
+            body,
+            max_response: 1 << 20,
+        })
+    }
+
+    /// Sends it once, or twice where that is safe: a read whose pooled connection the array had just closed.
+    ///
+    /// # Errors
+    /// As `wasi:http` names them.
+    pub async fn send(
+        &self,
+        client: &Client<Dialler, Full<Bytes>>,
+        origin: &Uri,
+        credential: Option<(&http::HeaderName, &HeaderValue)>,
+    ) -> Result<Response<Bytes>, Error> {
+        match self.send_once(client, origin, credential).await {
+            Err(Error::ConnectionTerminated) if self.method.is_safe() => {
+                self.send_once(client, origin, credential).await
+            }
+            other => other,
+        }
+    }
+
+    async fn send_once(
+        &self,
+        client: &Client<Dialler, Full<Bytes>>,
+        origin: &Uri,
+        credential: Option<(&http::HeaderName, &HeaderValue)>,
+    ) -> Result<Response<Bytes>, Error> {
+        let mut parts = origin.clone().into_parts();
+        parts.path_and_query = Some(self.path.clone());
+        let uri = Uri::from_parts(parts).map_err(|_| Error::HttpRequestUriInvalid)?;
+        let mut request = Request::new(Full::new(self.body.clone()));
+        *request.method_mut() = self.method.clone();
+        *request.uri_mut() = uri;
+        *request.headers_mut() = self.headers.clone();
+        // Arrays want to be told that nothing follows.
+        if self.body.is_empty() && !self.method.is_safe() {
+            request
+                .headers_mut()
+                .insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
+        if let Some((name, value)) = credential {
+            request.headers_mut().insert(name.clone(), value.clone());
+        }
+        let response = client.request(request).await.map_err(|e| explain(&e))?;
+        let (parts, body) = response.into_parts();
+        let body = Limited::new(body, self.max_response)
+            .collect()
+            .await
+            .map_err(|e| {
+                if e.is::<LengthLimitError>() {
+                    Error::HttpResponseBodySize(Some(self.max_response as u64))
+                } else {
+                    Error::HttpResponseIncomplete
+                }
+            })?
+            .to_bytes();
+        Ok(Response::from_parts(parts, body))
+    }
+}
+
+/// The error as a guest may see it: what happened, and not where.
+fn explain(error: &hyper_util::client::legacy::Error) -> Error {
+    let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(current) = source {
+        if let Some(dial) = current.downcast_ref::<DialError>() {
+            return match dial {
+                DialError::Refused(_) => Error::ConnectionRefused,
+                DialError::Timeout => Error::ConnectionTimeout,
+                DialError::Tls(error) => match error
+                    .get_ref()
+                    .and_then(|e| e.downcast_ref::<rustls::Error>())
+                {
+                    Some(rustls::Error::InvalidCertificate(_)) => Error::TlsCertificateError,
+                    _ => Error::TlsProtocolError,
+                },
+            };
+        }
+        if let Some(hyper) = current.downcast_ref::<hyper::Error>() {
+            return if hyper.is_parse() {
+                Error::HttpProtocolError
+            } else {
+                Error::ConnectionTerminated
+            };
+        }
+        source = current.source();
+    }
+    Error::ConnectionTerminated
+}

@@ -1,0 +1,145 @@
+//! Compiled components on disk. Loading compiled code is as dangerous as loading a shared library, so an entry is used
+//! only when its MAC, under a key that never leaves this host, is right; anything else is compiled again.
+
+use std::fs;
+use std::hash::{Hash, Hasher};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use hmac::{Hmac, Mac};
+use sha2::{Digest, Sha256};
+use wasmtime::Engine;
+use wasmtime::component::Component;
+
+type HmacSha256 = Hmac<Sha256>;
+
+const MAC_BYTES: usize = 32;
+const KEY_FILE: &str = "cache.key";
+
+/// A private directory of compiled components.
+#[derive(Clone)]
+pub struct Cache {
+    dir: PathBuf,
+    key: [u8; 32],
+}
+
+impl Cache {
+    /// Opens or makes the directory (0700) and its key (0600).
+    ///
+    /// # Errors
+    /// When it cannot be made private or the key cannot be read.
+    pub fn open(dir: &Path) -> io::Result<Self> {
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(dir)?;
+        fs::set_permissions(dir, fs::Permissions::from_mode(0o700))?;
+        Ok(Self {
+            key: read_or_make_key(&dir.join(KEY_FILE))?,
+            dir: dir.to_owned(),
+        })
+    }
+
+    /// The compiled form of the component with this digest, if an authentic one is there.
+    #[must_use]
+    pub fn get(&self, engine: &Engine, digest: &str) -> Option<Component> {
+        let name = entry_name(engine, digest);
+        let path = self.dir.join(&name);
+        let bytes = fs::read(&path).ok()?;
+        let Some((mac, code)) = bytes.split_at_checked(MAC_BYTES) else {
+            tracing::warn!(path = %path.display(), "compiled driver ignored: the file is too short; compiling again");
+            return None;
+        };
+        if self.mac(&name, code)?.verify_slice(mac).is_err() {
+            tracing::warn!(path = %path.display(), "compiled driver ignored: it was not written by this host; compiling again");
+            return None;
+        }
+        match load(engine, code) {
+            Ok(component) => Some(component),
+            Err(error) => {
+                tracing::warn!(path = %path.display(), %error, "compiled driver ignored; compiling again");
+                None
+            }
+        }
+    }
+
+    /// Keeps a compiled component. A failure costs the next start a compilation, so it is logged and no more.
+    pub fn put(&self, engine: &Engine, digest: &str, component: &Component) {
+        if let Err(error) = self.try_put(engine, digest, component) {
+            tracing::warn!(dir = %self.dir.display(), %error, "the compiled driver could not be kept");
+        }
+    }
+
+    fn try_put(&self, engine: &Engine, digest: &str, component: &Component) -> anyhow::Result<()> {
+        let name = entry_name(engine, digest);
+        let code = component.serialize().map_err(anyhow::Error::from)?;
+        let mac = self
+            .mac(&name, &code)
+            .ok_or_else(|| anyhow::anyhow!("no MAC"))?
+            .finalize()
+            .into_bytes();
+        // Two processes may write the same entry: each writes its own file and the rename decides.
+        let scratch = self
+            .dir
+            .join(format!("{name}.{:016x}", rand::random::<u64>()));
+        let mut file = fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&scratch)?;
+        file.write_all(&mac)?;
+        file.write_all(&code)?;
+        fs::rename(&scratch, self.dir.join(name))?;
+        Ok(())
+    }
+
+    /// The name is under the MAC too: a valid entry renamed to another digest must not pass.
+    fn mac(&self, name: &str, code: &[u8]) -> Option<HmacSha256> {
+        let mut mac = HmacSha256::new_from_slice(&self.key).ok()?;
+        mac.update(name.as_bytes());
+        mac.update(&[0]);
+        mac.update(code);
+        Some(mac)
+    }
+}
+
+/// Covers the component, the engine's settings and wasmtime's version, and this host's build.
+fn entry_name(engine: &Engine, digest: &str) -> String {
+    let mut settings = std::collections::hash_map::DefaultHasher::new();
+    engine.precompile_compatibility_hash().hash(&mut settings);
+    let mut key = Sha256::new();
+    key.update(digest.as_bytes());
+    key.update(settings.finish().to_le_bytes());
+    key.update(env!("CARGO_PKG_VERSION").as_bytes());
+    format!("{}.cwasm", hex::encode(key.finalize()))
+}
+
+fn read_or_make_key(path: &Path) -> io::Result<[u8; 32]> {
+    let made: [u8; 32] = rand::random();
+    match fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+    {
+        Ok(mut file) => {
+            file.write_all(&made)?;
+            file.sync_all()?;
+            Ok(made)
+        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            let mut key = [0; 32];
+            fs::File::open(path)?.read_exact(&mut key)?;
+            Ok(key)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+#[allow(unsafe_code)]
+fn load(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
+    // SAFETY: the only caller has just verified, on these very bytes, the MAC that this host put on what
+    // `Component::serialize` gave it; wasmtime itself refuses code of another version or of other settings.
+    unsafe { Component::deserialize(engine, code) }
+}

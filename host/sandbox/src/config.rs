@@ -1,0 +1,52 @@
+//! How the sandbox of a process is set up.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::limits::Limits;
+
+/// Where instances get their memory from. See `docs/adr/0001-instance-allocation.md`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Allocation {
+    /// A pool of slots that are reused: fastest, and a class of its own among wasmtime's advisories.
+    Pooling,
+    /// Memory mapped for the call and unmapped after it.
+    #[default]
+    OnDemand,
+}
+
+/// Settings of a process's sandbox. They hold for its life.
+#[derive(Debug, Clone)]
+pub struct SandboxConfig {
+    /// Directory of compiled components, made private (0700); none: nothing is kept.
+    pub cache_dir: Option<PathBuf>,
+    /// Limits of drivers whose binding names none of its own.
+    pub limits: Limits,
+    /// Calls that may hold an instance at one time, over all drivers.
+    pub max_concurrency: usize,
+    /// Bytes of a component file that is still accepted.
+    pub compile_max_bytes: u64,
+    /// Time one compilation may take.
+    pub compile_timeout: Duration,
+    /// Compilations at one time.
+    pub compile_concurrency: usize,
+    /// Bytes of Wasm stack of one call.
+    pub stack_bytes: usize,
+    /// Where instances get their memory from.
+    pub allocation: Allocation,
+}
+
+impl Default for SandboxConfig {
+    fn default() -> Self {
+        Self {
+            cache_dir: None,
+            limits: Limits::default(),
+            max_concurrency: 256,
+            compile_max_bytes: 64 << 20,
+            compile_timeout: Duration::from_secs(60),
+            compile_concurrency: 2,
+            stack_bytes: 512 << 10,
+            allocation: Allocation::default(),
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! A driver bound to one backend: the port through which the rest of the host calls it.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use springform_model::contract::{
+    Call, CallError, Context, Description, Driver, Fault, FaultKind, Reply,
+};
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+use wasmtime::Engine;
+
+use crate::binding::Binding;
+use crate::broker::{Broker, Egress, Errand, TargetState};
+use crate::dispatch::{self, Guest};
+use crate::error::BindError;
+use crate::fault;
+use crate::limits::Limits;
+use crate::output::{Output, Speaker};
+use crate::program::Program;
+use crate::state;
+use crate::validate::Expectation;
+
+/// One generation of a driver on one backend.
+pub struct BoundDriver {
+    engine: Engine,
+    calls: Arc<Semaphore>,
+    program: Arc<Program>,
+    broker: Arc<Broker>,
+    limits: Arc<Limits>,
+    name: Arc<str>,
+    backend: Arc<str>,
+    generation: u64,
+}
+
+impl BoundDriver {
+    pub(crate) fn new(
+        engine: Engine,
+        calls: Arc<Semaphore>,
+        program: Arc<Program>,
+        binding: Binding,
+        default_limits: &Limits,
+    ) -> Result<Self, BindError> {
+        let limits = Arc::new(
+            binding
+                .limits
+                .clone()
+                .unwrap_or_else(|| default_limits.clone()),
+        );
+        Ok(Self {
+            engine,
+            calls,
+            name: program.description().name.as_str().into(),
+            backend: binding.backend.as_str().into(),
+            generation: binding.generation,
+            broker: Arc::new(Broker::new(&binding, &program.description().credentials)?),
+            program,
+            limits,
+        })
+    }
+
+    /// What the host knows of each target without asking it.
+    #[must_use]
+    pub fn targets_health(&self) -> Vec<TargetState> {
+        self.broker.states()
+    }
+
+    /// The program behind it.
+    #[must_use]
+    pub fn program(&self) -> &Arc<Program> {
+        &self.program
+    }
+
+    async fn run(
+        &self,
+        mut context: Context,
+        call: Call,
+        deadline: Instant,
+    ) -> Result<Reply, CallError> {
+        let verb = call.name();
+        let Some(function) = self.program.exports.get(verb) else {
+            return Err(CallError::Fault(Fault::new(
+                FaultKind::Unsupported,
+                format!("driver {} does not offer {verb}", self.name),
+            )));
+        };
+        let _instance_slot = self.calls.acquire().await;
+        self.broker.introduce(&mut context, deadline).await;
+        let left = deadline
+            .saturating_duration_since(Instant::now())
+            .as_millis();
+        context.deadline_ms = u64::try_from(left).unwrap_or(u64::MAX);
+
+        let output = Output::new(
+            Speaker {
+                driver: self.name.clone(),
+                backend: self.backend.clone(),
+                generation: self.generation,
+                operation: context.operation_id.clone(),
+            },
+            self.limits.log_bytes,
+        );
+        let errand = Errand::new(
+            self.broker.clone(),
+            self.limits.clone(),
+            context.operation_id.clone(),
+            verb,
+            call.is_read_only(),
+            deadline,
+        );
+        let expected = Expectation::of(&call);
+        let mut store = state::store(
+            &self.engine,
+            &self.limits,
+            output,
+            Egress::allowed(errand),
+            deadline,
+        );
+        // Before anything is lifted, wasmtime counts what the guest's answer would make the host allocate.
+        store.set_hostcall_fuel(self.limits.result_bytes);
+        let outcome = match self.program.pre.instantiate_async(&mut store).await {
+            Ok(instance) => {
+                let guest = Guest {
+                    store: &mut store,
+                    instance,
+                    function,
+                };
+                dispatch::dispatch(guest, context, call).await
+            }
+            Err(error) => Err(error),
+        };
+        match outcome {
+            Ok(answer) => expected.check(answer, &self.limits),
+            Err(error) => Err(CallError::Fault(fault::explain(
+                &error,
+                store.data(),
+                &self.name,
+                verb,
+            ))),
+        }
+    }
+}
+
+#[async_trait]
+impl Driver for BoundDriver {
+    fn description(&self) -> &Description {
+        self.program.description()
+    }
+
+    async fn call(&self, context: Context, call: Call) -> Result<Reply, CallError> {
+        let verb = call.name();
+        let operation = context.operation_id.clone();
+        let time = self.limits.time_for(context.deadline_ms);
+        let deadline = Instant::now() + time;
+        let waiting = self.calls.available_permits() == 0;
+        // The guest yields at every epoch and every host function is a future, so dropping the call ends it.
+        let result = tokio::time::timeout_at(deadline, self.run(context, call, deadline))
+            .await
+            .unwrap_or_else(|_| {
+                Err(CallError::Fault(
+                    if waiting && self.calls.available_permits() == 0 {
+                        Fault::new(
+                            FaultKind::Overloaded,
+                            format!(
+                                "{verb}: no instance was free for driver {} within {} ms",
+                                self.name,
+                                time.as_millis()
+                            ),
+                        )
+                    } else {
+                        fault::deadline(&self.name, verb, time)
+                    },
+                ))
+            });
+        if let Err(CallError::Fault(fault)) = &result {
+            tracing::warn!(
+                driver = %self.name, backend = %self.backend, generation = self.generation, operation = %operation,
+                verb, detail = fault.detail.as_deref().unwrap_or(""), "{}", fault.message
+            );
+        }
+        result
+    }
+}

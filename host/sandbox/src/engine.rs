@@ -1,0 +1,75 @@
+//! The engine: one for each process, because compiled code and its type indices must not mix.
+
+use std::time::Duration;
+
+use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
+
+use crate::config::{Allocation, SandboxConfig};
+
+/// How often a running guest is made to look at its deadline and to let others run.
+pub const EPOCH: Duration = Duration::from_millis(10);
+
+/// Stack of the fiber a guest runs on: its own stack and room for the host functions it calls.
+const HOST_STACK_BYTES: usize = 512 << 10;
+
+/// Builds the engine and starts its clock.
+///
+/// # Errors
+/// When this machine cannot run it, or the clock's thread cannot be started.
+pub fn build(config: &SandboxConfig) -> wasmtime::Result<Engine> {
+    let mut wasm = Config::new();
+    wasm.wasm_component_model(true)
+        .epoch_interruption(true)
+        // One call at a time uses an instance: the machinery for more would cost each call ten microseconds.
+        .concurrency_support(false)
+        .max_wasm_stack(config.stack_bytes)
+        .async_stack_size(config.stack_bytes.saturating_add(HOST_STACK_BYTES));
+    match config.allocation {
+        Allocation::OnDemand => wasm.allocation_strategy(InstanceAllocationStrategy::OnDemand),
+        Allocation::Pooling => {
+            wasm.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(config)))
+        }
+    };
+    let engine = Engine::new(&wasm)?;
+    start_clock(&engine)?;
+    Ok(engine)
+}
+
+/// Slots for every call that the semaphore lets in. `keep_resident` pays only together with the page map scan.
+fn pool(config: &SandboxConfig) -> PoolingAllocationConfig {
+    let calls = u32::try_from(config.max_concurrency).unwrap_or(u32::MAX);
+    let each = |count: usize| calls.saturating_mul(u32::try_from(count).unwrap_or(u32::MAX));
+    let limits = &config.limits;
+    let mut pool = PoolingAllocationConfig::default();
+    pool.total_component_instances(calls)
+        .total_core_instances(each(limits.core_instances))
+        .total_memories(each(limits.memories))
+        .total_tables(each(limits.tables))
+        .total_stacks(calls)
+        .max_core_instances_per_component(u32::try_from(limits.core_instances).unwrap_or(u32::MAX))
+        .max_memories_per_component(u32::try_from(limits.memories).unwrap_or(u32::MAX))
+        .max_tables_per_component(u32::try_from(limits.tables).unwrap_or(u32::MAX))
+        .max_memory_size(limits.memory_bytes)
+        .linear_memory_keep_resident(2 << 20)
+        .decommit_batch_size(16)
+        .pagemap_scan(Enabled::Auto);
+    pool
+}
+
+/// A thread rather than a task: guests that spin on every worker would keep a task from being polled, and it is this
+/// very clock that makes them yield. It ends with the engine.
+fn start_clock(engine: &Engine) -> std::io::Result<()> {
+    let weak = engine.weak();
+    std::thread::Builder::new()
+        .name("springform-epoch".to_owned())
+        .spawn(move || {
+            loop {
+                std::thread::sleep(EPOCH);
+                match weak.upgrade() {
+                    Some(engine) => engine.increment_epoch(),
+                    None => return,
+                }
+            }
+        })
+        .map(drop)
+}

@@ -1,0 +1,122 @@
+//! Why a driver file was not taken, and why a driver could not be bound.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Why a driver file is refused. Nothing changes when one is: what served before goes on serving.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LoadError {
+    /// The file cannot be read.
+    #[error("cannot read the driver file {path}: {source}; check the path and the permissions")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Larger than the cap.
+    #[error(
+        "the driver file has {size} bytes and at most {limit} are accepted; raise compile_max_bytes if it is meant to be that large"
+    )]
+    TooLarge {
+        /// Bytes.
+        size: u64,
+        /// Bytes.
+        limit: u64,
+    },
+    /// No `\0asm` at the start.
+    #[error(
+        "the file is not WebAssembly: it does not begin with the magic bytes \\0asm; give the path of a component built for wasm32-wasip2"
+    )]
+    NotWasm,
+    /// A module without the component layer.
+    #[error(
+        "the file is a core WebAssembly module, not a component; build it for wasm32-wasip2, or wrap it with `wasm-tools component new`"
+    )]
+    CoreModule,
+    /// Cut off or damaged.
+    #[error(
+        "the component is truncated or damaged at byte {offset}: {reason}; copy or build it again"
+    )]
+    Malformed {
+        /// Where.
+        offset: usize,
+        /// What the parser said.
+        reason: String,
+    },
+    /// It wants more of the host than a driver gets.
+    #[error("the component imports {import}, which a driver is not given: {hint}")]
+    ForbiddenImport {
+        /// The import.
+        import: String,
+        /// What to do.
+        hint: &'static str,
+    },
+    /// Built for a contract this host does not serve.
+    #[error(
+        "the component is built for {found} and this host serves springform:driver@{served}; rebuild it with the SDK of that version"
+    )]
+    WrongVersion {
+        /// What it exports or imports.
+        found: String,
+        /// What the host has.
+        served: &'static str,
+    },
+    /// It exports nothing of the contract.
+    #[error(
+        "the component exports nothing of springform:driver (it exports {exports}); it is no driver, or was built for another world"
+    )]
+    WrongWorld {
+        /// What it exports.
+        exports: String,
+    },
+    /// A required interface or function is missing.
+    #[error(
+        "the component does not export {export}, which every driver must; export it, the SDK does it for you"
+    )]
+    MissingExport {
+        /// Full name.
+        export: String,
+    },
+    /// A function or type differs from the contract.
+    #[error(
+        "the component does not fit springform:driver@{served}: {reason}; rebuild it against the contract of that version"
+    )]
+    Mismatch {
+        /// What the host has.
+        served: &'static str,
+        /// What differs.
+        reason: String,
+    },
+    /// Compilation failed.
+    #[error("the component could not be compiled: {0}")]
+    Compile(String),
+    /// Compilation took too long.
+    #[error("compiling the component took more than {} s and was given up; raise compile_timeout, or ask the vendor for a smaller component", .0.as_secs())]
+    CompileTimeout(Duration),
+    /// It trapped, or ran into a limit, while it was instantiated or described itself.
+    #[error(
+        "the driver failed when it was asked to describe itself, without configuration and without network: {0}"
+    )]
+    Describe(String),
+    /// What it says of itself cannot be served.
+    #[error("the driver's description cannot be served: {0}")]
+    Description(String),
+}
+
+/// Why a loaded driver cannot be bound to a backend's targets.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BindError {
+    /// A target is configured in a way that cannot work.
+    #[error("backend {backend}, target {target}: {reason}")]
+    Target {
+        /// Backend.
+        backend: String,
+        /// Target.
+        target: String,
+        /// What is wrong and what to do.
+        reason: String,
+    },
+}

@@ -1,0 +1,216 @@
+//! What a driver prints goes to the log, line by line, and no further than its budget.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use tokio::io::AsyncWrite;
+use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
+use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
+
+/// Longest line that is logged as one.
+const LINE_BYTES: usize = 4096;
+/// How much of the end is kept to explain a trap: a panic's message is the last thing that is printed.
+const TAIL_BYTES: usize = 2048;
+
+/// Who is speaking.
+#[derive(Debug, Clone)]
+pub struct Speaker {
+    /// Driver name.
+    pub driver: Arc<str>,
+    /// Backend.
+    pub backend: Arc<str>,
+    /// Generation.
+    pub generation: u64,
+    /// Operation.
+    pub operation: String,
+}
+
+struct Journal {
+    speaker: Speaker,
+    left: usize,
+    dropped: usize,
+    tail: Vec<u8>,
+}
+
+/// The log of one call, shared by its two streams.
+#[derive(Clone)]
+pub struct Output(Arc<Mutex<Journal>>);
+
+impl Output {
+    /// An empty log with a budget in bytes.
+    #[must_use]
+    pub fn new(speaker: Speaker, budget: usize) -> Self {
+        Self(Arc::new(Mutex::new(Journal {
+            speaker,
+            left: budget,
+            dropped: 0,
+            tail: Vec::new(),
+        })))
+    }
+
+    /// One of the two streams.
+    #[must_use]
+    pub fn stream(&self, name: &'static str) -> Stream {
+        Stream {
+            output: self.clone(),
+            name,
+            line: Arc::default(),
+        }
+    }
+
+    /// Bytes that were not logged.
+    #[must_use]
+    pub fn dropped(&self) -> usize {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .dropped
+    }
+
+    /// The end of what was printed.
+    #[must_use]
+    pub fn tail(&self) -> String {
+        let journal = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        String::from_utf8_lossy(&journal.tail).trim().to_owned()
+    }
+
+    fn keep(&self, bytes: &[u8]) {
+        let mut journal = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        journal.tail.extend_from_slice(
+            bytes
+                .get(bytes.len().saturating_sub(TAIL_BYTES)..)
+                .unwrap_or(bytes),
+        );
+        let excess = journal.tail.len().saturating_sub(TAIL_BYTES);
+        journal.tail.drain(..excess);
+    }
+
+    fn log(&self, stream: &'static str, line: &[u8]) {
+        let mut journal = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(left) = journal.left.checked_sub(line.len()) else {
+            journal.dropped = journal.dropped.saturating_add(line.len());
+            return;
+        };
+        journal.left = left;
+        let Speaker {
+            driver,
+            backend,
+            generation,
+            operation,
+        } = &journal.speaker;
+        tracing::info!(
+            target: "driver", %driver, %backend, generation, operation = %operation, stream,
+            "{}", String::from_utf8_lossy(line)
+        );
+    }
+}
+
+impl Drop for Journal {
+    fn drop(&mut self) {
+        if self.dropped > 0 {
+            let Speaker {
+                driver,
+                backend,
+                generation,
+                operation,
+            } = &self.speaker;
+            tracing::warn!(
+                target: "driver", %driver, %backend, generation, operation = %operation, dropped = self.dropped,
+                "the driver printed more than limits.log_bytes allows; the rest was dropped"
+            );
+        }
+    }
+}
+
+/// Standard output or standard error of one call.
+#[derive(Clone)]
+pub struct Stream {
+    output: Output,
+    name: &'static str,
+    line: Arc<Mutex<Vec<u8>>>,
+}
+
+impl Stream {
+    fn take(&self, bytes: &[u8]) {
+        self.output.keep(bytes);
+        let mut line = self.line.lock().unwrap_or_else(PoisonError::into_inner);
+        for piece in bytes.split_inclusive(|b| *b == b'\n') {
+            for part in piece.chunks(LINE_BYTES) {
+                line.extend_from_slice(part);
+                if line.ends_with(b"\n") || line.len() >= LINE_BYTES {
+                    self.output.log(self.name, line.trim_ascii_end());
+                    line.clear();
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        if Arc::strong_count(&self.line) == 1 {
+            let line = self.line.lock().unwrap_or_else(PoisonError::into_inner);
+            if !line.is_empty() {
+                self.output.log(self.name, &line);
+            }
+        }
+    }
+}
+
+impl IsTerminal for Stream {
+    fn is_terminal(&self) -> bool {
+        false
+    }
+}
+
+impl StdoutStream for Stream {
+    fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
+        Box::new(self.clone())
+    }
+
+    fn p2_stream(&self) -> Box<dyn OutputStream> {
+        Box::new(self.clone())
+    }
+}
+
+#[wasmtime_wasi::async_trait]
+impl Pollable for Stream {
+    async fn ready(&mut self) {}
+}
+
+impl OutputStream for Stream {
+    fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
+        self.take(&bytes);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> StreamResult<()> {
+        Ok(())
+    }
+
+    fn check_write(&mut self) -> StreamResult<usize> {
+        Ok(64 << 10)
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.take(bytes);
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}

@@ -1,0 +1,195 @@
+//! A loaded driver: compiled, linked, described. Bound to nothing yet, so several backends can share it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use springform_model::contract::{CredentialScheme, Description};
+use tokio::time::Instant;
+use wasmtime::Engine;
+use wasmtime::component::{Component, InstancePre, Linker};
+
+use crate::bindings::exports::springform::driver::identity;
+use crate::broker::Egress;
+use crate::convert::Convert;
+use crate::error::LoadError;
+use crate::exports::Exports;
+use crate::inspect::Inspection;
+use crate::limits::Limits;
+use crate::output::{Output, Speaker};
+use crate::state::{self, CallState};
+use crate::world::{SERVED, World};
+
+/// Time a driver gets to describe itself.
+const DESCRIBE_TIME: Duration = Duration::from_secs(5);
+
+/// A driver that is ready to be bound.
+pub struct Program {
+    pub(crate) pre: InstancePre<CallState>,
+    pub(crate) exports: Exports,
+    inspection: Inspection,
+    world: World,
+    description: Description,
+    compiled_from_cache: bool,
+    load_time: Duration,
+}
+
+impl Program {
+    /// Links a compiled component, instantiates it once with no import granted and lets it describe itself.
+    pub(crate) async fn prepare(
+        engine: &Engine,
+        linker: &Linker<CallState>,
+        component: &Component,
+        inspection: Inspection,
+        limits: &Limits,
+    ) -> Result<Self, LoadError> {
+        let mismatch = |e: wasmtime::Error| LoadError::Mismatch {
+            served: SERVED,
+            reason: format!("{e:#}"),
+        };
+        let pre = linker.instantiate_pre(component).map_err(mismatch)?;
+        let exports = Exports::find(component)?;
+        let world = *inspection.worlds.first().ok_or(LoadError::WrongWorld {
+            exports: inspection.exports.join(", "),
+        })?;
+        let deadline = Instant::now() + DESCRIBE_TIME;
+        let speaker = Speaker {
+            driver: inspection.digest.get(..12).unwrap_or_default().into(),
+            backend: "".into(),
+            generation: 0,
+            operation: "describe".to_owned(),
+        };
+        let output = Output::new(speaker, limits.log_bytes);
+        let mut store = state::store(engine, limits, output.clone(), Egress::denied(), deadline);
+        let describe = async {
+            let instance = pre
+                .instantiate_async(&mut store)
+                .await
+                .map_err(|e| failed(&e, &output))?;
+            exports.check_types(&pre, &mut store, &instance)?;
+            let function = identity::GuestIndices::new(&pre)
+                .and_then(|indices| indices.load(&mut store, &instance))
+                .map_err(mismatch)?;
+            function
+                .call_describe(&mut store)
+                .await
+                .map_err(|e| failed(&e, &output))
+        };
+        let description: Description = tokio::time::timeout_at(deadline, describe)
+            .await
+            .map_err(|_| {
+                LoadError::Describe(format!("it took more than {} s", DESCRIBE_TIME.as_secs()))
+            })??
+            .convert();
+        validate(&description)?;
+        Ok(Self {
+            pre,
+            exports,
+            inspection,
+            world,
+            description,
+            compiled_from_cache: false,
+            load_time: Duration::ZERO,
+        })
+    }
+
+    pub(crate) fn loaded(mut self, from_cache: bool, since: Instant) -> Arc<Self> {
+        self.compiled_from_cache = from_cache;
+        self.load_time = since.elapsed();
+        Arc::new(self)
+    }
+
+    /// SHA-256 of the file, in hex.
+    #[must_use]
+    pub fn digest(&self) -> &str {
+        &self.inspection.digest
+    }
+
+    /// What its bytes say.
+    #[must_use]
+    pub fn inspection(&self) -> &Inspection {
+        &self.inspection
+    }
+
+    /// What it says of itself.
+    #[must_use]
+    pub fn description(&self) -> &Description {
+        &self.description
+    }
+
+    /// The richest world it fits.
+    #[must_use]
+    pub fn world(&self) -> World {
+        self.world
+    }
+
+    /// Whether the compiled code came from the cache.
+    #[must_use]
+    pub fn compiled_from_cache(&self) -> bool {
+        self.compiled_from_cache
+    }
+
+    /// How long loading took.
+    #[must_use]
+    pub fn load_time(&self) -> Duration {
+        self.load_time
+    }
+}
+
+fn failed(error: &wasmtime::Error, output: &Output) -> LoadError {
+    let said = output.tail();
+    let said = if said.is_empty() {
+        said
+    } else {
+        format!(" (it printed: {said})")
+    };
+    LoadError::Describe(format!("{}{said}", error.root_cause()))
+}
+
+fn validate(description: &Description) -> Result<(), LoadError> {
+    let refuse = |reason: String| Err(LoadError::Description(reason));
+    let name_ok = |name: &str| {
+        !name.is_empty()
+            && name.len() <= 64
+            && name
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+    };
+    if !name_ok(&description.name) {
+        return refuse(
+            "its name must be 1 to 64 letters, digits, dots, dashes or underscores".to_owned(),
+        );
+    }
+    match &description.credentials {
+        CredentialScheme::Other(scheme) => refuse(format!(
+            "it asks for the credential scheme {scheme:?}, which this host does not know; a newer host may"
+        )),
+        CredentialScheme::Session(session)
+            if session.token_response_header.is_none() && session.token_pointer.is_none() =>
+        {
+            refuse(
+                "its session scheme names neither token-response-header nor token-pointer"
+                    .to_owned(),
+            )
+        }
+        CredentialScheme::Session(session) => {
+            let methods = [&session.login_method];
+            let headers = [&session.secret_header, &session.token_header];
+            if headers
+                .iter()
+                .any(|h| http::HeaderName::try_from(h.as_str()).is_err())
+                || methods
+                    .iter()
+                    .any(|m| http::Method::from_bytes(m.as_bytes()).is_err())
+            {
+                return refuse(
+                    "its session scheme names a header or method that is not one".to_owned(),
+                );
+            }
+            Ok(())
+        }
+        CredentialScheme::Header(name) if http::HeaderName::try_from(name.as_str()).is_err() => {
+            refuse(format!("{name:?} is not the name of a header"))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,107 @@
+//! Looks at everything a driver answered before anybody believes it.
+
+use springform_model::contract::{Call, CallError, Fault, FaultKind, Reply, VolumeSpec};
+
+use crate::limits::Limits;
+
+/// What must be known of a call to judge its answer; taken before the call is given away.
+pub struct Expectation {
+    verb: &'static str,
+    members: Option<Vec<String>>,
+}
+
+impl Expectation {
+    /// What the answer of this call must look like.
+    #[must_use]
+    pub fn of(call: &Call) -> Self {
+        let ids = |volumes: &[VolumeSpec]| Some(volumes.iter().map(|v| v.id.clone()).collect());
+        let members = match call {
+            Call::Observe { volumes }
+            | Call::Demote { volumes, .. }
+            | Call::FailOver { volumes, .. }
+            | Call::Reprotect { volumes, .. }
+            | Call::Resync { volumes, .. }
+            | Call::Enable { volumes }
+            | Call::Disable { volumes }
+            | Call::StartTest { volumes, .. }
+            | Call::CommitTest { volumes, .. }
+            | Call::FinalSync { volumes, .. }
+            | Call::CreateGroupFrom { volumes, .. } => ids(volumes),
+            Call::PlanFailover { request } => ids(&request.volumes),
+            Call::CreateGroupSnapshot { snapshots, .. } => {
+                Some(snapshots.iter().map(|s| s.id.clone()).collect())
+            }
+            _ => None,
+        };
+        Self {
+            verb: call.name(),
+            members,
+        }
+    }
+
+    /// Passes an answer on, or says what is wrong with it.
+    ///
+    /// # Errors
+    /// [`FaultKind::Partial`] for a batch that does not match, [`FaultKind::Limit`] for what is too large.
+    pub fn check(
+        &self,
+        answer: Result<Reply, CallError>,
+        limits: &Limits,
+    ) -> Result<Reply, CallError> {
+        let too_large = |what: &str, size: usize, limit: usize, key: &str| {
+            CallError::Fault(Fault::new(
+                FaultKind::Limit,
+                format!(
+                    "{}: the driver's {what} has {size} bytes and {limit} are allowed (limits.{key})",
+                    self.verb
+                ),
+            ))
+        };
+        let opaque = match &answer {
+            Ok(Reply::Setup(report)) => ("state", report.state.len()),
+            Ok(Reply::State(state)) => ("state", state.len()),
+            Ok(Reply::Plan(plan)) => ("plan token", plan.token.len()),
+            Err(CallError::Pending(pending)) => ("cursor", pending.cursor.len()),
+            _ => ("", 0),
+        };
+        if opaque.1 > limits.state_bytes {
+            return Err(too_large(
+                opaque.0,
+                opaque.1,
+                limits.state_bytes,
+                "state_bytes",
+            ));
+        }
+        let reply = answer?;
+        self.check_members(&reply)?;
+        Ok(reply)
+    }
+
+    fn check_members(&self, reply: &Reply) -> Result<(), CallError> {
+        let Some(asked) = &self.members else {
+            return Ok(());
+        };
+        let answered: Vec<&str> = match reply {
+            Reply::Observations(all) => all.iter().map(|o| o.volume_id.as_str()).collect(),
+            Reply::Outcomes(all) => all.iter().map(|o| o.id.as_str()).collect(),
+            Reply::Tests(all) => all.iter().map(|t| t.volume_id.as_str()).collect(),
+            Reply::GroupSnapshot(all) => all.iter().map(|s| s.id.as_str()).collect(),
+            Reply::Plan(plan) if self.verb == "replication.plan-failover" => {
+                plan.volumes.iter().map(|v| v.volume_id.as_str()).collect()
+            }
+            _ => return Ok(()),
+        };
+        if answered.len() == asked.len() && answered.iter().zip(asked).all(|(a, b)| a == b) {
+            return Ok(());
+        }
+        Err(CallError::Fault(Fault::new(
+            FaultKind::Partial,
+            format!(
+                "{}: the driver answered for {} of {} members, or not in the order asked; nothing of the answer is used",
+                self.verb,
+                answered.len(),
+                asked.len()
+            ),
+        )))
+    }
+}
