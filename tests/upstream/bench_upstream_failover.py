@@ -18,9 +18,9 @@ warnings.filterwarnings("ignore")
 from pypureclient import flasharray as fa  # noqa: E402
 
 import harness  # noqa: E402
-from conftest import Site  # noqa: E402
 from eyes import ok  # noqa: E402
 from measure import measured  # noqa: E402
+from sites import Site  # noqa: E402
 
 GIB = 1 << 30
 BATCH = 250

@@ -48,12 +48,12 @@ def scenarios(configuration):
 
 
 def run(chosen):
-    import conftest
     import harness
     import scenario
     from simulator import Simulator
+    from sites import CONFIGURATIONS
 
-    shape = conftest.CONFIGURATIONS[chosen.configuration]
+    shape = CONFIGURATIONS[chosen.configuration]
     sim = (Simulator.running(load(chosen.sim)) if chosen.sim
            else Simulator(shape["arrays"], shape["connect"]))
 

@@ -4,8 +4,10 @@ Everything that depends on the simulator's own (not FlashArray's) interface is i
 command line, first line of output, control API and I/O port.
 """
 
+import ctypes
 import json
 import os
+import signal
 import ssl
 import subprocess
 import threading
@@ -14,6 +16,11 @@ import urllib.parse
 import urllib.request
 
 GIB = 1 << 30
+
+
+def end_with_parent():
+    """In the child: a test process that is killed leaves no simulator behind."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
 class ControlError(Exception):
@@ -34,7 +41,8 @@ class Simulator:
             command += ["--connect", link]
         command += list(extra)
         self._process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            preexec_fn=end_with_parent)
         self._complaints = []
         self._reader = threading.Thread(target=self._read_complaints, daemon=True)
         self._reader.start()

@@ -8,8 +8,8 @@ import pytest
 
 import harness
 import scenario
-from conftest import CONFIGURATIONS
 from services import WholeCinder
+from sites import CONFIGURATIONS
 
 
 def through_the_driver(make_site, configuration, steps):
