@@ -1,1 +1,24 @@
+//! Pure Storage FlashArray REST 2.x, as replication drivers need it. Plain Rust, tested natively; the components
+//! `pure-async`, `pure-activecluster` and `pure-trisync` are thin shells around [`driver::Driver`].
+//!
+//! Two rules run through every module. An array's refusal is never understood by its English text: the object is read
+//! back, and what is there decides. And nothing waits: what takes time is answered as `pending`.
 
+pub mod array;
+pub mod connection;
+pub mod describe;
+pub mod drill;
+pub mod driver;
+pub mod failover;
+pub mod health;
+pub mod manage;
+pub mod names;
+pub mod observe;
+pub mod options;
+pub mod pgroup;
+pub mod query;
+pub mod reprotect;
+pub mod setup;
+pub mod snapshot;
+pub mod stats;
+pub mod volume;

@@ -1,0 +1,319 @@
+//! One array: requests to it, its answers, and what its refusals mean.
+
+use serde::Deserialize;
+use serde_json::Value;
+use springform_sdk::fail::failure_on;
+use springform_sdk::http::{Http, HttpError, Method, Request, Response};
+use springform_sdk::types::{Context, Failure, FailureCode, Target};
+
+use crate::query::Query;
+
+/// Key under which the host says which API version it negotiated.
+pub const API_VERSION: &str = "springform/api-version";
+
+/// Spoken when nobody said otherwise; every array from Purity 6.4 on knows it.
+const FALLBACK_VERSION: &str = "2.26";
+
+/// Why a request did not do what was asked.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Trouble {
+    /// The array said no to this request (400, 404, 409, 422). Why is found by reading back.
+    Refused {
+        /// On which target.
+        target: String,
+        /// The array's words, for the log only.
+        words: String,
+    },
+    /// Anything else: unreachable, overloaded, credential, garbage.
+    Failed(Failure),
+}
+
+impl Trouble {
+    /// As a failure, with a sentence of ours for a refusal.
+    #[must_use]
+    pub fn into_failure(self, code: FailureCode, sentence: &str) -> Failure {
+        match self {
+            Self::Refused { target, words } => Failure {
+                detail: Some(words),
+                ..failure_on(&target, code, sentence)
+            },
+            Self::Failed(failure) => failure,
+        }
+    }
+}
+
+/// Answer of a request.
+pub type Answer<T> = Result<T, Trouble>;
+
+#[derive(Deserialize)]
+struct Page {
+    #[serde(default)]
+    items: Vec<Value>,
+    #[serde(default)]
+    more_items_remaining: bool,
+    continuation_token: Option<String>,
+}
+
+/// One array, addressed by its configured name.
+#[derive(Clone, Copy)]
+pub struct Array<'a> {
+    http: &'a dyn Http,
+    target: &'a Target,
+}
+
+impl<'a> Array<'a> {
+    /// The array behind a target.
+    #[must_use]
+    pub fn new(http: &'a dyn Http, target: &'a Target) -> Self {
+        Self { http, target }
+    }
+
+    /// Configured name.
+    #[must_use]
+    pub fn name(&self) -> &'a str {
+        &self.target.name
+    }
+
+    /// The configured target.
+    #[must_use]
+    pub fn target(&self) -> &'a Target {
+        self.target
+    }
+
+    /// A request, not sent yet.
+    #[must_use]
+    pub fn request(
+        &self,
+        method: Method,
+        path: &str,
+        query: &Query,
+        body: Option<&Value>,
+    ) -> Request {
+        let version = self
+            .target
+            .extensions
+            .iter()
+            .find(|(key, _)| key == API_VERSION)
+            .map_or(FALLBACK_VERSION, |(_, v)| v);
+        Request {
+            target: self.target.name.clone(),
+            method,
+            path: query.behind(&format!("/api/{version}{path}")),
+            body: body.map(|value| value.to_string().into_bytes()),
+        }
+    }
+
+    /// Sends one request; returns the items of its answer.
+    ///
+    /// # Errors
+    /// See [`Trouble`].
+    pub fn send(
+        &self,
+        method: Method,
+        path: &str,
+        query: &Query,
+        body: Option<&Value>,
+    ) -> Answer<Vec<Value>> {
+        self.understand(self.http.send(self.request(method, path, query, body)))
+            .map(|page| page.items)
+    }
+
+    /// Reads every page of a list.
+    ///
+    /// # Errors
+    /// See [`Trouble`].
+    pub fn list(&self, path: &str, query: &Query) -> Answer<Vec<Value>> {
+        let mut items = Vec::new();
+        let mut next = query.clone();
+        loop {
+            let page =
+                self.understand(self.http.send(self.request(Method::Get, path, &next, None)))?;
+            let got = page.items.len();
+            items.extend(page.items);
+            if !page.more_items_remaining || got == 0 {
+                return Ok(items);
+            }
+            next = match &page.continuation_token {
+                Some(token) => query.clone().one("continuation_token", token),
+                None => query.clone().one("offset", &items.len().to_string()),
+            };
+        }
+    }
+
+    /// Reads a list; nothing of that name is an empty list.
+    ///
+    /// # Errors
+    /// Only [`Trouble::Failed`].
+    pub fn find(&self, path: &str, query: &Query) -> Answer<Vec<Value>> {
+        match self.list(path, query) {
+            Err(Trouble::Refused { .. }) => Ok(Vec::new()),
+            other => other,
+        }
+    }
+
+    /// Sends requests several at a time; the answers are in order.
+    pub fn send_all(&self, requests: Vec<Request>) -> Vec<Answer<Vec<Value>>> {
+        self.http
+            .send_all(requests)
+            .into_iter()
+            .map(|answer| self.understand(answer).map(|page| page.items))
+            .collect()
+    }
+
+    fn understand(&self, answer: Result<Response, HttpError>) -> Answer<Page> {
+        let response = answer.map_err(|error| Trouble::Failed(self.no_answer(error)))?;
+        match response.status {
+            200..=299 if response.body.iter().all(u8::is_ascii_whitespace) => Ok(Page {
+                items: Vec::new(),
+                more_items_remaining: false,
+                continuation_token: None,
+            }),
+            200..=299 => serde_json::from_slice(&response.body).map_err(|_| {
+                Trouble::Failed(failure_on(
+                    self.name(),
+                    FailureCode::Protocol,
+                    "the array's answer is not the JSON of a FlashArray",
+                ))
+            }),
+            400 | 404 | 409 | 422 => Err(Trouble::Refused {
+                target: self.name().to_owned(),
+                words: words(&response),
+            }),
+            status => Err(Trouble::Failed(self.unusable(status, &response))),
+        }
+    }
+
+    fn no_answer(&self, error: HttpError) -> Failure {
+        let code = match error {
+            HttpError::Denied => FailureCode::Denied,
+            HttpError::Timeout | HttpError::Unreachable => FailureCode::Unavailable,
+            HttpError::Garbled => FailureCode::Protocol,
+        };
+        failure_on(self.name(), code, error.to_string())
+    }
+
+    fn unusable(&self, status: u16, response: &Response) -> Failure {
+        let (code, sentence) = match status {
+            401 | 403 => (
+                FailureCode::Denied,
+                "the array refused the credential or its permissions",
+            ),
+            429 => (FailureCode::Busy, "the array has too much to do"),
+            500..=599 => (
+                FailureCode::Unavailable,
+                "the array answered with a fault of its own",
+            ),
+            _ => (
+                FailureCode::Protocol,
+                "the array answered with a status that its API does not have",
+            ),
+        };
+        Failure {
+            detail: Some(format!("status {status}: {}", words(response))),
+            ..failure_on(self.name(), code, sentence)
+        }
+    }
+}
+
+/// The array's words, shortened, for a log.
+fn words(response: &Response) -> String {
+    let body: Option<Value> = serde_json::from_slice(&response.body).ok();
+    let error = body.as_ref().and_then(|b| b.pointer("/errors/0"));
+    let part = |key: &str| {
+        error
+            .and_then(|e| e.get(key))
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+    };
+    let text = match error {
+        Some(_) => format!("{}: {}", part("context"), part("message")),
+        None => String::from_utf8_lossy(&response.body).into_owned(),
+    };
+    text.chars().take(300).collect()
+}
+
+/// The arrays of one call.
+#[derive(Clone, Copy)]
+pub struct Arrays<'a> {
+    http: &'a dyn Http,
+    context: &'a Context,
+}
+
+impl<'a> Arrays<'a> {
+    /// The arrays a context names.
+    #[must_use]
+    pub fn new(http: &'a dyn Http, context: &'a Context) -> Self {
+        Self { http, context }
+    }
+
+    /// The array named by `san_ip`.
+    ///
+    /// # Errors
+    /// When the host named none.
+    pub fn primary(&self) -> Result<Array<'a>, Failure> {
+        self.pick(|t| t.primary).ok_or_else(|| Failure {
+            code: FailureCode::InvalidArgument,
+            message: "the backend has no primary array (san_ip)".to_owned(),
+            target: None,
+            detail: None,
+            extensions: Vec::new(),
+        })
+    }
+
+    /// The array of a target.
+    ///
+    /// # Errors
+    /// When it is not configured.
+    pub fn named(&self, name: &str) -> Result<Array<'a>, Failure> {
+        self.pick(|t| t.name == name).ok_or_else(|| {
+            failure_on(
+                name,
+                FailureCode::InvalidArgument,
+                "no such target is configured; add a replication_device with this backend_id",
+            )
+        })
+    }
+
+    /// Every configured array.
+    pub fn all(&self) -> impl Iterator<Item = Array<'a>> + use<'a> {
+        let http = self.http;
+        self.context
+            .targets
+            .iter()
+            .map(move |t| Array::new(http, t))
+    }
+
+    /// Every array but one.
+    pub fn others(&self, name: &str) -> impl Iterator<Item = Array<'a>> + use<'a> {
+        let name = name.to_owned();
+        self.all().filter(move |a| a.name() != name)
+    }
+
+    fn pick(&self, which: impl Fn(&Target) -> bool) -> Option<Array<'a>> {
+        self.context
+            .targets
+            .iter()
+            .find(|t| which(t))
+            .map(|t| Array::new(self.http, t))
+    }
+}
+
+/// A text field of an item.
+#[must_use]
+pub fn text<'v>(item: &'v Value, pointer: &str) -> Option<&'v str> {
+    item.pointer(pointer).and_then(Value::as_str)
+}
+
+/// A number field of an item.
+#[must_use]
+pub fn number(item: &Value, pointer: &str) -> Option<u64> {
+    item.pointer(pointer).and_then(Value::as_u64)
+}
+
+/// A truth field of an item; absent is false.
+#[must_use]
+pub fn flag(item: &Value, pointer: &str) -> bool {
+    item.pointer(pointer)
+        .and_then(Value::as_bool)
+        .unwrap_or(false)
+}

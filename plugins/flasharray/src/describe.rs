@@ -1,0 +1,182 @@
+//! What the driver says of itself.
+
+use springform_sdk::interfaces::identity::{
+    CredentialScheme, Description, Feature, OptionSchema, OptionType, SessionScheme,
+};
+use springform_sdk::types::ReplicationKind;
+
+/// REST versions the library speaks, oldest first. The answers it reads are the same in all of them.
+const VERSIONS: [&str; 8] = [
+    "2.4", "2.16", "2.23", "2.26", "2.36", "2.44", "2.52", "2.58",
+];
+
+/// The description of the asynchronous driver.
+#[must_use]
+pub fn asynchronous() -> Description {
+    Description {
+        name: "pure-async".to_owned(),
+        vendor: "Pure Storage".to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        summary: "FlashArray volumes replicated asynchronously by a protection group".to_owned(),
+        replication: vec![ReplicationKind::Async],
+        protocols: vec!["iSCSI".to_owned()],
+        options: options(),
+        target_options: target_options(),
+        credentials: CredentialScheme::Session(session()),
+        secret_option: Some("pure_api_token".to_owned()),
+        target_secret_option: Some("api_token".to_owned()),
+        features: vec![
+            Feature::Snapshots,
+            Feature::Clones,
+            Feature::Revert,
+            Feature::ExtendAttached,
+            Feature::Retype,
+            Feature::Manage,
+            Feature::Qos,
+            Feature::Multiattach,
+            Feature::Chap,
+            Feature::PlannedFailover,
+            Feature::Drill,
+            Feature::Failback,
+        ],
+        extensions: Vec::new(),
+    }
+}
+
+fn session() -> SessionScheme {
+    SessionScheme {
+        login_path: "/api/{version}/login".to_owned(),
+        login_method: "POST".to_owned(),
+        secret_header: "api-token".to_owned(),
+        token_response_header: Some("x-auth-token".to_owned()),
+        token_pointer: None,
+        token_header: "x-auth-token".to_owned(),
+        logout_path: Some("/api/{version}/logout".to_owned()),
+        version_path: Some("/api/api_version".to_owned()),
+        version_pointer: Some("/version".to_owned()),
+        versions: VERSIONS.map(str::to_owned).to_vec(),
+        expired_statuses: vec![401],
+    }
+}
+
+fn options() -> Vec<OptionSchema> {
+    let personalities = [
+        "aix",
+        "esxi",
+        "hitachi-vsp",
+        "hpux",
+        "oracle-vm-server",
+        "solaris",
+        "vms",
+    ];
+    vec![
+        secret("pure_api_token", "API token of the primary array"),
+        option(
+            "pure_replication_pg_name",
+            OptionType::Text,
+            Some("cinder-group"),
+            "protection group of all replicated volumes",
+        ),
+        option(
+            "pure_replica_interval_default",
+            OptionType::Seconds,
+            Some("3600"),
+            "how often a copy is sent",
+        ),
+        option(
+            "pure_replica_retention_short_term_default",
+            OptionType::Seconds,
+            Some("14400"),
+            "how long the target keeps every copy",
+        ),
+        option(
+            "pure_replica_retention_long_term_per_day_default",
+            OptionType::Integer,
+            Some("3"),
+            "how many copies of a day the target keeps afterwards",
+        ),
+        option(
+            "pure_replica_retention_long_term_default",
+            OptionType::Integer,
+            Some("7"),
+            "for how many days",
+        ),
+        option(
+            "pure_eradicate_on_delete",
+            OptionType::Boolean,
+            Some("false"),
+            "eradicate what is deleted at once",
+        ),
+        option(
+            "pure_safemode_enabled",
+            OptionType::Boolean,
+            Some("false"),
+            "create volumes with SafeMode default protection; nothing is then eradicated on delete",
+        ),
+        option(
+            "pure_host_personality",
+            OptionType::Choice(personalities.map(str::to_owned).to_vec()),
+            None,
+            "personality of host objects that the driver makes",
+        ),
+        option(
+            "pure_iscsi_cidr",
+            OptionType::Text,
+            Some("0.0.0.0/0"),
+            "network of usable iSCSI portals",
+        ),
+        option(
+            "pure_iscsi_cidr_list",
+            OptionType::TextList,
+            None,
+            "several networks; wins over pure_iscsi_cidr",
+        ),
+        option(
+            "pure_automatic_max_oversubscription_ratio",
+            OptionType::Boolean,
+            Some("true"),
+            "use the array's own reduction ratio for over-subscription",
+        ),
+        option(
+            "max_over_subscription_ratio",
+            OptionType::Text,
+            Some("20.0"),
+            "over-subscription where the automatic ratio is off or not known",
+        ),
+        option(
+            "reserved_percentage",
+            OptionType::Integer,
+            Some("0"),
+            "percentage of the capacity that is never promised",
+        ),
+        option(
+            "use_chap_auth",
+            OptionType::Boolean,
+            Some("false"),
+            "machines log in to iSCSI with CHAP; the host makes and keeps the passwords",
+        ),
+    ]
+}
+
+fn target_options() -> Vec<OptionSchema> {
+    vec![secret("api_token", "API token of the target array")]
+}
+
+fn option(name: &str, kind: OptionType, default: Option<&str>, doc: &str) -> OptionSchema {
+    OptionSchema {
+        name: name.to_owned(),
+        kind,
+        default: default.map(str::to_owned),
+        required: false,
+        secret: false,
+        doc: doc.to_owned(),
+    }
+}
+
+fn secret(name: &str, doc: &str) -> OptionSchema {
+    OptionSchema {
+        required: true,
+        secret: true,
+        ..option(name, OptionType::Text, None, doc)
+    }
+}

@@ -1,0 +1,231 @@
+//! The asynchronous driver: every function of the contract in terms of the library's modules.
+//!
+//! Generic over how requests travel, so that the component and the native tests run the same code.
+
+use springform_sdk::fail::failure;
+use springform_sdk::http::Http;
+use springform_sdk::interfaces::backend::{SetupReport, Statistics, TargetHealth};
+use springform_sdk::interfaces::replication::{
+    FailoverPlan, Observation, PlanRequest, ReconcileReport, TestCopy,
+};
+use springform_sdk::types::{Context, Error, FailureCode, Outcome, Placement, Snapshot, Volume};
+
+use crate::array::Arrays;
+use crate::options::Options;
+use crate::volume::Volumes;
+use crate::{drill, failover, health, observe, reprotect, setup, snapshot, stats};
+
+/// One call's view of the world.
+pub struct Driver<'a> {
+    context: &'a Context,
+    arrays: Arrays<'a>,
+    options: Options<'a>,
+}
+
+impl<'a> Driver<'a> {
+    /// A driver for one call.
+    #[must_use]
+    pub fn new(http: &'a dyn Http, context: &'a Context) -> Self {
+        Self {
+            context,
+            arrays: Arrays::new(http, context),
+            options: Options::new(context),
+        }
+    }
+
+    /// The life of volumes.
+    #[must_use]
+    pub fn volumes(&self) -> Volumes<'a> {
+        Volumes {
+            arrays: self.arrays,
+            options: self.options,
+        }
+    }
+
+    /// `backend.setup`.
+    ///
+    /// # Errors
+    /// See the contract.
+    pub fn setup(&self) -> Result<SetupReport, Error> {
+        setup::Setup::new(self.arrays, self.options).run()
+    }
+
+    /// `backend.check`.
+    #[must_use]
+    pub fn check(&self) -> Vec<TargetHealth> {
+        health::check(&self.arrays)
+    }
+
+    /// `backend.stats`.
+    ///
+    /// # Errors
+    /// See the contract.
+    pub fn stats(&self) -> Result<Statistics, Error> {
+        Ok(stats::read(self.context, &self.arrays, &self.options)?)
+    }
+
+    /// `volumes.create`, `create-from-snapshot` and `clone`: `source` is a name on the array.
+    ///
+    /// # Errors
+    /// See the contract.
+    pub fn create(
+        &self,
+        volume: &Volume,
+        source: Option<(&Volume, Option<&Snapshot>)>,
+    ) -> Result<Placement, Error> {
+        let volumes = self.volumes();
+        let Some((from, taken)) = source else {
+            return Ok(volumes.create(volume, &volumes.serving(volume)?, None)?);
+        };
+        // A copy can only be made where its source is.
+        let on = volumes.serving(from)?;
+        let name = taken.map_or_else(
+            || crate::volume::array_name(from),
+            |s| snapshot::name_of(from, s),
+        );
+        Ok(volumes.create(volume, &on, Some(&name))?)
+    }
+
+    /// `replication.observe`.
+    ///
+    /// # Errors
+    /// See the contract.
+    pub fn observe(&self, volumes: &[Volume]) -> Result<Vec<Observation>, Error> {
+        Ok(observe::observe(
+            self.context,
+            &self.arrays,
+            &self.options,
+            volumes,
+        )?)
+    }
+
+    /// `replication.plan-failover`.
+    ///
+    /// # Errors
+    /// See the contract.
+    pub fn plan(&self, request: &PlanRequest) -> Result<FailoverPlan, Error> {
+        Ok(failover::plan(
+            self.context,
+            &self.arrays,
+            &self.options,
+            request,
+        )?)
+    }
+
+    /// `replication.final-sync`.
+    ///
+    /// # Errors
+    /// See the contract.
+    pub fn final_sync(&self, plan: &FailoverPlan) -> Result<FailoverPlan, Error> {
+        failover::final_sync(self.context, &self.arrays, &self.options, plan)
+    }
+
+    /// `replication.demote`.
+    ///
+    /// # Errors
+    /// See the contract.
+    pub fn demote(&self, target: &str, volumes: &[Volume]) -> Result<Vec<Outcome>, Error> {
+        Ok(failover::demote(
+            &self.arrays,
+            &self.options,
+            target,
+            volumes,
+        )?)
+    }
+
+    /// `replication.fail-over`.
+    ///
+    /// # Errors
+    /// See the contract.
+    pub fn fail_over(
+        &self,
+        plan: &FailoverPlan,
+        volumes: &[Volume],
+    ) -> Result<Vec<Outcome>, Error> {
+        Ok(failover::fail_over(&self.arrays, plan, volumes)?)
+    }
+
+    /// `replication.reprotect`.
+    ///
+    /// # Errors
+    /// See the contract.
+    pub fn reprotect(
+        &self,
+        volumes: &[Volume],
+        to: Option<&str>,
+        wait: bool,
+    ) -> Result<Vec<Outcome>, Error> {
+        reprotect::reprotect(self.context, &self.arrays, &self.options, volumes, to, wait)
+    }
+
+    /// `replication.enable` and `disable`.
+    ///
+    /// # Errors
+    /// See the contract.
+    pub fn switch(&self, volumes: &[Volume], on: bool) -> Result<Vec<Outcome>, Error> {
+        Ok(reprotect::switch(&self.arrays, &self.options, volumes, on)?)
+    }
+
+    /// `replication.start-test`.
+    ///
+    /// # Errors
+    /// See the contract.
+    pub fn start_test(
+        &self,
+        test: &str,
+        target: &str,
+        point: Option<&str>,
+        volumes: &[Volume],
+    ) -> Result<Vec<TestCopy>, Error> {
+        Ok(drill::start(
+            self.context,
+            &self.arrays,
+            &self.options,
+            test,
+            target,
+            point,
+            volumes,
+        )?)
+    }
+
+    /// `replication.stop-test`.
+    ///
+    /// # Errors
+    /// See the contract.
+    pub fn stop_test(&self, test: &str, target: &str, volumes: &[Volume]) -> Result<(), Error> {
+        Ok(drill::stop(&self.arrays, test, target, volumes)?)
+    }
+
+    /// `replication.commit-test`.
+    ///
+    /// # Errors
+    /// See the contract.
+    pub fn commit_test(
+        &self,
+        test: &str,
+        plan: &FailoverPlan,
+        volumes: &[Volume],
+    ) -> Result<Vec<Outcome>, Error> {
+        Ok(drill::commit(&self.arrays, test, plan, volumes)?)
+    }
+
+    /// `replication.reconcile`: what `setup` does, for a configuration that changed.
+    ///
+    /// # Errors
+    /// See the contract; a dry run is `unsupported`, since set-up finds out by doing.
+    pub fn reconcile(&self, dry_run: bool) -> Result<ReconcileReport, Error> {
+        if dry_run {
+            return Err(failure(FailureCode::Unsupported, "this driver cannot say beforehand what it would change; `check` reads the state of the arrays").into());
+        }
+        let SetupReport {
+            state,
+            changes,
+            warnings,
+        } = self.setup()?;
+        Ok(ReconcileReport {
+            state,
+            changes,
+            warnings,
+        })
+    }
+}

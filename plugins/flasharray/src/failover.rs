@@ -1,0 +1,404 @@
+//! Failover of asynchronous volumes: what has arrived at the target becomes the volume.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use springform_sdk::fail::{failure_on, pending};
+use springform_sdk::http::Method;
+use springform_sdk::interfaces::replication::{
+    FailoverPlan, PlanRequest, RecoveryPoint, VolumePlan,
+};
+use springform_sdk::types::{Context, Error, Failure, FailureCode, Outcome, Volume};
+
+use crate::array::{Array, Arrays, Trouble, text};
+use crate::options::Options;
+use crate::query::Query;
+use crate::volume::{array_name, placed};
+use crate::{connection, pgroup, setup};
+
+/// How long a transfer is given before it is looked at again, in milliseconds.
+const ARRIVES: u32 = 1000;
+
+/// What a plan must carry from call to call.
+#[derive(Serialize, Deserialize)]
+struct Token {
+    /// `<source>:<group>` on the target.
+    group: String,
+    /// Array from which the volumes come, by its configured name.
+    source: String,
+}
+
+/// Says what a failover would do.
+///
+/// # Errors
+/// See the contract's `replication.plan-failover`.
+pub fn plan(
+    context: &Context,
+    arrays: &Arrays<'_>,
+    options: &Options<'_>,
+    request: &PlanRequest,
+) -> Result<FailoverPlan, Failure> {
+    let source = source_of(arrays, &request.volumes)?;
+    let target = match &request.to {
+        Some(name) => arrays.named(name)?,
+        None => best(context, arrays, options, &source)?,
+    };
+    let group = group_on(context, &source, &target, options)?;
+    let arrivals = pgroup::arrivals(&target, &group)?;
+    let point = match &request.point {
+        Some(wanted) => arrivals.iter().find(|a| a.complete && a.name == *wanted),
+        None => arrivals.iter().find(|a| a.complete),
+    }
+    .map(|a| RecoveryPoint {
+        id: a.name.clone(),
+        taken_at: a.taken_at,
+    });
+    let there = match &point {
+        Some(point) => contents(&target, &point.id)?,
+        None => BTreeSet::new(),
+    };
+    let volumes = request
+        .volumes
+        .iter()
+        .map(|v| plan_one(context, v, &target, point.as_ref(), &there))
+        .collect();
+    let token = Token {
+        group,
+        source: source.name().to_owned(),
+    };
+    Ok(FailoverPlan {
+        target: target.name().to_owned(),
+        mode: request.mode.clone(),
+        volumes,
+        interrupts: Vec::new(),
+        token: serde_json::to_vec(&token).unwrap_or_default(),
+    })
+}
+
+fn plan_one(
+    context: &Context,
+    volume: &Volume,
+    target: &Array<'_>,
+    point: Option<&RecoveryPoint>,
+    there: &BTreeSet<String>,
+) -> VolumePlan {
+    let served_by = volume.placement.as_ref().map(|p| p.target.clone());
+    let reason = match (&served_by, point) {
+        (None, _) => Some("the volume has not been created".to_owned()),
+        (Some(on), _) if on == target.name() => {
+            Some(format!("{} serves the volume already", target.name()))
+        }
+        (_, None) => Some(format!(
+            "no replication has completed on {} yet",
+            target.name()
+        )),
+        (_, Some(point)) if !there.contains(&array_name(volume)) => Some(format!(
+            "recovery point {} does not hold the volume (it was created or protected later)",
+            point.id
+        )),
+        _ => None,
+    };
+    let possible = reason.is_none();
+    VolumePlan {
+        volume_id: volume.id.clone(),
+        source: served_by,
+        point: point.filter(|_| possible).cloned(),
+        possible,
+        reason,
+        loss_seconds: point
+            .filter(|_| possible)
+            .map(|p| context.now.saturating_sub(p.taken_at) / 1000),
+        loss_bytes: None,
+        warnings: Vec::new(),
+    }
+}
+
+/// Brings the target up to date; `pending` until the last snapshot has arrived.
+///
+/// # Errors
+/// See the contract's `replication.final-sync`.
+pub fn final_sync(
+    context: &Context,
+    arrays: &Arrays<'_>,
+    options: &Options<'_>,
+    plan: &FailoverPlan,
+) -> Result<FailoverPlan, Error> {
+    let token = read_token(plan)?;
+    let source = arrays.named(&token.source)?;
+    let target = arrays.named(&plan.target)?;
+    let suffix = suffix(&context.operation_id);
+    let name = format!("{}.{suffix}", token.group);
+    let arrived = pgroup::arrivals(&target, &token.group)?
+        .into_iter()
+        .find(|a| a.name == name);
+    let Some(arrived) = arrived else {
+        pgroup::send_now(&source, options.pgroup(), &suffix)?;
+        return Err(pending(
+            format!("the final snapshot to reach {}", plan.target),
+            Some(0),
+            ARRIVES,
+        ));
+    };
+    if !arrived.complete {
+        let percent = u8::try_from(arrived.permille / 10).ok();
+        return Err(pending(
+            format!("the final snapshot to reach {}", plan.target),
+            percent,
+            ARRIVES,
+        ));
+    }
+    let point = RecoveryPoint {
+        id: arrived.name,
+        taken_at: arrived.taken_at,
+    };
+    let there = contents(&target, &point.id)?;
+    let mut renewed = plan.clone();
+    for entry in renewed.volumes.iter_mut().filter(|v| v.possible) {
+        entry.point = Some(point.clone());
+        entry.loss_seconds = Some(0);
+        entry.loss_bytes = Some(0);
+    }
+    if there.is_empty() {
+        return Err(failure_on(
+            target.name(),
+            FailureCode::FailedPrecondition,
+            "the final snapshot holds no volume",
+        )
+        .into());
+    }
+    Ok(renewed)
+}
+
+/// Makes a batch writable on the target. An outcome for each, in order.
+///
+/// The copy overwrites: it is repeated only for volumes whose outcome the host does not know, and those no machine has
+/// been connected to yet.
+///
+/// # Errors
+/// When the plan is not one of this driver's.
+pub fn fail_over(
+    arrays: &Arrays<'_>,
+    plan: &FailoverPlan,
+    volumes: &[Volume],
+) -> Result<Vec<Outcome>, Failure> {
+    let target = arrays.named(&plan.target)?;
+    let sources: Vec<_> = volumes
+        .iter()
+        .map(|v| (array_name(v), point_of(plan, v)))
+        .collect();
+    let requests: Vec<_> = sources
+        .iter()
+        .filter_map(|(name, point)| {
+            let body = json!({ "source": { "name": format!("{}.{name}", point.as_ref()?.id) } });
+            let query = Query::new()
+                .name(name)
+                .on("overwrite")
+                .one("with_default_protection", "false");
+            Some(target.request(Method::Post, "/volumes", &query, Some(&body)))
+        })
+        .collect();
+    let mut answers = target.send_all(requests).into_iter();
+    let outcomes = volumes.iter().zip(&sources).map(|(volume, (name, point))| {
+        let result = match point {
+            None => Err(failure_on(
+                target.name(),
+                FailureCode::FailedPrecondition,
+                "the plan has no recovery point for the volume",
+            )),
+            Some(point) => match answers.next() {
+                Some(Ok(items)) => Ok(placed(
+                    target.name(),
+                    name,
+                    items
+                        .first()
+                        .and_then(|v| text(v, "/serial"))
+                        .map(str::to_owned),
+                    None,
+                )),
+                Some(Err(trouble @ Trouble::Refused { .. })) => {
+                    let sentence =
+                        format!("recovery point {} does not give the volume back", point.id);
+                    Err(trouble.into_failure(FailureCode::NotFound, &sentence))
+                }
+                Some(Err(Trouble::Failed(failure))) => Err(failure),
+                None => Err(failure_on(
+                    target.name(),
+                    FailureCode::Protocol,
+                    "an answer is missing",
+                )),
+            },
+        };
+        Outcome {
+            id: volume.id.clone(),
+            result,
+        }
+    });
+    Ok(outcomes.collect())
+}
+
+/// Takes the writable role from volumes on an array: no machine is connected, and it sends nothing any more.
+///
+/// # Errors
+/// When the array is not configured.
+pub fn demote(
+    arrays: &Arrays<'_>,
+    options: &Options<'_>,
+    target: &str,
+    volumes: &[Volume],
+) -> Result<Vec<Outcome>, Failure> {
+    let on = arrays.named(target)?;
+    let outcomes = volumes.iter().map(|volume| {
+        let name = array_name(volume);
+        let result = connection::release_all(&on, &name)
+            .and_then(|()| pgroup::leave(&on, options.pgroup(), &[&name]))
+            .map(|()| placed(on.name(), &name, None, None));
+        Outcome {
+            id: volume.id.clone(),
+            result,
+        }
+    });
+    Ok(outcomes.collect())
+}
+
+/// Names of the volumes that a replicated snapshot holds.
+///
+/// # Errors
+/// When the array cannot be asked.
+pub fn contents(target: &Array<'_>, point: &str) -> Result<BTreeSet<String>, Failure> {
+    let found = target
+        .list(
+            "/volume-snapshots",
+            &Query::new().filter(&format!("name='{point}.*'")),
+        )
+        .map_err(pgroup::unexpected)?;
+    let prefix = format!("{point}.");
+    Ok(found
+        .iter()
+        .filter_map(|s| text(s, "/name")?.strip_prefix(&prefix).map(str::to_owned))
+        .collect())
+}
+
+/// The recovery point of one volume in a plan.
+#[must_use]
+pub fn point_of(plan: &FailoverPlan, volume: &Volume) -> Option<RecoveryPoint> {
+    plan.volumes
+        .iter()
+        .find(|p| p.volume_id == volume.id && p.possible)
+        .and_then(|p| p.point.clone())
+}
+
+/// Name of the source's group on the target. A source that is dead cannot tell its own name: the target knows it.
+///
+/// # Errors
+/// When neither can be asked, or nothing was ever sent.
+pub fn group_on(
+    context: &Context,
+    source: &Array<'_>,
+    target: &Array<'_>,
+    options: &Options<'_>,
+) -> Result<String, Failure> {
+    if source.target().reachable
+        && context.deadline_ms > 0
+        && let Ok(own_name) = setup::identify(source)
+    {
+        return Ok(pgroup::name_on_target(&own_name, options.pgroup()));
+    }
+    let suffix = format!(":{}", options.pgroup());
+    let found = target
+        .list(
+            "/protection-groups",
+            &Query::new().filter(&format!("name='*{suffix}'")),
+        )
+        .map_err(pgroup::unexpected)?;
+    let mut names = found
+        .iter()
+        .filter_map(|g| text(g, "/name"))
+        .filter(|n| n.ends_with(&suffix));
+    match (names.next(), names.next()) {
+        (Some(only), None) => Ok(only.to_owned()),
+        (None, _) => Err(failure_on(
+            target.name(),
+            FailureCode::FailedPrecondition,
+            "nothing has been replicated to this array",
+        )),
+        (Some(_), Some(_)) => Err(failure_on(
+            target.name(),
+            FailureCode::FailedPrecondition,
+            "several arrays replicate a protection group of this name here and the source cannot be asked for its name",
+        )),
+    }
+}
+
+/// The array that serves these volumes: one for all of them.
+///
+/// # Errors
+/// When they are served by several.
+pub fn source_of<'a>(arrays: &Arrays<'a>, volumes: &[Volume]) -> Result<Array<'a>, Failure> {
+    let mut on = volumes
+        .iter()
+        .filter_map(|v| v.placement.as_ref())
+        .map(|p| p.target.as_str());
+    let Some(first) = on.next() else {
+        return arrays.primary();
+    };
+    if let Some(other) = on.find(|t| *t != first) {
+        return Err(failure_on(
+            other,
+            FailureCode::InvalidArgument,
+            "the volumes are served by several arrays; plan each array's apart",
+        ));
+    }
+    arrays.named(first)
+}
+
+/// The target with the newest complete point.
+fn best<'a>(
+    context: &Context,
+    arrays: &Arrays<'a>,
+    options: &Options<'_>,
+    source: &Array<'a>,
+) -> Result<Array<'a>, Failure> {
+    let newest = |array: &Array<'a>| {
+        let group = group_on(context, source, array, options).ok()?;
+        pgroup::arrivals(array, &group)
+            .ok()?
+            .into_iter()
+            .find(|a| a.complete)
+            .map(|a| a.taken_at)
+    };
+    arrays
+        .others(source.name())
+        .filter_map(|a| newest(&a).map(|at| (at, a)))
+        .max_by_key(|(at, _)| *at)
+        .map(|(_, a)| a)
+        .ok_or_else(|| {
+            failure_on(
+                source.name(),
+                FailureCode::FailedPrecondition,
+                "no other array can be reached that holds a complete copy",
+            )
+        })
+}
+
+fn read_token(plan: &FailoverPlan) -> Result<Token, Failure> {
+    serde_json::from_slice(&plan.token).map_err(|_| {
+        failure_on(
+            &plan.target,
+            FailureCode::InvalidArgument,
+            "the plan was not made by this driver; plan again",
+        )
+    })
+}
+
+/// A suffix for a snapshot that belongs to an operation: letters and digits, as an array allows.
+fn suffix(operation: &str) -> String {
+    format!(
+        "sf-{}",
+        operation
+            .chars()
+            .filter(char::is_ascii_alphanumeric)
+            .take(24)
+            .collect::<String>()
+    )
+}

@@ -1,0 +1,128 @@
+//! Names on the array, as Cinder's driver gives them, so that an array which Cinder has used is taken over as it is.
+
+/// Longest base of a volume name; a longer one is cut from the left.
+const LONGEST_BASE: usize = 56;
+
+/// Longest part of a connector's host name in a host object's name.
+const LONGEST_HOST: usize = 23;
+
+/// `volume-<uuid>-cinder`.
+#[must_use]
+pub fn volume(name: &str) -> String {
+    let skip = name.chars().count().saturating_sub(LONGEST_BASE);
+    format!("{}-cinder", name.chars().skip(skip).collect::<String>())
+}
+
+/// `<volume>.<snapshot name>`.
+#[must_use]
+pub fn snapshot(volume: &str, snapshot: &str) -> String {
+    format!("{volume}.{snapshot}")
+}
+
+/// A writable copy made for a drill.
+#[must_use]
+pub fn test_copy(volume: &str, test: &str) -> String {
+    let short: String = test
+        .chars()
+        .filter(char::is_ascii_alphanumeric)
+        .take(8)
+        .collect();
+    let base = volume.strip_suffix("-cinder").unwrap_or(volume);
+    format!("{base}-t{short}")
+}
+
+/// `<host>-<32 hex>-cinder`. Where the connector has no system UUID the digits follow from its initiator, so that the same
+/// machine gets the same name again.
+#[must_use]
+pub fn host(host: &str, system_uuid: Option<&str>, initiator: &str) -> String {
+    let clean: String = host
+        .chars()
+        .take(LONGEST_HOST)
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || c == '-' {
+                c
+            } else {
+                '-'
+            }
+        })
+        .collect();
+    let uuid: String = system_uuid
+        .unwrap_or_default()
+        .chars()
+        .filter(char::is_ascii_hexdigit)
+        .collect();
+    let digits = if uuid.len() == 32 {
+        uuid.to_ascii_lowercase()
+    } else {
+        digest(initiator)
+    };
+    format!("{}-{digits}-cinder", clean.trim_matches('-'))
+}
+
+/// Whether a host object was made by this driver or by Cinder's.
+#[must_use]
+pub fn is_our_host(name: &str) -> bool {
+    let Some(digits) = name
+        .strip_suffix("-cinder")
+        .and_then(|rest| rest.rsplit('-').next())
+    else {
+        return false;
+    };
+    digits.len() == 32
+        && digits
+            .chars()
+            .all(|c| c.is_ascii_digit() || ('a'..='f').contains(&c))
+}
+
+/// `3624a9370<serial>`: how a host sees the volume.
+#[must_use]
+pub fn wwn(serial: &str) -> String {
+    format!("3624a9370{}", serial.to_ascii_lowercase())
+}
+
+/// 32 hex digits that depend on nothing but the text (FNV-1a, twice); a name, not a secret.
+fn digest(text: &str) -> String {
+    let fnv = |seed: u64| {
+        text.bytes().fold(seed, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+        })
+    };
+    format!(
+        "{:016x}{:016x}",
+        fnv(0xcbf2_9ce4_8422_2325),
+        fnv(0x8422_2325_cbf2_9ce4)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_volume_is_called_what_cinder_would_call_it() {
+        assert_eq!(
+            volume("volume-5b1c3f0a-9e1b-4a55-8a6f-2f1d2c3b4a5d"),
+            "volume-5b1c3f0a-9e1b-4a55-8a6f-2f1d2c3b4a5d-cinder"
+        );
+    }
+
+    #[test]
+    fn a_long_base_loses_its_head() {
+        let long = "x".repeat(10) + &"y".repeat(56);
+        assert_eq!(volume(&long), "y".repeat(56) + "-cinder");
+    }
+
+    #[test]
+    fn a_machine_gets_the_same_host_name_again_and_it_is_known_as_ours() {
+        let with = host(
+            "node.1",
+            Some("4C4C4544-0032-3410-8051-B4C04F4E4D31"),
+            "iqn.a",
+        );
+        assert_eq!(with, "node-1-4c4c4544003234108051b4c04f4e4d31-cinder");
+        let without = host("node1", None, "iqn.a");
+        assert_eq!(without, host("node1", None, "iqn.a"));
+        assert!(is_our_host(&with) && is_our_host(&without));
+        assert!(!is_our_host("esx-07"));
+    }
+}

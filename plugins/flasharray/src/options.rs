@@ -1,0 +1,127 @@
+//! Options of a backend, by Cinder's names; defaults are filled in by the host from `describe`.
+
+use springform_sdk::types::Context;
+
+/// Reads options of one call.
+#[derive(Clone, Copy)]
+pub struct Options<'a>(&'a Context);
+
+impl<'a> Options<'a> {
+    /// The options of a context.
+    #[must_use]
+    pub fn new(context: &'a Context) -> Self {
+        Self(context)
+    }
+
+    /// Protection group of all asynchronous volumes.
+    #[must_use]
+    pub fn pgroup(&self) -> &'a str {
+        self.text("pure_replication_pg_name")
+            .unwrap_or("cinder-group")
+    }
+
+    /// Replication interval in seconds.
+    #[must_use]
+    pub fn interval(&self) -> u64 {
+        self.number("pure_replica_interval_default").unwrap_or(3600)
+    }
+
+    /// All snapshots are kept on the target for so many seconds.
+    #[must_use]
+    pub fn retention_all(&self) -> u64 {
+        self.number("pure_replica_retention_short_term_default")
+            .unwrap_or(14_400)
+    }
+
+    /// Afterwards so many a day.
+    #[must_use]
+    pub fn retention_per_day(&self) -> u64 {
+        self.number("pure_replica_retention_long_term_per_day_default")
+            .unwrap_or(3)
+    }
+
+    /// For so many days.
+    #[must_use]
+    pub fn retention_days(&self) -> u64 {
+        self.number("pure_replica_retention_long_term_default")
+            .unwrap_or(7)
+    }
+
+    /// Whether a deleted object is eradicated at once.
+    #[must_use]
+    pub fn eradicate(&self) -> bool {
+        self.truth("pure_eradicate_on_delete") && !self.truth("pure_safemode_enabled")
+    }
+
+    /// Whether SafeMode default protection is asked for.
+    #[must_use]
+    pub fn safemode(&self) -> bool {
+        self.truth("pure_safemode_enabled")
+    }
+
+    /// Personality of host objects made by the driver.
+    #[must_use]
+    pub fn personality(&self) -> Option<&'a str> {
+        self.text("pure_host_personality")
+    }
+
+    /// CIDRs of usable iSCSI portals.
+    #[must_use]
+    pub fn iscsi_cidrs(&self) -> Vec<&'a str> {
+        let list = self
+            .text("pure_iscsi_cidr_list")
+            .or_else(|| self.text("pure_iscsi_cidr"))
+            .unwrap_or("0.0.0.0/0");
+        list.split(',')
+            .map(str::trim)
+            .filter(|c| !c.is_empty())
+            .collect()
+    }
+
+    /// Reserved percentage of a pool.
+    #[must_use]
+    pub fn reserved(&self) -> u32 {
+        self.number("reserved_percentage")
+            .and_then(|n| u32::try_from(n).ok())
+            .unwrap_or(0)
+    }
+
+    /// Configured over-subscription ratio in thousandths, and whether the array's own reduction is used instead.
+    #[must_use]
+    pub fn over_subscription(&self) -> (u64, bool) {
+        let ratio = self
+            .text("max_over_subscription_ratio")
+            .and_then(|t| t.parse::<f64>().ok())
+            .unwrap_or(20.0);
+        let permille = (ratio.clamp(1.0, 1_000_000.0) * 1000.0) as u64;
+        (
+            permille,
+            self.text("pure_automatic_max_oversubscription_ratio")
+                .is_none_or(is_true),
+        )
+    }
+
+    fn text(&self, name: &str) -> Option<&'a str> {
+        self.0
+            .options
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
+            .filter(|v| !v.is_empty())
+    }
+
+    fn number(&self, name: &str) -> Option<u64> {
+        self.text(name).and_then(|v| v.parse().ok())
+    }
+
+    fn truth(&self, name: &str) -> bool {
+        self.text(name).is_some_and(is_true)
+    }
+}
+
+fn is_true(text: &str) -> bool {
+    matches!(
+        text.to_ascii_lowercase().as_str(),
+        "true" | "1" | "yes" | "on"
+    )
+}

@@ -1,0 +1,276 @@
+//! Makes the arrays match the configuration: protection group, schedule, retention, permission on each target.
+
+use serde_json::{Value, json};
+use springform_sdk::fail::pending;
+use springform_sdk::http::Method;
+use springform_sdk::interfaces::backend::{Change, SetupReport};
+use springform_sdk::types::{Error, Failure, FailureCode};
+
+use crate::array::{Array, Arrays, Trouble, flag, number, text};
+use crate::options::Options;
+use crate::pgroup;
+use crate::query::Query;
+
+/// How long to wait before asking again for a group that has not appeared on its target, in milliseconds.
+const APPEARS: u32 = 500;
+
+/// What `setup` works with.
+pub struct Setup<'a> {
+    arrays: Arrays<'a>,
+    options: Options<'a>,
+    changes: Vec<Change>,
+    warnings: Vec<String>,
+}
+
+impl<'a> Setup<'a> {
+    /// A set-up that has done nothing yet.
+    #[must_use]
+    pub fn new(arrays: Arrays<'a>, options: Options<'a>) -> Self {
+        Self {
+            arrays,
+            options,
+            changes: Vec::new(),
+            warnings: Vec::new(),
+        }
+    }
+
+    /// Sets the primary up for asynchronous replication to every other target.
+    ///
+    /// # Errors
+    /// See the contract's `backend.setup`.
+    pub fn run(mut self) -> Result<SetupReport, Error> {
+        let primary = self.arrays.primary()?;
+        match identify(&primary) {
+            Ok(own_name) => {
+                let others: Vec<_> = self.arrays.others(primary.name()).collect();
+                if !others.is_empty() {
+                    self.protect(&primary, &own_name, &others)?;
+                }
+            }
+            Err(failure)
+                if failure.code == FailureCode::Unavailable
+                    && self.another_serves(primary.name()) =>
+            {
+                self.warnings.push(format!(
+                    "{}: {}; volumes on other arrays are served",
+                    primary.name(),
+                    failure.message
+                ));
+            }
+            Err(failure) => return Err(failure.into()),
+        }
+        Ok(SetupReport {
+            state: Vec::new(),
+            changes: self.changes,
+            warnings: self.warnings,
+        })
+    }
+
+    /// After a failover the primary may be gone for good while another array serves.
+    fn another_serves(&self, primary: &str) -> bool {
+        self.arrays
+            .others(primary)
+            .any(|array| identify(&array).is_ok())
+    }
+
+    /// Makes the group on `from` and lets it replicate to each of `to`. Called by reprotection with the roles turned round.
+    ///
+    /// # Errors
+    /// `pending` while a group has not appeared on its target.
+    pub fn protect(
+        &mut self,
+        from: &Array<'a>,
+        own_name: &str,
+        to: &[Array<'a>],
+    ) -> Result<(), Error> {
+        let group = self.options.pgroup();
+        let existing = match pgroup::read(from, group)? {
+            Some(found) if !flag(&found, "/destroyed") => found,
+            found => self.create(from, group, found.is_some())?,
+        };
+        self.schedule(from, group, &existing)?;
+        let present = pgroup::targets(from, group)?;
+        let mut allowed_somewhere = false;
+        for target in to {
+            match self.allow(from, own_name, target, group, &present) {
+                Ok(()) => allowed_somewhere = true,
+                Err(Error::Failed(failure)) if failure.code == FailureCode::Unavailable => {
+                    self.warnings.push(format!(
+                        "{}: {}; nothing replicates to it until it is back",
+                        target.name(),
+                        failure.message
+                    ));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        if allowed_somewhere && !flag(&existing, "/replication_schedule/enabled") {
+            let body = json!({ "replication_schedule": { "enabled": true } });
+            pgroup::must(
+                from.send(
+                    Method::Patch,
+                    "/protection-groups",
+                    &Query::new().name(group),
+                    Some(&body),
+                ),
+                "the protection group's schedule cannot be enabled",
+            )?;
+            self.did(
+                from,
+                format!("enabled the schedule of protection group {group}"),
+            );
+        }
+        Ok(())
+    }
+
+    /// What was done and what is wrong.
+    #[must_use]
+    pub fn into_parts(self) -> (Vec<Change>, Vec<String>) {
+        (self.changes, self.warnings)
+    }
+
+    fn create(&mut self, from: &Array<'_>, group: &str, destroyed: bool) -> Result<Value, Failure> {
+        let name = Query::new().name(group);
+        if destroyed {
+            // Somebody destroyed the group; its name is taken until it is eradicated or recovered. Recovering loses nothing.
+            let body = json!({ "destroyed": false });
+            pgroup::must(
+                from.send(Method::Patch, "/protection-groups", &name, Some(&body)),
+                "the destroyed protection group cannot be recovered",
+            )?;
+            self.did(from, format!("recovered protection group {group}"));
+        } else {
+            pgroup::must(
+                from.send(Method::Post, "/protection-groups", &name, None),
+                "the protection group cannot be created",
+            )?;
+            self.did(from, format!("created protection group {group}"));
+        }
+        pgroup::read(from, group)?.ok_or_else(|| Failure {
+            target: Some(from.name().to_owned()),
+            ..springform_sdk::fail::failure(
+                FailureCode::Protocol,
+                "the array does not show the protection group it created",
+            )
+        })
+    }
+
+    fn schedule(&mut self, from: &Array<'_>, group: &str, existing: &Value) -> Result<(), Failure> {
+        let frequency = self.options.interval() * 1000;
+        let (all, per_day, days) = (
+            self.options.retention_all(),
+            self.options.retention_per_day(),
+            self.options.retention_days(),
+        );
+        let same = number(existing, "/replication_schedule/frequency") == Some(frequency)
+            && number(existing, "/target_retention/all_for_sec") == Some(all)
+            && number(existing, "/target_retention/per_day") == Some(per_day)
+            && number(existing, "/target_retention/days") == Some(days);
+        if same {
+            return Ok(());
+        }
+        let body = json!({
+            "replication_schedule": { "frequency": frequency },
+            "target_retention": { "all_for_sec": all, "per_day": per_day, "days": days },
+        });
+        pgroup::must(
+            from.send(
+                Method::Patch,
+                "/protection-groups",
+                &Query::new().name(group),
+                Some(&body),
+            ),
+            "the protection group does not take this schedule and retention",
+        )?;
+        self.did(
+            from,
+            format!("set schedule and retention of protection group {group}"),
+        );
+        Ok(())
+    }
+
+    fn allow(
+        &mut self,
+        from: &Array<'_>,
+        own_name: &str,
+        target: &Array<'_>,
+        group: &str,
+        present: &[(String, bool)],
+    ) -> Result<(), Error> {
+        let target_name = identify(target)?;
+        let known = present.iter().find(|(name, _)| *name == target_name);
+        if known.is_some_and(|(_, allowed)| *allowed) {
+            return Ok(());
+        }
+        if known.is_none() {
+            let query = Query::new()
+                .one("group_names", group)
+                .one("member_names", &target_name);
+            if let Err(trouble) =
+                from.send(Method::Post, "/protection-groups/targets", &query, None)
+            {
+                let there = pgroup::targets(from, group)?
+                    .iter()
+                    .any(|(name, _)| *name == target_name);
+                if !there || matches!(trouble, Trouble::Failed(_)) {
+                    let sentence = "the target array cannot be added to the protection group; connect the two arrays for asynchronous replication";
+                    return Err(trouble
+                        .into_failure(FailureCode::FailedPrecondition, sentence)
+                        .into());
+                }
+            }
+            self.did(
+                from,
+                format!("added {target_name} as a target of protection group {group}"),
+            );
+        }
+        let there = pgroup::name_on_target(own_name, group);
+        if pgroup::read(target, &there)?.is_none() {
+            return Err(pending(
+                format!("protection group {there} to appear on {}", target.name()),
+                None,
+                APPEARS,
+            ));
+        }
+        let body = json!({ "allowed": true });
+        pgroup::must(
+            target.send(
+                Method::Patch,
+                "/protection-groups/targets",
+                &Query::new().one("group_names", &there),
+                Some(&body),
+            ),
+            "the target does not allow the protection group",
+        )?;
+        self.did(target, format!("allowed protection group {there}"));
+        Ok(())
+    }
+
+    fn did(&mut self, on: &Array<'_>, text: String) {
+        self.changes.push(Change {
+            target: on.name().to_owned(),
+            text,
+        });
+    }
+}
+
+/// The array's own name.
+///
+/// # Errors
+/// When it cannot be asked.
+pub fn identify(array: &Array<'_>) -> Result<String, Failure> {
+    let items = array
+        .send(Method::Get, "/arrays", &Query::new(), None)
+        .map_err(pgroup::unexpected)?;
+    items
+        .first()
+        .and_then(|a| text(a, "/name"))
+        .map(str::to_owned)
+        .ok_or_else(|| {
+            springform_sdk::fail::failure_on(
+                array.name(),
+                FailureCode::Protocol,
+                "the array does not tell its name",
+            )
+        })
+}

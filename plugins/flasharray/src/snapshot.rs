@@ -1,0 +1,101 @@
+//! Snapshots of volumes.
+
+use serde_json::json;
+use springform_sdk::http::Method;
+use springform_sdk::types::{Failure, FailureCode, Snapshot, SnapshotPlacement, Volume};
+
+use crate::array::{Array, Trouble, flag, text};
+use crate::query::Query;
+use crate::volume::{Volumes, array_name};
+use crate::{names, pgroup};
+
+/// Name on the array.
+#[must_use]
+pub fn name_of(volume: &Volume, snapshot: &Snapshot) -> String {
+    snapshot
+        .array_name
+        .clone()
+        .unwrap_or_else(|| names::snapshot(&array_name(volume), &snapshot.name))
+}
+
+impl Volumes<'_> {
+    /// Takes a snapshot.
+    ///
+    /// # Errors
+    /// See the contract's `volumes.create-snapshot`.
+    pub fn snapshot(
+        &self,
+        volume: &Volume,
+        snapshot: &Snapshot,
+    ) -> Result<SnapshotPlacement, Failure> {
+        let on = self.serving(volume)?;
+        let name = names::snapshot(&array_name(volume), &snapshot.name);
+        let query = Query::new().one("source_names", &array_name(volume));
+        match on.send(
+            Method::Post,
+            "/volume-snapshots",
+            &query,
+            Some(&json!({ "suffix": snapshot.name })),
+        ) {
+            Ok(_) => {}
+            Err(Trouble::Failed(failure)) => return Err(failure),
+            Err(refused @ Trouble::Refused { .. }) => {
+                if !exists(&on, &name)? {
+                    return Err(refused.into_failure(FailureCode::FailedPrecondition, "the array does not take the snapshot (the volume is gone, or too many snapshots)"));
+                }
+            }
+        }
+        let metadata = vec![
+            ("array_snapshot_name".to_owned(), name.clone()),
+            ("array_name".to_owned(), on.name().to_owned()),
+        ];
+        Ok(SnapshotPlacement {
+            array_name: name,
+            metadata,
+            extensions: Vec::new(),
+        })
+    }
+
+    /// Deletes a snapshot. Gone is success.
+    ///
+    /// # Errors
+    /// See the contract's `volumes.delete-snapshot`.
+    pub fn delete_snapshot(&self, volume: &Volume, snapshot: &Snapshot) -> Result<(), Failure> {
+        let on = self.serving(volume)?;
+        let name = name_of(volume, snapshot);
+        let query = Query::new().name(&name);
+        match on.send(
+            Method::Patch,
+            "/volume-snapshots",
+            &query,
+            Some(&json!({ "destroyed": true })),
+        ) {
+            Ok(_) => {}
+            Err(Trouble::Failed(failure)) => return Err(failure),
+            Err(refused @ Trouble::Refused { .. }) => {
+                if exists(&on, &name)? {
+                    return Err(refused.into_failure(
+                        FailureCode::FailedPrecondition,
+                        "the array does not delete the snapshot (a lock or retention)",
+                    ));
+                }
+            }
+        }
+        if self.options.eradicate() {
+            match on.send(Method::Delete, "/volume-snapshots", &query, None) {
+                Ok(_) | Err(Trouble::Refused { .. }) => {}
+                Err(Trouble::Failed(failure)) => return Err(failure),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn exists(array: &Array<'_>, name: &str) -> Result<bool, Failure> {
+    let found = array
+        .find("/volume-snapshots", &Query::new().name(name))
+        .map_err(pgroup::unexpected)?;
+    Ok(found
+        .iter()
+        .any(|s| text(s, "/name") == Some(name) && !flag(s, "/destroyed")))
+}

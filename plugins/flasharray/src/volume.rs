@@ -1,0 +1,432 @@
+//! The life of volumes.
+
+use serde_json::{Value, json};
+use springform_sdk::fail::failure_on;
+use springform_sdk::http::Method;
+use springform_sdk::types::{Failure, FailureCode, Placement, Qos, ReplicationKind, Volume};
+
+use crate::array::{Array, Arrays, Trouble, flag, number, text};
+use crate::options::Options;
+use crate::query::Query;
+use crate::{connection, names, pgroup, setup};
+
+/// What "no limit" is written as.
+const NO_IOPS: u64 = 100_000_000;
+const NO_BANDWIDTH: u64 = 549_755_813_888;
+
+/// Key under which the host says where new volumes land.
+const ACTIVE_TARGET: &str = "springform/active-target";
+
+/// Works on volumes.
+#[derive(Clone, Copy)]
+pub struct Volumes<'a> {
+    /// Arrays of the call.
+    pub arrays: Arrays<'a>,
+    /// Options of the call.
+    pub options: Options<'a>,
+}
+
+/// Name on the array: what was stored, else what Cinder would have called it.
+#[must_use]
+pub fn array_name(volume: &Volume) -> String {
+    volume
+        .placement
+        .as_ref()
+        .map_or_else(|| names::volume(&volume.name), |p| p.array_name.clone())
+}
+
+/// Whether the type asks for asynchronous replication.
+#[must_use]
+pub fn wants_async(volume: &Volume) -> bool {
+    matches!(
+        volume
+            .volume_type
+            .as_ref()
+            .and_then(|t| t.replication.as_ref()),
+        Some(ReplicationKind::Async)
+    )
+}
+
+impl<'a> Volumes<'a> {
+    /// The array which serves a volume; for one that does not exist yet, the array where new ones land.
+    ///
+    /// # Errors
+    /// When its target is not configured any more.
+    pub fn serving(&self, volume: &Volume) -> Result<Array<'a>, Failure> {
+        match &volume.placement {
+            Some(placement) => self.arrays.named(&placement.target),
+            None => match volume
+                .extensions
+                .iter()
+                .find(|(key, _)| key == ACTIVE_TARGET)
+            {
+                Some((_, target)) => self.arrays.named(target),
+                None => self.arrays.primary(),
+            },
+        }
+    }
+
+    /// Creates a volume: empty, or with the content of `source` (a volume or a snapshot on the same array).
+    ///
+    /// # Errors
+    /// See the contract's `volumes.create`.
+    pub fn create(
+        &self,
+        volume: &Volume,
+        on: &Array<'a>,
+        source: Option<&str>,
+    ) -> Result<Placement, Failure> {
+        let name = array_name(volume);
+        let mut body = match source {
+            Some(source) => json!({ "source": { "name": source } }),
+            None => json!({ "provisioned": volume.size }),
+        };
+        if let (None, Some(limits)) = (source, limits(volume)) {
+            merge(&mut body, "qos", limits);
+        }
+        let mut query = Query::new().name(&name);
+        if source.is_none() {
+            query = query.one(
+                "with_default_protection",
+                if self.options.safemode() {
+                    "true"
+                } else {
+                    "false"
+                },
+            );
+        }
+        let made = match on.send(Method::Post, "/volumes", &query, Some(&body)) {
+            Ok(items) => items.into_iter().next().unwrap_or(Value::Null),
+            Err(trouble) => self.created_before(on, &name, volume, source.is_some(), trouble)?,
+        };
+        if source.is_some() {
+            self.fit(on, &name, volume, &made)?;
+        }
+        let replication = if wants_async(volume) {
+            self.protect(on, &name, volume)?
+        } else {
+            None
+        };
+        self.placement(on, &name, text(&made, "/serial"), replication)
+    }
+
+    /// Refused: perhaps because an earlier attempt of this operation made it. What is there decides.
+    fn created_before(
+        &self,
+        on: &Array<'a>,
+        name: &str,
+        volume: &Volume,
+        copied: bool,
+        trouble: Trouble,
+    ) -> Result<Value, Failure> {
+        let refused = match trouble {
+            Trouble::Failed(failure) => return Err(failure),
+            refused @ Trouble::Refused { .. } => refused,
+        };
+        match read(on, name)? {
+            Some(found) if !flag(&found, "/destroyed") => {
+                let size = number(&found, "/provisioned").unwrap_or(0);
+                if size == volume.size || (copied && size <= volume.size) {
+                    Ok(found)
+                } else {
+                    let sentence = format!("{name} exists on the array with another size");
+                    Err(refused.into_failure(FailureCode::AlreadyExists, &sentence))
+                }
+            }
+            Some(_) => {
+                let sentence = format!(
+                    "{name} was deleted and waits for its eradication; eradicate or recover it on the array"
+                );
+                Err(refused.into_failure(FailureCode::AlreadyExists, &sentence))
+            }
+            None => Err(refused.into_failure(
+                FailureCode::Exhausted,
+                "the array does not create the volume (space, number of volumes, source gone)",
+            )),
+        }
+    }
+
+    /// A copy has its source's size and no limits: grow it, limit it.
+    fn fit(
+        &self,
+        on: &Array<'a>,
+        name: &str,
+        volume: &Volume,
+        made: &Value,
+    ) -> Result<(), Failure> {
+        let mut body = json!({});
+        if number(made, "/provisioned").is_none_or(|size| size < volume.size) {
+            merge(&mut body, "provisioned", json!(volume.size));
+        }
+        if let Some(limits) = limits(volume) {
+            merge(&mut body, "qos", limits);
+        }
+        if body.as_object().is_some_and(|o| !o.is_empty()) {
+            pgroup::must(
+                on.send(
+                    Method::Patch,
+                    "/volumes",
+                    &Query::new().name(name),
+                    Some(&body),
+                ),
+                "the copy cannot be given the size and limits of its type",
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Puts a new volume into the group; where that fails nothing is left behind.
+    fn protect(
+        &self,
+        on: &Array<'a>,
+        name: &str,
+        volume: &Volume,
+    ) -> Result<Option<ReplicationKind>, Failure> {
+        // Without another array there is nothing to replicate to; the volume is made and honestly reported as unprotected.
+        if self.arrays.others(on.name()).next().is_none() {
+            return Ok(None);
+        }
+        match pgroup::join(on, self.options.pgroup(), &[name]) {
+            Ok(()) => Ok(Some(ReplicationKind::Async)),
+            // While failed over, the array that serves has no group of its own until the operator reprotects.
+            Err(failure)
+                if failure.code == FailureCode::FailedPrecondition && !on.target().primary =>
+            {
+                Ok(None)
+            }
+            Err(failure) => {
+                if failure.code == FailureCode::FailedPrecondition {
+                    let bare = Volume {
+                        placement: None,
+                        ..volume.clone()
+                    };
+                    self.erase(on, &array_name(&bare), true)?;
+                }
+                Err(failure)
+            }
+        }
+    }
+
+    /// Deletes a volume and its connections. Gone is success.
+    ///
+    /// # Errors
+    /// See the contract's `volumes.delete`.
+    pub fn delete(&self, volume: &Volume) -> Result<(), Failure> {
+        let on = self.serving(volume)?;
+        self.erase(&on, &array_name(volume), self.options.eradicate())
+    }
+
+    fn erase(&self, on: &Array<'a>, name: &str, eradicate: bool) -> Result<(), Failure> {
+        let query = Query::new().name(name);
+        let destroy = json!({ "destroyed": true });
+        connection::release_all(on, name)?;
+        if let Err(trouble) = on.send(Method::Patch, "/volumes", &query, Some(&destroy)) {
+            match trouble {
+                Trouble::Failed(failure) => return Err(failure),
+                refused @ Trouble::Refused { .. } => {
+                    if read(on, name)?.is_some_and(|v| !flag(&v, "/destroyed")) {
+                        let sentence = format!(
+                            "{name} cannot be deleted (a lock, retention, or a connection that somebody else made)"
+                        );
+                        return Err(
+                            refused.into_failure(FailureCode::FailedPrecondition, &sentence)
+                        );
+                    }
+                }
+            }
+        }
+        if eradicate {
+            // What cannot be eradicated (SafeMode) goes by its timer.
+            match on.send(Method::Delete, "/volumes", &query, None) {
+                Ok(_) | Err(Trouble::Refused { .. }) => {}
+                Err(Trouble::Failed(failure)) => return Err(failure),
+            }
+        }
+        Ok(())
+    }
+
+    /// Grows a volume.
+    ///
+    /// # Errors
+    /// See the contract's `volumes.extend`.
+    pub fn extend(&self, volume: &Volume, new_size: u64) -> Result<(), Failure> {
+        let on = self.serving(volume)?;
+        let name = array_name(volume);
+        let mut body = json!({ "provisioned": new_size });
+        if let Some(limits) = limits(volume) {
+            merge(&mut body, "qos", limits);
+        }
+        match on.send(
+            Method::Patch,
+            "/volumes",
+            &Query::new().name(&name),
+            Some(&body),
+        ) {
+            Ok(_) => Ok(()),
+            Err(Trouble::Failed(failure)) => Err(failure),
+            Err(refused @ Trouble::Refused { .. }) => match read(&on, &name)? {
+                Some(found) if number(&found, "/provisioned") == Some(new_size) => Ok(()),
+                Some(found) if number(&found, "/provisioned").is_some_and(|s| s > new_size) => {
+                    Err(refused.into_failure(
+                        FailureCode::FailedPrecondition,
+                        "the volume is larger on the array already; it is never shrunk",
+                    ))
+                }
+                Some(_) => Err(refused
+                    .into_failure(FailureCode::Exhausted, "the array does not grow the volume")),
+                None => Err(refused.into_failure(
+                    FailureCode::NotFound,
+                    "the volume does not exist on the array",
+                )),
+            },
+        }
+    }
+
+    /// Puts a volume back to a snapshot, in place.
+    ///
+    /// # Errors
+    /// See the contract's `volumes.revert`.
+    pub fn revert(&self, volume: &Volume, snapshot: &str) -> Result<(), Failure> {
+        let on = self.serving(volume)?;
+        let query = Query::new().name(&array_name(volume)).on("overwrite");
+        let body = json!({ "source": { "name": snapshot } });
+        on.send(Method::Post, "/volumes", &query, Some(&body))
+            .map(drop)
+            .map_err(|t| {
+                t.into_failure(
+                    FailureCode::NotFound,
+                    "the snapshot or the volume is gone from the array",
+                )
+            })
+    }
+
+    /// Where a volume is, for the host to store.
+    ///
+    /// # Errors
+    /// When the array cannot be asked for its name or the volume's serial.
+    pub fn placement(
+        &self,
+        on: &Array<'a>,
+        name: &str,
+        serial: Option<&str>,
+        replication: Option<ReplicationKind>,
+    ) -> Result<Placement, Failure> {
+        let serial = match serial {
+            Some(serial) => Some(serial.to_owned()),
+            None => read(on, name)?
+                .as_ref()
+                .and_then(|v| text(v, "/serial"))
+                .map(str::to_owned),
+        };
+        Ok(placed(on.name(), name, serial, replication))
+    }
+
+    /// Changes the limits of a volume and its membership to what a type asks for.
+    ///
+    /// # Errors
+    /// See the contract's `volumes.retype`.
+    pub fn retype(
+        &self,
+        volume: &Volume,
+        wanted: Option<&springform_sdk::types::VolumeType>,
+    ) -> Result<Placement, Failure> {
+        let on = self.serving(volume)?;
+        let name = array_name(volume);
+        let after = Volume {
+            volume_type: wanted.cloned(),
+            ..volume.clone()
+        };
+        let kind = wanted.and_then(|t| t.replication.as_ref());
+        if kind.is_some_and(|k| *k != ReplicationKind::Async) {
+            return Err(failure_on(
+                on.name(),
+                FailureCode::Unsupported,
+                "this driver replicates asynchronously only",
+            ));
+        }
+        let replication = if wants_async(&after) {
+            pgroup::join(&on, self.options.pgroup(), &[&name])?;
+            Some(ReplicationKind::Async)
+        } else {
+            pgroup::leave(&on, self.options.pgroup(), &[&name])?;
+            None
+        };
+        let qos = limits(&after)
+            .unwrap_or_else(|| json!({ "iops_limit": NO_IOPS, "bandwidth_limit": NO_BANDWIDTH }));
+        pgroup::must(
+            on.send(
+                Method::Patch,
+                "/volumes",
+                &Query::new().name(&name),
+                Some(&json!({ "qos": qos })),
+            ),
+            "the array does not take the limits of the new type",
+        )?;
+        self.placement(
+            &on,
+            &name,
+            volume.placement.as_ref().and_then(|p| p.serial.as_deref()),
+            replication,
+        )
+    }
+
+    /// The array's own name of a target.
+    ///
+    /// # Errors
+    /// When it cannot be asked.
+    pub fn own_name(&self, array: &Array<'a>) -> Result<String, Failure> {
+        setup::identify(array)
+    }
+}
+
+/// A placement, with the metadata that Cinder's driver shows.
+#[must_use]
+pub fn placed(
+    target: &str,
+    name: &str,
+    serial: Option<String>,
+    replication: Option<ReplicationKind>,
+) -> Placement {
+    Placement {
+        array_name: name.to_owned(),
+        target: target.to_owned(),
+        serial,
+        metadata: vec![
+            ("array_volume_name".to_owned(), name.to_owned()),
+            ("array_name".to_owned(), target.to_owned()),
+        ],
+        replication,
+        extensions: Vec::new(),
+    }
+}
+
+/// A volume as it is on an array; none where there is none.
+///
+/// # Errors
+/// When the array cannot be asked.
+pub fn read(array: &Array<'_>, name: &str) -> Result<Option<Value>, Failure> {
+    let found = array
+        .find("/volumes", &Query::new().name(name))
+        .map_err(pgroup::unexpected)?;
+    Ok(found.into_iter().find(|v| text(v, "/name") == Some(name)))
+}
+
+fn limits(volume: &Volume) -> Option<Value> {
+    let Qos {
+        max_iops,
+        max_bytes_per_second,
+    } = &volume.volume_type.as_ref()?.qos;
+    if max_iops.is_none() && max_bytes_per_second.is_none() {
+        return None;
+    }
+    Some(json!({
+        "iops_limit": max_iops.unwrap_or(NO_IOPS).clamp(100, NO_IOPS),
+        "bandwidth_limit": max_bytes_per_second.unwrap_or(NO_BANDWIDTH).clamp(1_048_576, NO_BANDWIDTH),
+    }))
+}
+
+fn merge(body: &mut Value, key: &str, value: Value) {
+    if let Some(object) = body.as_object_mut() {
+        object.insert(key.to_owned(), value);
+    }
+}

@@ -1,0 +1,224 @@
+//! The contract's traits, each function one line.
+
+use flasharray::describe;
+use flasharray::driver::Driver;
+use springform_sdk::WasiHttp;
+use springform_sdk::interfaces::backend::{SetupReport, Statistics, TargetHealth};
+use springform_sdk::interfaces::connections::{Connection, Connector, Disconnected};
+use springform_sdk::interfaces::identity::Description;
+use springform_sdk::interfaces::replication::{
+    FailoverPlan, Observation, PlanRequest, ReconcileReport, TestCopy,
+};
+use springform_sdk::interfaces::volumes::{Adopted, AdoptedSnapshot, ManageablePage, Reference};
+use springform_sdk::interfaces::{backend, connections, identity, replication, volumes};
+use springform_sdk::types::{
+    Context, Error, Outcome, Placement, Snapshot, SnapshotPlacement, Volume, VolumeType,
+};
+
+type Answer<T> = Result<T, Error>;
+
+struct PureAsync;
+
+springform_sdk::export_driver!(PureAsync);
+
+fn driver(context: &Context) -> Driver<'_> {
+    Driver::new(&WasiHttp, context)
+}
+
+impl identity::Guest for PureAsync {
+    fn describe() -> Description {
+        describe::asynchronous()
+    }
+}
+
+impl backend::Guest for PureAsync {
+    fn setup(ctx: Context) -> Answer<SetupReport> {
+        driver(&ctx).setup()
+    }
+    fn check(ctx: Context) -> Answer<Vec<TargetHealth>> {
+        Ok(driver(&ctx).check())
+    }
+    fn stats(ctx: Context) -> Answer<Statistics> {
+        driver(&ctx).stats()
+    }
+}
+
+impl volumes::Guest for PureAsync {
+    fn create(ctx: Context, volume: Volume) -> Answer<Placement> {
+        driver(&ctx).create(&volume, None)
+    }
+    fn create_from_snapshot(
+        ctx: Context,
+        volume: Volume,
+        source: Snapshot,
+        source_volume: Volume,
+    ) -> Answer<Placement> {
+        driver(&ctx).create(&volume, Some((&source_volume, Some(&source))))
+    }
+    fn clone(ctx: Context, volume: Volume, source: Volume) -> Answer<Placement> {
+        driver(&ctx).create(&volume, Some((&source, None)))
+    }
+    fn delete(ctx: Context, volume: Volume) -> Answer<()> {
+        Ok(driver(&ctx).volumes().delete(&volume)?)
+    }
+    fn extend(ctx: Context, volume: Volume, new_size: u64) -> Answer<()> {
+        Ok(driver(&ctx).volumes().extend(&volume, new_size)?)
+    }
+    fn create_snapshot(
+        ctx: Context,
+        volume: Volume,
+        snapshot: Snapshot,
+    ) -> Answer<SnapshotPlacement> {
+        Ok(driver(&ctx).volumes().snapshot(&volume, &snapshot)?)
+    }
+    fn delete_snapshot(ctx: Context, volume: Volume, snapshot: Snapshot) -> Answer<()> {
+        Ok(driver(&ctx).volumes().delete_snapshot(&volume, &snapshot)?)
+    }
+    fn revert(ctx: Context, volume: Volume, snapshot: Snapshot) -> Answer<()> {
+        let name = flasharray::snapshot::name_of(&volume, &snapshot);
+        Ok(driver(&ctx).volumes().revert(&volume, &name)?)
+    }
+    fn retype(ctx: Context, volume: Volume, new_type: Option<VolumeType>) -> Answer<Placement> {
+        Ok(driver(&ctx).volumes().retype(&volume, new_type.as_ref())?)
+    }
+    fn inspect(ctx: Context, reference: Reference) -> Answer<u64> {
+        Ok(driver(&ctx).volumes().inspect(&reference)?)
+    }
+    fn manage(
+        ctx: Context,
+        volume: Volume,
+        reference: Reference,
+        keep_name: bool,
+    ) -> Answer<Adopted> {
+        Ok(driver(&ctx)
+            .volumes()
+            .manage(&volume, &reference, keep_name)?)
+    }
+    fn unmanage(ctx: Context, volume: Volume) -> Answer<()> {
+        Ok(driver(&ctx).volumes().unmanage(&volume)?)
+    }
+    fn manage_snapshot(
+        ctx: Context,
+        volume: Volume,
+        snapshot: Snapshot,
+        reference: Reference,
+        keep_name: bool,
+    ) -> Answer<AdoptedSnapshot> {
+        Ok(driver(&ctx)
+            .volumes()
+            .manage_snapshot(&volume, &snapshot, &reference, keep_name)?)
+    }
+    fn unmanage_snapshot(ctx: Context, volume: Volume, snapshot: Snapshot) -> Answer<()> {
+        Ok(driver(&ctx)
+            .volumes()
+            .unmanage_snapshot(&volume, &snapshot)?)
+    }
+    fn list_manageable(ctx: Context, after: Option<String>, limit: u32) -> Answer<ManageablePage> {
+        Ok(driver(&ctx)
+            .volumes()
+            .manageable("/volumes", after.as_deref(), limit)?)
+    }
+    fn list_manageable_snapshots(
+        ctx: Context,
+        after: Option<String>,
+        limit: u32,
+    ) -> Answer<ManageablePage> {
+        Ok(driver(&ctx)
+            .volumes()
+            .manageable("/volume-snapshots", after.as_deref(), limit)?)
+    }
+}
+
+impl connections::Guest for PureAsync {
+    fn connect(ctx: Context, volume: Volume, connector: Connector) -> Answer<Connection> {
+        Ok(driver(&ctx).volumes().connect(&volume, &connector)?)
+    }
+    fn disconnect(
+        ctx: Context,
+        volume: Volume,
+        connector: Option<Connector>,
+        keep: bool,
+    ) -> Answer<Disconnected> {
+        Ok(driver(&ctx)
+            .volumes()
+            .disconnect(&volume, connector.as_ref(), keep)?)
+    }
+}
+
+impl replication::Guest for PureAsync {
+    fn observe(ctx: Context, volumes: Vec<Volume>) -> Answer<Vec<Observation>> {
+        driver(&ctx).observe(&volumes)
+    }
+    fn plan_failover(ctx: Context, request: PlanRequest) -> Answer<FailoverPlan> {
+        driver(&ctx).plan(&request)
+    }
+    fn final_sync(ctx: Context, plan: FailoverPlan, _volumes: Vec<Volume>) -> Answer<FailoverPlan> {
+        driver(&ctx).final_sync(&plan)
+    }
+    fn demote(ctx: Context, target: String, volumes: Vec<Volume>) -> Answer<Vec<Outcome>> {
+        driver(&ctx).demote(&target, &volumes)
+    }
+    fn fail_over(ctx: Context, plan: FailoverPlan, volumes: Vec<Volume>) -> Answer<Vec<Outcome>> {
+        driver(&ctx).fail_over(&plan, &volumes)
+    }
+    /// Nothing is left to do: each copy is complete in itself, and protection of the new side is `reprotect`'s.
+    fn finish_failover(
+        ctx: Context,
+        _plan: FailoverPlan,
+        _volumes: Vec<Volume>,
+    ) -> Answer<Vec<u8>> {
+        Ok(ctx.state)
+    }
+    /// A copy over the network replaces the target's content only at the next failover, so there is nothing to discard here.
+    fn reprotect(
+        ctx: Context,
+        volumes: Vec<Volume>,
+        to: Option<String>,
+        _discard: bool,
+        wait: bool,
+    ) -> Answer<Vec<Outcome>> {
+        driver(&ctx).reprotect(&volumes, to.as_deref(), wait)
+    }
+    fn resync(
+        ctx: Context,
+        target: String,
+        volumes: Vec<Volume>,
+        _discard: bool,
+    ) -> Answer<Vec<Outcome>> {
+        driver(&ctx).reprotect(&volumes, Some(&target), true)
+    }
+    fn enable(ctx: Context, volumes: Vec<Volume>) -> Answer<Vec<Outcome>> {
+        driver(&ctx).switch(&volumes, true)
+    }
+    fn disable(ctx: Context, volumes: Vec<Volume>) -> Answer<Vec<Outcome>> {
+        driver(&ctx).switch(&volumes, false)
+    }
+    fn start_test(
+        ctx: Context,
+        test_id: String,
+        target: String,
+        point: Option<String>,
+        volumes: Vec<Volume>,
+    ) -> Answer<Vec<TestCopy>> {
+        driver(&ctx).start_test(&test_id, &target, point.as_deref(), &volumes)
+    }
+    fn stop_test(
+        ctx: Context,
+        test_id: String,
+        target: String,
+        volumes: Vec<Volume>,
+    ) -> Answer<()> {
+        driver(&ctx).stop_test(&test_id, &target, &volumes)
+    }
+    fn commit_test(
+        ctx: Context,
+        test_id: String,
+        plan: FailoverPlan,
+        volumes: Vec<Volume>,
+    ) -> Answer<Vec<Outcome>> {
+        driver(&ctx).commit_test(&test_id, &plan, &volumes)
+    }
+    fn reconcile(ctx: Context, _volumes: Vec<Volume>, dry_run: bool) -> Answer<ReconcileReport> {
+        driver(&ctx).reconcile(dry_run)
+    }
+}
