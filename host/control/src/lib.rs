@@ -1,5 +1,37 @@
 //! What is done, by whom, in which order: the life of the cloud's nouns, operations and replication.
 #![deny(missing_docs)]
 
+pub mod backend;
+mod caller;
+pub mod clock;
+pub mod config;
+mod control;
+pub mod crash;
+mod edit;
+pub mod engine;
+mod error;
+pub mod group_types;
+pub mod limits;
+pub mod messages;
+pub mod metrics;
 pub mod outbox;
+pub mod qos;
+pub mod query;
+pub mod quotas;
+pub mod registry;
 pub mod replication;
+pub mod scheduler;
+pub mod services;
+pub mod snapshots;
+pub mod specs;
+pub mod transfers;
+pub mod types;
+pub mod volumes;
+mod watch;
+
+pub use caller::Caller;
+pub use clock::Clock;
+pub use config::{BackendConfig, ControlConfig, DriverConfig};
+pub use control::Control;
+pub use error::{ControlError, ErrorKind};
+pub use registry::{DriverLoader, Inspected, LoadRefusal, Loaded};

@@ -168,11 +168,14 @@ impl Failover<'_> {
         self.ledger
             .note(|o| o.progress.done += arrived.len() as u64)
             .await;
+        // Moved before a restart: what comes after the switch may not have been done for them.
+        let mut moved: Vec<Member> = arrived.into_iter().filter(|m| self.moved_by_this(m)).collect();
         if pending.is_empty() {
-            // A restart may have come between the last batch and the finish of its page; finishing twice is harmless.
+            if let Some(kept) = self.kept_plan().await.filter(|_| !moved.is_empty()) {
+                self.after_the_switch(&kept, moved).await?;
+            }
             return Ok(None);
         }
-        let first_choice = to.is_none();
         let pending = self.bring_up(to.as_deref(), pending).await?;
         let order = &self.input.order;
         let planned = plan::page(
@@ -188,15 +191,9 @@ impl Failover<'_> {
             Ok(made) => made,
             Err(error) => return Ok(Some(journalled(&self.view.name, &error))),
         };
-        if first_choice {
-            // The driver's choice is written down before anything moves: after a restart it might choose another.
-            *to = Some(made.target.clone());
-            let target = made.target.clone();
-            self.ledger
-                .note(|o| o.result = serde_json::json!({ "target": target }))
-                .await;
-            self.ledger.commit(Writes::default()).await?;
-        }
+        // The driver's choice is written down before anything moves: after a restart it might choose another.
+        *to = Some(made.target.clone());
+        self.keep_plan(&made).await?;
         let mut able = Vec::with_capacity(pending.len());
         for (i, member) in pending.into_iter().enumerate() {
             match made
@@ -230,31 +227,70 @@ impl Failover<'_> {
             };
         }
         self.ledger.enter(Phase::Promoting.as_str(), None).await?;
-        let moved = self.promote(&made, members).await?;
+        moved.extend(self.promote(&made, members).await?);
         if !moved.is_empty() {
-            self.ledger.enter(Phase::Finishing.as_str(), None).await?;
-            let call = Call::FinishFailover {
-                plan: made.clone(),
-                volumes: moved.iter().map(|m| m.spec.clone()).collect(),
-            };
-            match self
-                .ledger
-                .call(&self.view.name, &call)
-                .await
-                .and_then(Reply::into_state)
-            {
-                Ok(state) => members::keep_state(ground, &self.view.name, state).await?,
-                Err(error) => {
-                    let why = journalled(&self.view.name, &error);
-                    self.ledger.note(|o| o.error = Some(why)).await;
-                }
-            }
-            if made.mode != FailoverMode::Planned {
-                self.ledger.enter(Phase::Fencing.as_str(), None).await?;
-                fence::pay(&self.ledger, &self.view, moved).await?;
-            }
+            self.after_the_switch(&made, moved).await?;
         }
         Ok(None)
+    }
+
+    fn moved_by_this(&self, member: &Member) -> bool {
+        let r = &member.relation;
+        r.phase == Stand::Settled && r.moved_by.as_deref() == Some(self.ledger.id())
+    }
+
+    /// What a restart needs of the driver's plan: not the volumes, they are asked for again.
+    async fn keep_plan(&self, made: &FailoverPlan) -> Result<(), Problem> {
+        let kept = FailoverPlan {
+            volumes: Vec::new(),
+            ..made.clone()
+        };
+        let data = serde_json::to_value(&kept).unwrap_or_default();
+        self.ledger
+            .note(|o| {
+                o.result = serde_json::json!({ "target": kept.target });
+                if let Some(step) = o.steps.iter_mut().find(|s| s.name == Phase::Planning.as_str()) {
+                    step.data = data;
+                }
+            })
+            .await;
+        self.ledger.commit(Writes::default()).await
+    }
+
+    async fn kept_plan(&self) -> Option<FailoverPlan> {
+        self.ledger
+            .note(|o| {
+                let step = o.steps.iter().find(|s| s.name == Phase::Planning.as_str())?;
+                serde_json::from_value(step.data.clone()).ok()
+            })
+            .await
+    }
+
+    /// Finishing and fencing; both may be repeated.
+    async fn after_the_switch(&self, made: &FailoverPlan, moved: Vec<Member>) -> Result<(), Problem> {
+        let ground = self.ledger.ground();
+        self.ledger.enter(Phase::Finishing.as_str(), None).await?;
+        let call = Call::FinishFailover {
+            plan: made.clone(),
+            volumes: moved.iter().map(|m| m.spec.clone()).collect(),
+        };
+        match self
+            .ledger
+            .call(&self.view.name, &call)
+            .await
+            .and_then(Reply::into_state)
+        {
+            Ok(state) => members::keep_state(ground, &self.view.name, state).await?,
+            Err(error) => {
+                let why = journalled(&self.view.name, &error);
+                self.ledger.note(|o| o.error = Some(why)).await;
+            }
+        }
+        if made.mode != FailoverMode::Planned {
+            self.ledger.enter(Phase::Fencing.as_str(), None).await?;
+            fence::pay(&self.ledger, &self.view, moved).await?;
+        }
+        Ok(())
     }
 
     /// A failback overwrites the array it goes back to, before anything moves. What cannot be overwritten stays where it is.
@@ -307,7 +343,7 @@ impl Failover<'_> {
         let here = self.input.drill.is_none()
             && r.phase == Stand::Settled
             && to.is_some_and(|to| r.serving.as_deref() == Some(to));
-        here || (r.phase == Stand::Settled && r.moved_by.as_deref() == Some(self.ledger.id()))
+        here || self.moved_by_this(member)
     }
 
     /// Begins the move of each volume and takes its turn, in one commit for each batch.

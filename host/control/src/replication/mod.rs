@@ -6,17 +6,22 @@
 mod failover;
 mod fence;
 mod ground;
+mod house;
 mod ledger;
 mod members;
 mod plan;
 mod request;
+mod rows;
 mod scope;
 mod verbs;
 
 pub use failover::{Input as FailoverInput, run as run_failover};
+pub(crate) use house::register;
+pub use house::Replication;
 pub use ground::{BackendView, Ground, Member, Problem, Writes};
 pub use plan::{Order, Plan, make as make_plan};
 pub use request::{Ask, Request, Who, begin, reset_active_backend};
+pub use rows::{Arrays, Rows};
 pub use scope::Scope;
 pub use verbs::{Input as VerbInput, run as run_verb};
 

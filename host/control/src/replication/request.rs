@@ -104,6 +104,35 @@ pub enum Request {
     Fence(Ask),
 }
 
+impl Request {
+    /// What it is about; none for what is about a drill.
+    #[must_use]
+    pub fn scope(&self) -> Option<&Scope> {
+        match self {
+            Self::Failover(ask)
+            | Self::Failback(ask)
+            | Self::Reprotect(ask)
+            | Self::Resync(ask)
+            | Self::Enable(ask)
+            | Self::Disable(ask)
+            | Self::StartDrill(ask)
+            | Self::Promote(ask)
+            | Self::Reconcile(ask)
+            | Self::Fence(ask) => Some(&ask.scope),
+            Self::StopDrill(_) | Self::CommitDrill(_) => None,
+        }
+    }
+
+    /// The drill it is about.
+    #[must_use]
+    pub fn drill(&self) -> Option<&str> {
+        match self {
+            Self::StopDrill(id) | Self::CommitDrill(id) => Some(id),
+            _ => None,
+        }
+    }
+}
+
 /// Who asks.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Who {

@@ -129,8 +129,14 @@ impl Work<'_, '_> {
             let size = page.len() as u64;
             self.ledger.note(|o| o.progress.total += size).await;
             if self.verb == Verb::Fence {
-                let paid = fence::pay(self.ledger, &self.view, page).await?;
-                self.ledger.note(|o| o.progress.done += paid).await;
+                fence::pay(self.ledger, &self.view, page.clone()).await?;
+                // What is counted is what holds now, so that a restart in between changes nothing of the answer.
+                let now = members::again(ground, &self.view.name, page).await?;
+                let clear = now
+                    .iter()
+                    .filter(|m| m.relation.owed().next().is_none())
+                    .count() as u64;
+                self.ledger.note(|o| o.progress.done += clear).await;
                 continue;
             }
             for chunk in members::chunks(page, self.view.batch) {

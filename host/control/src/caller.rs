@@ -1,0 +1,54 @@
+//! Who asks, and what of other projects they may see.
+
+use springform_store::Query;
+
+/// Who asks, as the API authenticated them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// User.
+    pub user_id: String,
+    /// Project the token is scoped to.
+    pub project_id: String,
+    /// Roles.
+    pub roles: Vec<String>,
+    /// Whether policy makes them an administrator.
+    pub is_admin: bool,
+    /// Whether a service (Nova) asks on the user's behalf.
+    pub is_service: bool,
+    /// Request it came with.
+    pub request_id: Option<String>,
+}
+
+impl Caller {
+    /// A caller; an administrator if that is one of the roles.
+    #[must_use]
+    pub fn new(user_id: impl Into<String>, project_id: impl Into<String>, roles: Vec<String>) -> Self {
+        let is_admin = roles.iter().any(|role| role == "admin");
+        Self {
+            user_id: user_id.into(),
+            project_id: project_id.into(),
+            roles,
+            is_admin,
+            is_service: false,
+            request_id: None,
+        }
+    }
+
+    /// The host itself.
+    #[must_use]
+    pub fn internal() -> Self {
+        Self::new("springform", "springform", vec!["admin".to_owned()])
+    }
+
+    /// Whether something of this project may be seen and changed.
+    #[must_use]
+    pub fn may_see(&self, project: &str) -> bool {
+        self.is_admin || self.project_id == project
+    }
+
+    /// The query within the caller's view; `all_tenants` counts only for administrators.
+    #[must_use]
+    pub fn scope(&self, query: Query, all_tenants: bool) -> Query {
+        if self.is_admin && all_tenants { query } else { query.eq("project_id", &self.project_id) }
+    }
+}

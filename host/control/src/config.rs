@@ -1,0 +1,108 @@
+//! What the control plane is started with. Addresses, trust and secrets are not here: they belong to the loader.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use springform_model::contract::Target;
+
+/// One driver of the configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DriverConfig {
+    /// Name, as backends refer to it.
+    pub name: String,
+    /// Component file.
+    pub path: PathBuf,
+}
+
+/// One backend of the configuration.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackendConfig {
+    /// `volume_backend_name`; unique.
+    pub name: String,
+    /// Service host, `springform@pure1`.
+    pub host: String,
+    /// Name of its driver.
+    pub driver: String,
+    /// Options without secrets, as configured; the loader fills in defaults.
+    pub options: Vec<(String, String)>,
+    /// Arrays, the primary one first.
+    pub targets: Vec<Target>,
+    /// Availability zone.
+    pub availability_zone: String,
+    /// Whether initiators get a CHAP credential.
+    pub use_chap: bool,
+    /// Calls that may be under way at once.
+    pub parallel: usize,
+}
+
+impl BackendConfig {
+    /// A backend with Cinder's defaults.
+    #[must_use]
+    pub fn new(name: impl Into<String>, driver: impl Into<String>, targets: Vec<Target>) -> Self {
+        let name = name.into();
+        Self {
+            host: format!("springform@{name}"),
+            name,
+            driver: driver.into(),
+            options: Vec::new(),
+            targets,
+            availability_zone: "nova".to_owned(),
+            use_chap: false,
+            parallel: 64,
+        }
+    }
+
+    /// A digest of everything that a driver is told of the configuration.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        let text = serde_json::to_vec(self).unwrap_or_default();
+        hex::encode(Sha256::digest(text))
+    }
+
+    /// The array named by `san_ip`.
+    #[must_use]
+    pub fn primary(&self) -> Option<&Target> {
+        self.targets.iter().find(|target| target.primary)
+    }
+}
+
+/// Settings of the control plane.
+#[derive(Debug, Clone)]
+pub struct ControlConfig {
+    /// Drivers.
+    pub drivers: Vec<DriverConfig>,
+    /// Backends.
+    pub backends: Vec<BackendConfig>,
+    /// Zone of volumes that name none.
+    pub availability_zone: String,
+    /// Name of the type of volumes that name none.
+    pub default_type: Option<String>,
+    /// How often statistics are read.
+    pub statistics_interval: Duration,
+    /// How long one step may take.
+    pub step_deadline: Duration,
+    /// How long one operation may take.
+    pub operation_deadline: Duration,
+    /// Operations that may be open at once; more are refused.
+    pub open_operations: usize,
+    /// How long a finished operation is kept.
+    pub keep_operations: Duration,
+}
+
+impl Default for ControlConfig {
+    fn default() -> Self {
+        Self {
+            drivers: Vec::new(),
+            backends: Vec::new(),
+            availability_zone: "nova".to_owned(),
+            default_type: None,
+            statistics_interval: Duration::from_secs(60),
+            step_deadline: Duration::from_secs(120),
+            operation_deadline: Duration::from_secs(1800),
+            open_operations: 10_000,
+            keep_operations: Duration::from_secs(7 * 86_400),
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! The control plane as one value: started, handed around by cheap clones, shut down.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use springform_model::cloud::{ReplicationStatus, Service};
+use springform_model::contract::Context;
+use springform_model::operation::Operation;
+use springform_model::time::Timestamp;
+use springform_store::{Changes, Query, Store};
+use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::backend::BackendHandle;
+use crate::clock::Clock;
+use crate::config::{BackendConfig, ControlConfig};
+use crate::engine::{Executors, Runner};
+use crate::metrics::Metrics;
+use crate::registry::{DriverLoader, Generation, Loaded, Table};
+use crate::{ControlError, watch};
+
+/// The control plane.
+#[derive(Clone)]
+pub struct Control {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    config: ControlConfig,
+    store: Store,
+    loader: Arc<dyn DriverLoader>,
+    clock: Clock,
+    backends: BTreeMap<String, Arc<BackendHandle>>,
+    table: Table,
+    swap: Mutex<()>,
+    runner: Runner,
+    metrics: Metrics,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl std::fmt::Debug for Control {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Control").finish_non_exhaustive()
+    }
+}
+
+impl Control {
+    /// Starts: makes the rows of the backends, loads their drivers, sets them up in the background, and goes on with
+    /// every operation that was open. A backend that cannot be loaded or set up is down; the host serves.
+    ///
+    /// # Errors
+    /// Only when the store cannot be read or written.
+    pub async fn start(
+        config: ControlConfig, store: Store, loader: Arc<dyn DriverLoader>, clock: Clock,
+    ) -> Result<Self, ControlError> {
+        let tasks = TaskTracker::new();
+        let stop = CancellationToken::new();
+        let mut executors = Executors::default();
+        crate::volumes::register(&mut executors);
+        crate::snapshots::register(&mut executors);
+        crate::replication::register(&mut executors);
+        let runner = Runner::new(executors, tasks.clone(), stop.clone(), config.open_operations);
+        let backends = config.backends.iter().map(|backend| {
+            (backend.name.clone(), Arc::new(BackendHandle::new(backend.clone())))
+        });
+        let backends = backends.collect();
+        let control = Self {
+            inner: Arc::new(Inner {
+                config, store, loader, clock, backends, runner, tasks, stop,
+                table: Table::default(),
+                swap: Mutex::new(()),
+                metrics: Metrics::new(),
+            }),
+        };
+        control.make_services().await?;
+        for driver in control.config().drivers.clone() {
+            if let Err(error) = control.drivers().start(&driver).await {
+                tracing::error!(driver = %driver.name, error = %error.message, "a driver cannot be loaded; its backends are down");
+                for backend in control.backends().filter(|backend| backend.config.driver == driver.name) {
+                    backend.note(|status| status.reason = Some(error.message.clone()));
+                }
+            }
+        }
+        for backend in control.inner.backends.values() {
+            control.spawn(watch::watch(control.clone(), backend.clone()));
+        }
+        control.spawn(watch::prune(control.clone()));
+        control.resume().await?;
+        Ok(control)
+    }
+
+    async fn make_services(&self) -> Result<(), ControlError> {
+        for backend in self.backends() {
+            let known = self.store().get::<Service>(backend.name()).await?;
+            let changes = match known {
+                None => Changes::new().insert(&new_service(&backend.config, self.now())),
+                Some(mut known) => {
+                    known.record.host.clone_from(&backend.config.host);
+                    known.record.availability_zone.clone_from(&backend.config.availability_zone);
+                    Changes::new().update(&known)
+                }
+            };
+            self.store().commit(changes).await?;
+        }
+        Ok(())
+    }
+
+    async fn resume(&self) -> Result<(), ControlError> {
+        let mut query = Query::new().eq("open", true).limit(500);
+        loop {
+            let open = self.store().list::<Operation>(&query).await?;
+            let Some(last) = open.last() else { return Ok(()) };
+            query = query.marker(last.id.clone());
+            for operation in open {
+                tracing::info!(operation = %operation.id, subject = %operation.subject, "an open operation is resumed");
+                self.runner().spawn(self.clone(), operation);
+            }
+        }
+    }
+
+    /// Stops: waits up to `grace` for what is under way, then leaves it to the journal.
+    pub async fn shutdown(&self, grace: Duration) {
+        self.inner.tasks.close();
+        let until = tokio::time::Instant::now() + grace;
+        while self.runner().open() > 0 && tokio::time::Instant::now() < until {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        self.inner.stop.cancel();
+        self.inner.tasks.wait().await;
+        self.store().close().await;
+    }
+
+    /// Runs a task until it ends or the host stops.
+    pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let stop = self.inner.stop.clone();
+        self.inner.tasks.spawn(async move {
+            // A stop is not an error: background tasks keep nothing that is not stored.
+            let _ = stop.run_until_cancelled(task).await;
+        });
+    }
+
+    /// The database.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.inner.store
+    }
+
+    /// Settings.
+    #[must_use]
+    pub fn config(&self) -> &ControlConfig {
+        &self.inner.config
+    }
+
+    /// The host's clock.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.inner.clock.now()
+    }
+
+    /// Every configured backend, by name.
+    pub fn backends(&self) -> impl Iterator<Item = &Arc<BackendHandle>> {
+        self.inner.backends.values()
+    }
+
+    /// One backend.
+    #[must_use]
+    pub fn backend(&self, name: &str) -> Option<&Arc<BackendHandle>> {
+        self.inner.backends.get(name)
+    }
+
+    /// The generation that serves a backend now.
+    #[must_use]
+    pub fn generation(&self, backend: &str) -> Option<Arc<Generation>> {
+        self.inner.table.get(backend)
+    }
+
+    /// Numbers.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.inner.metrics
+    }
+
+    /// Numbers as OpenMetrics text.
+    #[must_use]
+    pub fn metrics_text(&self) -> String {
+        self.metrics().open(self.runner().open());
+        self.metrics().text()
+    }
+
+    pub(crate) fn runner(&self) -> &Runner {
+        &self.inner.runner
+    }
+
+    pub(crate) fn loader(&self) -> &Arc<dyn DriverLoader> {
+        &self.inner.loader
+    }
+
+    pub(crate) fn table(&self) -> &Table {
+        &self.inner.table
+    }
+
+    pub(crate) fn swap(&self) -> &Mutex<()> {
+        &self.inner.swap
+    }
+
+    pub(crate) async fn probe_context(&self, loaded: &Loaded, backend: &BackendConfig) -> Context {
+        let service = self.store().get::<Service>(&backend.name).await.ok().flatten();
+        Context {
+            operation_id: uuid::Uuid::now_v7().to_string(),
+            backend: backend.name.clone(),
+            options: loaded.options.clone(),
+            targets: backend.targets.clone(),
+            state: service.map(|service| service.record.driver_state).unwrap_or_default(),
+            cursor: Vec::new(),
+            deadline_ms: 10_000,
+            now: self.now().as_millis(),
+            extensions: Vec::new(),
+        }
+    }
+}
+
+fn new_service(backend: &BackendConfig, now: Timestamp) -> Service {
+    Service {
+        backend: backend.name.clone(),
+        host: backend.host.clone(),
+        availability_zone: backend.availability_zone.clone(),
+        disabled: false,
+        disabled_reason: None,
+        frozen: false,
+        replication_status: ReplicationStatus::Disabled,
+        active_target: None,
+        driver_state: Vec::new(),
+        ready: false,
+        not_ready_reason: None,
+        statistics: None,
+        statistics_at: None,
+        targets: Vec::new(),
+        operation: None,
+        created_at: now,
+        updated_at: Some(now),
+    }
+}

@@ -1,0 +1,42 @@
+//! Points at which a test ends the process as `kill -9` would. Compiled to nothing without the feature.
+
+/// Ends the process here when `SPRINGFORM_CRASH_AT` is `name:nth` and this is the nth time.
+#[macro_export]
+macro_rules! crash_point {
+    ($name:expr) => {
+        $crate::crash::point($name)
+    };
+}
+
+#[cfg(not(feature = "crash-points"))]
+/// Nothing.
+pub fn point(_name: &str) {}
+
+#[cfg(feature = "crash-points")]
+/// Counts, and kills on the nth time.
+pub fn point(name: &str) {
+    use std::collections::HashMap;
+    use std::sync::{LazyLock, Mutex};
+
+    static WHERE: LazyLock<Option<(String, u64)>> = LazyLock::new(|| {
+        let text = std::env::var("SPRINGFORM_CRASH_AT").ok()?;
+        let (name, nth) = text.rsplit_once(':')?;
+        Some((name.to_owned(), nth.parse().ok()?))
+    });
+    static SEEN: LazyLock<Mutex<HashMap<String, u64>>> = LazyLock::new(Mutex::default);
+
+    let Ok(mut seen) = SEEN.lock() else { return };
+    let count = seen.entry(name.to_owned()).or_insert(0);
+    *count += 1;
+    if std::env::var_os("SPRINGFORM_CRASH_TRACE").is_some() {
+        eprintln!("crash-point {name}:{count}");
+    }
+    if WHERE.as_ref().is_some_and(|(at, nth)| at == name && nth == count) {
+        let pid = std::process::id().to_string();
+        // The only way to SIGKILL oneself without unsafe code; nothing is flushed, nothing is dropped.
+        let _ = std::process::Command::new("kill").args(["-9", &pid]).status();
+        loop {
+            std::thread::park();
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! One call of a backend's driver: the context it gets, the patience it is met with, the words of its failure.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use springform_model::contract::{Call, CallError, Context, Fault, FaultKind, Pending, Reply};
+use springform_model::operation::OperationError;
+use tokio::time::{Instant, sleep};
+
+use crate::{Control, crash_point};
+
+/// How a call is made.
+#[derive(Debug, Clone)]
+pub struct DriverCall {
+    /// Backend.
+    pub backend: String,
+    /// Idempotency key.
+    pub operation: String,
+    /// Cursor of the last `pending` answer.
+    pub cursor: Vec<u8>,
+    /// Until when it is tried again.
+    pub deadline: Duration,
+    /// The call.
+    pub call: Call,
+}
+
+/// Whoever wants to know what is waited for.
+#[async_trait]
+pub trait Patience: Send {
+    /// The driver answered `pending`.
+    async fn wait(&mut self, pending: &Pending);
+}
+
+/// Nobody wants to know.
+#[derive(Debug, Clone, Copy)]
+pub struct Unseen;
+
+#[async_trait]
+impl Patience for Unseen {
+    async fn wait(&mut self, _pending: &Pending) {}
+}
+
+/// Tries of a call that fails in a way that ends by itself.
+const ATTEMPTS: u32 = 4;
+/// First pause between them; doubled each time.
+const PAUSE: Duration = Duration::from_millis(200);
+/// Polls are no closer and no further apart than this, milliseconds.
+const POLL: (u32, u32) = (50, 30_000);
+
+impl Control {
+    /// Makes one call, once, under the generation that serves now. [`CallError::Pending`] is handed to the caller.
+    ///
+    /// # Errors
+    /// See [`CallError`]; `Gone` where the backend has no driver.
+    pub async fn call_once(
+        &self, backend: &str, operation: &str, cursor: Vec<u8>, deadline: Duration, call: Call,
+    ) -> Result<Reply, CallError> {
+        let gone = |message: String| CallError::Fault(Fault::new(FaultKind::Gone, message));
+        let handle = self.backend(backend).ok_or_else(|| gone(format!("backend {backend} is not configured")))?;
+        let generation = self
+            .generation(backend)
+            .ok_or_else(|| gone(format!("backend {backend} has no driver loaded; see `springform driver list`")))?;
+        let service = self.store().get::<springform_model::cloud::Service>(backend).await;
+        let service = service.ok().flatten().map(|stored| stored.record);
+        let mut extensions = Vec::new();
+        let mut state = Vec::new();
+        let mut targets = handle.config.targets.clone();
+        if let Some(service) = service {
+            state = service.driver_state;
+            if let Some(active) = service.active_target {
+                extensions.push(("springform/active-target".to_owned(), active));
+            }
+            for target in &mut targets {
+                if let Some(seen) = service.targets.iter().find(|seen| seen.target == target.name) {
+                    target.reachable = seen.reachable;
+                }
+            }
+        }
+        let context = Context {
+            operation_id: operation.to_owned(),
+            backend: backend.to_owned(),
+            options: generation.loaded.options.clone(),
+            targets,
+            state,
+            cursor,
+            deadline_ms: u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX),
+            now: self.now().as_millis(),
+            extensions,
+        };
+        let name = call.name();
+        let _turn = handle.turns.acquire().await.map_err(|_| gone("the host is stopping".to_owned()))?;
+        crash_point!("before-call");
+        let begun = Instant::now();
+        let outcome = match tokio::time::timeout(deadline, generation.loaded.driver.call(context, call)).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(CallError::Fault(Fault::new(
+                FaultKind::Deadline,
+                format!("{name} took longer than {} s", deadline.as_secs()),
+            ))),
+        };
+        crash_point!("after-call");
+        self.metrics().called(backend, name, begun.elapsed(), &outcome);
+        outcome
+    }
+
+    /// Makes a call and has patience: repeats what may succeed by itself, polls what is pending.
+    ///
+    /// # Errors
+    /// In words for whoever reads the operation.
+    pub async fn call_driver(
+        &self, wanted: &DriverCall, waiting: &mut dyn Patience,
+    ) -> Result<Reply, OperationError> {
+        let until = Instant::now() + wanted.deadline;
+        let mut cursor = wanted.cursor.clone();
+        let mut attempt = 0;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            let call = wanted.call.clone();
+            let error = match self.call_once(&wanted.backend, &wanted.operation, cursor.clone(), left, call).await {
+                Ok(reply) => return Ok(reply),
+                Err(error) => error,
+            };
+            let pause = match &error {
+                CallError::Pending(pending) => {
+                    pending.cursor.clone_into(&mut cursor);
+                    waiting.wait(pending).await;
+                    Duration::from_millis(u64::from(pending.poll_after_ms.clamp(POLL.0, POLL.1)))
+                }
+                error if error.is_retryable() && attempt + 1 < ATTEMPTS => {
+                    attempt += 1;
+                    PAUSE.saturating_mul(1 << attempt.min(6))
+                }
+                _ => return Err(self.describe(wanted, &error)),
+            };
+            if Instant::now() + pause >= until {
+                return Err(self.describe(wanted, &error));
+            }
+            sleep(pause).await;
+        }
+    }
+
+    /// The failure of a call as an operation shows it.
+    #[must_use]
+    pub fn describe(&self, wanted: &DriverCall, error: &CallError) -> OperationError {
+        let generation = self.generation(&wanted.backend);
+        let (code, target, detail) = match error {
+            CallError::Pending(_) => ("deadline".to_owned(), None, None),
+            CallError::Failed(failure) => {
+                (failure.code.as_str().to_owned(), failure.target.clone(), failure.detail.clone())
+            }
+            CallError::Fault(fault) => (fault_word(fault.kind).to_owned(), None, None),
+        };
+        let place = target.as_ref().map_or_else(String::new, |target| format!(", array {target}"));
+        let words = detail.map_or_else(String::new, |detail| format!(" (the array says: {detail})"));
+        OperationError {
+            code,
+            message: format!("{} on backend {}{place} failed: {error}{words}", wanted.call.name(), wanted.backend),
+            backend: Some(wanted.backend.clone()),
+            target,
+            driver: generation.as_ref().map(|generation| generation.driver_name.clone()),
+            generation: generation.as_ref().map(|generation| generation.number),
+            retryable: error.is_retryable(),
+        }
+    }
+}
+
+fn fault_word(kind: FaultKind) -> &'static str {
+    match kind {
+        FaultKind::Trap => "trap",
+        FaultKind::Memory => "memory",
+        FaultKind::Deadline => "deadline",
+        FaultKind::Limit => "limit",
+        FaultKind::Overloaded => "overloaded",
+        FaultKind::Unsupported => "unsupported",
+        FaultKind::Partial => "partial",
+        FaultKind::WrongReply => "wrong-reply",
+        FaultKind::Gone => "unavailable",
+    }
+}

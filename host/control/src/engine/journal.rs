@@ -1,0 +1,182 @@
+//! The journal as it is read, written and cancelled from outside.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use springform_model::operation::{Operation, OperationState, Progress, Step, Verb};
+use springform_store::{Changes, Query, Stored, StoreError};
+use uuid::Uuid;
+
+use crate::{Caller, Control, ControlError};
+
+/// An operation to be journalled.
+#[derive(Debug, Clone)]
+pub struct NewOperation {
+    /// What is done.
+    pub verb: Verb,
+    /// Backend, once it is known.
+    pub backend: Option<String>,
+    /// Kind and id of its subject.
+    pub subject: (&'static str, String),
+    /// Everything a restart needs.
+    pub input: Value,
+    /// Steps that are known beforehand; journalled with it.
+    pub steps: Vec<String>,
+    /// How long it may take; none: as configured.
+    pub deadline: Option<Duration>,
+}
+
+impl NewOperation {
+    /// An operation on one subject.
+    #[must_use]
+    pub fn new(verb: Verb, kind: &'static str, subject: impl Into<String>) -> Self {
+        Self { verb, backend: None, subject: (kind, subject.into()), input: Value::Null, steps: Vec::new(), deadline: None }
+    }
+
+    /// On this backend.
+    #[must_use]
+    pub fn on(mut self, backend: impl Into<String>) -> Self {
+        self.backend = Some(backend.into());
+        self
+    }
+
+    /// With this input.
+    #[must_use]
+    pub fn input(mut self, input: Value) -> Self {
+        self.input = input;
+        self
+    }
+
+    /// With a step that is known beforehand.
+    #[must_use]
+    pub fn step(mut self, name: impl Into<String>) -> Self {
+        self.steps.push(name.into());
+        self
+    }
+}
+
+/// Operations.
+#[derive(Debug, Clone, Copy)]
+pub struct Operations<'a> {
+    control: &'a Control,
+}
+
+impl Control {
+    /// Operations.
+    #[must_use]
+    pub fn operations(&self) -> Operations<'_> {
+        Operations { control: self }
+    }
+}
+
+impl Operations<'_> {
+    /// One operation; of another project only for administrators.
+    ///
+    /// # Errors
+    /// `NotFound`, or what the store says.
+    pub async fn get(&self, caller: &Caller, id: &str) -> Result<Operation, ControlError> {
+        let stored = self.control.store().get::<Operation>(id).await?;
+        let operation = self.control.runner().live(id).or(stored.map(|stored| stored.record));
+        operation
+            .filter(|operation| caller.may_see(&operation.project))
+            .ok_or_else(|| ControlError::not_found("Operation", id))
+    }
+
+    /// What a query finds; only the caller's project unless they are an administrator.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn list(&self, caller: &Caller, query: Query) -> Result<Vec<Operation>, ControlError> {
+        let found = self.control.store().list::<Operation>(&caller.scope(query, true)).await?;
+        Ok(found.into_iter().map(|stored| self.control.runner().live(&stored.id).unwrap_or(stored.record)).collect())
+    }
+
+    /// Every change of an operation that runs from now on. A slow reader misses some, never the order.
+    #[must_use]
+    pub fn events(&self) -> tokio::sync::broadcast::Receiver<Operation> {
+        self.control.runner().events()
+    }
+
+    /// Asks an operation to stop where that is safe.
+    ///
+    /// # Errors
+    /// `Conflict` when it has ended or has begun what must be finished.
+    pub async fn cancel(&self, caller: &Caller, id: &str) -> Result<Operation, ControlError> {
+        let operation = self.get(caller, id).await?;
+        if operation.state.is_terminal() {
+            return Err(ControlError::conflict(format!("Operation {id} has ended: {}.", operation.state.as_str())));
+        }
+        self.control.runner().cancel(id);
+        for _ in 0..20 {
+            let Some(mut stored) = self.control.store().get::<Operation>(id).await? else { break };
+            stored.record.cancel_requested = true;
+            match self.control.store().commit(Changes::new().update(&stored)).await {
+                Ok(()) => return Ok(stored.record),
+                Err(error) if error.is_conflict() => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        self.get(caller, id).await
+    }
+
+    /// An operation as it will be journalled. The caller puts it into the commit that changes its subject and then
+    /// hands it to [`Operations::start`].
+    ///
+    /// # Errors
+    /// `Unavailable` when too many are open.
+    pub fn prepare(&self, caller: &Caller, new: NewOperation) -> Result<Operation, ControlError> {
+        if self.control.runner().is_full() {
+            return Err(ControlError::unavailable("Too many operations are open. Try again in a few seconds."));
+        }
+        let now = self.control.now();
+        let limit = new.deadline.unwrap_or(self.control.config().operation_deadline);
+        Ok(Operation {
+            id: Uuid::now_v7().to_string(),
+            verb: new.verb,
+            state: OperationState::Queued,
+            backend: new.backend,
+            subject_kind: new.subject.0.to_owned(),
+            subject: new.subject.1,
+            project: caller.project_id.clone(),
+            user: caller.user_id.clone(),
+            request_id: caller.request_id.clone(),
+            generation: None,
+            input: new.input,
+            result: Value::Null,
+            steps: new.steps.into_iter().map(Step::new).collect(),
+            progress: Progress::default(),
+            error: None,
+            cancel_requested: false,
+            created_at: now,
+            updated_at: now,
+            finished_at: None,
+            deadline: now.plus_micros(i64::try_from(limit.as_micros()).unwrap_or(i64::MAX)),
+        })
+    }
+
+    /// Journals an operation together with the changes of its subject, then carries it out in the background.
+    ///
+    /// # Errors
+    /// What the store refuses; then nothing was changed and nothing is started.
+    pub async fn submit(&self, changes: Changes, operation: Operation) -> Result<(), StoreError> {
+        self.control.store().commit(changes.insert(&operation)).await?;
+        crate::crash_point!("journalled");
+        self.start(operation);
+        Ok(())
+    }
+
+    /// Carries out an operation that has just been journalled at revision 1.
+    pub fn start(&self, operation: Operation) {
+        self.control.runner().spawn(self.control.clone(), Stored { record: operation, revision: 1 });
+    }
+
+    /// Waits until an operation has ended.
+    ///
+    /// # Errors
+    /// `NotFound`, or what the store says.
+    pub async fn wait(&self, id: &str) -> Result<Operation, ControlError> {
+        self.control.runner().ended(id).await;
+        let stored = self.control.store().get::<Operation>(id).await?;
+        stored.map(|stored| stored.record).ok_or_else(|| ControlError::not_found("Operation", id))
+    }
+}

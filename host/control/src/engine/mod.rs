@@ -1,0 +1,28 @@
+//! Operations: journalled before they have an effect, carried out step by step, resumed after a restart.
+
+mod call;
+mod journal;
+mod run;
+mod runner;
+
+pub use call::{DriverCall, Patience, Unseen};
+pub use journal::{NewOperation, Operations};
+pub use run::Run;
+pub use runner::{Executor, Executors};
+pub(crate) use runner::Runner;
+
+use springform_model::operation::OperationError;
+
+/// A failure of the host's own making.
+#[must_use]
+pub fn failure(code: &str, message: impl Into<String>) -> OperationError {
+    OperationError {
+        code: code.to_owned(),
+        message: message.into(),
+        backend: None,
+        target: None,
+        driver: None,
+        generation: None,
+        retryable: false,
+    }
+}

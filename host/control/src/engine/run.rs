@@ -1,0 +1,226 @@
+//! An operation under way, as its executor sees it.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde_json::json;
+use springform_model::contract::{Call, Pending, Reply};
+use springform_model::operation::{Operation, OperationError, OperationState, Step};
+use springform_store::{Changes, Record, Stored, StoreError};
+
+use super::{DriverCall, Patience, failure};
+use crate::{Control, crash_point};
+
+/// Journals what a step waits for.
+struct Waiter<'a> {
+    run: &'a mut Run,
+    index: usize,
+}
+
+#[async_trait]
+impl Patience for Waiter<'_> {
+    async fn wait(&mut self, pending: &Pending) {
+        self.run.wait(self.index, pending).await;
+    }
+}
+
+/// Rounds of a commit that others disturb.
+const ROUNDS: u32 = 50;
+
+/// One running operation.
+#[derive(Debug)]
+pub struct Run {
+    control: Control,
+    operation: Stored<Operation>,
+}
+
+impl Run {
+    pub(crate) fn new(control: Control, operation: Stored<Operation>) -> Self {
+        Self { control, operation }
+    }
+
+    /// The control plane.
+    #[must_use]
+    pub fn control(&self) -> &Control {
+        &self.control
+    }
+
+    /// The operation as it stands.
+    #[must_use]
+    pub fn operation(&self) -> &Operation {
+        &self.operation.record
+    }
+
+    /// Changes the operation in memory; the next commit writes it, and whoever watches sees it at once.
+    pub fn note(&mut self, change: impl FnOnce(&mut Operation)) {
+        change(&mut self.operation.record);
+        self.operation.record.updated_at = self.control.now();
+        self.control.runner().show(&self.operation.record);
+    }
+
+    /// Takes over an operation that the executor wrote itself.
+    pub fn adopt(&mut self, operation: Operation) {
+        self.operation.record = operation;
+        self.control.runner().show(&self.operation.record);
+    }
+
+    /// Whether somebody asked to stop.
+    #[must_use]
+    pub fn cancelled(&self) -> bool {
+        self.operation.record.cancel_requested || self.control.runner().is_cancelled(&self.operation.id)
+    }
+
+    /// Writes changes and the operation at once.
+    ///
+    /// # Errors
+    /// A conflict of one of the changes; a conflict of the operation itself is settled here.
+    pub async fn commit(&mut self, changes: Changes) -> Result<(), StoreError> {
+        for _ in 0..ROUNDS {
+            let all = changes.clone().update(&self.operation);
+            match self.control.store().commit(all).await {
+                Ok(()) => {
+                    self.operation.revision += 1;
+                    self.control.runner().show(&self.operation.record);
+                    crash_point!("committed");
+                    return Ok(());
+                }
+                Err(StoreError::Conflict { table, .. }) if table == Operation::TABLE.name => {
+                    let Some(now) = self.control.store().get::<Operation>(&self.operation.id).await? else {
+                        return Err(StoreError::Conflict { table, id: self.operation.id.clone() });
+                    };
+                    self.operation.revision = now.revision;
+                    self.operation.record.cancel_requested |= now.record.cancel_requested;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Err(StoreError::Conflict { table: Operation::TABLE.name, id: self.operation.id.clone() })
+    }
+
+    /// Begins a step and journals it, unless it is journalled already. Gives its index.
+    ///
+    /// # Errors
+    /// When the journal cannot be written: then nothing must be done either.
+    pub async fn begin(&mut self, name: &str, deadline: Duration) -> Result<usize, OperationError> {
+        let known = self.operation.steps.iter().position(|step| step.name == name);
+        let index = known.unwrap_or(self.operation.steps.len());
+        let now = self.control.now();
+        let until = now.plus_micros(i64::try_from(deadline.as_micros()).unwrap_or(i64::MAX));
+        self.note(|operation| {
+            if known.is_none() {
+                operation.steps.push(Step::new(name));
+            }
+            operation.state = OperationState::Running;
+            if let Some(step) = operation.steps.get_mut(index) {
+                step.state = OperationState::Running;
+                step.started_at.get_or_insert(now);
+                step.deadline = Some(until);
+                step.attempts = step.attempts.saturating_add(1);
+            }
+        });
+        if known.is_none() {
+            self.commit(Changes::new()).await.map_err(|error| failure("store", error.to_string()))?;
+            crash_point!("step-journalled");
+        }
+        Ok(index)
+    }
+
+    /// Ends a step in memory; the next commit writes it.
+    pub fn end(&mut self, index: usize, outcome: Result<serde_json::Value, OperationError>) {
+        let now = self.control.now();
+        self.note(|operation| {
+            operation.state = OperationState::Running;
+            let Some(step) = operation.steps.get_mut(index) else { return };
+            step.finished_at = Some(now);
+            step.waiting_for = None;
+            match outcome {
+                Ok(data) => {
+                    step.state = OperationState::Succeeded;
+                    step.percent = Some(100);
+                    step.data = data;
+                }
+                Err(error) => {
+                    step.state = OperationState::Failed;
+                    step.error = Some(error);
+                }
+            }
+        });
+    }
+
+    /// Calls a driver as a step of its own. A step that a crash found done answers from the journal.
+    ///
+    /// # Errors
+    /// What the driver failed with, in words.
+    pub async fn call(&mut self, step: &str, backend: &str, call: Call) -> Result<Reply, OperationError> {
+        let done = self.operation.steps.iter().find(|known| known.name == step && known.state == OperationState::Succeeded);
+        if let Some(reply) = done.and_then(|step| serde_json::from_value(step.data.clone()).ok()) {
+            return Ok(reply);
+        }
+        let deadline = self.control.config().step_deadline;
+        let index = self.begin(step, deadline).await?;
+        let cursor = self.operation.steps.get(index).and_then(|step| step.data.get("cursor").cloned());
+        let cursor = cursor.and_then(|cursor| serde_json::from_value(cursor).ok()).unwrap_or_default();
+        let generation = self.control.generation(backend).map(|generation| generation.number);
+        self.note(|operation| operation.generation = operation.generation.or(generation));
+        let wanted =
+            DriverCall { backend: backend.to_owned(), operation: self.operation.id.clone(), cursor, deadline, call };
+        let control = self.control.clone();
+        let outcome = control.call_driver(&wanted, &mut Waiter { run: self, index }).await;
+        self.end(index, outcome.as_ref().map(|reply| json!(reply)).map_err(Clone::clone));
+        outcome
+    }
+
+    async fn wait(&mut self, index: usize, pending: &Pending) {
+        self.note(|operation| {
+            operation.state = OperationState::Waiting;
+            if let Some(step) = operation.steps.get_mut(index) {
+                step.state = OperationState::Waiting;
+                step.waiting_for = Some(pending.waiting_for.clone());
+                step.percent = pending.percent;
+                step.data = json!({ "cursor": pending.cursor });
+            }
+        });
+        if let Err(error) = self.commit(Changes::new()).await {
+            tracing::warn!(operation = %self.operation.id, %error, "a wait could not be journalled");
+        }
+    }
+
+    /// Sets the final state in memory; the next commit writes it together with the subject.
+    pub fn finish(&mut self, error: Option<OperationError>) {
+        let now = self.control.now();
+        self.note(|operation| {
+            operation.state = match &error {
+                None => OperationState::Succeeded,
+                Some(error) if error.code == "cancelled" => OperationState::Cancelled,
+                Some(_) => OperationState::Failed,
+            };
+            operation.error = error;
+            operation.finished_at = Some(now);
+        });
+    }
+
+    /// Changes one record together with the operation, deciding again when somebody else was faster. A record that is
+    /// gone is left gone. `more` may add further changes.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn settle<T: Record>(
+        &mut self, id: &str, mut decide: impl FnMut(&mut T) + Send, more: impl Fn(&T) -> Changes + Send,
+    ) -> Result<Option<T>, OperationError> {
+        let broken = |error: StoreError| failure("store", format!("the database refused: {error}"));
+        for _ in 0..ROUNDS {
+            let Some(mut stored) = self.control.store().get::<T>(id).await.map_err(broken)? else {
+                self.commit(Changes::new()).await.map_err(broken)?;
+                return Ok(None);
+            };
+            decide(&mut stored.record);
+            let changes = more(&stored.record).update(&stored);
+            match self.commit(changes).await {
+                Ok(()) => return Ok(Some(stored.record)),
+                Err(error) if error.is_conflict() => {}
+                Err(error) => return Err(broken(error)),
+            }
+        }
+        Err(failure("store", format!("{} {id} is being changed by many at once", T::TABLE.name)))
+    }
+}

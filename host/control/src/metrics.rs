@@ -1,0 +1,87 @@
+//! Numbers for whoever watches, in the OpenMetrics text format.
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::Registry;
+use springform_model::contract::{CallError, Reply};
+
+type Labels = Vec<(&'static str, String)>;
+
+/// The control plane's numbers.
+pub struct Metrics {
+    registry: Mutex<Registry>,
+    calls: Family<Labels, Counter>,
+    seconds: Family<Labels, Histogram, fn() -> Histogram>,
+    up: Family<Labels, Gauge>,
+    open: Gauge,
+}
+
+impl std::fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Metrics").finish_non_exhaustive()
+    }
+}
+
+fn buckets() -> Histogram {
+    Histogram::new(exponential_buckets(0.001, 2.0, 16))
+}
+
+impl Metrics {
+    pub(crate) fn new() -> Self {
+        let mut registry = Registry::with_prefix("springform");
+        let calls = Family::<Labels, Counter>::default();
+        let seconds = Family::<Labels, Histogram, fn() -> Histogram>::new_with_constructor(buckets);
+        let up = Family::<Labels, Gauge>::default();
+        let open = Gauge::default();
+        registry.register("driver_calls", "Calls of drivers by outcome", calls.clone());
+        registry.register("driver_call_seconds", "Duration of driver calls", seconds.clone());
+        registry.register("backend_up", "1 when the backend can be given work", up.clone());
+        registry.register("operations_open", "Operations that have not ended", open.clone());
+        Self { registry: Mutex::new(registry), calls, seconds, up, open }
+    }
+
+    pub(crate) fn called(&self, backend: &str, call: &str, took: Duration, outcome: &Result<Reply, CallError>) {
+        let outcome = match outcome {
+            Ok(_) => "ok",
+            Err(CallError::Pending(_)) => "pending",
+            Err(CallError::Failed(_)) => "failed",
+            Err(CallError::Fault(_)) => "fault",
+        };
+        let labels = vec![("backend", backend.to_owned()), ("call", call.to_owned())];
+        self.seconds.get_or_create(&labels).observe(took.as_secs_f64());
+        let mut labels = labels;
+        labels.push(("outcome", outcome.to_owned()));
+        self.calls.get_or_create(&labels).inc();
+    }
+
+    pub(crate) fn backend(&self, backend: &str, up: bool) {
+        self.up.get_or_create(&vec![("backend", backend.to_owned())]).set(i64::from(up));
+    }
+
+    pub(crate) fn open(&self, open: usize) {
+        self.open.set(i64::try_from(open).unwrap_or(i64::MAX));
+    }
+
+    /// Lets another module add its own numbers.
+    pub fn register(&self, add: impl FnOnce(&mut Registry)) {
+        if let Ok(mut registry) = self.registry.lock() {
+            add(&mut registry);
+        }
+    }
+
+    pub(crate) fn text(&self) -> String {
+        let mut text = String::new();
+        if let Ok(registry) = self.registry.lock()
+            && let Err(error) = encode(&mut text, &registry)
+        {
+            tracing::warn!(%error, "the metrics could not be written");
+        }
+        text
+    }
+}

@@ -1,0 +1,338 @@
+//! Install, activate, roll back. A swap is prepared beside what serves and published at once; a refusal changes nothing.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::Serialize;
+use springform_model::contract::{Call, CallError};
+use springform_store::{Changes, Direction, Query};
+
+use super::{Generation, GenerationRecord, GenerationState, Inspected, LoadRefusal, Loaded};
+use crate::config::{BackendConfig, DriverConfig};
+use crate::error::ErrorKind;
+use crate::{Caller, Control, ControlError};
+
+/// What a component says of itself.
+pub type Inspection = Inspected;
+
+/// One of the four versions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Version {
+    /// Generation number.
+    pub number: u64,
+    /// Digest of the component.
+    pub digest: String,
+    /// Version the driver states.
+    pub version: String,
+}
+
+/// One backend of a driver.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct BackendGeneration {
+    /// Backend.
+    pub backend: String,
+    /// Number of the generation that serves it.
+    pub generation: Option<u64>,
+    /// Calls and readers that hold it now.
+    pub in_flight: usize,
+    /// Whether the backend is up.
+    pub ready: bool,
+    /// Why not.
+    pub reason: Option<String>,
+}
+
+/// A driver with its four versions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DriverStatus {
+    /// Name.
+    pub name: String,
+    /// Component file of the configuration.
+    pub configured: Option<String>,
+    /// Newest installed.
+    pub deployed: Option<Version>,
+    /// Serving.
+    pub running: Option<Version>,
+    /// What a rollback would go back to.
+    pub rollback: Option<Version>,
+    /// Its backends.
+    pub backends: Vec<BackendGeneration>,
+    /// Every generation kept, newest first.
+    pub generations: Vec<GenerationRecord>,
+}
+
+/// Drivers.
+#[derive(Debug, Clone, Copy)]
+pub struct Drivers<'a> {
+    control: &'a Control,
+}
+
+impl Control {
+    /// Drivers and their generations.
+    #[must_use]
+    pub fn drivers(&self) -> Drivers<'_> {
+        Drivers { control: self }
+    }
+}
+
+fn admin(caller: &Caller) -> Result<(), ControlError> {
+    if caller.is_admin {
+        return Ok(());
+    }
+    Err(ControlError::new(ErrorKind::Forbidden, "Only an administrator may see or change drivers."))
+}
+
+fn version(record: &GenerationRecord) -> Version {
+    Version { number: record.number, digest: record.digest.clone(), version: record.version.clone() }
+}
+
+impl Drivers<'_> {
+    /// Every configured driver.
+    ///
+    /// # Errors
+    /// `Forbidden`, or what the store says.
+    pub async fn list(&self, caller: &Caller) -> Result<Vec<DriverStatus>, ControlError> {
+        admin(caller)?;
+        let mut all = Vec::new();
+        for driver in &self.control.config().drivers {
+            all.push(self.status(driver).await?);
+        }
+        Ok(all)
+    }
+
+    /// One driver.
+    ///
+    /// # Errors
+    /// `Forbidden`, `NotFound`, or what the store says.
+    pub async fn get(&self, caller: &Caller, name: &str) -> Result<DriverStatus, ControlError> {
+        admin(caller)?;
+        self.status(self.configured(name)?).await
+    }
+
+    /// Looks at a component without binding or installing it.
+    ///
+    /// # Errors
+    /// `Forbidden`; `Invalid` with the reason.
+    pub async fn inspect(&self, caller: &Caller, path: &Path) -> Result<Inspection, ControlError> {
+        admin(caller)?;
+        self.control.loader().inspect(path).await.map_err(|refusal| refused("the component", &refusal))
+    }
+
+    /// Makes a component known as the driver's newest generation. What serves is not touched. Installing the same
+    /// component again gives the generation it has.
+    ///
+    /// # Errors
+    /// `Forbidden`, `NotFound`; `Invalid` with the reason.
+    pub async fn install(&self, caller: &Caller, name: &str, path: &Path) -> Result<GenerationRecord, ControlError> {
+        admin(caller)?;
+        let driver = self.configured(name)?;
+        let _swap = self.control.swap().lock().await;
+        self.install_locked(driver, path).await
+    }
+
+    /// Puts a generation into service on every backend of the driver: the newest installed, or the one with this digest.
+    ///
+    /// # Errors
+    /// `Invalid` with the stage and the reason; what served before still serves.
+    pub async fn activate(&self, caller: &Caller, name: &str, digest: Option<&str>) -> Result<DriverStatus, ControlError> {
+        admin(caller)?;
+        let driver = self.configured(name)?;
+        let _swap = self.control.swap().lock().await;
+        let records = self.records(name).await?;
+        let wanted = match digest {
+            None => records.first(),
+            Some(digest) => records.iter().find(|record| record.digest.starts_with(digest)),
+        };
+        let wanted = wanted.cloned().ok_or_else(|| {
+            ControlError::new(ErrorKind::NotFound, format!("Driver {name} has no such generation installed; see `springform driver list`."))
+        })?;
+        self.swap_to(wanted).await?;
+        self.status(driver).await
+    }
+
+    /// Goes back to the generation that served before the present one.
+    ///
+    /// # Errors
+    /// `Conflict` when there is none; `Invalid` with the reason when it cannot be loaded any more.
+    pub async fn rollback(&self, caller: &Caller, name: &str) -> Result<DriverStatus, ControlError> {
+        admin(caller)?;
+        let driver = self.configured(name)?;
+        let _swap = self.control.swap().lock().await;
+        let records = self.records(name).await?;
+        let wanted = previous(&records).cloned().ok_or_else(|| {
+            ControlError::conflict(format!("Driver {name} has no generation to go back to: only one has ever served."))
+        })?;
+        self.swap_to(wanted).await?;
+        self.status(driver).await
+    }
+
+    /// Loads what served when the host stopped, or else what the configuration names. At start.
+    pub(crate) async fn start(&self, driver: &DriverConfig) -> Result<(), ControlError> {
+        let _swap = self.control.swap().lock().await;
+        let records = self.records(&driver.name).await?;
+        let wanted = match records.into_iter().find(|record| record.state == GenerationState::Running) {
+            Some(record) => record,
+            None => self.install_locked(driver, &driver.path).await?,
+        };
+        self.swap_to(wanted).await
+    }
+
+    async fn install_locked(&self, driver: &DriverConfig, path: &Path) -> Result<GenerationRecord, ControlError> {
+        let name = &driver.name;
+        let seen = self.control.loader().inspect(path).await.map_err(|refusal| refused(&format!("driver {name}"), &refusal))?;
+        let records = self.records(name).await?;
+        if let Some(known) = records.iter().find(|record| record.digest == seen.digest) {
+            let mut known = known.clone();
+            path.display().to_string().clone_into(&mut known.path);
+            self.control.store().commit(Changes::new().put(&known)).await?;
+            return Ok(known);
+        }
+        let number = records.iter().map(|record| record.number).max().unwrap_or(0) + 1;
+        let record = GenerationRecord {
+            id: format!("{name}/{number}"),
+            driver: name.clone(),
+            number,
+            digest: seen.digest,
+            path: path.display().to_string(),
+            version: seen.description.version,
+            config_digest: String::new(),
+            grants: Vec::new(),
+            state: GenerationState::Deployed,
+            reason: None,
+            created_at: self.control.now(),
+            activated_at: None,
+        };
+        self.control.store().commit(Changes::new().insert(&record)).await?;
+        Ok(record)
+    }
+
+    /// Prepare all, probe all, publish at once, then write down what happened.
+    async fn swap_to(&self, mut wanted: GenerationRecord) -> Result<(), ControlError> {
+        let mut ready = Vec::new();
+        let backends: Vec<BackendConfig> = self.backends_of(&wanted.driver);
+        for backend in &backends {
+            match self.prepare(&wanted, backend).await {
+                Ok(generation) => ready.push((backend.name.clone(), Arc::new(generation))),
+                Err(refusal) => {
+                    let error = refused(&format!("generation {} of driver {} for backend {}", wanted.number, wanted.driver, backend.name), &refusal);
+                    wanted.reason = Some(error.message.clone());
+                    if wanted.state != GenerationState::Running {
+                        wanted.state = GenerationState::Failed;
+                    }
+                    self.control.store().commit(Changes::new().put(&wanted)).await?;
+                    return Err(error);
+                }
+            }
+        }
+        let mut changes = Changes::new();
+        for mut record in self.records(&wanted.driver).await? {
+            if record.state == GenerationState::Running && record.id != wanted.id {
+                record.state = GenerationState::Retired;
+                changes = changes.put(&record);
+            }
+        }
+        wanted.state = GenerationState::Running;
+        wanted.reason = None;
+        wanted.activated_at = Some(self.control.now());
+        if let Some((_, generation)) = ready.first() {
+            generation.config_digest.clone_into(&mut wanted.config_digest);
+            generation.loaded.grants.clone_into(&mut wanted.grants);
+        }
+        self.control.store().commit(changes.put(&wanted)).await?;
+        let replaced = self.control.table().publish(&ready);
+        for (backend, _) in &ready {
+            if let Some(handle) = self.control.backend(backend) {
+                handle.set_up_again();
+            }
+        }
+        // Whoever still calls the old ones holds them; the last one to finish drops them.
+        tracing::info!(driver = %wanted.driver, generation = wanted.number, replaced = replaced.len(), "a driver generation serves");
+        Ok(())
+    }
+
+    async fn prepare(&self, record: &GenerationRecord, backend: &BackendConfig) -> Result<Generation, LoadRefusal> {
+        let loaded = self.control.loader().load(Path::new(&record.path), backend).await?;
+        if loaded.digest != record.digest {
+            return Err(LoadRefusal::new(
+                "verify",
+                format!("{} is not the component that was installed: its digest is {} and not {}; install it anew", record.path, loaded.digest, record.digest),
+            ));
+        }
+        // On the very first load the backend's arrays may be away: the host serves and set-up is tried again.
+        if self.control.generation(&backend.name).is_some() {
+            self.probe(&loaded, backend).await?;
+        }
+        Ok(Generation {
+            number: record.number,
+            driver_name: record.driver.clone(),
+            version: loaded.driver.description().version.clone(),
+            config_digest: backend.digest(),
+            loaded,
+        })
+    }
+
+    /// Read only: the broker refuses requests of a check that would change an array. Arrays that are away are no reason
+    /// to refuse a driver; a driver that traps is.
+    async fn probe(&self, loaded: &Loaded, backend: &BackendConfig) -> Result<(), LoadRefusal> {
+        let context = self.control.probe_context(loaded, backend).await;
+        match loaded.driver.call(context, Call::Check).await {
+            Ok(_) | Err(CallError::Pending(_)) => Ok(()),
+            Err(CallError::Failed(failure)) if failure.code.is_retryable() => Ok(()),
+            Err(error) => Err(LoadRefusal::new("probe", format!("its check failed: {error}"))),
+        }
+    }
+
+    fn configured(&self, name: &str) -> Result<&DriverConfig, ControlError> {
+        let known = self.control.config().drivers.iter().find(|driver| driver.name == name);
+        known.ok_or_else(|| ControlError::not_found("Driver", name))
+    }
+
+    fn backends_of(&self, driver: &str) -> Vec<BackendConfig> {
+        let backends = self.control.backends();
+        backends.filter(|backend| backend.config.driver == driver).map(|backend| backend.config.clone()).collect()
+    }
+
+    async fn records(&self, driver: &str) -> Result<Vec<GenerationRecord>, ControlError> {
+        let query = Query::new().eq("driver", driver).sort("number", Direction::Desc).limit(1000);
+        let records = self.control.store().list::<GenerationRecord>(&query).await?;
+        Ok(records.into_iter().map(|stored| stored.record).collect())
+    }
+
+    async fn status(&self, driver: &DriverConfig) -> Result<DriverStatus, ControlError> {
+        let generations = self.records(&driver.name).await?;
+        let running = generations.iter().find(|record| record.state == GenerationState::Running);
+        let backends = self.control.backends().filter(|backend| backend.config.driver == driver.name).map(|backend| {
+            let generation = self.control.generation(backend.name());
+            let status = backend.status();
+            BackendGeneration {
+                backend: backend.name().to_owned(),
+                generation: generation.as_ref().map(|generation| generation.number),
+                // One is the table's own, one is ours.
+                in_flight: generation.as_ref().map_or(0, |generation| Arc::strong_count(generation).saturating_sub(2)),
+                ready: status.is_up(),
+                reason: status.reason.or(status.statistics_error),
+            }
+        });
+        Ok(DriverStatus {
+            name: driver.name.clone(),
+            configured: Some(driver.path.display().to_string()),
+            deployed: generations.first().map(version),
+            running: running.map(version),
+            rollback: previous(&generations).map(version),
+            backends: backends.collect(),
+            generations,
+        })
+    }
+}
+
+/// The one that served last before the present one.
+fn previous(records: &[GenerationRecord]) -> Option<&GenerationRecord> {
+    let retired = records.iter().filter(|record| record.state == GenerationState::Retired);
+    retired.max_by_key(|record| record.activated_at)
+}
+
+fn refused(what: &str, refusal: &LoadRefusal) -> ControlError {
+    ControlError::invalid(format!(
+        "{what} was refused at the stage {}: {}; what served before still serves",
+        refusal.stage, refusal.message
+    ))
+}

@@ -1,0 +1,316 @@
+//! Replication as the rest of the control plane uses it: `control.replication()`, and its verbs as executors of the engine.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use springform_model::cloud::{Service, Volume};
+use springform_model::contract::{Call, CallError, Reply, VolumeSpec};
+use springform_model::operation::{Operation, OperationError, Verb};
+use springform_model::replication::drill::Drill;
+use springform_model::replication::relation::Relation;
+use springform_model::time::Timestamp;
+use springform_store::Query;
+
+use super::ground::{BackendView, Ground, Problem, Writes};
+use super::request::{self, Request, Who};
+use super::rows::{Arrays, Rows};
+use super::{Order, Plan, Scope, plan};
+use crate::engine::{Executor, Executors, Run, failure};
+use crate::outbox::Delivery;
+use crate::{Caller, Control, ControlError, ErrorKind};
+
+/// Volumes of one call.
+const BATCH: usize = 64;
+/// Runs of an operation whose rows somebody else keeps changing.
+const ROUNDS: u32 = 20;
+
+/// The arrays of a running host.
+struct House {
+    control: Control,
+}
+
+#[async_trait]
+impl Arrays for House {
+    fn now(&self) -> Timestamp {
+        self.control.now()
+    }
+
+    async fn backend(&self, name: &str) -> Result<BackendView, Problem> {
+        let handle = self
+            .control
+            .backend(name)
+            .ok_or_else(|| Problem::NotFound(format!("there is no backend {name}")))?;
+        let mut targets = handle.config.targets.clone();
+        let seen = self.control.store().get::<Service>(name).await;
+        if let Ok(Some(service)) = seen {
+            for target in &mut targets {
+                if let Some(health) = service.record.targets.iter().find(|h| h.target == target.name) {
+                    target.reachable = health.reachable;
+                }
+            }
+        }
+        Ok(BackendView {
+            name: name.to_owned(),
+            targets,
+            fingerprint: handle.config.digest(),
+            parallel: handle.config.parallel.max(1),
+            batch: BATCH,
+        })
+    }
+
+    async fn specs(&self, volumes: &[Volume]) -> Result<Vec<VolumeSpec>, Problem> {
+        let mut types = HashMap::new();
+        let mut specs = Vec::with_capacity(volumes.len());
+        for volume in volumes {
+            let id = volume.type_id.clone();
+            if !types.contains_key(&id) {
+                let full = crate::specs::full_type(self.control.store(), id.as_deref())
+                    .await
+                    .map_err(|e| Problem::Internal(format!("the database refused: {e}")))?;
+                types.insert(id.clone(), full);
+            }
+            let full = types.get(&id).and_then(Option::as_ref);
+            specs.push(crate::specs::build(volume, full));
+        }
+        Ok(specs)
+    }
+
+    async fn call(
+        &self,
+        backend: &str,
+        operation: &str,
+        cursor: Vec<u8>,
+        call: Call,
+    ) -> Result<Reply, CallError> {
+        let deadline = self.control.config().step_deadline;
+        self.control.call_once(backend, operation, cursor, deadline, call).await
+    }
+
+    fn cancelled(&self, operation: &str) -> bool {
+        self.control.runner().is_cancelled(operation)
+    }
+
+    fn receivers(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn shown(&self, operation: &Operation) {
+        self.control.runner().show(operation);
+    }
+}
+
+fn rows(control: &Control) -> Rows {
+    Rows::new(control.store().clone(), Arc::new(House { control: control.clone() }))
+}
+
+struct Verbs;
+
+#[async_trait]
+impl Executor for Verbs {
+    async fn run(&self, run: &mut Run) -> Result<(), OperationError> {
+        let rows = rows(run.control());
+        let mut operation = run.operation().clone();
+        let mut last = None;
+        for round in 0..ROUNDS {
+            match super::run(&rows, operation).await {
+                Ok(ended) => {
+                    run.adopt(ended);
+                    return Ok(());
+                }
+                Err(problem) => last = Some(problem),
+            }
+            tokio::time::sleep(Duration::from_millis(u64::from(round) * 50)).await;
+            let stored = run.control().store().get::<Operation>(&run.operation().id).await;
+            operation = match stored {
+                Ok(Some(stored)) => stored.record,
+                _ => run.operation().clone(),
+            };
+        }
+        Err(failure("store", last.map_or_else(String::new, |p| p.to_string())))
+    }
+}
+
+/// Makes the engine know the verbs of replication.
+pub(crate) fn register(executors: &mut Executors) {
+    let verbs = [
+        Verb::Failover,
+        Verb::Failback,
+        Verb::CommitDrill,
+        Verb::Reprotect,
+        Verb::Resync,
+        Verb::Enable,
+        Verb::Disable,
+        Verb::StartDrill,
+        Verb::StopDrill,
+        Verb::Promote,
+        Verb::Reconcile,
+        Verb::Fence,
+    ];
+    executors.add(&verbs, Arc::new(Verbs));
+}
+
+impl From<Problem> for ControlError {
+    fn from(problem: Problem) -> Self {
+        let kind = match &problem {
+            Problem::Invalid(_) => ErrorKind::Invalid,
+            Problem::NotFound(_) => ErrorKind::NotFound,
+            Problem::Conflict { .. } | Problem::Moved(_) => ErrorKind::Conflict,
+            Problem::Unavailable(_) => ErrorKind::Unavailable,
+            Problem::Internal(_) => ErrorKind::Internal,
+        };
+        let mut error = Self::new(kind, problem.to_string());
+        if let Problem::Conflict { operation, .. } = problem {
+            error.operation = operation;
+        }
+        error
+    }
+}
+
+/// Replication.
+#[derive(Debug, Clone, Copy)]
+pub struct Replication<'a> {
+    control: &'a Control,
+}
+
+impl Control {
+    /// Replication.
+    #[must_use]
+    pub fn replication(&self) -> Replication<'_> {
+        Replication { control: self }
+    }
+}
+
+impl Replication<'_> {
+    fn admin(caller: &Caller) -> Result<(), ControlError> {
+        if caller.is_admin {
+            return Ok(());
+        }
+        Err(ControlError::new(ErrorKind::Forbidden, "Replication is the administrator's."))
+    }
+
+    /// The one backend a scope lives on.
+    async fn backend_of(&self, rows: &Rows, scope: &Scope) -> Result<String, ControlError> {
+        let found = rows.backends_of(scope).await?;
+        match found.as_slice() {
+            [one] => Ok(one.clone()),
+            [] => Err(Problem::NotFound(format!("{} has no volume on any backend", scope.describe())).into()),
+            many => Err(Problem::Invalid(format!(
+                "{} has volumes on {}; name volumes of one backend at a time",
+                scope.describe(),
+                many.join(", ")
+            ))
+            .into()),
+        }
+    }
+
+    /// Says what a failover would do and keeps it as a plan which can be applied as long as what it was made from holds.
+    ///
+    /// # Errors
+    /// Unknown target, nothing to move, a target that does not answer.
+    pub async fn plan(&self, caller: &Caller, order: Order) -> Result<Plan, ControlError> {
+        Self::admin(caller)?;
+        let rows = rows(self.control);
+        let backend = self.backend_of(&rows, &order.scope).await?;
+        let made = plan::make(&rows, &backend, order).await?;
+        rows.commit(Writes { plan: Some(made.clone()), ..Writes::default() }).await?;
+        Ok(made)
+    }
+
+    /// Journals a verb and carries it out in the background.
+    ///
+    /// # Errors
+    /// Everything that can be refused before an array is asked; a conflict names the operation in the way.
+    pub async fn submit(&self, caller: &Caller, request: Request) -> Result<Operation, ControlError> {
+        Self::admin(caller)?;
+        let rows = rows(self.control);
+        let backend = match request.scope() {
+            Some(scope) => self.backend_of(&rows, scope).await?,
+            None => {
+                let id = request.drill().unwrap_or_default();
+                let held = rows.drill(id).await?;
+                held.ok_or_else(|| Problem::NotFound(format!("there is no drill {id}")))?.backend
+            }
+        };
+        let who = Who {
+            project: caller.project_id.clone(),
+            user: caller.user_id.clone(),
+            request_id: caller.request_id.clone(),
+        };
+        let operation = request::begin(&rows, &backend, request, who).await?;
+        self.control.operations().start(operation.clone());
+        Ok(operation)
+    }
+
+    /// Cinder's `failover_host`: to a target, to the best one (none), or back to the primary (`default`).
+    ///
+    /// # Errors
+    /// As [`Replication::submit`].
+    pub async fn failover_host(
+        &self,
+        caller: &Caller,
+        backend: &str,
+        to: Option<&str>,
+    ) -> Result<Operation, ControlError> {
+        let mut ask = super::Ask::about(Scope::Backend(backend.to_owned()));
+        ask.to = to.filter(|t| !t.is_empty()).map(str::to_owned);
+        let back = ask.to.as_deref() == Some(springform_model::replication::service::PRIMARY);
+        let request = if back { Request::Failback(ask) } else { Request::Failover(ask) };
+        self.submit(caller, request).await
+    }
+
+    /// Repairs the record of a backend that is disabled and frozen; no array is asked.
+    ///
+    /// # Errors
+    /// Where it is not disabled and frozen, or an operation holds it.
+    pub async fn reset_active_backend(
+        &self,
+        caller: &Caller,
+        backend: &str,
+        to: Option<&str>,
+    ) -> Result<Service, ControlError> {
+        Self::admin(caller)?;
+        Ok(request::reset_active_backend(&rows(self.control), backend, to).await?)
+    }
+
+    /// A kept plan.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub async fn get_plan(&self, caller: &Caller, id: &str) -> Result<Plan, ControlError> {
+        Self::admin(caller)?;
+        let found = rows(self.control).plan(id).await?;
+        found.ok_or_else(|| ControlError::not_found("Plan", id))
+    }
+
+    /// Drills.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn drills(&self, caller: &Caller, query: Query) -> Result<Vec<Drill>, ControlError> {
+        Self::admin(caller)?;
+        let found = self.control.store().list::<Drill>(&query).await?;
+        Ok(found.into_iter().map(|d| d.record).collect())
+    }
+
+    /// Relations: who serves what, and who is owed a fence.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn relations(&self, caller: &Caller, query: Query) -> Result<Vec<Relation>, ControlError> {
+        Self::admin(caller)?;
+        let found = self.control.store().list::<Relation>(&query).await?;
+        Ok(found.into_iter().map(|r| r.record).collect())
+    }
+
+    /// Events on their way, and those that were given up.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn outbox(&self, caller: &Caller, query: Query) -> Result<Vec<Delivery>, ControlError> {
+        Self::admin(caller)?;
+        let found = self.control.store().list::<Delivery>(&query).await?;
+        Ok(found.into_iter().map(|d| d.record).collect())
+    }
+}

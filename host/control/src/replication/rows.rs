@@ -1,0 +1,255 @@
+//! The ground in earnest: rows in the store, arrays behind whatever calls drivers.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use springform_model::cloud::{Service, Volume};
+use springform_model::contract::{Call, CallError, Reply, VolumeSpec};
+use springform_model::operation::Operation;
+use springform_model::replication::drill::Drill;
+use springform_model::replication::relation::Relation;
+use springform_model::time::Timestamp;
+use springform_store::{Changes, Direction, Order, Query, Record, Store, StoreError, Stored, Table, Value};
+
+use super::ground::{BackendView, Ground, Member, Problem, Writes};
+use super::{Plan, Scope};
+use crate::outbox::Delivery;
+
+/// What is not in the store: backends, drivers, the clock.
+#[async_trait]
+pub trait Arrays: Send + Sync + 'static {
+    /// The clock.
+    fn now(&self) -> Timestamp;
+
+    /// A backend.
+    ///
+    /// # Errors
+    /// [`Problem::NotFound`] where none is configured.
+    async fn backend(&self, name: &str) -> Result<BackendView, Problem>;
+
+    /// What a driver is told of these volumes, in order.
+    ///
+    /// # Errors
+    /// What the store says.
+    async fn specs(&self, volumes: &[Volume]) -> Result<Vec<VolumeSpec>, Problem>;
+
+    /// One call.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    async fn call(&self, backend: &str, operation: &str, cursor: Vec<u8>, call: Call) -> Result<Reply, CallError>;
+
+    /// Whether somebody asked to cancel an operation that runs here.
+    fn cancelled(&self, operation: &str) -> bool;
+
+    /// Names of those who want to be told.
+    fn receivers(&self) -> Vec<String>;
+
+    /// An operation was written: whoever watches it may be told.
+    fn shown(&self, operation: &Operation);
+}
+
+impl Record for Plan {
+    const TABLE: Table = Table::documents("plans");
+
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn columns(&self) -> Vec<(&'static str, Value)> {
+        vec![
+            ("backend", Value::from(&self.backend)),
+            ("created_at", Value::from(self.created_at)),
+            ("due_at", Value::from(self.expires_at)),
+        ]
+    }
+}
+
+impl Record for Delivery {
+    const TABLE: Table = Table::documents("outbox");
+
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn columns(&self) -> Vec<(&'static str, Value)> {
+        vec![
+            ("kind", Value::from(&self.event.kind)),
+            ("subject", Value::from(&self.event.subject)),
+            ("state", Value::from(self.state.as_str())),
+            ("created_at", Value::from(self.created_at)),
+            ("due_at", Value::from(self.due_at)),
+        ]
+    }
+}
+
+/// Rows in the store.
+pub struct Rows {
+    store: Store,
+    arrays: Arc<dyn Arrays>,
+}
+
+impl Rows {
+    /// On this store and these arrays.
+    #[must_use]
+    pub fn new(store: Store, arrays: Arc<dyn Arrays>) -> Self {
+        Self { store, arrays }
+    }
+
+    fn query(scope: &Scope, backend: &str) -> Query {
+        let query = Query::new().eq("backend", backend);
+        match scope {
+            Scope::Backend(_) => query,
+            Scope::Volumes(ids) => query.is_in("id", ids.iter().map(String::as_str)),
+            Scope::Group(id) => query.eq("group_id", id),
+            Scope::Project(id) => query.eq("project_id", id),
+        }
+    }
+}
+
+fn internal(error: StoreError) -> Problem {
+    match error {
+        StoreError::Conflict { table, id } => Problem::Moved(format!("{table} {id}")),
+        other => Problem::Internal(format!("the database refused: {other}")),
+    }
+}
+
+#[async_trait]
+impl Ground for Rows {
+    fn now(&self) -> Timestamp {
+        self.arrays.now()
+    }
+
+    async fn backend(&self, name: &str) -> Result<BackendView, Problem> {
+        self.arrays.backend(name).await
+    }
+
+    async fn service(&self, backend: &str) -> Result<(Service, u64), Problem> {
+        let stored = self.store.get::<Service>(backend).await.map_err(internal)?;
+        let stored = stored.ok_or_else(|| Problem::NotFound(format!("there is no backend {backend}")))?;
+        Ok((stored.record, stored.revision))
+    }
+
+    async fn members(
+        &self,
+        scope: &Scope,
+        backend: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<Member>, Problem> {
+        let mut query = Self::query(scope, backend)
+            .sort("id", Direction::Asc)
+            .limit(u32::try_from(limit).unwrap_or(u32::MAX));
+        if let Some(after) = after {
+            query = query.compare("id", Order::Greater, after);
+        }
+        let volumes = self.store.list::<Volume>(&query).await.map_err(internal)?;
+        let ids: Vec<String> = volumes.iter().map(|v| v.record.id.clone()).collect();
+        let relations = self.store.get_many::<Relation>(&ids).await.map_err(internal)?;
+        let mut relations: HashMap<String, Stored<Relation>> =
+            relations.into_iter().map(|r| (r.record.volume_id.clone(), r)).collect();
+        let revisions: Vec<u64> = volumes.iter().map(|v| v.revision).collect();
+        let volumes: Vec<Volume> = volumes.into_iter().map(|v| v.record).collect();
+        let specs = self.arrays.specs(&volumes).await?;
+        Ok(volumes
+            .into_iter()
+            .zip(revisions)
+            .zip(specs)
+            .map(|((volume, revision), mut spec)| {
+                let stored = relations.remove(&volume.id);
+                let relation_revision = stored.as_ref().map(|r| r.revision);
+                let relation = stored.map(|r| r.record).unwrap_or_else(|| {
+                    let target = volume.placement.as_ref().map(|p| p.target.clone()).unwrap_or_default();
+                    let wanted = volume.placement.as_ref().is_some_and(|p| p.replication.is_some());
+                    Relation::new(volume.id.clone(), backend, target, volume.generation, wanted)
+                });
+                spec.generation = relation.generation;
+                Member { volume, revision, relation, relation_revision, spec }
+            })
+            .collect())
+    }
+
+    async fn count(&self, scope: &Scope, backend: &str) -> Result<u64, Problem> {
+        self.store.count::<Volume>(&Self::query(scope, backend)).await.map_err(internal)
+    }
+
+    async fn backends_of(&self, scope: &Scope) -> Result<Vec<String>, Problem> {
+        if let Scope::Backend(name) = scope {
+            return Ok(vec![name.clone()]);
+        }
+        let services = self.store.list::<Service>(&Query::new()).await.map_err(internal)?;
+        let mut found = Vec::new();
+        for service in services {
+            if self.count(scope, &service.record.backend).await? > 0 {
+                found.push(service.record.backend);
+            }
+        }
+        Ok(found)
+    }
+
+    async fn commit(&self, writes: Writes) -> Result<(), Problem> {
+        let now = self.now();
+        let mut changes = Changes::new();
+        for member in &writes.members {
+            changes = changes.update(&Stored { record: member.volume.clone(), revision: member.revision });
+            changes = match member.relation_revision {
+                Some(revision) => changes.update(&Stored { record: member.relation.clone(), revision }),
+                None => changes.insert(&member.relation),
+            };
+        }
+        for (service, revision) in writes.services {
+            changes = changes.update(&Stored { record: service, revision });
+        }
+        for drill in &writes.drills {
+            changes = changes.put(drill);
+        }
+        if let Some(plan) = &writes.plan {
+            changes = changes.put(plan);
+        }
+        let receivers = self.arrays.receivers();
+        for event in writes.events {
+            for receiver in &receivers {
+                changes = changes.put(&Delivery::new(event.clone(), receiver, now));
+            }
+        }
+        if let Some(operation) = &writes.operation {
+            let mut operation = operation.clone();
+            operation.cancel_requested |= self.arrays.cancelled(&operation.id);
+            changes = changes.put(&operation);
+        }
+        crate::crash_point!("before-commit");
+        self.store.commit(changes).await.map_err(internal)?;
+        crate::crash_point!("committed");
+        if let Some(operation) = &writes.operation {
+            self.arrays.shown(operation);
+        }
+        Ok(())
+    }
+
+    async fn cancelled(&self, operation: &str) -> bool {
+        self.arrays.cancelled(operation)
+            || self
+                .store
+                .get::<Operation>(operation)
+                .await
+                .ok()
+                .flatten()
+                .is_some_and(|o| o.record.cancel_requested)
+    }
+
+    async fn plan(&self, id: &str) -> Result<Option<Plan>, Problem> {
+        Ok(self.store.get::<Plan>(id).await.map_err(internal)?.map(|s| s.record))
+    }
+
+    async fn drill(&self, id: &str) -> Result<Option<Drill>, Problem> {
+        Ok(self.store.get::<Drill>(id).await.map_err(internal)?.map(|s| s.record))
+    }
+
+    async fn call(&self, backend: &str, operation: &str, cursor: Vec<u8>, call: Call) -> Result<Reply, CallError> {
+        crate::crash_point!("before-call");
+        let answer = self.arrays.call(backend, operation, cursor, call).await;
+        crate::crash_point!("after-call");
+        answer
+    }
+}

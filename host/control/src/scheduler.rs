@@ -1,0 +1,205 @@
+//! Which pool a volume goes to. Pure: the pools as they are known now in, a choice or the reasons against each out.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use springform_model::cloud::{Metadata, Service};
+use springform_model::contract::{Pool, Statistics};
+
+use crate::backend::BackendHandle;
+use crate::{Control, ControlError};
+
+mod ops;
+
+pub use ops::matches;
+
+/// What is looked for.
+#[derive(Debug, Clone, Default)]
+pub struct Request {
+    /// GiB.
+    pub size: u64,
+    /// Extra specs of the type.
+    pub extra_specs: Metadata,
+    /// Zone asked for; none: any.
+    pub availability_zone: Option<String>,
+    /// Only this backend: that of the source.
+    pub backend: Option<String>,
+    /// Backends that failed already.
+    pub not: Vec<String>,
+    /// Whether the type asks for several attachments.
+    pub multiattach: bool,
+}
+
+/// One pool and the backend it is in.
+#[derive(Debug, Clone)]
+pub struct Candidate {
+    /// Backend.
+    pub backend: Arc<BackendHandle>,
+    /// Its service.
+    pub service: Service,
+    /// Its statistics.
+    pub statistics: Arc<Statistics>,
+    /// The pool.
+    pub pool: Pool,
+}
+
+impl Candidate {
+    /// `host@backend#pool`
+    #[must_use]
+    pub fn host(&self) -> String {
+        format!("{}#{}", self.service.host, self.pool.name)
+    }
+
+    /// What extra specs are compared with.
+    #[must_use]
+    pub fn capabilities(&self) -> BTreeMap<String, String> {
+        let stats = &self.statistics;
+        let word = |flag: bool| if flag { "True" } else { "False" }.to_owned();
+        let gib = |bytes: u64| (bytes >> 30).to_string();
+        let mut all: BTreeMap<String, String> = stats.extensions.iter().cloned().collect();
+        all.extend(self.pool.capabilities.iter().cloned());
+        all.extend(
+            [
+                ("volume_backend_name", self.backend.name().to_owned()),
+                ("vendor_name", stats.vendor.clone()),
+                ("driver_version", stats.driver_version.clone()),
+                ("storage_protocol", stats.protocol.clone()),
+                ("pool_name", self.pool.name.clone()),
+                ("replication_enabled", word(stats.replication_enabled)),
+                ("replication_type", stats.replication_types.join(" ")),
+                ("multiattach", word(self.pool.multiattach)),
+                ("QoS_support", word(self.pool.qos)),
+                ("thin_provisioning_support", word(self.pool.thin)),
+                ("thick_provisioning_support", word(!self.pool.thin)),
+                ("total_capacity_gb", gib(self.pool.total_bytes)),
+                ("free_capacity_gb", gib(self.pool.free_bytes)),
+            ]
+            .map(|(key, value)| (key.to_owned(), value)),
+        );
+        all
+    }
+
+    fn virtual_free(&self) -> u64 {
+        let pool = &self.pool;
+        let reserved = pool.total_bytes / 100 * u64::from(pool.reserved_percent.min(100));
+        if !pool.thin {
+            return pool.free_bytes.saturating_sub(reserved);
+        }
+        let ratio = u128::from(pool.max_over_subscription_permille.max(1000));
+        let may = u128::from(pool.total_bytes.saturating_sub(reserved)) * ratio / 1000;
+        u64::try_from(may).unwrap_or(u64::MAX).saturating_sub(pool.provisioned_bytes)
+    }
+}
+
+impl Control {
+    /// Every pool of every backend that is known now, with the reason of those that cannot be used at all.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn candidates(&self) -> Result<(Vec<Candidate>, Vec<String>), ControlError> {
+        let mut candidates = Vec::new();
+        let mut refusals = Vec::new();
+        for backend in self.backends() {
+            let status = backend.status();
+            let name = backend.name();
+            let Some(service) = self.store().get::<Service>(name).await? else { continue };
+            let service = service.record;
+            let why = if service.frozen {
+                Some("it is frozen (thaw it with `cinder thaw-host`)".to_owned())
+            } else if service.disabled {
+                let reason = service.disabled_reason.as_deref().filter(|reason| !reason.is_empty());
+                Some(format!("it is disabled ({})", reason.unwrap_or("no reason given")))
+            } else if !status.is_up() {
+                Some(format!("it is down: {}", status.reason.or(status.statistics_error).unwrap_or_default()))
+            } else {
+                None
+            };
+            match (why, status.statistics) {
+                (Some(why), _) => refusals.push(format!("{name}: ServiceFilter: {why}")),
+                (None, None) => refusals.push(format!("{name}: ServiceFilter: its statistics are not known yet")),
+                (None, Some(statistics)) => {
+                    for pool in statistics.pools.clone() {
+                        candidates.push(Candidate {
+                            backend: backend.clone(), service: service.clone(), statistics: statistics.clone(), pool,
+                        });
+                    }
+                }
+            }
+        }
+        Ok((candidates, refusals))
+    }
+
+    /// The best pool.
+    ///
+    /// # Errors
+    /// `Unavailable`; the sentence says which filter refused which backend and why.
+    pub async fn schedule(&self, request: &Request) -> Result<Candidate, ControlError> {
+        let (candidates, mut refusals) = self.candidates().await?;
+        choose(candidates, request, &mut refusals).ok_or_else(|| {
+            if refusals.is_empty() {
+                refusals.push("no backend is configured".to_owned());
+            }
+            ControlError::unavailable(format!("No valid backend was found. {}", refusals.join("; ")))
+        })
+    }
+}
+
+/// The best of the candidates; the reasons against the others are added to `refusals`.
+#[must_use]
+pub fn choose(candidates: Vec<Candidate>, request: &Request, refusals: &mut Vec<String>) -> Option<Candidate> {
+    let mut best: Option<Candidate> = None;
+    for candidate in candidates {
+        if let Err(why) = fits(&candidate, request) {
+            refusals.push(format!("{}#{}: {why}", candidate.backend.name(), candidate.pool.name));
+        } else if best.as_ref().is_none_or(|best| candidate.virtual_free() > best.virtual_free()) {
+            best = Some(candidate);
+        }
+    }
+    best
+}
+
+fn fits(candidate: &Candidate, request: &Request) -> Result<(), String> {
+    if request.not.iter().any(|name| name == candidate.backend.name()) {
+        return Err("RetryFilter: it was tried already and failed".to_owned());
+    }
+    if let Some(only) = &request.backend
+        && only != candidate.backend.name()
+    {
+        return Err(format!("SourceFilter: the source is on {only}"));
+    }
+    if let Some(zone) = &request.availability_zone
+        && *zone != candidate.service.availability_zone
+    {
+        return Err(format!("AvailabilityZoneFilter: it is in zone {}, not in {zone}", candidate.service.availability_zone));
+    }
+    capabilities(candidate, request)?;
+    let wanted = request.size.saturating_mul(1 << 30);
+    let free = candidate.virtual_free();
+    if wanted > free {
+        return Err(format!("CapacityFilter: {} GiB wanted, {} GiB left", request.size, free >> 30));
+    }
+    Ok(())
+}
+
+fn capabilities(candidate: &Candidate, request: &Request) -> Result<(), String> {
+    let have = candidate.capabilities();
+    if request.multiattach && !candidate.pool.multiattach {
+        return Err("CapabilitiesFilter: it cannot attach one volume several times".to_owned());
+    }
+    for (key, wanted) in &request.extra_specs {
+        // `capabilities:key` is the scoped spelling; other scopes are for the driver and do not bind the scheduler.
+        let key = match key.split_once(':') {
+            Some(("capabilities", key)) => key,
+            Some(_) => continue,
+            None => key.as_str(),
+        };
+        match have.get(key) {
+            None => return Err(format!("CapabilitiesFilter: it does not report {key}, which has to be {wanted}")),
+            Some(value) if !matches(value, wanted) => {
+                return Err(format!("CapabilitiesFilter: its {key} is {value}, which has to be {wanted}"));
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(())
+}

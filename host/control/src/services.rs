@@ -1,0 +1,147 @@
+//! Services: list, enable and disable, freeze and thaw, as the guides describe them (and enable really enables).
+
+use springform_model::cloud::Service;
+use springform_store::{Changes, Query};
+
+use crate::backend::BackendStatus;
+use crate::error::ErrorKind;
+use crate::{Caller, Control, ControlError};
+
+/// Services of backends.
+#[derive(Debug, Clone, Copy)]
+pub struct Services<'a> {
+    control: &'a Control,
+}
+
+/// A service with what is known of its backend now.
+#[derive(Debug, Clone)]
+pub struct ServiceView {
+    /// The service.
+    pub service: Service,
+    /// Its backend.
+    pub status: BackendStatus,
+}
+
+impl Control {
+    /// Services of backends.
+    #[must_use]
+    pub fn services(&self) -> Services<'_> {
+        Services { control: self }
+    }
+}
+
+impl Services<'_> {
+    /// Every service whose backend is configured.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn list(&self) -> Result<Vec<ServiceView>, ControlError> {
+        let stored = self.control.store().list::<Service>(&Query::new().sort("host", springform_store::Direction::Asc)).await?;
+        let views = stored.into_iter().filter_map(|stored| {
+            let status = self.control.backend(&stored.record.backend)?.status();
+            Some(ServiceView { service: stored.record, status })
+        });
+        Ok(views.collect())
+    }
+
+    /// The service of `host@backend`, of `host@backend#pool` or of a backend's name.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub async fn get(&self, host: &str) -> Result<ServiceView, ControlError> {
+        let host = host.split('#').next().unwrap_or(host);
+        let all = self.list().await?;
+        let found = all.into_iter().find(|view| view.service.host == host || view.service.backend == host);
+        found.ok_or_else(|| {
+            ControlError::new(ErrorKind::NotFound, format!("Service cinder-volume could not be found on host {host}."))
+        })
+    }
+
+    /// Lets the scheduler use a backend again.
+    ///
+    /// # Errors
+    /// `NotFound`, `Conflict` while it is frozen.
+    pub async fn enable(&self, caller: &Caller, host: &str) -> Result<Service, ControlError> {
+        self.change(caller, host, |service| {
+            service.disabled = false;
+            service.disabled_reason = None;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Keeps the scheduler from using a backend.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub async fn disable(&self, caller: &Caller, host: &str, reason: Option<String>) -> Result<Service, ControlError> {
+        self.change(caller, host, |service| {
+            service.disabled = true;
+            service.disabled_reason.clone_from(&reason);
+            Ok(())
+        })
+        .await
+    }
+
+    /// Makes the control plane of a backend read-only. Data goes on flowing.
+    ///
+    /// # Errors
+    /// `Invalid` when there is none or it is frozen already.
+    pub async fn freeze(&self, caller: &Caller, host: &str) -> Result<Service, ControlError> {
+        self.exists(host).await?;
+        self.change(caller, host, |service| {
+            if service.frozen {
+                return Err(ControlError::input(format!("Service {} is frozen already.", service.host)));
+            }
+            service.frozen = true;
+            service.disabled = true;
+            service.disabled_reason = Some("frozen".to_owned());
+            Ok(())
+        })
+        .await
+    }
+
+    /// Lifts a freeze.
+    ///
+    /// # Errors
+    /// `Invalid` when there is none or it is not frozen.
+    pub async fn thaw(&self, caller: &Caller, host: &str) -> Result<Service, ControlError> {
+        self.exists(host).await?;
+        self.change(caller, host, |service| {
+            if !service.frozen {
+                return Err(ControlError::input(format!("Service {} is not frozen.", service.host)));
+            }
+            service.frozen = false;
+            service.disabled = false;
+            service.disabled_reason = None;
+            Ok(())
+        })
+        .await
+    }
+
+    async fn exists(&self, host: &str) -> Result<(), ControlError> {
+        let missing = |_| ControlError::input(format!("No service found with host={host}"));
+        self.get(host).await.map(drop).map_err(missing)
+    }
+
+    async fn change(
+        &self, caller: &Caller, host: &str, decide: impl Fn(&mut Service) -> Result<(), ControlError>,
+    ) -> Result<Service, ControlError> {
+        if !caller.is_admin {
+            return Err(ControlError::new(ErrorKind::Forbidden, "Only an administrator may change services."));
+        }
+        let backend = self.get(host).await?.service.backend;
+        for _ in 0..50 {
+            let stored = self.control.store().get::<Service>(&backend).await?;
+            let mut stored = stored.ok_or_else(|| ControlError::not_found("Service", host))?;
+            decide(&mut stored.record)?;
+            stored.record.updated_at = Some(self.control.now());
+            match self.control.store().commit(Changes::new().update(&stored)).await {
+                Ok(()) => return Ok(stored.record),
+                Err(error) if error.is_conflict() => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(ControlError::conflict("The service is being changed by many at once. Try again."))
+    }
+}

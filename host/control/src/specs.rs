@@ -1,0 +1,121 @@
+//! What a driver is told of a volume, a snapshot and a type.
+
+use springform_model::cloud::{QosSpecs, Snapshot, Volume, VolumeType};
+use springform_model::contract::{Qos, ReplicationKind, SnapshotSpec, TypeSpec, VolumeSpec};
+use springform_store::{Store, StoreError};
+
+/// A type with its QoS specs.
+#[derive(Debug, Clone)]
+pub struct FullType {
+    /// The type.
+    pub volume_type: VolumeType,
+    /// QoS specs associated with it.
+    pub qos: Option<QosSpecs>,
+}
+
+/// Reads a type with its QoS specs.
+///
+/// # Errors
+/// What the store says.
+pub async fn full_type(store: &Store, id: Option<&str>) -> Result<Option<FullType>, StoreError> {
+    let Some(id) = id else { return Ok(None) };
+    let Some(found) = store.get::<VolumeType>(id).await? else { return Ok(None) };
+    let qos = match &found.record.qos_specs_id {
+        Some(id) => store.get::<QosSpecs>(id).await?.map(|stored| stored.record),
+        None => None,
+    };
+    Ok(Some(FullType { volume_type: found.record, qos }))
+}
+
+/// What a driver is told of a volume, its type read from the store.
+///
+/// # Errors
+/// What the store says.
+pub async fn volume_spec(store: &Store, volume: &Volume) -> Result<VolumeSpec, StoreError> {
+    let full = full_type(store, volume.type_id.as_deref()).await?;
+    Ok(build(volume, full.as_ref()))
+}
+
+/// What a driver is told of a volume.
+#[must_use]
+pub fn build(volume: &Volume, full: Option<&FullType>) -> VolumeSpec {
+    let instances = volume.attachments.iter().filter_map(|attachment| attachment.server_id.clone());
+    VolumeSpec {
+        id: volume.id.clone(),
+        name: format!("volume-{}", volume.id),
+        display_name: volume.name.clone().unwrap_or_default(),
+        project: volume.project_id.clone(),
+        size: volume.size_bytes(),
+        volume_type: full.map(|full| type_spec(full, volume.size)),
+        group: volume.group_id.clone(),
+        placement: volume.placement.clone(),
+        generation: volume.generation,
+        instances: instances.collect(),
+        boot: volume.bootable,
+        extensions: Vec::new(),
+    }
+}
+
+/// What a driver is told of a snapshot.
+#[must_use]
+pub fn snapshot_spec(snapshot: &Snapshot) -> SnapshotSpec {
+    SnapshotSpec {
+        id: snapshot.id.clone(),
+        name: format!("snapshot-{}", snapshot.id),
+        size: snapshot.size.saturating_mul(1 << 30),
+        array_name: snapshot.array_name.clone(),
+        group_snapshot: snapshot.group_snapshot_id.clone(),
+        extensions: snapshot.target.iter().map(|target| ("springform/target".to_owned(), target.clone())).collect(),
+    }
+}
+
+/// What a driver is told of a type, for a volume of so many GiB.
+#[must_use]
+pub fn type_spec(full: &FullType, gib: u64) -> TypeSpec {
+    let kind = &full.volume_type;
+    let mut specs: Vec<(String, String)> = kind.extra_specs.clone().into_iter().collect();
+    let qos = full.qos.as_ref().filter(|qos| qos.consumer != "front-end");
+    if let Some(qos) = qos {
+        specs.extend(qos.specs.iter().map(|(key, value)| (format!("qos:{key}"), value.clone())));
+    }
+    TypeSpec {
+        id: kind.id.clone(),
+        name: kind.name.clone(),
+        replication: replication_of(kind),
+        specs,
+        qos: qos.map(|qos| limits(qos, gib)).unwrap_or_default(),
+    }
+}
+
+/// What a type's extra specs ask for; none: not replicated. Enabled without a kind means asynchronous.
+#[must_use]
+pub fn replication_of(kind: &VolumeType) -> Option<ReplicationKind> {
+    let enabled = kind.extra_specs.get("replication_enabled")?;
+    if !enabled.trim().to_ascii_lowercase().trim_start_matches("<is>").trim().eq("true") {
+        return None;
+    }
+    let wanted = kind.extra_specs.get("replication_type").map_or("async", String::as_str);
+    let words = wanted.split_whitespace().filter(|word| !word.starts_with('<'));
+    for word in words {
+        match word.trim_matches(',').to_ascii_lowercase().as_str() {
+            "async" => return Some(ReplicationKind::Async),
+            "sync" => return Some(ReplicationKind::Sync),
+            "trisync" | "tri-sync" => return Some(ReplicationKind::TriSync),
+            _ => {}
+        }
+    }
+    Some(ReplicationKind::Async)
+}
+
+/// `maxIOPS` and `maxBWS` (MB/s) as they are, or for each GiB (`maxIOPS_per_GB`, `maxBWS_per_GB`) where those are set.
+fn limits(qos: &QosSpecs, gib: u64) -> Qos {
+    let number = |name: &str| {
+        let found = qos.specs.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
+        found.and_then(|(_, value)| value.trim().parse::<u64>().ok())
+    };
+    let scaled = |whole: &str, each: &str| number(each).map(|each| each.saturating_mul(gib)).or_else(|| number(whole));
+    Qos {
+        max_iops: scaled("maxIOPS", "maxIOPS_per_GB"),
+        max_bytes_per_second: scaled("maxBWS", "maxBWS_per_GB").map(|mb| mb.saturating_mul(1 << 20)),
+    }
+}

@@ -1,0 +1,167 @@
+//! Transfers: a volume changes its project, by a key that is shown once.
+
+use hmac::{Hmac, Mac};
+use rand::RngCore;
+use sha2::Sha256;
+use springform_model::cloud::{Snapshot, Transfer, Volume, VolumeStatus};
+use springform_model::time::Timestamp;
+use springform_store::{Changes, Query, Store, StoreError};
+use uuid::Uuid;
+
+use crate::edit::missing;
+use crate::{Caller, Control, ControlError};
+
+/// Transfers, made and accepted.
+#[derive(Debug, Clone, Copy)]
+pub struct Transfers<'a> {
+    store: &'a Store,
+}
+
+impl Control {
+    /// Transfers.
+    #[must_use]
+    pub fn transfers(&self) -> Transfers<'_> {
+        Transfers { store: self.store() }
+    }
+}
+
+fn unknown(id: &str) -> ControlError {
+    missing(format!("Transfer {id} could not be found."))
+}
+
+fn random(bytes: usize) -> String {
+    let mut buffer = vec![0; bytes];
+    rand::rng().fill_bytes(&mut buffer);
+    hex::encode(buffer)
+}
+
+fn hash(salt: &str, key: &str) -> Result<Hmac<Sha256>, ControlError> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(salt.as_bytes())
+        .map_err(|_| ControlError::internal("The key of the transfer could not be hashed."))?;
+    mac.update(key.as_bytes());
+    Ok(mac)
+}
+
+impl Transfers<'_> {
+    /// Offers a volume. Answers the transfer and its key, which nobody can read again.
+    ///
+    /// # Errors
+    /// Not found; invalid unless the volume is available.
+    pub async fn create(
+        &self,
+        caller: &Caller,
+        volume_id: &str,
+        name: Option<String>,
+        no_snapshots: bool,
+    ) -> Result<(Transfer, String), ControlError> {
+        let mut volume = self.volume(volume_id).await?;
+        if !caller.is_admin && volume.project_id != caller.project_id {
+            return Err(missing(format!("Volume {volume_id} could not be found.")));
+        }
+        if volume.status != VolumeStatus::Available || volume.operation.is_some() {
+            return Err(ControlError::invalid("Invalid volume: status must be available"));
+        }
+        let (salt, key) = (random(8), random(16));
+        let transfer = Transfer {
+            id: Uuid::new_v4().to_string(),
+            volume_id: volume_id.to_owned(),
+            source_project_id: volume.project_id.clone(),
+            destination_project_id: None,
+            name,
+            key_hash: hex::encode(hash(&salt, &key)?.finalize().into_bytes()),
+            salt,
+            no_snapshots,
+            accepted: false,
+            created_at: Timestamp::now(),
+            updated_at: None,
+        };
+        volume.record.status = VolumeStatus::AwaitingTransfer;
+        volume.record.transfer_id = Some(transfer.id.clone());
+        volume.record.updated_at = Some(Timestamp::now());
+        self.store.commit(Changes::new().insert(&transfer).update(&volume)).await?;
+        Ok((transfer, key))
+    }
+
+    /// One, by id.
+    ///
+    /// # Errors
+    /// Not found, also for another project's: whoever accepts one needs only its id and key.
+    pub async fn get(&self, caller: &Caller, id: &str) -> Result<Transfer, ControlError> {
+        let found = self.store.get::<Transfer>(id).await?.map(|stored| stored.record);
+        found.filter(|found| caller.is_admin || found.source_project_id == caller.project_id).ok_or_else(|| unknown(id))
+    }
+
+    /// A page of those that wait to be accepted.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn list(&self, caller: &Caller, all: bool, query: Query) -> Result<Vec<Transfer>, ControlError> {
+        let query = if all && caller.is_admin { query } else { query.eq("source_project_id", caller.project_id.as_str()) };
+        let found = self.store.list::<Transfer>(&query.eq("accepted", false)).await?;
+        Ok(found.into_iter().map(|stored| stored.record).collect())
+    }
+
+    /// Withdraws an offer.
+    ///
+    /// # Errors
+    /// Not found.
+    pub async fn delete(&self, caller: &Caller, id: &str) -> Result<(), ControlError> {
+        let transfer = self.get(caller, id).await?;
+        let mut changes = Changes::new().remove::<Transfer>(id);
+        if let Some(mut volume) = self.store.get::<Volume>(&transfer.volume_id).await?
+            && volume.transfer_id.as_deref() == Some(id)
+        {
+            volume.record.status = VolumeStatus::Available;
+            volume.record.transfer_id = None;
+            changes = changes.update(&volume);
+        }
+        Ok(self.store.commit(changes).await?)
+    }
+
+    /// Takes an offered volume into the caller's project.
+    ///
+    /// # Errors
+    /// Not found; invalid for a wrong key; conflict when it was accepted or withdrawn meanwhile.
+    pub async fn accept(&self, caller: &Caller, id: &str, key: &str) -> Result<Transfer, ControlError> {
+        let mut transfer = self.store.get::<Transfer>(id).await?.ok_or_else(|| unknown(id))?;
+        let expected = hex::decode(&transfer.key_hash).unwrap_or_default();
+        // Compared in constant time: the key is all that keeps the volume in its project.
+        if transfer.accepted || hash(&transfer.salt, key)?.verify_slice(&expected).is_err() {
+            return Err(ControlError::invalid(format!(
+                "Invalid auth key: Attempt to transfer {id} with invalid auth key."
+            )));
+        }
+        let mut volume = self.volume(&transfer.volume_id).await?;
+        if volume.status != VolumeStatus::AwaitingTransfer || volume.transfer_id.as_deref() != Some(id) {
+            return Err(ControlError::invalid("Invalid volume: status must be awaiting-transfer"));
+        }
+        let now = Some(Timestamp::now());
+        volume.record.project_id.clone_from(&caller.project_id);
+        volume.record.user_id.clone_from(&caller.user_id);
+        volume.record.status = VolumeStatus::Available;
+        volume.record.transfer_id = None;
+        volume.record.updated_at = now;
+        transfer.record.accepted = true;
+        transfer.record.destination_project_id = Some(caller.project_id.clone());
+        transfer.record.updated_at = now;
+        let mut changes = Changes::new().update(&volume).update(&transfer);
+        if !transfer.no_snapshots {
+            for mut snapshot in self.store.list::<Snapshot>(&Query::new().eq("volume_id", volume.id.as_str())).await? {
+                snapshot.record.project_id.clone_from(&caller.project_id);
+                changes = changes.update(&snapshot);
+            }
+        }
+        match self.store.commit(changes).await {
+            Ok(()) => Ok(transfer.record),
+            Err(StoreError::Conflict { .. }) => {
+                Err(ControlError::conflict("The volume or its transfer was changed meanwhile. Try again."))
+            }
+            Err(other) => Err(other.into()),
+        }
+    }
+
+    async fn volume(&self, id: &str) -> Result<springform_store::Stored<Volume>, ControlError> {
+        let unknown = || missing(format!("Volume {id} could not be found."));
+        self.store.get::<Volume>(id).await?.ok_or_else(unknown)
+    }
+}

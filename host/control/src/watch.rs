@@ -1,0 +1,166 @@
+//! What goes on beside the requests: set-up with back-off, statistics, pruning.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use springform_model::cloud::{ReplicationStatus, Service};
+use springform_model::contract::{Call, CallError, Pending, Statistics};
+use springform_model::operation::Operation;
+use springform_store::{Changes, Order, Query};
+use uuid::Uuid;
+
+use crate::Control;
+use crate::backend::BackendHandle;
+use crate::edit::edit;
+use crate::engine::{DriverCall, Patience};
+use crate::error::ControlError;
+
+/// First pause after a set-up that failed; doubled up to the longest.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// Longest pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// Sets a backend up, then reads its statistics for ever. A driver that is swapped is set up again.
+pub(crate) async fn watch(control: Control, backend: Arc<BackendHandle>) {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        match set_up(&control, &backend).await {
+            Ok(()) => pause = FIRST_PAUSE,
+            Err(reason) => {
+                tracing::warn!(backend = backend.name(), %reason, "a backend cannot be set up; it is tried again");
+                backend.note(|status| {
+                    status.ready = false;
+                    status.reason = Some(reason);
+                });
+                control.metrics().backend(backend.name(), false);
+                wait(&backend, pause).await;
+                pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
+                continue;
+            }
+        }
+        loop {
+            statistics(&control, &backend).await;
+            if wait(&backend, control.config().statistics_interval).await {
+                break;
+            }
+        }
+    }
+}
+
+/// Whether somebody asked to be quicker than the clock.
+async fn wait(backend: &BackendHandle, time: Duration) -> bool {
+    tokio::select! {
+        () = backend.wake.notified() => true,
+        () = tokio::time::sleep(time) => false,
+    }
+}
+
+struct Waiting<'a>(&'a BackendHandle);
+
+#[async_trait]
+impl Patience for Waiting<'_> {
+    async fn wait(&mut self, pending: &Pending) {
+        self.0.note(|status| status.reason = Some(format!("set-up waits for {}", pending.waiting_for)));
+    }
+}
+
+async fn set_up(control: &Control, backend: &BackendHandle) -> Result<(), String> {
+    if control.generation(backend.name()).is_none() {
+        return Err(backend.status().reason.unwrap_or_else(|| "its driver is not loaded".to_owned()));
+    }
+    let wanted = DriverCall {
+        backend: backend.name().to_owned(),
+        operation: Uuid::now_v7().to_string(),
+        cursor: Vec::new(),
+        deadline: control.config().step_deadline,
+        call: Call::Setup,
+    };
+    let reply = control.call_driver(&wanted, &mut Waiting(backend)).await.map_err(|error| error.message)?;
+    let report = reply.into_setup().map_err(|error| error.to_string())?;
+    for change in &report.changes {
+        tracing::info!(backend = backend.name(), target = %change.target, "set-up: {}", change.text);
+    }
+    for warning in &report.warnings {
+        tracing::warn!(backend = backend.name(), "set-up: {warning}");
+    }
+    edit_service(control, backend.name(), |service| {
+        service.ready = true;
+        service.not_ready_reason = None;
+        report.state.clone_into(&mut service.driver_state);
+    })
+    .await
+    .map_err(|error| error.message)?;
+    statistics(control, backend).await;
+    backend.note(|status| {
+        status.ready = true;
+        status.reason = None;
+    });
+    Ok(())
+}
+
+async fn edit_service(control: &Control, backend: &str, mut change: impl FnMut(&mut Service)) -> Result<Service, ControlError> {
+    let now = control.now();
+    edit(control.store(), backend, || ControlError::not_found("Service", backend), |service: &mut Service| {
+        change(service);
+        service.updated_at = Some(now);
+        Ok(())
+    })
+    .await
+}
+
+async fn statistics(control: &Control, backend: &BackendHandle) {
+    let name = backend.name();
+    let deadline = control.config().step_deadline;
+    let id = Uuid::now_v7().to_string();
+    let health = control.call_once(name, &id, Vec::new(), deadline, Call::Check).await.and_then(|reply| reply.into_check());
+    let stats = control.call_once(name, &id, Vec::new(), deadline, Call::Stats).await.and_then(|reply| reply.into_stats());
+    let now = control.now();
+    let stored = edit_service(control, name, |service| {
+        if let Ok(health) = &health {
+            health.clone_into(&mut service.targets);
+        }
+        if let Ok(stats) = &stats {
+            take(service, stats);
+            service.statistics_at = Some(now);
+        }
+    })
+    .await;
+    if let Err(error) = stored {
+        tracing::warn!(backend = name, error = %error.message, "statistics could not be kept");
+    }
+    let error = stats.as_ref().err().map(|error: &CallError| format!("its statistics cannot be read: {error}"));
+    backend.note(|status| {
+        if let Ok(stats) = stats {
+            status.statistics = Some(Arc::new(stats));
+            status.statistics_at = Some(now);
+        }
+        status.statistics_error = error;
+    });
+    control.metrics().backend(name, backend.status().is_up());
+}
+
+/// What Cinder does after a start: replication is enabled when the driver reports it and nothing else is known.
+fn take(service: &mut Service, stats: &Statistics) {
+    service.statistics = Some(stats.clone());
+    if service.replication_status == ReplicationStatus::Disabled && stats.replication_enabled {
+        service.replication_status = ReplicationStatus::Enabled;
+    } else if service.replication_status == ReplicationStatus::Enabled && !stats.replication_enabled {
+        service.replication_status = ReplicationStatus::Disabled;
+    }
+}
+
+/// Forgets operations that ended long ago, a few at a time.
+pub(crate) async fn prune(control: Control) {
+    loop {
+        let age = i64::try_from(control.config().keep_operations.as_micros()).unwrap_or(i64::MAX);
+        let before = control.now().plus_micros(-age);
+        let query = Query::new().compare("finished_at", Order::Less, before).limit(500);
+        let old = control.store().list::<Operation>(&query).await.unwrap_or_default();
+        let changes = old.iter().fold(Changes::new(), |changes, old| changes.delete::<Operation>(&old.id, old.revision));
+        if let Err(error) = control.store().commit(changes).await {
+            tracing::warn!(%error, "old operations could not be removed");
+        }
+        tokio::time::sleep(if old.len() == 500 { Duration::from_secs(1) } else { Duration::from_secs(600) }).await;
+    }
+}
