@@ -223,17 +223,11 @@ pub enum DriverCommand {
         /// Its digest, or the beginning of it; without: the one installed last.
         #[arg(long)]
         digest: Option<String>,
-        /// Only for this backend; without: for all backends of the driver.
-        #[arg(long)]
-        backend: Option<String>,
     },
     /// Go back to the generation that served before.
     Rollback {
         /// Name of the driver.
         name: String,
-        /// Only for this backend; without: for all backends of the driver.
-        #[arg(long)]
-        backend: Option<String>,
     },
 }
 

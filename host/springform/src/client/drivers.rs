@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::Client;
 use crate::cli::{Connection, DriverCommand, Format};
 use crate::serve::inspect;
-use crate::show::{self, field, list, short_digest};
+use crate::show::{self, field, short_digest};
 
 /// Carries out a command about drivers.
 ///
@@ -39,21 +39,16 @@ pub async fn run(client: &Client, command: DriverCommand) -> anyhow::Result<Exit
                 )
             });
         }
-        DriverCommand::Activate {
-            name,
-            digest,
-            backend,
-        } => {
-            let body = request(&[("digest", digest), ("backend", backend)]);
+        DriverCommand::Activate { name, digest } => {
+            let body = request(&[("digest", digest)]);
             let answer = client
                 .post(&format!("/drivers/{name}/activate"), &body)
                 .await?;
             super::operations::print(client, &answer, |answer| published(&name, answer));
         }
-        DriverCommand::Rollback { name, backend } => {
-            let body = request(&[("backend", backend)]);
+        DriverCommand::Rollback { name } => {
             let answer = client
-                .post(&format!("/drivers/{name}/rollback"), &body)
+                .post(&format!("/drivers/{name}/rollback"), &json!({}))
                 .await?;
             super::operations::print(client, &answer, |answer| published(&name, answer));
         }
@@ -84,14 +79,10 @@ fn request(fields: &[(&str, Option<String>)]) -> Value {
 }
 
 fn published(name: &str, answer: &Value) -> String {
-    list(answer, "/backends")
-        .iter()
-        .fold(String::new(), |text, backend| {
-            format!(
-                "{text}{}: {name} generation {} serves (before: {})\n",
-                field(backend, "/backend"),
-                field(backend, "/generation"),
-                field(backend, "/previous"),
-            )
-        })
+    let driver = answer.get("driver").unwrap_or(answer);
+    format!(
+        "{name} generation {} serves; `springform driver rollback {name}` goes back to {}\n",
+        field(driver, "/running/number"),
+        field(driver, "/rollback/number"),
+    )
 }

@@ -45,24 +45,10 @@ pub struct LimitsConfig {
 }
 
 /// What the operator grants. The effective grant is this, cut down to what the driver declares and the host allows.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Grant {
     /// Targets it may send requests to, by name; none: all targets of the backend it serves.
     pub targets: Option<Vec<String>>,
-    /// Whether it may see the wall clock.
-    pub clock: bool,
-    /// Whether it may have random numbers.
-    pub random: bool,
-}
-
-impl Default for Grant {
-    fn default() -> Self {
-        Self {
-            targets: None,
-            clock: true,
-            random: true,
-        }
-    }
 }
 
 /// Reads every `[driver.<name>]`.
@@ -131,8 +117,6 @@ fn read_limits(mut section: Section<'_>) -> LimitsConfig {
 fn read_grant(mut section: Section<'_>) -> Grant {
     let grant = Grant {
         targets: section.texts("targets"),
-        clock: section.boolean("clock").unwrap_or(true),
-        random: section.boolean("random").unwrap_or(true),
     };
     section.finish();
     grant

@@ -20,7 +20,7 @@ pub use backend::{BackendConfig, RawOption, RawValue, TargetConfig, Trust};
 pub use driver::{DriverConfig, Grant, LimitsConfig};
 pub use problem::{ConfigError, Problem, suggestion};
 pub use resolve::{Resolved, ResolvedTarget};
-pub use secret::Secret;
+pub use secret::{Secret, secret_from};
 pub use service::{ApiLimits, AuthConfig, AuthMode, LogFormat, ServiceConfig};
 
 use problem::Problems;

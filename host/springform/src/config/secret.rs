@@ -70,6 +70,22 @@ pub fn from_file(option: &str, path: &Path) -> Result<Secret, String> {
     Ok(Secret::new(value))
 }
 
+/// Reads a secret from wherever it is named.
+///
+/// # Errors
+/// As [`from_env`] and [`from_file`]; or it is named nowhere.
+pub fn secret_from(
+    option: &str,
+    variable: Option<&str>,
+    path: Option<&Path>,
+) -> Result<Secret, String> {
+    match (variable, path) {
+        (Some(variable), _) => from_env(option, variable),
+        (None, Some(path)) => from_file(option, path),
+        (None, None) => Err(format!("needs `{option}_env` or `{option}_file`")),
+    }
+}
+
 #[cfg(unix)]
 fn readable_by_others(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;

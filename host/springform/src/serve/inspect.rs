@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
-use serde_json::Value;
+use anyhow::bail;
+use serde_json::{Value, json};
 use springform_model::contract::Description;
+use springform_sandbox::{SERVED, Sandbox, SandboxConfig};
 
 use crate::config::DriverConfig;
 
@@ -12,13 +14,33 @@ use crate::config::DriverConfig;
 /// # Errors
 /// Why it is no driver.
 pub async fn file(path: &Path) -> anyhow::Result<Value> {
-    anyhow::bail!("cannot look at {} yet", path.display())
+    let program = Sandbox::new(SandboxConfig::default())?.load(path).await?;
+    let seen = program.inspection();
+    Ok(json!({
+        "digest": seen.digest,
+        "size": seen.size,
+        "world": format!("springform:driver@{SERVED}"),
+        "imports": seen.imports,
+        "exports": seen.exports,
+        "description": program.description(),
+    }))
 }
 
 /// What a configured driver says of itself.
 ///
 /// # Errors
-/// Why it is no driver.
+/// Why it is no driver, or not the one that the configuration asks for.
 pub async fn describe(driver: &DriverConfig) -> anyhow::Result<Description> {
-    anyhow::bail!("cannot load {} yet", driver.path.display())
+    let program = Sandbox::new(SandboxConfig::default())?
+        .load(&driver.path)
+        .await?;
+    match &driver.sha256 {
+        Some(pinned) if pinned != program.digest() => {
+            bail!(
+                "it has the digest {} and the configuration asks for {pinned}",
+                program.digest()
+            )
+        }
+        _ => Ok(program.description().clone()),
+    }
 }

@@ -13,5 +13,5 @@ use crate::config::Config;
 /// Why it cannot start.
 pub async fn run(path: &Path) -> anyhow::Result<ExitCode> {
     let _config = Config::load(path)?;
-    Ok(ExitCode::SUCCESS)
+    anyhow::bail!("this build has no control plane yet")
 }

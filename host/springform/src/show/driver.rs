@@ -4,31 +4,32 @@ use serde_json::Value;
 
 use super::{bytes, field, list, render, short_digest, table};
 
-/// One line for each backend: which generation it runs and which it could go back to.
+/// One line for each driver with its four versions, and below it the backends that are down.
 #[must_use]
 pub fn list_of(answer: &Value) -> String {
     let mut lines = table(&[
-        "backend",
         "driver",
         "running",
-        "configured",
         "deployed",
         "rollback",
-        "state",
+        "configured",
+        "backends",
     ]);
     let mut reasons = String::new();
     for driver in list(answer, "/drivers") {
+        let backends: Vec<String> = list(driver, "/backends")
+            .iter()
+            .map(|backend| field(backend, "/backend"))
+            .collect();
+        lines.add_row([
+            field(driver, "/name"),
+            generation(driver.get("running")),
+            generation(driver.get("deployed")),
+            generation(driver.get("rollback")),
+            field(driver, "/configured"),
+            backends.join(", "),
+        ]);
         for backend in list(driver, "/backends") {
-            let version = |name: &str| generation(backend.get(name));
-            lines.add_row([
-                field(backend, "/backend"),
-                field(driver, "/name"),
-                version("running"),
-                version("configured"),
-                version("deployed"),
-                version("rollback"),
-                field(backend, "/state"),
-            ]);
             if let Some(reason) = backend.get("reason").and_then(Value::as_str) {
                 reasons.push_str(&format!("\n{}: {reason}\n", field(backend, "/backend")));
             }
