@@ -9,6 +9,7 @@
 )]
 
 mod history;
+mod mediator;
 mod pod;
 mod run;
 
@@ -56,5 +57,34 @@ proptest! {
             run.step(op);
         }
         run.settle_and_compare();
+    }
+}
+
+/// All sequences of three events, from the start and from a cut link.
+#[test]
+fn no_acknowledged_write_is_lost_in_any_short_story() {
+    let events = mediator::all();
+    for a in &events {
+        for b in &events {
+            for c in &events {
+                mediator::check(&[*a, *b, *c]);
+                mediator::check(&[mediator::Event::Link(false), *a, *b, *c]);
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 512,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn no_acknowledged_write_is_lost_in_a_long_story(
+        story in prop::collection::vec(prop::sample::select(mediator::all()), 4..40)
+    ) {
+        mediator::check(&story);
     }
 }
