@@ -5,6 +5,8 @@ use springform_model::cloud::{
     UserMessage, Volume, VolumeType,
 };
 use springform_model::operation::Operation;
+use springform_model::replication::drill::Drill;
+use springform_model::replication::relation::Relation;
 
 use crate::table::{Record, Table, Value};
 
@@ -105,3 +107,38 @@ record!(Operation, "operations", id, |r| {
     subject_kind: &r.subject_kind, subject: &r.subject, project_id: &r.project, request_id: &r.request_id,
     created_at: r.created_at, updated_at: r.updated_at, finished_at: r.finished_at,
 });
+
+impl Record for Relation {
+    const TABLE: Table = Table::documents("relations");
+
+    fn id(&self) -> &str {
+        &self.volume_id
+    }
+
+    fn columns(&self) -> Vec<(&'static str, Value)> {
+        vec![
+            ("kind", Value::from(if self.owed().next().is_some() { "owed" } else { "clear" })),
+            ("backend", Value::from(&self.backend)),
+            ("state", Value::from(self.phase.name())),
+            ("created_at", Value::from(self.moved_at.unwrap_or_default())),
+        ]
+    }
+}
+
+impl Record for Drill {
+    const TABLE: Table = Table::documents("drills");
+
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn columns(&self) -> Vec<(&'static str, Value)> {
+        vec![
+            ("backend", Value::from(&self.backend)),
+            ("state", Value::from(self.state.as_str())),
+            ("project_id", Value::from(&self.project)),
+            ("created_at", Value::from(self.created_at)),
+            ("due_at", Value::from(self.ends_at)),
+        ]
+    }
+}

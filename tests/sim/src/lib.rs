@@ -6,6 +6,8 @@
     clippy::indexing_slicing
 )]
 
+pub mod arrays;
+pub mod crash;
 pub mod laws;
 pub mod memory;
 pub mod nouns;

@@ -24,11 +24,11 @@ impl Relation {
         let Some(ack) = acknowledge else {
             return Ok(false);
         };
-        let role = match debt.state {
-            DebtState::Owed => Role::Primary,
-            DebtState::Fenced => Role::Secondary,
-        };
-        if ack.target == debt.target && ack.role == role && ack.generation == self.generation {
+        // Whoever acknowledged the discard while it could be written meant it for a fenced one too: fencing is part of
+        // the same operation, and a restart may come in between.
+        let role = ack.role == Role::Primary
+            || (debt.state == DebtState::Fenced && ack.role == Role::Secondary);
+        if ack.target == debt.target && role && ack.generation == self.generation {
             Ok(true)
         } else {
             Err(Refusal::Acknowledgement {
