@@ -25,7 +25,12 @@ pub(crate) fn missing(message: impl Into<String>) -> ControlError {
 ///
 /// # Errors
 /// `missing()` where there is none, whatever `decide` refuses with, and what the store says.
-pub(crate) async fn edit<T, M, D>(store: &Store, id: &str, missing: M, mut decide: D) -> Result<T, ControlError>
+pub(crate) async fn edit<T, M, D>(
+    store: &Store,
+    id: &str,
+    missing: M,
+    mut decide: D,
+) -> Result<T, ControlError>
 where
     T: Record,
     M: Fn() -> ControlError,
@@ -38,12 +43,16 @@ where
             Ok(()) => return Ok(stored.record),
             Err(StoreError::Conflict { .. }) => {}
             Err(StoreError::Duplicate { column, table }) => {
-                let mut error = ControlError::conflict(format!("Another record of {table} has the same {column}."));
+                let mut error = ControlError::conflict(format!(
+                    "Another record of {table} has the same {column}."
+                ));
                 error.resource = Some(DUPLICATE.to_owned());
                 return Err(error);
             }
             Err(other) => return Err(other.into()),
         }
     }
-    Err(ControlError::conflict("The record is being changed by many at once. Try again."))
+    Err(ControlError::conflict(
+        "The record is being changed by many at once. Try again.",
+    ))
 }

@@ -18,7 +18,9 @@ impl Control {
     /// Group types.
     #[must_use]
     pub fn group_types(&self) -> GroupTypes<'_> {
-        GroupTypes { store: self.store() }
+        GroupTypes {
+            store: self.store(),
+        }
     }
 }
 
@@ -43,7 +45,15 @@ impl GroupTypes<'_> {
         group_specs: Metadata,
     ) -> Result<GroupType, ControlError> {
         let id = Uuid::new_v4().to_string();
-        let made = GroupType { id, name, description, is_public, group_specs, created_at: Timestamp::now(), updated_at: None };
+        let made = GroupType {
+            id,
+            name,
+            description,
+            is_public,
+            group_specs,
+            created_at: Timestamp::now(),
+            updated_at: None,
+        };
         match self.store.commit(Changes::new().insert(&made)).await {
             Ok(()) => Ok(made),
             Err(StoreError::Duplicate { .. }) => Err(taken(&made.name)),
@@ -59,23 +69,40 @@ impl GroupTypes<'_> {
         let by_id = self.store.get::<GroupType>(name_or_id).await?;
         let found = match by_id {
             Some(found) => Some(found),
-            None => self.store.first::<GroupType>(&Query::new().eq("name", name_or_id)).await?,
+            None => {
+                self.store
+                    .first::<GroupType>(&Query::new().eq("name", name_or_id))
+                    .await?
+            }
         };
         let found = found.map(|stored| stored.record);
-        found.filter(|found| found.is_public || caller.is_admin).ok_or_else(|| unknown(name_or_id))
+        found
+            .filter(|found| found.is_public || caller.is_admin)
+            .ok_or_else(|| unknown(name_or_id))
     }
 
     /// A page of them. `public`: of which kind; none: of both, for administrators.
     ///
     /// # Errors
     /// What the store says.
-    pub async fn list(&self, caller: &Caller, public: Option<bool>, query: Query) -> Result<Vec<GroupType>, ControlError> {
+    pub async fn list(
+        &self,
+        caller: &Caller,
+        public: Option<bool>,
+        query: Query,
+    ) -> Result<Vec<GroupType>, ControlError> {
         let public = if caller.is_admin { public } else { Some(true) };
         let query = match public {
             Some(public) => query.eq("is_public", public),
             None => query,
         };
-        Ok(self.store.list::<GroupType>(&query).await?.into_iter().map(|stored| stored.record).collect())
+        Ok(self
+            .store
+            .list::<GroupType>(&query)
+            .await?
+            .into_iter()
+            .map(|stored| stored.record)
+            .collect())
     }
 
     /// Changes name, description or visibility; none: as it is.
@@ -89,17 +116,22 @@ impl GroupTypes<'_> {
         description: Option<String>,
         is_public: Option<bool>,
     ) -> Result<GroupType, ControlError> {
-        let changed = edit::<GroupType, _, _>(self.store, id, || unknown(id), |found| {
-            if let Some(name) = &name {
-                found.name.clone_from(name);
-            }
-            if description.is_some() {
-                found.description.clone_from(&description);
-            }
-            found.is_public = is_public.unwrap_or(found.is_public);
-            found.updated_at = Some(Timestamp::now());
-            Ok(())
-        });
+        let changed = edit::<GroupType, _, _>(
+            self.store,
+            id,
+            || unknown(id),
+            |found| {
+                if let Some(name) = &name {
+                    found.name.clone_from(name);
+                }
+                if description.is_some() {
+                    found.description.clone_from(&description);
+                }
+                found.is_public = is_public.unwrap_or(found.is_public);
+                found.updated_at = Some(Timestamp::now());
+                Ok(())
+            },
+        );
         changed.await.map_err(|error| match &name {
             Some(name) if is_duplicate(&error) => taken(name),
             _ => error,
@@ -111,11 +143,21 @@ impl GroupTypes<'_> {
     /// # Errors
     /// Invalid while groups have it.
     pub async fn delete(&self, id: &str) -> Result<(), ControlError> {
-        let stored = self.store.get::<GroupType>(id).await?.ok_or_else(|| unknown(id))?;
+        let stored = self
+            .store
+            .get::<GroupType>(id)
+            .await?
+            .ok_or_else(|| unknown(id))?;
         let none = Query::new().eq("group_type_id", id);
         let changes = Changes::new().delete::<GroupType>(id, stored.revision);
-        match self.store.commit(changes.at_most::<Group>("groups of the type", Measure::Count, none, 0)).await {
-            Err(StoreError::Limit { .. }) => Err(ControlError::invalid("Target group type is still in use.")),
+        match self
+            .store
+            .commit(changes.at_most::<Group>("groups of the type", Measure::Count, none, 0))
+            .await
+        {
+            Err(StoreError::Limit { .. }) => {
+                Err(ControlError::invalid("Target group type is still in use."))
+            }
             other => Ok(other?),
         }
     }
@@ -125,11 +167,16 @@ impl GroupTypes<'_> {
     /// # Errors
     /// Not found.
     pub async fn set_specs(&self, id: &str, specs: Metadata) -> Result<GroupType, ControlError> {
-        edit::<GroupType, _, _>(self.store, id, || unknown(id), |found| {
-            found.group_specs.extend(specs.clone());
-            found.updated_at = Some(Timestamp::now());
-            Ok(())
-        })
+        edit::<GroupType, _, _>(
+            self.store,
+            id,
+            || unknown(id),
+            |found| {
+                found.group_specs.extend(specs.clone());
+                found.updated_at = Some(Timestamp::now());
+                Ok(())
+            },
+        )
         .await
     }
 
@@ -138,10 +185,17 @@ impl GroupTypes<'_> {
     /// # Errors
     /// Not found.
     pub async fn delete_spec(&self, id: &str, key: &str) -> Result<GroupType, ControlError> {
-        edit::<GroupType, _, _>(self.store, id, || unknown(id), |found| match found.group_specs.remove(key) {
-            Some(_) => Ok(()),
-            None => Err(missing(format!("Group Type {id} has no specs with key {key}."))),
-        })
+        edit::<GroupType, _, _>(
+            self.store,
+            id,
+            || unknown(id),
+            |found| match found.group_specs.remove(key) {
+                Some(_) => Ok(()),
+                None => Err(missing(format!(
+                    "Group Type {id} has no specs with key {key}."
+                ))),
+            },
+        )
         .await
     }
 }

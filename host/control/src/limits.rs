@@ -18,7 +18,9 @@ impl Control {
     /// Absolute limits.
     #[must_use]
     pub fn limits(&self) -> Limits<'_> {
-        Limits { store: self.store() }
+        Limits {
+            store: self.store(),
+        }
     }
 }
 

@@ -16,7 +16,9 @@ impl Control {
     /// User messages.
     #[must_use]
     pub fn messages(&self) -> Messages<'_> {
-        Messages { store: self.store() }
+        Messages {
+            store: self.store(),
+        }
     }
 }
 
@@ -26,7 +28,11 @@ impl Messages<'_> {
     /// # Errors
     /// Not found, also for another project's.
     pub async fn get(&self, caller: &Caller, id: &str) -> Result<UserMessage, ControlError> {
-        let found = self.store.get::<UserMessage>(id).await?.map(|stored| stored.record);
+        let found = self
+            .store
+            .get::<UserMessage>(id)
+            .await?
+            .map(|stored| stored.record);
         found
             .filter(|found| caller.is_admin || found.project_id == caller.project_id)
             .ok_or_else(|| missing(format!("message {id} could not be found.")))
@@ -36,9 +42,19 @@ impl Messages<'_> {
     ///
     /// # Errors
     /// What the store says.
-    pub async fn list(&self, caller: &Caller, query: Query) -> Result<Vec<UserMessage>, ControlError> {
+    pub async fn list(
+        &self,
+        caller: &Caller,
+        query: Query,
+    ) -> Result<Vec<UserMessage>, ControlError> {
         let query = query.eq("project_id", caller.project_id.as_str());
-        Ok(self.store.list::<UserMessage>(&query).await?.into_iter().map(|stored| stored.record).collect())
+        Ok(self
+            .store
+            .list::<UserMessage>(&query)
+            .await?
+            .into_iter()
+            .map(|stored| stored.record)
+            .collect())
     }
 
     /// Deletes one.
@@ -47,6 +63,9 @@ impl Messages<'_> {
     /// Not found.
     pub async fn delete(&self, caller: &Caller, id: &str) -> Result<(), ControlError> {
         self.get(caller, id).await?;
-        Ok(self.store.commit(Changes::new().remove::<UserMessage>(id)).await?)
+        Ok(self
+            .store
+            .commit(Changes::new().remove::<UserMessage>(id))
+            .await?)
     }
 }

@@ -18,7 +18,9 @@ impl Control {
     /// QoS specs.
     #[must_use]
     pub fn qos(&self) -> Qos<'_> {
-        Qos { store: self.store() }
+        Qos {
+            store: self.store(),
+        }
     }
 }
 
@@ -31,15 +33,28 @@ impl Qos<'_> {
     ///
     /// # Errors
     /// Invalid for another consumer, conflict where the name is taken.
-    pub async fn create(&self, name: String, consumer: String, specs: Metadata) -> Result<QosSpecs, ControlError> {
+    pub async fn create(
+        &self,
+        name: String,
+        consumer: String,
+        specs: Metadata,
+    ) -> Result<QosSpecs, ControlError> {
         known_consumer(&consumer)?;
         let id = Uuid::new_v4().to_string();
-        let made = QosSpecs { id, name, consumer, specs, created_at: Timestamp::now(), updated_at: None };
+        let made = QosSpecs {
+            id,
+            name,
+            consumer,
+            specs,
+            created_at: Timestamp::now(),
+            updated_at: None,
+        };
         match self.store.commit(Changes::new().insert(&made)).await {
             Ok(()) => Ok(made),
-            Err(StoreError::Duplicate { .. }) => {
-                Err(ControlError::conflict(format!("QoS Specs {} already exists.", made.name)))
-            }
+            Err(StoreError::Duplicate { .. }) => Err(ControlError::conflict(format!(
+                "QoS Specs {} already exists.",
+                made.name
+            ))),
             Err(other) => Err(other.into()),
         }
     }
@@ -49,7 +64,11 @@ impl Qos<'_> {
     /// # Errors
     /// Not found.
     pub async fn get(&self, id: &str) -> Result<QosSpecs, ControlError> {
-        self.store.get::<QosSpecs>(id).await?.map(|stored| stored.record).ok_or_else(|| unknown(id))
+        self.store
+            .get::<QosSpecs>(id)
+            .await?
+            .map(|stored| stored.record)
+            .ok_or_else(|| unknown(id))
     }
 
     /// A page of them.
@@ -57,25 +76,41 @@ impl Qos<'_> {
     /// # Errors
     /// What the store says.
     pub async fn list(&self, query: &Query) -> Result<Vec<QosSpecs>, ControlError> {
-        Ok(self.store.list::<QosSpecs>(query).await?.into_iter().map(|stored| stored.record).collect())
+        Ok(self
+            .store
+            .list::<QosSpecs>(query)
+            .await?
+            .into_iter()
+            .map(|stored| stored.record)
+            .collect())
     }
 
     /// Adds or replaces keys, and the consumer where one is given.
     ///
     /// # Errors
     /// Not found; invalid for an unknown consumer.
-    pub async fn set(&self, id: &str, consumer: Option<String>, specs: Metadata) -> Result<QosSpecs, ControlError> {
+    pub async fn set(
+        &self,
+        id: &str,
+        consumer: Option<String>,
+        specs: Metadata,
+    ) -> Result<QosSpecs, ControlError> {
         if let Some(consumer) = &consumer {
             known_consumer(consumer)?;
         }
-        edit::<QosSpecs, _, _>(self.store, id, || unknown(id), |found| {
-            if let Some(consumer) = &consumer {
-                found.consumer.clone_from(consumer);
-            }
-            found.specs.extend(specs.clone());
-            found.updated_at = Some(Timestamp::now());
-            Ok(())
-        })
+        edit::<QosSpecs, _, _>(
+            self.store,
+            id,
+            || unknown(id),
+            |found| {
+                if let Some(consumer) = &consumer {
+                    found.consumer.clone_from(consumer);
+                }
+                found.specs.extend(specs.clone());
+                found.updated_at = Some(Timestamp::now());
+                Ok(())
+            },
+        )
         .await
     }
 
@@ -84,15 +119,22 @@ impl Qos<'_> {
     /// # Errors
     /// Not found, also for a key that is not there.
     pub async fn unset(&self, id: &str, keys: &[String]) -> Result<QosSpecs, ControlError> {
-        edit::<QosSpecs, _, _>(self.store, id, || unknown(id), |found| {
-            for key in keys {
-                if found.specs.remove(key).is_none() {
-                    return Err(missing(format!("QoS spec {id} has no spec with key {key}.")));
+        edit::<QosSpecs, _, _>(
+            self.store,
+            id,
+            || unknown(id),
+            |found| {
+                for key in keys {
+                    if found.specs.remove(key).is_none() {
+                        return Err(missing(format!(
+                            "QoS spec {id} has no spec with key {key}."
+                        )));
+                    }
                 }
-            }
-            found.updated_at = Some(Timestamp::now());
-            Ok(())
-        })
+                found.updated_at = Some(Timestamp::now());
+                Ok(())
+            },
+        )
         .await
     }
 
@@ -101,10 +143,19 @@ impl Qos<'_> {
     /// # Errors
     /// Not found; invalid while a type has them and `force` is off.
     pub async fn delete(&self, id: &str, force: bool) -> Result<(), ControlError> {
-        let stored = self.store.get::<QosSpecs>(id).await?.ok_or_else(|| unknown(id))?;
-        let types = self.store.list::<VolumeType>(&Query::new().eq("qos_specs_id", id).limit(1000)).await?;
+        let stored = self
+            .store
+            .get::<QosSpecs>(id)
+            .await?
+            .ok_or_else(|| unknown(id))?;
+        let types = self
+            .store
+            .list::<VolumeType>(&Query::new().eq("qos_specs_id", id).limit(1000))
+            .await?;
         if !types.is_empty() && !force {
-            return Err(ControlError::invalid(format!("QoS Specs {id} is still associated with entities.")));
+            return Err(ControlError::invalid(format!(
+                "QoS Specs {id} is still associated with entities."
+            )));
         }
         let mut changes = Changes::new().delete::<QosSpecs>(id, stored.revision);
         for mut found in types {
@@ -153,7 +204,10 @@ impl Qos<'_> {
     /// Not found.
     pub async fn disassociate_all(&self, id: &str) -> Result<(), ControlError> {
         self.get(id).await?;
-        let types = self.store.list::<VolumeType>(&Query::new().eq("qos_specs_id", id).limit(1000)).await?;
+        let types = self
+            .store
+            .list::<VolumeType>(&Query::new().eq("qos_specs_id", id).limit(1000))
+            .await?;
         for found in types {
             self.disassociate(id, &found.id).await?;
         }
@@ -165,7 +219,9 @@ impl Qos<'_> {
         D: FnMut(&mut VolumeType) -> Result<(), ControlError>,
     {
         let unknown = || missing(format!("Volume type {type_id} could not be found."));
-        edit::<VolumeType, _, _>(self.store, type_id, unknown, decide).await.map(drop)
+        edit::<VolumeType, _, _>(self.store, type_id, unknown, decide)
+            .await
+            .map(drop)
     }
 }
 
@@ -173,5 +229,7 @@ fn known_consumer(consumer: &str) -> Result<(), ControlError> {
     if matches!(consumer, "front-end" | "back-end" | "both") {
         return Ok(());
     }
-    Err(ControlError::invalid("Valid consumer of QoS specs are: ['back-end', 'both', 'front-end']"))
+    Err(ControlError::invalid(
+        "Valid consumer of QoS specs are: ['back-end', 'both', 'front-end']",
+    ))
 }

@@ -43,7 +43,9 @@ impl Control {
     /// Quotas.
     #[must_use]
     pub fn quotas(&self) -> Quotas<'_> {
-        Quotas { store: self.store() }
+        Quotas {
+            store: self.store(),
+        }
     }
 }
 
@@ -59,7 +61,10 @@ impl<'a> Quotas<'a> {
     /// # Errors
     /// What the store says.
     pub async fn defaults(&self) -> Result<BTreeMap<String, i64>, ControlError> {
-        let mut limits: BTreeMap<String, i64> = DEFAULTS.iter().map(|(key, limit)| ((*key).to_owned(), *limit)).collect();
+        let mut limits: BTreeMap<String, i64> = DEFAULTS
+            .iter()
+            .map(|(key, limit)| ((*key).to_owned(), *limit))
+            .collect();
         let mut query = Query::new().sort("name", Direction::Asc).limit(500);
         loop {
             let types = self.store.list::<VolumeType>(&query).await?;
@@ -98,7 +103,13 @@ impl<'a> Quotas<'a> {
     pub async fn usage_of(&self, project: &str) -> Result<BTreeMap<String, Usage>, ControlError> {
         let mut usage = BTreeMap::new();
         for (key, limit) in self.limits_of(project).await? {
-            usage.insert(key.clone(), Usage { limit, in_use: self.used(project, &key).await? });
+            usage.insert(
+                key.clone(),
+                Usage {
+                    limit,
+                    in_use: self.used(project, &key).await?,
+                },
+            );
         }
         Ok(usage)
     }
@@ -118,7 +129,10 @@ impl<'a> Quotas<'a> {
             }
             _ => match key.split_once('_') {
                 Some((kind @ ("volumes" | "snapshots" | "gigabytes"), name)) => {
-                    let Some(found) = store.first::<VolumeType>(&Query::new().eq("name", name)).await? else {
+                    let Some(found) = store
+                        .first::<VolumeType>(&Query::new().eq("name", name))
+                        .await?
+                    else {
                         return Ok(0);
                     };
                     let typed = || counted().eq("type_id", found.id.as_str());
@@ -140,7 +154,11 @@ impl<'a> Quotas<'a> {
     ///
     /// # Errors
     /// Invalid for a key that no quota has.
-    pub async fn set(&self, project: &str, limits: BTreeMap<String, i64>) -> Result<BTreeMap<String, i64>, ControlError> {
+    pub async fn set(
+        &self,
+        project: &str,
+        limits: BTreeMap<String, i64>,
+    ) -> Result<BTreeMap<String, i64>, ControlError> {
         self.write(project, limits).await?;
         self.limits_of(project).await
     }
@@ -149,18 +167,27 @@ impl<'a> Quotas<'a> {
     ///
     /// # Errors
     /// Invalid for a key that no quota has.
-    pub async fn set_defaults(&self, limits: BTreeMap<String, i64>) -> Result<BTreeMap<String, i64>, ControlError> {
+    pub async fn set_defaults(
+        &self,
+        limits: BTreeMap<String, i64>,
+    ) -> Result<BTreeMap<String, i64>, ControlError> {
         self.write(CLASS, limits).await?;
         self.defaults().await
     }
 
     async fn write(&self, id: &str, limits: BTreeMap<String, i64>) -> Result<(), ControlError> {
         let known = self.defaults().await?;
-        let mut bad: Vec<&str> = limits.keys().filter(|key| !known.contains_key(*key)).map(String::as_str).collect();
+        let mut bad: Vec<&str> = limits
+            .keys()
+            .filter(|key| !known.contains_key(*key))
+            .map(String::as_str)
+            .collect();
         if !bad.is_empty() {
             bad.sort_unstable();
             let keys = bad.join(",");
-            return Err(ControlError::invalid(format!("Invalid input received: Bad key(s) in quota set: {keys}")));
+            return Err(ControlError::invalid(format!(
+                "Invalid input received: Bad key(s) in quota set: {keys}"
+            )));
         }
         for _ in 0..20 {
             let changes = match self.store.get::<QuotaSet>(id).await? {
@@ -168,14 +195,19 @@ impl<'a> Quotas<'a> {
                     stored.record.limits.extend(limits.clone());
                     Changes::new().update(&stored)
                 }
-                None => Changes::new().insert(&QuotaSet { id: id.to_owned(), limits: limits.clone() }),
+                None => Changes::new().insert(&QuotaSet {
+                    id: id.to_owned(),
+                    limits: limits.clone(),
+                }),
             };
             match self.store.commit(changes).await {
                 Err(StoreError::Conflict { .. } | StoreError::Duplicate { .. }) => {}
                 other => return Ok(other?),
             }
         }
-        Err(ControlError::conflict("The quota is being changed by many at once. Try again."))
+        Err(ControlError::conflict(
+            "The quota is being changed by many at once. Try again.",
+        ))
     }
 
     /// Gives a project the default limits again.
@@ -183,6 +215,9 @@ impl<'a> Quotas<'a> {
     /// # Errors
     /// What the store says.
     pub async fn reset(&self, project: &str) -> Result<(), ControlError> {
-        Ok(self.store.commit(Changes::new().remove::<QuotaSet>(project)).await?)
+        Ok(self
+            .store
+            .commit(Changes::new().remove::<QuotaSet>(project))
+            .await?)
     }
 }

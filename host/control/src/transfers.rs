@@ -21,7 +21,9 @@ impl Control {
     /// Transfers.
     #[must_use]
     pub fn transfers(&self) -> Transfers<'_> {
-        Transfers { store: self.store() }
+        Transfers {
+            store: self.store(),
+        }
     }
 }
 
@@ -59,7 +61,9 @@ impl Transfers<'_> {
             return Err(missing(format!("Volume {volume_id} could not be found.")));
         }
         if volume.status != VolumeStatus::Available || volume.operation.is_some() {
-            return Err(ControlError::invalid("Invalid volume: status must be available"));
+            return Err(ControlError::invalid(
+                "Invalid volume: status must be available",
+            ));
         }
         let (salt, key) = (random(8), random(16));
         let transfer = Transfer {
@@ -78,7 +82,9 @@ impl Transfers<'_> {
         volume.record.status = VolumeStatus::AwaitingTransfer;
         volume.record.transfer_id = Some(transfer.id.clone());
         volume.record.updated_at = Some(Timestamp::now());
-        self.store.commit(Changes::new().insert(&transfer).update(&volume)).await?;
+        self.store
+            .commit(Changes::new().insert(&transfer).update(&volume))
+            .await?;
         Ok((transfer, key))
     }
 
@@ -87,17 +93,35 @@ impl Transfers<'_> {
     /// # Errors
     /// Not found, also for another project's: whoever accepts one needs only its id and key.
     pub async fn get(&self, caller: &Caller, id: &str) -> Result<Transfer, ControlError> {
-        let found = self.store.get::<Transfer>(id).await?.map(|stored| stored.record);
-        found.filter(|found| caller.is_admin || found.source_project_id == caller.project_id).ok_or_else(|| unknown(id))
+        let found = self
+            .store
+            .get::<Transfer>(id)
+            .await?
+            .map(|stored| stored.record);
+        found
+            .filter(|found| caller.is_admin || found.source_project_id == caller.project_id)
+            .ok_or_else(|| unknown(id))
     }
 
     /// A page of those that wait to be accepted.
     ///
     /// # Errors
     /// What the store says.
-    pub async fn list(&self, caller: &Caller, all: bool, query: Query) -> Result<Vec<Transfer>, ControlError> {
-        let query = if all && caller.is_admin { query } else { query.eq("source_project_id", caller.project_id.as_str()) };
-        let found = self.store.list::<Transfer>(&query.eq("accepted", false)).await?;
+    pub async fn list(
+        &self,
+        caller: &Caller,
+        all: bool,
+        query: Query,
+    ) -> Result<Vec<Transfer>, ControlError> {
+        let query = if all && caller.is_admin {
+            query
+        } else {
+            query.eq("source_project_id", caller.project_id.as_str())
+        };
+        let found = self
+            .store
+            .list::<Transfer>(&query.eq("accepted", false))
+            .await?;
         Ok(found.into_iter().map(|stored| stored.record).collect())
     }
 
@@ -122,8 +146,17 @@ impl Transfers<'_> {
     ///
     /// # Errors
     /// Not found; invalid for a wrong key; conflict when it was accepted or withdrawn meanwhile.
-    pub async fn accept(&self, caller: &Caller, id: &str, key: &str) -> Result<Transfer, ControlError> {
-        let mut transfer = self.store.get::<Transfer>(id).await?.ok_or_else(|| unknown(id))?;
+    pub async fn accept(
+        &self,
+        caller: &Caller,
+        id: &str,
+        key: &str,
+    ) -> Result<Transfer, ControlError> {
+        let mut transfer = self
+            .store
+            .get::<Transfer>(id)
+            .await?
+            .ok_or_else(|| unknown(id))?;
         let expected = hex::decode(&transfer.key_hash).unwrap_or_default();
         // Compared in constant time: the key is all that keeps the volume in its project.
         if transfer.accepted || hash(&transfer.salt, key)?.verify_slice(&expected).is_err() {
@@ -132,8 +165,12 @@ impl Transfers<'_> {
             )));
         }
         let mut volume = self.volume(&transfer.volume_id).await?;
-        if volume.status != VolumeStatus::AwaitingTransfer || volume.transfer_id.as_deref() != Some(id) {
-            return Err(ControlError::invalid("Invalid volume: status must be awaiting-transfer"));
+        if volume.status != VolumeStatus::AwaitingTransfer
+            || volume.transfer_id.as_deref() != Some(id)
+        {
+            return Err(ControlError::invalid(
+                "Invalid volume: status must be awaiting-transfer",
+            ));
         }
         let now = Some(Timestamp::now());
         volume.record.project_id.clone_from(&caller.project_id);
@@ -146,16 +183,20 @@ impl Transfers<'_> {
         transfer.record.updated_at = now;
         let mut changes = Changes::new().update(&volume).update(&transfer);
         if !transfer.no_snapshots {
-            for mut snapshot in self.store.list::<Snapshot>(&Query::new().eq("volume_id", volume.id.as_str())).await? {
+            for mut snapshot in self
+                .store
+                .list::<Snapshot>(&Query::new().eq("volume_id", volume.id.as_str()))
+                .await?
+            {
                 snapshot.record.project_id.clone_from(&caller.project_id);
                 changes = changes.update(&snapshot);
             }
         }
         match self.store.commit(changes).await {
             Ok(()) => Ok(transfer.record),
-            Err(StoreError::Conflict { .. }) => {
-                Err(ControlError::conflict("The volume or its transfer was changed meanwhile. Try again."))
-            }
+            Err(StoreError::Conflict { .. }) => Err(ControlError::conflict(
+                "The volume or its transfer was changed meanwhile. Try again.",
+            )),
             Err(other) => Err(other.into()),
         }
     }

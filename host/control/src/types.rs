@@ -42,7 +42,9 @@ impl Control {
     /// Volume types.
     #[must_use]
     pub fn types(&self) -> Types<'_> {
-        Types { store: self.store() }
+        Types {
+            store: self.store(),
+        }
     }
 }
 
@@ -65,7 +67,11 @@ impl<'a> Types<'a> {
     ///
     /// # Errors
     /// Conflict where the name is taken.
-    pub async fn create(&self, _caller: &Caller, wanted: CreateType) -> Result<VolumeType, ControlError> {
+    pub async fn create(
+        &self,
+        _caller: &Caller,
+        wanted: CreateType,
+    ) -> Result<VolumeType, ControlError> {
         let made = VolumeType {
             id: Uuid::new_v4().to_string(),
             name: wanted.name,
@@ -89,35 +95,62 @@ impl<'a> Types<'a> {
     /// # Errors
     /// Not found where there is none or the caller may not use it.
     pub async fn get(&self, caller: &Caller, id: &str) -> Result<VolumeType, ControlError> {
-        let found = self.store.get::<VolumeType>(id).await?.map(|stored| stored.record);
-        found.filter(|found| visible(caller, found)).ok_or_else(|| unknown(id))
+        let found = self
+            .store
+            .get::<VolumeType>(id)
+            .await?
+            .map(|stored| stored.record);
+        found
+            .filter(|found| visible(caller, found))
+            .ok_or_else(|| unknown(id))
     }
 
     /// One type, by id or name, as volumes name it.
     ///
     /// # Errors
     /// Not found where there is none or the caller may not use it.
-    pub async fn find(&self, caller: &Caller, name_or_id: &str) -> Result<VolumeType, ControlError> {
+    pub async fn find(
+        &self,
+        caller: &Caller,
+        name_or_id: &str,
+    ) -> Result<VolumeType, ControlError> {
         if let Ok(found) = self.get(caller, name_or_id).await {
             return Ok(found);
         }
-        let found = self.store.first::<VolumeType>(&Query::new().eq("name", name_or_id)).await?;
-        found.map(|stored| stored.record).filter(|found| visible(caller, found)).ok_or_else(|| {
-            missing(format!("Volume type with name {name_or_id} could not be found."))
-        })
+        let found = self
+            .store
+            .first::<VolumeType>(&Query::new().eq("name", name_or_id))
+            .await?;
+        found
+            .map(|stored| stored.record)
+            .filter(|found| visible(caller, found))
+            .ok_or_else(|| {
+                missing(format!(
+                    "Volume type with name {name_or_id} could not be found."
+                ))
+            })
     }
 
     /// A page of the types that the caller may use. `public`: of which kind; none: of both.
     ///
     /// # Errors
     /// What the store says.
-    pub async fn list(&self, caller: &Caller, public: Option<bool>, query: Query) -> Result<Vec<VolumeType>, ControlError> {
+    pub async fn list(
+        &self,
+        caller: &Caller,
+        public: Option<bool>,
+        query: Query,
+    ) -> Result<Vec<VolumeType>, ControlError> {
         let query = match public {
             Some(public) => query.eq("is_public", public),
             None => query,
         };
         let found = self.store.list::<VolumeType>(&query).await?;
-        Ok(found.into_iter().map(|stored| stored.record).filter(|found| visible(caller, found)).collect())
+        Ok(found
+            .into_iter()
+            .map(|stored| stored.record)
+            .filter(|found| visible(caller, found))
+            .collect())
     }
 
     /// Changes name, description or visibility.
@@ -126,17 +159,22 @@ impl<'a> Types<'a> {
     /// Not found; conflict where the name is taken.
     pub async fn update(&self, id: &str, wanted: UpdateType) -> Result<VolumeType, ControlError> {
         let name = wanted.name.clone();
-        let changed = edit::<VolumeType, _, _>(self.store, id, || unknown(id), |found| {
-            if let Some(name) = &wanted.name {
-                found.name.clone_from(name);
-            }
-            if let Some(description) = &wanted.description {
-                found.description = Some(description.clone());
-            }
-            found.is_public = wanted.is_public.unwrap_or(found.is_public);
-            found.updated_at = Some(Timestamp::now());
-            Ok(())
-        });
+        let changed = edit::<VolumeType, _, _>(
+            self.store,
+            id,
+            || unknown(id),
+            |found| {
+                if let Some(name) = &wanted.name {
+                    found.name.clone_from(name);
+                }
+                if let Some(description) = &wanted.description {
+                    found.description = Some(description.clone());
+                }
+                found.is_public = wanted.is_public.unwrap_or(found.is_public);
+                found.updated_at = Some(Timestamp::now());
+                Ok(())
+            },
+        );
         changed.await.map_err(|error| match name {
             Some(name) if is_duplicate(&error) => taken(&name),
             _ => error,
@@ -148,16 +186,27 @@ impl<'a> Types<'a> {
     /// # Errors
     /// Invalid while volumes have it.
     pub async fn delete(&self, id: &str) -> Result<(), ControlError> {
-        let stored = self.store.get::<VolumeType>(id).await?.ok_or_else(|| unknown(id))?;
+        let stored = self
+            .store
+            .get::<VolumeType>(id)
+            .await?
+            .ok_or_else(|| unknown(id))?;
         if self.in_use(id).await? {
             return Err(ControlError::invalid("Target volume type is still in use."));
         }
         // A volume that is made meanwhile reads the type first; the guard makes the later of the two lose.
         let none = Query::new().eq("type_id", id);
         let changes = Changes::new().delete::<VolumeType>(id, stored.revision);
-        let changes = changes.at_most::<Volume>("volumes of the type", springform_store::Measure::Count, none, 0);
+        let changes = changes.at_most::<Volume>(
+            "volumes of the type",
+            springform_store::Measure::Count,
+            none,
+            0,
+        );
         match self.store.commit(changes).await {
-            Err(StoreError::Limit { .. }) => Err(ControlError::invalid("Target volume type is still in use.")),
+            Err(StoreError::Limit { .. }) => {
+                Err(ControlError::invalid("Target volume type is still in use."))
+            }
             other => Ok(other?),
         }
     }
@@ -167,7 +216,11 @@ impl<'a> Types<'a> {
     /// # Errors
     /// What the store says.
     pub async fn in_use(&self, id: &str) -> Result<bool, ControlError> {
-        Ok(self.store.first::<Volume>(&Query::new().eq("type_id", id)).await?.is_some())
+        Ok(self
+            .store
+            .first::<Volume>(&Query::new().eq("type_id", id))
+            .await?
+            .is_some())
     }
 
     /// Adds or replaces extra specs.
@@ -176,11 +229,16 @@ impl<'a> Types<'a> {
     /// Invalid once volumes have the type: what they were promised may not change under them.
     pub async fn set_specs(&self, id: &str, specs: Metadata) -> Result<VolumeType, ControlError> {
         self.refuse_in_use(id).await?;
-        edit::<VolumeType, _, _>(self.store, id, || unknown(id), |found| {
-            found.extra_specs.extend(specs.clone());
-            found.updated_at = Some(Timestamp::now());
-            Ok(())
-        })
+        edit::<VolumeType, _, _>(
+            self.store,
+            id,
+            || unknown(id),
+            |found| {
+                found.extra_specs.extend(specs.clone());
+                found.updated_at = Some(Timestamp::now());
+                Ok(())
+            },
+        )
         .await
     }
 
@@ -190,13 +248,20 @@ impl<'a> Types<'a> {
     /// Not found; invalid once volumes have the type.
     pub async fn delete_spec(&self, id: &str, key: &str) -> Result<VolumeType, ControlError> {
         self.refuse_in_use(id).await?;
-        edit::<VolumeType, _, _>(self.store, id, || unknown(id), |found| {
-            found.updated_at = Some(Timestamp::now());
-            match found.extra_specs.remove(key) {
-                Some(_) => Ok(()),
-                None => Err(missing(format!("Volume Type {id} has no extra specs with key {key}."))),
-            }
-        })
+        edit::<VolumeType, _, _>(
+            self.store,
+            id,
+            || unknown(id),
+            |found| {
+                found.updated_at = Some(Timestamp::now());
+                match found.extra_specs.remove(key) {
+                    Some(_) => Ok(()),
+                    None => Err(missing(format!(
+                        "Volume Type {id} has no extra specs with key {key}."
+                    ))),
+                }
+            },
+        )
         .await
     }
 
@@ -211,7 +276,12 @@ impl<'a> Types<'a> {
     ///
     /// # Errors
     /// Not found; conflict where the project has it already; invalid for a public type.
-    pub async fn set_access(&self, id: &str, project: &str, allowed: bool) -> Result<VolumeType, ControlError> {
+    pub async fn set_access(
+        &self,
+        id: &str,
+        project: &str,
+        allowed: bool,
+    ) -> Result<VolumeType, ControlError> {
         edit::<VolumeType, _, _>(self.store, id, || unknown(id), |found| {
             if found.is_public {
                 return Err(ControlError::invalid(
@@ -244,8 +314,17 @@ impl<'a> Types<'a> {
     /// # Errors
     /// What the store says.
     pub async fn with_qos(&self, qos: &str) -> Result<Vec<VolumeType>, ControlError> {
-        let query = Query::new().eq("qos_specs_id", qos).sort("name", Direction::Asc).limit(1000);
-        Ok(self.store.list::<VolumeType>(&query).await?.into_iter().map(|stored| stored.record).collect())
+        let query = Query::new()
+            .eq("qos_specs_id", qos)
+            .sort("name", Direction::Asc)
+            .limit(1000);
+        Ok(self
+            .store
+            .list::<VolumeType>(&query)
+            .await?
+            .into_iter()
+            .map(|stored| stored.record)
+            .collect())
     }
 }
 

@@ -1,7 +1,24 @@
-//! The life of volumes.
+//! The life of volumes: what is asked for is checked and journalled here, and carried out by [`work`].
 
-use crate::Control;
+mod actions;
+mod change;
+mod create;
+mod destroy;
+mod turn;
+mod work;
+
+pub use create::CreateVolume;
+pub use change::UpdateVolume;
+pub(crate) use turn::{report, take_turn};
+
+use std::sync::Arc;
+
+use springform_model::cloud::Volume;
+use springform_model::operation::Verb;
+use springform_store::Query;
+
 use crate::engine::Executors;
+use crate::{Caller, Control, ControlError};
 
 /// Volumes.
 #[derive(Debug, Clone, Copy)]
@@ -17,4 +34,42 @@ impl Control {
     }
 }
 
-pub(crate) fn register(_executors: &mut Executors) {}
+impl Volumes<'_> {
+    /// One volume of the caller's view.
+    ///
+    /// # Errors
+    /// `NotFound`, or what the store says.
+    pub async fn get(&self, caller: &Caller, id: &str) -> Result<Volume, ControlError> {
+        let found = self.control.store().get::<Volume>(id).await?.map(|stored| stored.record);
+        found.filter(|volume| caller.may_see(&volume.project_id)).ok_or_else(|| ControlError::not_found("Volume", id))
+    }
+
+    /// One page of volumes. Give the query a limit.
+    ///
+    /// # Errors
+    /// `NotFound` for a marker that is none, `Invalid` for a column that is none.
+    pub async fn list(&self, caller: &Caller, query: Query, all_tenants: bool) -> Result<Vec<Volume>, ControlError> {
+        let found = self.control.store().list::<Volume>(&caller.scope(query, all_tenants)).await?;
+        Ok(found.into_iter().map(|stored| stored.record).collect())
+    }
+
+    /// How many volumes a query finds, and their GiB.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn summary(&self, caller: &Caller, query: Query, all_tenants: bool) -> Result<(u64, u64), ControlError> {
+        let query = caller.scope(query, all_tenants);
+        let count = self.control.store().count::<Volume>(&query).await?;
+        let size = self.control.store().sum::<Volume>("size", &query).await?;
+        Ok((count, u64::try_from(size).unwrap_or(0)))
+    }
+}
+
+pub(crate) fn register(executors: &mut Executors) {
+    executors.add(&[Verb::CreateVolume], Arc::new(create::Creating));
+    let verbs = [
+        Verb::DeleteVolume, Verb::ExtendVolume, Verb::RevertVolume, Verb::UnmanageVolume, Verb::RetypeVolume,
+        Verb::ManageVolume,
+    ];
+    executors.add(&verbs, Arc::new(work::Working));
+}

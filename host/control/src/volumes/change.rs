@@ -1,0 +1,95 @@
+//! Changes of a volume's row that no array needs to know of.
+
+use springform_model::cloud::{Metadata, Volume, VolumeStatus};
+
+use super::Volumes;
+use crate::edit::edit;
+use crate::error::ErrorKind;
+use crate::{Caller, ControlError};
+
+/// What is changed; none: left as it is.
+#[derive(Debug, Clone, Default)]
+pub struct UpdateVolume {
+    /// Name; `Some(None)` takes it away.
+    pub name: Option<Option<String>>,
+    /// Description.
+    pub description: Option<Option<String>>,
+    /// Metadata, replaced as a whole.
+    pub metadata: Option<Metadata>,
+    /// Image metadata, replaced as a whole.
+    pub image_metadata: Option<Metadata>,
+    /// Boots.
+    pub bootable: Option<bool>,
+    /// Read-only to instances.
+    pub readonly: Option<bool>,
+}
+
+impl Volumes<'_> {
+    /// Changes what the user says of a volume.
+    ///
+    /// # Errors
+    /// `NotFound`, or what the store says.
+    pub async fn update(&self, caller: &Caller, id: &str, wanted: UpdateVolume) -> Result<Volume, ControlError> {
+        self.edit(caller, id, |volume| {
+            if let Some(name) = &wanted.name {
+                volume.name.clone_from(name);
+            }
+            if let Some(description) = &wanted.description {
+                volume.description.clone_from(description);
+            }
+            if let Some(metadata) = &wanted.metadata {
+                volume.metadata.clone_from(metadata);
+            }
+            if let Some(metadata) = &wanted.image_metadata {
+                volume.image_metadata.clone_from(metadata);
+            }
+            volume.bootable = wanted.bootable.unwrap_or(volume.bootable);
+            if let Some(readonly) = wanted.readonly {
+                super::destroy::must_be(volume, &[VolumeStatus::Available], "update readonly flag")?;
+                volume.admin_metadata.insert("readonly".to_owned(), if readonly { "True" } else { "False" }.to_owned());
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Sets states as an administrator says, without asking the array.
+    ///
+    /// # Errors
+    /// `Forbidden`, `NotFound`, `Invalid` for a word that is no state.
+    pub async fn reset_status(
+        &self, caller: &Caller, id: &str, status: Option<&str>, attach_status: Option<&str>, migration_status: Option<&str>,
+    ) -> Result<Volume, ControlError> {
+        if !caller.is_admin {
+            return Err(ControlError::new(ErrorKind::Forbidden, "Policy doesn't allow volume_extension:volume_admin_actions:reset_status to be performed."));
+        }
+        let status = status.map(|status| status.to_ascii_lowercase().parse::<VolumeStatus>()).transpose();
+        let status = status.map_err(|error| ControlError::input(format!("Must specify a valid status: {error}")))?;
+        self.edit(caller, id, |volume| {
+            volume.status = status.unwrap_or(volume.status);
+            if attach_status == Some("detached") {
+                volume.attachments.clear();
+            }
+            if let Some(word) = migration_status {
+                volume.migration_status = Some(word.to_owned()).filter(|word| word != "none");
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    pub(crate) async fn edit(
+        &self, caller: &Caller, id: &str, mut decide: impl FnMut(&mut Volume) -> Result<(), ControlError>,
+    ) -> Result<Volume, ControlError> {
+        let now = self.control.now();
+        edit(self.control.store(), id, || ControlError::not_found("Volume", id), |volume: &mut Volume| {
+            if !caller.may_see(&volume.project_id) {
+                return Err(ControlError::not_found("Volume", id));
+            }
+            decide(volume)?;
+            volume.updated_at = Some(now);
+            Ok(())
+        })
+        .await
+    }
+}

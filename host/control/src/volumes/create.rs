@@ -1,0 +1,325 @@
+//! Creating a volume: two commits, one before the array is asked and one after it answered.
+
+use async_trait::async_trait;
+use serde_json::json;
+use springform_model::cloud::{Metadata, ReplicationStatus, Snapshot, SnapshotStatus, Volume, VolumeStatus};
+use springform_model::contract::{Call, Placement};
+use springform_model::operation::{OperationError, Verb};
+use springform_store::{Changes, StoreError};
+use uuid::Uuid;
+
+use super::turn::{not_frozen, report};
+use super::Volumes;
+use crate::engine::{Executor, NewOperation, Run, failure};
+use crate::scheduler::Request;
+use crate::specs::{FullType, build, full_type, snapshot_spec, volume_spec};
+use crate::{Caller, Control, ControlError, ErrorKind};
+
+/// Backends that are tried.
+const TRIES: usize = 3;
+
+/// What is asked for.
+#[derive(Debug, Clone, Default)]
+pub struct CreateVolume {
+    /// GiB; 0 with a source: that of the source.
+    pub size: u64,
+    /// Name.
+    pub name: Option<String>,
+    /// Description.
+    pub description: Option<String>,
+    /// Name or id of the type.
+    pub volume_type: Option<String>,
+    /// Availability zone.
+    pub availability_zone: Option<String>,
+    /// Metadata.
+    pub metadata: Metadata,
+    /// From this snapshot.
+    pub snapshot_id: Option<String>,
+    /// From this volume.
+    pub source_volid: Option<String>,
+    /// Into this group.
+    pub group_id: Option<String>,
+    /// Several attachments.
+    pub multiattach: bool,
+}
+
+struct Source {
+    snapshot: Option<Snapshot>,
+    volume: Volume,
+}
+
+impl Volumes<'_> {
+    /// Creates a volume. It is `creating` in the answer; a failure shows as `error` and as a message.
+    ///
+    /// # Errors
+    /// `Invalid`, `NotFound`, `OverLimit`, `Unavailable`: then there is no volume.
+    pub async fn create(&self, caller: &Caller, wanted: CreateVolume) -> Result<Volume, ControlError> {
+        let control = self.control;
+        let source = self.source(caller, &wanted).await?;
+        let full = self.type_of(caller, &wanted, source.as_ref()).await?;
+        let volume = new_volume(control, caller, wanted, source.as_ref(), full.as_ref())?;
+        let request = request(&volume, full.as_ref(), source.as_ref(), Vec::new());
+        let scheduled = control.schedule(&request).await;
+        let limits = guards(control, &volume, full.as_ref()).await?;
+        let mut volume = volume;
+        let mut new = NewOperation::new(Verb::CreateVolume, "volume", &volume.id).input(json!({ "tried": [] }));
+        if let Ok(chosen) = &scheduled {
+            volume.backend = Some(chosen.backend.name().to_owned());
+            volume.host = Some(chosen.host());
+            new = new.on(chosen.backend.name()).step(step_name(chosen.backend.name()));
+        } else {
+            new = new.input(json!({ "refused": scheduled.err().map(|error| error.message) }));
+        }
+        let operation = control.operations().prepare(caller, new)?;
+        volume.operation = Some(operation.id.clone());
+        let changes = limits.insert(&volume);
+        match control.operations().submit(changes, operation).await {
+            Ok(()) => Ok(volume),
+            Err(StoreError::Limit { name, limit, used }) => Err(over(&name, limit, used, volume.size)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn source(&self, caller: &Caller, wanted: &CreateVolume) -> Result<Option<Source>, ControlError> {
+        if let Some(id) = &wanted.snapshot_id {
+            let snapshot = self.control.snapshots().get(caller, id).await?;
+            if snapshot.status != SnapshotStatus::Available {
+                return Err(ControlError::invalid(format!(
+                    "Invalid snapshot: Originating snapshot status must be one of 'available' values, but it is {}", snapshot.status
+                )));
+            }
+            let volume = self.control.volumes().get(&Caller::internal(), &snapshot.volume_id).await?;
+            return Ok(Some(Source { snapshot: Some(snapshot), volume }));
+        }
+        let Some(id) = &wanted.source_volid else { return Ok(None) };
+        let volume = self.get(caller, id).await?;
+        if !matches!(volume.status, VolumeStatus::Available | VolumeStatus::InUse) {
+            return Err(ControlError::invalid(format!(
+                "Invalid volume: Originating volume status must be one of 'available', 'in-use' values, but it is {}", volume.status
+            )));
+        }
+        Ok(Some(Source { snapshot: None, volume }))
+    }
+
+    async fn type_of(&self, caller: &Caller, wanted: &CreateVolume, source: Option<&Source>) -> Result<Option<FullType>, ControlError> {
+        let name = wanted.volume_type.clone();
+        let name = name.or_else(|| source.and_then(|source| source.volume.type_id.clone()));
+        let Some(name) = name.or_else(|| self.control.config().default_type.clone()) else { return Ok(None) };
+        let found = self.control.types().find(caller, &name).await?;
+        Ok(full_type(self.control.store(), Some(&found.id)).await?)
+    }
+}
+
+fn new_volume(
+    control: &Control, caller: &Caller, wanted: CreateVolume, source: Option<&Source>, full: Option<&FullType>,
+) -> Result<Volume, ControlError> {
+    let least = source.map_or(1, |source| source.snapshot.as_ref().map_or(source.volume.size, |snapshot| snapshot.size));
+    let size = if wanted.size == 0 && source.is_some() { least } else { wanted.size };
+    if size < least {
+        return Err(ControlError::input(match source {
+            Some(_) => format!("Volume size '{size}'GB cannot be smaller than original volume size  {least}GB. They must be >= original volume size."),
+            None => "Volume size '0' must be an integer and greater than 0".to_owned(),
+        }));
+    }
+    let multiattach = wanted.multiattach || full.is_some_and(|full| {
+        full.volume_type.extra_specs.get("multiattach").is_some_and(|value| value.eq_ignore_ascii_case("<is> true"))
+    });
+    Ok(Volume {
+        id: Uuid::now_v7().to_string(),
+        project_id: caller.project_id.clone(),
+        user_id: caller.user_id.clone(),
+        name: wanted.name,
+        description: wanted.description,
+        size,
+        status: VolumeStatus::Creating,
+        previous_status: None,
+        migration_status: None,
+        availability_zone: wanted.availability_zone.unwrap_or_else(|| control.config().availability_zone.clone()),
+        type_id: full.map(|full| full.volume_type.id.clone()),
+        type_name: full.map(|full| full.volume_type.name.clone()),
+        snapshot_id: wanted.snapshot_id,
+        source_volid: wanted.source_volid,
+        group_id: wanted.group_id,
+        metadata: wanted.metadata,
+        admin_metadata: Metadata::new(),
+        image_metadata: source.map(|source| source.volume.image_metadata.clone()).unwrap_or_default(),
+        bootable: source.is_some_and(|source| source.volume.bootable),
+        multiattach,
+        consumes_quota: true,
+        backend: None,
+        host: None,
+        placement: None,
+        replication_status: None,
+        generation: 0,
+        attachments: Vec::new(),
+        operation: None,
+        transfer_id: None,
+        created_at: control.now(),
+        updated_at: None,
+        launched_at: None,
+    })
+}
+
+fn request(volume: &Volume, full: Option<&FullType>, source: Option<&Source>, not: Vec<String>) -> Request {
+    Request {
+        size: volume.size,
+        extra_specs: full.map(|full| full.volume_type.extra_specs.clone()).unwrap_or_default(),
+        availability_zone: Some(volume.availability_zone.clone()),
+        backend: source.and_then(|source| source.volume.backend.clone()),
+        not,
+        multiattach: volume.multiattach,
+    }
+}
+
+async fn guards(control: &Control, volume: &Volume, full: Option<&FullType>) -> Result<Changes, ControlError> {
+    use springform_store::{Measure, Query};
+    let limits = control.quotas().limits_of(&volume.project_id).await?;
+    let most = |name: &str| limits.get(name).copied().filter(|limit| *limit >= 0);
+    let size = i64::try_from(volume.size).unwrap_or(i64::MAX);
+    if let Some(limit) = most("per_volume_gigabytes")
+        && size > limit
+    {
+        return Err(ControlError::new(ErrorKind::OverLimit, format!(
+            "VolumeSizeExceedsLimit: Requested volume size {size}G is larger than the maximum allowed limit {limit}G."
+        )));
+    }
+    let mine = Query::new().eq("project_id", &volume.project_id).eq("consumes_quota", true);
+    let mut changes = Changes::new();
+    let mut guard = |name: String, measure: Measure, query: Query| {
+        if let Some(limit) = most(&name) {
+            changes = std::mem::take(&mut changes).at_most::<Volume>(name, measure, query, limit);
+        }
+    };
+    guard("volumes".to_owned(), Measure::Count, mine.clone());
+    guard("gigabytes".to_owned(), Measure::Sum("size"), mine.clone());
+    if let Some(kind) = full {
+        let name = &kind.volume_type.name;
+        let mine = mine.eq("type_id", &kind.volume_type.id);
+        guard(format!("volumes_{name}"), Measure::Count, mine.clone());
+        guard(format!("gigabytes_{name}"), Measure::Sum("size"), mine);
+    }
+    Ok(changes)
+}
+
+fn over(name: &str, limit: i64, used: i64, size: u64) -> ControlError {
+    let size = i64::try_from(size).unwrap_or(i64::MAX);
+    ControlError::new(ErrorKind::OverLimit, if name.starts_with("gigabytes") {
+        format!("VolumeSizeExceedsAvailableQuota: Requested volume or snapshot exceeds allowed {name} quota. Requested {size}G, quota is {limit}G and {}G has been consumed.", used - size)
+    } else {
+        format!("VolumeLimitExceeded: Maximum number of volumes allowed ({limit}) exceeded for quota '{name}'.")
+    })
+}
+
+fn step_name(backend: &str) -> String {
+    format!("volumes.create on {backend}")
+}
+
+/// Carries a creation out.
+pub(super) struct Creating;
+
+#[async_trait]
+impl Executor for Creating {
+    async fn run(&self, run: &mut Run) -> Result<(), OperationError> {
+        let id = run.operation().subject.clone();
+        let outcome = place(run, &id).await;
+        let control = run.control().clone();
+        run.finish(outcome.as_ref().err().cloned());
+        let operation = run.operation().clone();
+        let now = control.now();
+        run.settle::<Volume>(
+            &id,
+            |volume| {
+                volume.operation = None;
+                volume.updated_at = Some(now);
+                match &outcome {
+                    Ok(placement) => available(volume, placement, now),
+                    Err(_) => volume.status = VolumeStatus::Error,
+                }
+            },
+            |_| match &operation.error {
+                Some(error) => report(&operation, &control, "001", if error.code == "no-valid-backend" { "003" } else { "001" }, error),
+                None => Changes::new(),
+            },
+        )
+        .await
+        .map(drop)
+    }
+}
+
+pub(super) fn available(volume: &mut Volume, placement: &Placement, now: springform_model::time::Timestamp) {
+    volume.status = VolumeStatus::Available;
+    volume.launched_at = volume.launched_at.or(Some(now));
+    volume.metadata.extend(placement.metadata.iter().cloned());
+    volume.replication_status = Some(match placement.replication {
+        Some(_) => ReplicationStatus::Enabled,
+        None => ReplicationStatus::NotCapable,
+    });
+    volume.placement = Some(placement.clone());
+}
+
+/// Tries backends until one takes the volume.
+async fn place(run: &mut Run, id: &str) -> Result<Placement, OperationError> {
+    let store_error = |error: StoreError| failure("store", error.to_string());
+    let control = run.control().clone();
+    if let Some(why) = run.operation().input.get("refused") {
+        return Err(failure("no-valid-backend", format!("schedule allocate volume: {}", why.as_str().unwrap_or_default())));
+    }
+    let gone = || failure("not-found", "the volume is gone");
+    loop {
+        if run.cancelled() {
+            return Err(failure("cancelled", "the creation was cancelled"));
+        }
+        let volume = control.store().get::<Volume>(id).await.map_err(store_error)?.ok_or_else(gone)?.record;
+        let backend = volume.backend.clone().unwrap_or_default();
+        let call = call_for(&control, &volume).await?;
+        let outcome = run.call(&step_name(&backend), &backend, call).await;
+        let error = match outcome {
+            Ok(reply) => return reply.into_placement().map_err(|error| failure("wrong-reply", error.to_string())),
+            Err(error) => error,
+        };
+        let mut tried: Vec<String> =
+            run.operation().input.get("tried").and_then(|tried| serde_json::from_value(tried.clone()).ok()).unwrap_or_default();
+        tried.push(backend);
+        let bound = volume.snapshot_id.is_some() || volume.source_volid.is_some();
+        if bound || tried.len() >= TRIES || !matches!(error.code.as_str(), "exhausted" | "unavailable") {
+            return Err(error);
+        }
+        let full = full_type(control.store(), volume.type_id.as_deref()).await.map_err(store_error)?;
+        let request = request(&volume, full.as_ref(), None, tried.clone());
+        let Ok(next) = control.schedule(&request).await else { return Err(error) };
+        let (name, host) = (next.backend.name().to_owned(), next.host());
+        run.note(|operation| {
+            operation.backend = Some(name.clone());
+            operation.input = json!({ "tried": tried });
+        });
+        run.settle::<Volume>(id, |volume| {
+            volume.backend = Some(name.clone());
+            volume.host = Some(host.clone());
+        }, |_| Changes::new()).await?;
+    }
+}
+
+async fn call_for(control: &Control, volume: &Volume) -> Result<Call, OperationError> {
+    let store = control.store();
+    let broken = |error: StoreError| failure("store", error.to_string());
+    let gone = |what: &str| failure("not-found", format!("the source {what} is gone"));
+    let full = full_type(store, volume.type_id.as_deref()).await.map_err(broken)?;
+    let spec = build(volume, full.as_ref());
+    if let Some(id) = &volume.snapshot_id {
+        let snapshot = store.get::<Snapshot>(id).await.map_err(broken)?.ok_or_else(|| gone("snapshot"))?.record;
+        let source = store.get::<Volume>(&snapshot.volume_id).await.map_err(broken)?.ok_or_else(|| gone("volume"))?;
+        let source_volume = volume_spec(store, &source.record).await.map_err(broken)?;
+        return Ok(Call::CreateFromSnapshot { volume: spec, source: snapshot_spec(&snapshot), source_volume });
+    }
+    if let Some(id) = &volume.source_volid {
+        let source = store.get::<Volume>(id).await.map_err(broken)?.ok_or_else(|| gone("volume"))?;
+        return Ok(Call::CloneVolume { volume: spec, source: volume_spec(store, &source.record).await.map_err(broken)? });
+    }
+    Ok(Call::CreateVolume { volume: spec })
+}
+
+impl Volumes<'_> {
+    pub(crate) async fn may_change(&self, volume: &Volume) -> Result<(), ControlError> {
+        not_frozen(self.control, volume.backend.as_deref()).await
+    }
+}

@@ -1,0 +1,85 @@
+//! A volume's turn: one operation at a time, in the states that allow it, not on a frozen backend.
+
+use serde_json::Value;
+use springform_model::cloud::{Service, UserMessage, Volume, VolumeStatus};
+use springform_model::operation::{Operation, OperationError, Verb};
+use springform_store::Changes;
+use uuid::Uuid;
+
+use crate::engine::NewOperation;
+use crate::{Caller, Control, ControlError};
+
+/// How long a message is kept: 30 days.
+const KEEP_MESSAGES: i64 = 30 * 86_400 * 1_000_000;
+
+/// What is refused while a backend is frozen.
+const FROZEN: &str = "Modification operations are not allowed on frozen storage backends.";
+
+/// Refuses on a frozen backend.
+pub(crate) async fn not_frozen(control: &Control, backend: Option<&str>) -> Result<(), ControlError> {
+    let Some(backend) = backend else { return Ok(()) };
+    let service = control.store().get::<Service>(backend).await?;
+    if service.is_some_and(|service| service.record.frozen) {
+        return Err(ControlError::input(FROZEN));
+    }
+    Ok(())
+}
+
+/// Checks a volume, takes its turn, journals the operation in the same commit and starts it. `decide` sets the state.
+pub(crate) async fn take_turn(
+    control: &Control, caller: &Caller, id: &str, verb: Verb, input: Value,
+    decide: impl Fn(&mut Volume) -> Result<(), ControlError>, more: impl Fn(&Volume) -> Changes,
+) -> Result<(Volume, Operation), ControlError> {
+    for _ in 0..50 {
+        let stored = control.store().get::<Volume>(id).await?;
+        let mut stored = stored
+            .filter(|stored| caller.may_see(&stored.project_id))
+            .ok_or_else(|| ControlError::not_found("Volume", id))?;
+        if let Some(holder) = &stored.operation {
+            return Err(ControlError::busy(&format!("Volume {id}"), holder));
+        }
+        let before = stored.status;
+        decide(&mut stored.record)?;
+        let mut new = NewOperation::new(verb, "volume", id).input(with_status(&input, before));
+        new.backend.clone_from(&stored.backend);
+        let operation = control.operations().prepare(caller, new.step("array"))?;
+        stored.record.operation = Some(operation.id.clone());
+        stored.record.updated_at = Some(control.now());
+        let changes = more(&stored.record).update(&stored);
+        match control.operations().submit(changes, operation.clone()).await {
+            Ok(()) => return Ok((stored.record, operation)),
+            Err(error) if error.is_conflict() => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(ControlError::conflict(format!("Volume {id} is being changed by many at once. Try again.")))
+}
+
+fn with_status(input: &Value, before: VolumeStatus) -> Value {
+    let mut input = if input.is_object() { input.clone() } else { serde_json::json!({}) };
+    if let Some(map) = input.as_object_mut() {
+        map.insert("status".to_owned(), Value::from(before.as_str()));
+    }
+    input
+}
+
+/// A message that tells the user why something asynchronous failed.
+pub(crate) fn report(operation: &Operation, control: &Control, action: &str, detail: &str, error: &OperationError) -> Changes {
+    let now = control.now();
+    let resource = operation.subject_kind.to_uppercase();
+    let resource = if resource == "SNAPSHOT" { "VOLUME_SNAPSHOT".to_owned() } else { resource };
+    Changes::new().put(&UserMessage {
+        id: Uuid::now_v7().to_string(),
+        project_id: operation.project.clone(),
+        event_id: format!("VOLUME_{resource}_{action}_{detail}"),
+        action_id: action.to_owned(),
+        detail_id: detail.to_owned(),
+        user_message: error.message.clone(),
+        level: "ERROR".to_owned(),
+        request_id: operation.request_id.clone(),
+        resource_type: resource,
+        resource_uuid: Some(operation.subject.clone()),
+        created_at: now,
+        expires_at: now.plus_micros(KEEP_MESSAGES),
+    })
+}
