@@ -141,6 +141,16 @@ impl BoundDriver {
     }
 }
 
+impl std::fmt::Debug for BoundDriver {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("BoundDriver")
+            .field("name", &self.name)
+            .field("backend", &self.backend)
+            .field("generation", &self.generation)
+            .finish_non_exhaustive()
+    }
+}
+
 #[async_trait]
 impl Driver for BoundDriver {
     fn description(&self) -> &Description {

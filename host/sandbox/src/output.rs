@@ -61,15 +61,6 @@ impl Output {
         }
     }
 
-    /// Bytes that were not logged.
-    #[must_use]
-    pub fn dropped(&self) -> usize {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .dropped
-    }
-
     /// The end of what was printed.
     #[must_use]
     pub fn tail(&self) -> String {

@@ -135,6 +135,16 @@ impl Program {
     }
 }
 
+impl std::fmt::Debug for Program {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Program")
+            .field("name", &self.description.name)
+            .field("digest", &self.inspection.digest)
+            .field("world", &self.world)
+            .finish_non_exhaustive()
+    }
+}
+
 fn failed(error: &wasmtime::Error, output: &Output) -> LoadError {
     let said = output.tail();
     let said = if said.is_empty() {

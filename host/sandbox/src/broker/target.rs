@@ -138,7 +138,7 @@ impl Target {
     }
 
     pub(super) fn missed(&self) {
-        self.breaker.missed();
+        self.breaker.missed(Instant::now());
     }
 
     /// What the host knows of it.
@@ -162,7 +162,7 @@ impl Target {
 
     /// Sends a request of a driver with the target's credential.
     pub(super) async fn exchange(&self, exchange: Exchange) -> Result<Response<Bytes>, Error> {
-        if !self.breaker.admits() {
+        if !self.breaker.admits(Instant::now()) {
             return Err(Error::DestinationUnavailable);
         }
         let _slot = self.slots.acquire().await;
@@ -208,7 +208,7 @@ impl Target {
         match &result {
             Ok(_) | Err(Error::HttpResponseBodySize(_)) => self.breaker.answered(),
             Err(error) => {
-                self.breaker.missed();
+                self.breaker.missed(Instant::now());
                 tracing::debug!(backend = %self.backend, target_name = %self.name, %error, "exchange with the array failed");
             }
         }
@@ -317,7 +317,7 @@ impl Target {
         let now = Instant::now();
         if self.version.load().is_some()
             || not_before.is_some_and(|at| now < at)
-            || !self.breaker.admits()
+            || !self.breaker.admits(Instant::now())
         {
             return;
         }
@@ -328,7 +328,7 @@ impl Target {
             Ok(Ok(())) if self.version.load().is_some() => *not_before = None,
             outcome => {
                 if outcome.is_err() {
-                    self.breaker.missed();
+                    self.breaker.missed(Instant::now());
                 }
                 *not_before = Some(Instant::now() + RENEGOTIATE);
                 tracing::warn!(backend = %self.backend, target_name = %self.name, "no API version could be agreed with the array yet");
