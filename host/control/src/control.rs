@@ -61,6 +61,7 @@ impl Control {
         let mut executors = Executors::default();
         crate::volumes::register(&mut executors);
         crate::snapshots::register(&mut executors);
+        crate::attachments::register(&mut executors);
         crate::replication::register(&mut executors);
         let runner = Runner::new(executors, tasks.clone(), stop.clone(), config.open_operations);
         let backends = config.backends.iter().map(|backend| {

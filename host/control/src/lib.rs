@@ -1,6 +1,7 @@
 //! What is done, by whom, in which order: the life of the cloud's nouns, operations and replication.
 #![deny(missing_docs)]
 
+pub mod attachments;
 pub mod backend;
 mod caller;
 pub mod clock;

@@ -1,0 +1,243 @@
+//! Attachments: who uses a volume, and how they reach it. The old `os-attach` family is kept in the same table.
+
+mod legacy;
+mod secret;
+mod work;
+
+pub(crate) use secret::Secret;
+
+use std::sync::Arc;
+
+use serde_json::json;
+use springform_model::cloud::{AttachStatus, Attachment, Volume, VolumeAttachment, VolumeStatus};
+use springform_model::contract::Connector;
+use springform_model::operation::{OperationState, Verb};
+use springform_store::{Changes, Direction, Query, Stored};
+use uuid::Uuid;
+
+use crate::engine::{Executors, NewOperation};
+use crate::{Caller, Control, ControlError};
+
+/// Attachments.
+#[derive(Debug, Clone, Copy)]
+pub struct Attachments<'a> {
+    pub(crate) control: &'a Control,
+}
+
+/// What is asked for.
+#[derive(Debug, Clone, Default)]
+pub struct CreateAttachment {
+    /// Volume.
+    pub volume_id: String,
+    /// Instance.
+    pub instance_id: Option<String>,
+    /// Connects at once when given.
+    pub connector: Option<Connector>,
+    /// `rw` or `ro`.
+    pub mode: Option<String>,
+    /// Mount point.
+    pub device: Option<String>,
+}
+
+impl Control {
+    /// Attachments.
+    #[must_use]
+    pub fn attachments(&self) -> Attachments<'_> {
+        Attachments { control: self }
+    }
+}
+
+pub(crate) fn register(executors: &mut Executors) {
+    executors.add(&[Verb::Connect, Verb::Disconnect], Arc::new(work::Working));
+}
+
+impl Attachments<'_> {
+    /// One attachment, its CHAP password filled in.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub async fn get(&self, caller: &Caller, id: &str) -> Result<Attachment, ControlError> {
+        let found = self.control.store().get::<Attachment>(id).await?.map(|stored| stored.record);
+        let found = found.filter(|found| caller.may_see(&found.project_id));
+        let mut found = found.ok_or_else(|| ControlError::not_found("Volume attachment", id))?;
+        self.with_secret(&mut found).await?;
+        Ok(found)
+    }
+
+    /// One page of attachments, without passwords.
+    ///
+    /// # Errors
+    /// `NotFound` for a marker that is none, `Invalid` for a column that is none.
+    pub async fn list(&self, caller: &Caller, query: Query, all_tenants: bool) -> Result<Vec<Attachment>, ControlError> {
+        let found = self.control.store().list::<Attachment>(&caller.scope(query, all_tenants)).await?;
+        Ok(found.into_iter().map(|stored| stored.record).collect())
+    }
+
+    /// Reserves a volume for an attachment; connects it where a connector is given.
+    ///
+    /// # Errors
+    /// `NotFound`, `Invalid`, and what the array refuses.
+    pub async fn create(&self, caller: &Caller, wanted: CreateAttachment) -> Result<Attachment, ControlError> {
+        self.make(caller, wanted, false).await
+    }
+
+    async fn make(&self, caller: &Caller, wanted: CreateAttachment, legacy: bool) -> Result<Attachment, ControlError> {
+        let now = self.control.now();
+        let id = Uuid::now_v7().to_string();
+        for _ in 0..50 {
+            let mut volume = self.volume(caller, &wanted.volume_id).await?;
+            let shared = volume.multiattach && volume.status == VolumeStatus::InUse;
+            let allowed: &[VolumeStatus] = if legacy {
+                &[VolumeStatus::Available, VolumeStatus::Attaching, VolumeStatus::InUse, VolumeStatus::Reserved]
+            } else {
+                &[VolumeStatus::Available, VolumeStatus::Downloading]
+            };
+            if !shared && !allowed.contains(&volume.status) {
+                return Err(ControlError::invalid(format!(
+                    "Invalid volume: Volume {} status must be available or downloading to reserve, but the current status is {}.", volume.id, volume.status
+                )));
+            }
+            if volume.status == VolumeStatus::Available && !legacy {
+                volume.record.status = VolumeStatus::Reserved;
+            }
+            volume.record.updated_at = Some(now);
+            let attachment = Attachment {
+                id: id.clone(),
+                volume_id: volume.id.clone(),
+                project_id: volume.project_id.clone(),
+                instance_id: wanted.instance_id.clone(),
+                host_name: wanted.connector.as_ref().map(|connector| connector.host.clone()),
+                device: wanted.device.clone(),
+                status: AttachStatus::Reserved,
+                mode: wanted.mode.clone(),
+                connector: None,
+                connection: None,
+                legacy,
+                attached_at: None,
+                detached_at: None,
+                created_at: now,
+                updated_at: None,
+            };
+            match self.control.store().commit(Changes::new().insert(&attachment).update(&volume)).await {
+                Ok(()) => break,
+                Err(error) if error.is_conflict() => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        match wanted.connector {
+            Some(connector) => self.update(caller, &id, connector).await,
+            None => self.get(caller, &id).await,
+        }
+    }
+
+    /// Connects a host and says how it reaches the volume.
+    ///
+    /// # Errors
+    /// `NotFound`, and what the array refuses: the attachment is then `error_attaching`.
+    pub async fn update(&self, caller: &Caller, id: &str, connector: Connector) -> Result<Attachment, ControlError> {
+        let attachment = self.get(caller, id).await?;
+        if attachment.status == AttachStatus::Attached {
+            return Err(ControlError::invalid(format!("Invalid attachment: attachment {id} is attached already.")));
+        }
+        self.carry_out(caller, Verb::Connect, &attachment, json!({ "connector": without_secret(connector) })).await?;
+        self.get(caller, id).await
+    }
+
+    /// Says that the host uses the volume now.
+    ///
+    /// # Errors
+    /// `NotFound`, `Invalid`.
+    pub async fn complete(&self, caller: &Caller, id: &str) -> Result<(), ControlError> {
+        let now = self.control.now();
+        for _ in 0..50 {
+            self.get(caller, id).await?;
+            let missing = || ControlError::not_found("Volume attachment", id);
+            let mut attachment = self.control.store().get::<Attachment>(id).await?.ok_or_else(missing)?;
+            let mut volume = self.volume(caller, &attachment.volume_id).await?;
+            attach(&mut volume.record, &mut attachment.record, now);
+            match self.control.store().commit(Changes::new().update(&attachment).update(&volume)).await {
+                Ok(()) => return Ok(()),
+                Err(error) if error.is_conflict() => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(ControlError::conflict(format!("Attachment {id} is being changed by many at once. Try again.")))
+    }
+
+    /// Disconnects and forgets an attachment; gives those that remain on the volume.
+    ///
+    /// # Errors
+    /// `NotFound`, and what the array refuses.
+    pub async fn delete(&self, caller: &Caller, id: &str) -> Result<Vec<Attachment>, ControlError> {
+        let attachment = self.get(caller, id).await?;
+        self.carry_out(caller, Verb::Disconnect, &attachment, json!({})).await?;
+        self.of(&attachment.volume_id).await
+    }
+
+    /// The attachments of a volume, oldest first.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn of(&self, volume: &str) -> Result<Vec<Attachment>, ControlError> {
+        let query = Query::new().eq("volume_id", volume).sort("created_at", Direction::Asc);
+        let found = self.control.store().list::<Attachment>(&query).await?;
+        Ok(found.into_iter().map(|stored| stored.record).collect())
+    }
+
+    async fn volume(&self, caller: &Caller, id: &str) -> Result<Stored<Volume>, ControlError> {
+        let found = self.control.store().get::<Volume>(id).await?;
+        found.filter(|found| caller.may_see(&found.project_id)).ok_or_else(|| ControlError::not_found("Volume", id))
+    }
+
+    /// Journals, carries out and waits: Nova needs the answer.
+    async fn carry_out(&self, caller: &Caller, verb: Verb, attachment: &Attachment, input: serde_json::Value) -> Result<(), ControlError> {
+        let volume = self.volume(&Caller::internal(), &attachment.volume_id).await?;
+        let new = NewOperation::new(verb, "attachment", &attachment.id).input(input).step("array");
+        let operation = self.control.operations().prepare(caller, new.on(volume.backend.clone().unwrap_or_default()))?;
+        let id = operation.id.clone();
+        self.control.operations().submit(Changes::new(), operation).await?;
+        let ended = self.control.operations().wait(&id).await?;
+        match (ended.state, ended.error) {
+            (OperationState::Succeeded, _) => Ok(()),
+            (_, Some(error)) => {
+                let mut refused = ControlError::from(error);
+                refused.operation = Some(id);
+                Err(refused)
+            }
+            _ => Err(ControlError::unavailable(format!("Operation {id} has not ended yet: the host is stopping."))),
+        }
+    }
+
+    async fn with_secret(&self, attachment: &mut Attachment) -> Result<(), ControlError> {
+        let Some(chap) = attachment.connection.as_mut().and_then(|connection| connection.chap.as_mut()) else { return Ok(()) };
+        if let Some(secret) = self.control.store().get::<Secret>(&secret::key(&chap.user)).await? {
+            secret.record.password.clone_into(&mut chap.password);
+        }
+        Ok(())
+    }
+}
+
+fn without_secret(mut connector: Connector) -> Connector {
+    connector.chap = None;
+    connector
+}
+
+/// Both rows as they are once the host uses the volume.
+fn attach(volume: &mut Volume, attachment: &mut Attachment, now: springform_model::time::Timestamp) {
+    attachment.status = AttachStatus::Attached;
+    attachment.attached_at = Some(now);
+    attachment.updated_at = Some(now);
+    let mode = attachment.mode.get_or_insert_with(|| "rw".to_owned());
+    volume.admin_metadata.insert("attached_mode".to_owned(), mode.clone());
+    volume.admin_metadata.entry("readonly".to_owned()).or_insert_with(|| "False".to_owned());
+    volume.status = VolumeStatus::InUse;
+    volume.updated_at = Some(now);
+    volume.attachments.retain(|known| known.attachment_id != attachment.id);
+    volume.attachments.push(VolumeAttachment {
+        attachment_id: attachment.id.clone(),
+        server_id: attachment.instance_id.clone(),
+        host_name: attachment.host_name.clone(),
+        device: attachment.device.clone(),
+        attached_at: attachment.attached_at,
+    });
+}
