@@ -20,6 +20,8 @@ import logging
 import sys
 import warnings
 
+import compare
+
 warnings.filterwarnings("ignore")
 
 
@@ -85,9 +87,8 @@ def read(chosen):
 
 
 def diff(chosen):
-    import scenario
     one, two = load(chosen.one), load(chosen.two)
-    found = scenario.differences(one["state"], two["state"])
+    found = compare.differences(one["state"], two["state"])
     patterns = []
     if chosen.allow:
         with open(chosen.allow) as file:

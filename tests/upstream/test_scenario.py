@@ -2,6 +2,7 @@
 
 import pytest
 
+import compare
 import scenario
 
 
@@ -26,12 +27,12 @@ STEPS = {
 def test_the_same_scenario_leaves_the_same_arrays(make_site, configuration, name):
     one = run(make_site, configuration, STEPS[name])
     two = run(make_site, configuration, STEPS[name])
-    assert scenario.differences(one, two) == []
+    assert compare.differences(one, two) == []
     assert one["a"]["volumes"], "a state without volumes would equal anything"
 
 
 def test_a_difference_is_found_and_named(make_site):
     one = run(make_site, "async", lambda site, cloud: cloud.create("gold", 1))
     two = run(make_site, "async", lambda site, cloud: cloud.create("gold", 2))
-    assert scenario.differences(one, two) == [
+    assert compare.differences(one, two) == [
         "/a/volumes/volume-<gold>-cinder/provisioned: 1073741824, 2147483648"]

@@ -6,6 +6,7 @@ differential test (`cinder_api.ApiCloud`) asks for what it means to ask.
 
 import pytest
 
+import compare
 import harness
 import scenario
 from services import WholeCinder
@@ -42,7 +43,7 @@ def test_a_day_through_a_whole_cinder_leaves_the_same_arrays(make_site, configur
 
     one = through_the_driver(make_site, configuration, steps)
     two = through_cinder(make_site, configuration, steps)
-    assert scenario.differences(one, two) == []
+    assert compare.differences(one, two) == []
 
 
 @pytest.mark.parametrize("configuration", ("async", "sync"))
@@ -55,7 +56,7 @@ def test_a_failover_through_a_whole_cinder_leaves_the_same_arrays(make_site, con
     one = through_the_driver(make_site, configuration, steps)
     two = through_cinder(make_site, configuration, steps)
     assert outcomes == [{"gold": "failed-over", "iron": "failed-over"}] * 2
-    assert scenario.differences(one, two) == []
+    assert compare.differences(one, two) == []
 
 
 def test_retypes_and_groups_through_a_whole_cinder_leave_the_same_arrays(make_site):
@@ -65,7 +66,7 @@ def test_retypes_and_groups_through_a_whole_cinder_leave_the_same_arrays(make_si
 
     one = through_the_driver(make_site, "trisync", steps)
     two = through_cinder(make_site, "trisync", steps)
-    assert scenario.differences(one, two) == []
+    assert compare.differences(one, two) == []
 
 
 def test_volumes_of_one_service_are_taken_over_by_another_as_they_are(make_site):
@@ -85,7 +86,7 @@ def test_volumes_of_one_service_are_taken_over_by_another_as_they_are(make_site)
     taken = {kind: backend.adopt(made[kind], names[made[kind]], 1, backend.type(kind))
              for kind in kinds}
     ids = {id: kind for kind, id in made.items()}
-    assert scenario.differences(before, scenario.final_state(site.sim, ids)) == []
+    assert compare.differences(before, scenario.final_state(site.sim, ids)) == []
 
     for kind, volume in taken.items():
         assert backend.driver._generate_purity_vol_name(volume) == volume.provider_id
