@@ -75,6 +75,22 @@ async fn nothing_but_a_configured_name_is_spoken_to() {
     assert_eq!(array.facts.connections.load(Ordering::SeqCst), 0);
 }
 
+#[tokio::test]
+async fn a_denial_is_audited_with_the_line_that_would_allow_it() {
+    let log = support::log::Captured::default();
+    let _guard = tracing::subscriber::set_default(log.subscriber());
+    let array = Array::plain().await;
+    let driver = driver("hostile", vec![plain(&array)]).await;
+    get(&driver, "https://other/secret?key=1").await;
+    let text = log.text();
+    let line = text.lines().find(|l| l.contains("egress-denied")).unwrap();
+    assert!(
+        line.contains(r#"backend_id = \"other\""#) || line.contains(r#"backend_id = "other""#),
+        "{line}"
+    );
+    assert!(!line.contains("key=1"), "a query may hold anything: {line}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn only_https_is_spoken_of_even_where_the_array_speaks_http() {
     let array = Array::plain().await;

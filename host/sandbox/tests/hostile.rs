@@ -190,12 +190,29 @@ async fn a_guest_that_exits_ends_its_call_and_not_the_host() {
 }
 
 #[tokio::test]
-async fn a_flood_of_log_lines_is_cut_and_the_call_goes_on() {
-    hostile()
-        .await
+async fn a_flood_of_log_lines_is_cut_said_so_and_the_call_goes_on() {
+    let log = support::log::Captured::default();
+    let _guard = tracing::subscriber::set_default(log.subscriber());
+    let driver = limited(Limits {
+        log_bytes: 1000,
+        ..Limits::default()
+    })
+    .await;
+    driver
         .call(context("log-flood", ""), Call::Check)
         .await
         .unwrap();
+    let text = log.text();
+    let lines = text.lines().filter(|l| l.contains("of a flood")).count();
+    assert!(lines > 0 && lines * 40 < 1200, "{lines} lines");
+    assert!(text.contains("limits.log_bytes"), "{text}");
+    let first = text
+        .lines()
+        .find(|l| l.contains("line 0 of a flood"))
+        .unwrap();
+    for field in ["driver=hostile", "generation=7", "operation=op-1"] {
+        assert!(first.contains(field), "{first}");
+    }
 }
 
 #[tokio::test]

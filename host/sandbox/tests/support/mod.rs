@@ -8,6 +8,7 @@ use springform_model::contract::{Context, Target, VolumeSpec};
 use springform_sandbox::{Binding, BoundDriver, Program, Sandbox, SandboxConfig, TargetBinding};
 
 pub mod array;
+pub mod log;
 
 /// Path of a guest, built by `cargo xtask build-guests`.
 pub fn guest(name: &str) -> PathBuf {

@@ -6,7 +6,7 @@ use wasip2::http::types::{ErrorCode, Fields, FutureIncomingResponse, Method, Out
 
 /// A response as far as the tests look at it.
 pub struct Answer {
-    status: u16,
+    pub status: u16,
     headers: Vec<(String, String)>,
     body: Vec<u8>,
 }

@@ -21,7 +21,7 @@ pub fn description(name: &str) -> Description {
         summary: "Answers everything at once and touches no array.".to_owned(),
         replication: vec![ReplicationKind::Async],
         protocols: vec!["iSCSI".to_owned()],
-        options: vec![option("behaviour", None), option("argument", None)],
+        options: vec![option("behaviour", None), option("argument", None), option("bench", None)],
         target_options: Vec::new(),
         credentials: CredentialScheme::None,
         secret_option: None,
