@@ -146,7 +146,10 @@ impl Arrays for Simulated {
     }
 
     fn receivers(&self) -> Vec<String> {
-        vec!["hook".into()]
+        match self.kind {
+            Kind::Disk(_) => vec!["hook".into()],
+            Kind::Nothing(_) => Vec::new(),
+        }
     }
 
     fn shown(&self, _operation: &Operation) {}
