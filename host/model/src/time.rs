@@ -44,6 +44,14 @@ impl Timestamp {
         u64::try_from(self.0.saturating_sub(earlier.0) / 1_000_000).unwrap_or(0)
     }
 
+    /// Reads ISO 8601 with or without a zone; without one it is UTC, as Cinder's clients mean it.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let zoned = text.parse::<jiff::Timestamp>();
+        let parsed = zoned.or_else(|_| format!("{text}Z").parse::<jiff::Timestamp>());
+        parsed.ok().map(|point| Self(point.as_microsecond()))
+    }
+
     /// As Cinder writes it: `2026-11-20T23:31:10.989136`, UTC without a zone.
     #[must_use]
     pub fn to_cinder(self) -> String {
@@ -63,5 +71,13 @@ mod tests {
             Timestamp(1_700_000_000_123_456).to_cinder(),
             "2023-11-14T22:13:20.123456"
         );
+    }
+
+    #[test]
+    fn a_timestamp_is_read_with_and_without_a_zone() {
+        let point = Some(Timestamp(1_700_000_000_123_456));
+        assert_eq!(Timestamp::parse("2023-11-14T22:13:20.123456"), point);
+        assert_eq!(Timestamp::parse("2023-11-14T22:13:20.123456Z"), point);
+        assert_eq!(Timestamp::parse("yesterday"), None);
     }
 }

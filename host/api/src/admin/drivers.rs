@@ -1,0 +1,177 @@
+//! Drivers: look at one, install it, put it into service, go back.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::json as value;
+use sha2::{Digest, Sha256};
+use springform_control::registry::{DriverStatus, Inspection};
+use uuid::Uuid;
+
+use crate::http::{Answer, Call, Refusal, Routes, json};
+
+const DRIVER: &str = "{name:text, configured:text?, deployed:object?, running:object?, rollback:object?, backends:[object], generations:[object]}";
+
+pub(super) fn routes(r: &mut Routes) {
+    r.get("/drivers", "springform:drivers:list", list)
+        .admin()
+        .says("Lists the drivers with their four versions.")
+        .gives(200, "{drivers:[object]}");
+    r.get("/drivers/{name}", "springform:drivers:get", show)
+        .admin()
+        .says("Shows a driver.")
+        .gives(200, DRIVER);
+    r.put("/drivers/{name}", "springform:drivers:install", install)
+        .admin()
+        .says("Installs a component; it does not serve before it is activated.")
+        .takes("wasm")
+        .up_to(64 << 20)
+        .gives(201, "{name:text, digest:text, number:int}");
+    r.post(
+        "/drivers/{name}/inspect",
+        "springform:drivers:inspect",
+        inspect,
+    )
+    .admin()
+    .says("Looks at a component without installing it.")
+    .takes("wasm")
+    .up_to(64 << 20)
+    .gives(
+        200,
+        "{digest:text, imports:[text], exports:[text], description:object}",
+    );
+    r.post(
+        "/drivers/{name}/activate",
+        "springform:drivers:activate",
+        activate,
+    )
+    .admin()
+    .says("Puts a generation into service: the newest, or the one with the digest.")
+    .takes("{digest?:text?, backend?:text?}")
+    .gives(200, DRIVER);
+    r.post(
+        "/drivers/{name}/rollback",
+        "springform:drivers:rollback",
+        rollback,
+    )
+    .admin()
+    .says("Goes back to the generation that served before.")
+    .takes("{backend?:text?}")
+    .gives(200, DRIVER);
+}
+
+async fn list(call: Call) -> Answer {
+    let drivers: Vec<DriverStatus> = call.control().drivers().list(&call.caller).await?;
+    json(200, &value!({"drivers": drivers}))
+}
+
+async fn show(call: Call) -> Answer {
+    json(
+        200,
+        &call
+            .control()
+            .drivers()
+            .get(&call.caller, call.part("name"))
+            .await?,
+    )
+}
+
+/// Puts the uploaded component into a file of its own and gives its path; the file is named after its digest, so that
+/// the same component is kept once.
+async fn stored(call: &Call, folder: &Path) -> Result<PathBuf, Refusal> {
+    if call.body.is_empty() {
+        return Err(Refusal::invalid(
+            "The body must be a WebAssembly component, and it is empty.",
+        ));
+    }
+    let failed = |error: std::io::Error| {
+        tracing::error!(%error, folder = %folder.display(), "an uploaded driver could not be written");
+        Refusal::new(
+            http::StatusCode::INTERNAL_SERVER_ERROR,
+            "The component could not be written to the state directory.",
+        )
+    };
+    tokio::fs::create_dir_all(folder).await.map_err(failed)?;
+    let digest = hex::encode(Sha256::digest(&call.body));
+    let path = folder.join(format!("{digest}.wasm"));
+    let part = folder.join(format!(".{}.part", Uuid::new_v4()));
+    tokio::fs::write(&part, &call.body).await.map_err(failed)?;
+    tokio::fs::rename(&part, &path).await.map_err(failed)?;
+    Ok(path)
+}
+
+async fn install(call: Call) -> Answer {
+    let name = call.part("name");
+    // Nothing is written for a driver that is not configured.
+    call.control().drivers().get(&call.caller, name).await?;
+    let path = stored(&call, &call.state.drivers_dir).await?;
+    let made = call
+        .control()
+        .drivers()
+        .install(&call.caller, name, &path)
+        .await?;
+    let mut answer = value!(made);
+    if let Some(fields) = answer.as_object_mut() {
+        fields.insert("name".into(), value!(name));
+    }
+    json(201, &answer)
+}
+
+async fn inspect(call: Call) -> Answer {
+    let folder = call
+        .state
+        .drivers_dir
+        .join("inspected")
+        .join(Uuid::new_v4().to_string());
+    let path = stored(&call, &folder).await?;
+    let seen = call.control().drivers().inspect(&call.caller, &path).await;
+    if let Err(error) = tokio::fs::remove_dir_all(&folder).await {
+        tracing::warn!(%error, folder = %folder.display(), "an inspected component could not be removed");
+    }
+    let Inspection {
+        digest,
+        description,
+        imports,
+        exports,
+    } = seen?;
+    json(
+        200,
+        &value!({"digest": digest, "description": description, "imports": imports, "exports": exports}),
+    )
+}
+
+/// An empty body counts as an empty object.
+fn options(call: &Call) -> Result<Option<String>, Refusal> {
+    if call.body.is_empty() {
+        return Ok(None);
+    }
+    let mut fields = call.fields()?;
+    let digest = fields.text("digest", 0..=64)?;
+    // A driver's generation serves all its backends; naming one of them is allowed and changes nothing.
+    fields.text("backend", 0..=255)?;
+    fields.finish()?;
+    Ok(digest)
+}
+
+async fn activate(call: Call) -> Answer {
+    let digest = options(&call)?;
+    json(
+        200,
+        &call
+            .control()
+            .drivers()
+            .activate(&call.caller, call.part("name"), digest.as_deref())
+            .await?,
+    )
+}
+
+async fn rollback(call: Call) -> Answer {
+    options(&call)?;
+    json(
+        200,
+        &call
+            .control()
+            .drivers()
+            .rollback(&call.caller, call.part("name"))
+            .await?,
+    )
+}

@@ -1,0 +1,157 @@
+//! Operations: the journal as an operator reads it, live progress, and cancel.
+
+use std::convert::Infallible;
+
+use axum::response::IntoResponse;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use futures_util::stream;
+use serde_json::json as value;
+use springform_control::query::{Direction, Query};
+use springform_model::operation::Operation;
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
+
+use crate::http::{Answer, Call, Refusal, Routes, json};
+
+pub(super) fn routes(r: &mut Routes) {
+    r.get("/operations", "springform:operations:list", list)
+        .admin()
+        .asks(&["state", "backend", "verb", "subject", "limit", "marker"])
+        .says("Lists operations, newest first.")
+        .gives(200, "{operations:[object], next:text?}");
+    r.get(
+        "/operations/{operation_id}",
+        "springform:operations:get",
+        show,
+    )
+    .admin()
+    .says("Shows an operation with its steps.")
+    .gives(200, "{id:text, verb:text, state:text, steps:[object]}");
+    r.get(
+        "/operations/{operation_id}/events",
+        "springform:operations:get",
+        events,
+    )
+    .admin()
+    .says("Sends the operation at each change until it has ended (server-sent events).")
+    .gives(200, "events");
+    r.post(
+        "/operations/{operation_id}/cancel",
+        "springform:operations:cancel",
+        cancel,
+    )
+    .admin()
+    .says("Asks an operation to stop where that is safe.")
+    .gives(202, "{id:text, verb:text, state:text, steps:[object]}");
+}
+
+async fn list(call: Call) -> Answer {
+    let page = call.query.page(&[])?;
+    let rows = page.limit.unwrap_or(50).clamp(1, 1000);
+    let mut query = Query::new()
+        .sort("created_at", Direction::Desc)
+        .limit(u32::try_from(rows).unwrap_or(1000));
+    for column in ["state", "backend", "verb", "subject"] {
+        if let Some(text) = call.query.get(column) {
+            query = query.eq(column, text);
+        }
+    }
+    if let Some(marker) = page.marker {
+        query = query.marker(marker);
+    }
+    let found = call
+        .control()
+        .operations()
+        .list(&call.caller, query)
+        .await?;
+    let next = found
+        .last()
+        .filter(|_| found.len() as u64 == rows)
+        .map(|last| last.id.clone());
+    json(200, &value!({"operations": found, "next": next}))
+}
+
+async fn show(call: Call) -> Answer {
+    json(
+        200,
+        &call
+            .control()
+            .operations()
+            .get(&call.caller, call.part("operation_id"))
+            .await?,
+    )
+}
+
+async fn cancel(call: Call) -> Answer {
+    json(
+        202,
+        &call
+            .control()
+            .operations()
+            .cancel(&call.caller, call.part("operation_id"))
+            .await?,
+    )
+}
+
+/// What a stream of events has to remember.
+struct Watch {
+    call: Call,
+    receiver: Receiver<Operation>,
+    /// What is sent before anything is waited for.
+    first: Option<Operation>,
+    ended: bool,
+}
+
+async fn events(call: Call) -> Answer {
+    // Listening begins before the record is read, so that no change falls between the two.
+    let receiver = call.control().operations().events();
+    let first = call
+        .control()
+        .operations()
+        .get(&call.caller, call.part("operation_id"))
+        .await?;
+    let watch = Watch {
+        call,
+        receiver,
+        first: Some(first),
+        ended: false,
+    };
+    let stream = stream::unfold(watch, |mut watch| async move {
+        if watch.ended {
+            return None;
+        }
+        let operation = next(&mut watch).await.ok()?;
+        watch.ended = operation.state.is_terminal();
+        let data = serde_json::to_string(&operation).ok()?;
+        Some((
+            Ok::<_, Infallible>(Event::default().event("operation").data(data)),
+            watch,
+        ))
+    });
+    Ok(Sse::new(stream)
+        .keep_alive(KeepAlive::default())
+        .into_response())
+}
+
+async fn next(watch: &mut Watch) -> Result<Operation, Refusal> {
+    if let Some(first) = watch.first.take() {
+        return Ok(first);
+    }
+    let id = watch.call.part("operation_id").to_owned();
+    loop {
+        match watch.receiver.recv().await {
+            Ok(operation) if operation.id == id => return Ok(operation),
+            Ok(_) => {}
+            // What was missed is in the record; a host that stops ends the stream.
+            Err(RecvError::Lagged(_)) => {
+                return Ok(watch
+                    .call
+                    .control()
+                    .operations()
+                    .get(&watch.call.caller, &id)
+                    .await?);
+            }
+            Err(RecvError::Closed) => return Err(Refusal::busy("The host is stopping.", 5)),
+        }
+    }
+}

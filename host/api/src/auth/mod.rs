@@ -1,0 +1,127 @@
+//! Who asks: nobody in particular, a token of a file, or a token of Keystone.
+
+mod keystone;
+mod policy;
+mod tokens;
+
+use http::HeaderMap;
+use springform_control::Caller;
+
+use crate::http::Refusal;
+
+pub use keystone::{Keystone, KeystoneConfig, KeystoneError};
+pub use policy::{Policy, PolicyError};
+pub use tokens::{TokenFileError, Tokens};
+
+/// Project of a caller who names none, where there is no identity service.
+pub const DEFAULT_PROJECT: &str = "00000000000000000000000000000001";
+
+/// How callers are known.
+#[derive(Debug)]
+pub enum Auth {
+    /// Everybody is an administrator of the project they name. For loopback addresses only.
+    NoAuth,
+    /// Tokens from a file.
+    Tokens(Tokens),
+    /// Tokens of Keystone.
+    Keystone(Box<Keystone>),
+}
+
+/// Somebody, once known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// User id.
+    pub user: String,
+    /// Project id.
+    pub project: String,
+    /// Roles, in lower case.
+    pub roles: Vec<String>,
+}
+
+impl Auth {
+    /// Finds out who asks.
+    ///
+    /// # Errors
+    /// 401 for a token nobody knows; 503 where the identity service does not answer.
+    pub async fn identify(&self, headers: &HeaderMap) -> Result<Caller, Refusal> {
+        let token = text_of(headers, "x-auth-token");
+        let service_token = text_of(headers, "x-service-token").filter(|token| !token.is_empty());
+        let identity = match self {
+            Self::NoAuth => return Ok(self.caller(noauth(token), service_token.is_some())),
+            Self::Tokens(tokens) => tokens.identify(token)?,
+            Self::Keystone(keystone) => keystone.identify(token).await?,
+        };
+        let service = match (service_token, self) {
+            (None, _) | (_, Self::NoAuth) => None,
+            (some, Self::Tokens(tokens)) => tokens.identify(some).ok(),
+            (some, Self::Keystone(keystone)) => keystone.identify(some).await.ok(),
+        };
+        let by_service =
+            service.is_some_and(|service| service.roles.iter().any(|role| role == "service"));
+        Ok(self.caller(identity, by_service))
+    }
+
+    fn caller(&self, identity: Identity, by_service: bool) -> Caller {
+        let is_admin = identity.roles.iter().any(|role| role == "admin");
+        let mut caller = Caller::new(identity.user, identity.project, identity.roles);
+        caller.is_admin = is_admin;
+        caller.is_service = by_service;
+        caller
+    }
+
+    /// Checks the project of a path against the caller's own. Without an identity service a caller who named no
+    /// project enters the one in the path.
+    ///
+    /// # Errors
+    /// 400 where they differ.
+    pub fn enter_project(&self, caller: &mut Caller, project: &str) -> Result<(), Refusal> {
+        if caller.project_id == project {
+            return Ok(());
+        }
+        if matches!(self, Self::NoAuth) && caller.project_id == DEFAULT_PROJECT {
+            project.clone_into(&mut caller.project_id);
+            return Ok(());
+        }
+        Err(Refusal::invalid("Malformed request url"))
+    }
+
+    /// URI for `WWW-Authenticate`, and whether a call without a token has a chance.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        matches!(self, Self::NoAuth)
+    }
+}
+
+fn text_of<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// `user:project`, or the default for no token and for words such as `notused` that clients send for want of one.
+fn noauth(token: Option<&str>) -> Identity {
+    let (user, project) = match token.and_then(|token| token.split_once(':')) {
+        Some((user, project))
+            if !project.is_empty() && project.len() <= 255 && user.len() <= 255 =>
+        {
+            (user, project)
+        }
+        _ => ("admin", DEFAULT_PROJECT),
+    };
+    Identity {
+        user: user.to_owned(),
+        project: project.to_owned(),
+        roles: vec!["admin".into(), "member".into(), "reader".into()],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_an_identity_service_a_token_names_user_and_project() {
+        assert_eq!(noauth(Some("ann:abc")).project, "abc");
+        assert_eq!(noauth(Some("ann:abc")).user, "ann");
+        assert_eq!(noauth(Some("notused")).project, DEFAULT_PROJECT);
+        assert_eq!(noauth(None).project, DEFAULT_PROJECT);
+    }
+}

@@ -1,0 +1,238 @@
+//! Group types and their specs (3.11).
+
+use serde_json::json as value;
+
+use super::listing::{Kind, listed, query};
+use super::types::public;
+use crate::http::{Answer, Call, Refusal, Routes, Under, empty, json};
+use crate::views::GroupTypeView;
+
+const TYPE: &str =
+    "{group_type:{id:text, name:text, description:text?, is_public:bool, group_specs?:map}}";
+
+pub(super) fn routes(r: &mut Routes) {
+    r.get("/group_types", "group:group_types:get_all", list)
+        .asks(&["is_public", "name", "limit", "marker", "sort"])
+        .says("Lists group types (from 3.11).")
+        .gives(200, "{group_types:[object], group_types_links?:[object]}");
+    r.post("/group_types", "group:group_types:create", create)
+        .admin()
+        .says("Makes a group type (from 3.11).")
+        .takes("{group_type:{name:text, description?:text?, is_public?:bool, group_specs?:map?}}")
+        .gives(202, TYPE);
+    r.get("/group_types/{type_id}", "group:group_types:get", show)
+        .says("Shows a group type (from 3.11).")
+        .gives(200, TYPE);
+    r.put("/group_types/{type_id}", "group:group_types:update", update)
+        .admin()
+        .says("Changes a group type (from 3.11).")
+        .takes("{group_type:{name?:text?, description?:text?, is_public?:bool}}")
+        .gives(200, TYPE);
+    r.delete("/group_types/{type_id}", "group:group_types:delete", delete)
+        .admin()
+        .says("Deletes a group type that no group has (from 3.11).")
+        .ends(202);
+    r.get(
+        "/group_types/{type_id}/group_specs",
+        "group:group_types_specs:get_all",
+        specs,
+    )
+    .admin()
+    .says("Lists a group type's specs (from 3.11).")
+    .gives(200, "{group_specs:map}");
+    r.post(
+        "/group_types/{type_id}/group_specs",
+        "group:group_types_specs:create",
+        set_specs,
+    )
+    .admin()
+    .says("Adds or replaces specs of a group type (from 3.11).")
+    .takes("{group_specs:map}")
+    .gives(202, "{group_specs:map}");
+    r.get(
+        "/group_types/{type_id}/group_specs/{key}",
+        "group:group_types_specs:get",
+        spec,
+    )
+    .admin()
+    .says("Shows one spec (from 3.11).")
+    .gives(200, "map");
+    r.put(
+        "/group_types/{type_id}/group_specs/{key}",
+        "group:group_types_specs:update",
+        set_spec,
+    )
+    .admin()
+    .says("Replaces one spec (from 3.11).")
+    .takes("map")
+    .gives(200, "map");
+    r.delete(
+        "/group_types/{type_id}/group_specs/{key}",
+        "group:group_types_specs:delete",
+        delete_spec,
+    )
+    .admin()
+    .says("Takes one spec away (from 3.11).")
+    .ends(202);
+}
+
+async fn list(call: Call) -> Answer {
+    call.since(11)?;
+    let (query, page) = query(
+        &call,
+        &[("name", "name", Kind::Text)],
+        &["id", "name", "created_at"],
+    )?;
+    let found = call
+        .control()
+        .group_types()
+        .list(&call.caller, public(&call)?, query)
+        .await?;
+    let last = found.last().map(|found| found.id.clone());
+    let admin = call.caller.is_admin;
+    let views = found
+        .iter()
+        .map(|record| GroupTypeView { record, admin })
+        .collect();
+    listed(&call, "group_types", &page, views, last.as_deref(), None)
+}
+
+async fn create(call: Call) -> Answer {
+    call.since(11)?;
+    let mut fields = call.object("group_type")?;
+    let name = fields.required_name()?;
+    let description = fields.description()?;
+    let is_public = fields.boolean("is_public")?.unwrap_or(true);
+    let specs = fields.pairs("group_specs")?.unwrap_or_default();
+    fields.finish()?;
+    let record = call
+        .control()
+        .group_types()
+        .create(name, description, is_public, specs)
+        .await?;
+    json(
+        202,
+        &Under(
+            "group_type",
+            GroupTypeView {
+                record: &record,
+                admin: call.caller.is_admin,
+            },
+        ),
+    )
+}
+
+async fn show(call: Call) -> Answer {
+    call.since(11)?;
+    let id = call.part("type_id");
+    if id == "default" {
+        return Err(Refusal::not_found("Default group type can not be found."));
+    }
+    let record = call.control().group_types().find(&call.caller, id).await?;
+    json(
+        200,
+        &Under(
+            "group_type",
+            GroupTypeView {
+                record: &record,
+                admin: call.caller.is_admin,
+            },
+        ),
+    )
+}
+
+async fn update(call: Call) -> Answer {
+    call.since(11)?;
+    let mut fields = call.object("group_type")?;
+    let name = if fields.has("name") {
+        Some(fields.required_name()?)
+    } else {
+        fields.name()?
+    };
+    let description = fields.description()?;
+    let is_public = fields.boolean("is_public")?;
+    fields.finish()?;
+    if name.is_none() && description.is_none() && is_public.is_none() {
+        return Err(Refusal::invalid(
+            "Specify group type name, description or a combination thereof.",
+        ));
+    }
+    let record = call
+        .control()
+        .group_types()
+        .update(call.part("type_id"), name, description, is_public)
+        .await?;
+    json(
+        200,
+        &Under(
+            "group_type",
+            GroupTypeView {
+                record: &record,
+                admin: call.caller.is_admin,
+            },
+        ),
+    )
+}
+
+async fn delete(call: Call) -> Answer {
+    call.since(11)?;
+    call.control()
+        .group_types()
+        .delete(call.part("type_id"))
+        .await?;
+    empty(202)
+}
+
+async fn specs(call: Call) -> Answer {
+    call.since(11)?;
+    let found = call
+        .control()
+        .group_types()
+        .find(&call.caller, call.part("type_id"))
+        .await?;
+    json(200, &value!({"group_specs": found.group_specs}))
+}
+
+async fn set_specs(call: Call) -> Answer {
+    call.since(11)?;
+    let specs = call.object("group_specs")?.into_pairs("group_specs")?;
+    call.control()
+        .group_types()
+        .set_specs(call.part("type_id"), specs.clone())
+        .await?;
+    json(202, &value!({"group_specs": specs}))
+}
+
+async fn spec(call: Call) -> Answer {
+    call.since(11)?;
+    let (id, key) = (call.part("type_id"), call.part("key"));
+    let found = call.control().group_types().find(&call.caller, id).await?;
+    match found.group_specs.get(key) {
+        Some(text) => json(200, &value!({key: text})),
+        None => Err(Refusal::not_found(format!(
+            "Group Type {id} has no specs with key {key}."
+        ))),
+    }
+}
+
+async fn set_spec(call: Call) -> Answer {
+    call.since(11)?;
+    let specs = call.fields()?.into_pairs("group_specs")?;
+    if specs.len() != 1 || !specs.contains_key(call.part("key")) {
+        return Err(Refusal::invalid("Request body and URI mismatch"));
+    }
+    call.control()
+        .group_types()
+        .set_specs(call.part("type_id"), specs.clone())
+        .await?;
+    json(200, &specs)
+}
+
+async fn delete_spec(call: Call) -> Answer {
+    call.since(11)?;
+    call.control()
+        .group_types()
+        .delete_spec(call.part("type_id"), call.part("key"))
+        .await?;
+    empty(202)
+}

@@ -1,0 +1,30 @@
+//! Cinder v3: one module for each collection, each adding its routes to the table.
+
+mod group_types;
+mod hosts;
+mod listing;
+mod messages;
+mod qos;
+mod quotas;
+mod scheduler;
+mod services;
+mod transfers;
+mod types;
+
+use crate::http::Routes;
+
+/// The table.
+#[must_use]
+pub fn routes() -> Routes {
+    let mut routes = Routes::default();
+    types::routes(&mut routes);
+    services::routes(&mut routes);
+    scheduler::routes(&mut routes);
+    quotas::routes(&mut routes);
+    messages::routes(&mut routes);
+    qos::routes(&mut routes);
+    group_types::routes(&mut routes);
+    transfers::routes(&mut routes);
+    hosts::routes(&mut routes);
+    routes
+}

@@ -1,0 +1,208 @@
+//! Services: what `cinder service-list` shows, and enable, disable, freeze, thaw, failover.
+
+use serde_json::json as value;
+
+use super::listing::Listed;
+use crate::http::{Answer, Call, Fields, Refusal, Routes, empty, json};
+use crate::views::{SERVICE, ServiceView};
+
+/// The one binary there is: each backend is a volume service.
+const BINARY: &str = "cinder-volume";
+
+pub(super) fn routes(r: &mut Routes) {
+    r.get("/os-services", "volume_extension:services:index", list)
+        .admin()
+        .asks(&["host", "binary"])
+        .says("Lists the services of the backends.")
+        .gives(200, SERVICE);
+    r.put(
+        "/os-services/enable",
+        "volume_extension:services:update",
+        enable,
+    )
+    .admin()
+    .says("Lets the scheduler use a backend again.")
+    .takes("{host:text, binary?:text?, service?:text?}")
+    .gives(
+        200,
+        "{host:text, service:text, binary:text, status:text, disabled:bool}",
+    );
+    r.put(
+        "/os-services/disable",
+        "volume_extension:services:update",
+        disable,
+    )
+    .admin()
+    .says("Keeps the scheduler off a backend.")
+    .takes("{host:text, binary?:text?, service?:text?}")
+    .gives(
+        200,
+        "{host:text, service:text, binary:text, status:text, disabled:bool}",
+    );
+    r.put(
+        "/os-services/disable-log-reason",
+        "volume_extension:services:update",
+        disable_with_reason,
+    )
+    .admin()
+    .says("Keeps the scheduler off a backend and says why.")
+    .takes("{host:text, disabled_reason:text, binary?:text?, service?:text?}")
+    .gives(
+        200,
+        "{host:text, service:text, binary:text, status:text, disabled:bool, disabled_reason:text}",
+    );
+    r.put("/os-services/freeze", "volume:freeze_host", freeze)
+        .admin()
+        .says("Refuses creates and deletes on a backend.")
+        .takes("{host:text, cluster?:text?}")
+        .ends(200);
+    r.put("/os-services/thaw", "volume:thaw_host", thaw)
+        .admin()
+        .says("Ends a freeze.")
+        .takes("{host:text, cluster?:text?}")
+        .ends(200);
+    r.put("/os-services/get-log", "volume:services:get-log", get_log)
+        .admin()
+        .says("Lists log levels of services (from 3.32): they are set in the configuration.")
+        .takes("object")
+        .gives(200, "{log_levels:[object]}");
+}
+
+async fn list(call: Call) -> Answer {
+    let (host, binary) = (call.query.get("host"), call.query.get("binary"));
+    let found = call.control().services().list().await?;
+    let wanted = found.iter().filter(|view| {
+        let whole = host.is_none_or(|host| {
+            host == view.service.host || view.service.host.split('@').next() == Some(host)
+        });
+        whole && binary.is_none_or(|binary| binary == BINARY)
+    });
+    let views = wanted
+        .map(|view| ServiceView {
+            service: &view.service,
+            status: Some(&view.status),
+            version: call.version,
+        })
+        .collect();
+    json(
+        200,
+        &Listed {
+            key: "services",
+            views,
+            next: None,
+            count: None,
+        },
+    )
+}
+
+/// Reads `host` and what stands for the binary; every other binary is one that no host has.
+fn named(call: &Call) -> Result<(Fields, String), Refusal> {
+    let mut fields = call.fields()?;
+    let host = fields.required("host")?;
+    let service = fields.text("service", 0..=255)?;
+    let binary = fields
+        .text("binary", 0..=255)?
+        .or(service)
+        .filter(|name| !name.is_empty());
+    match binary {
+        Some(binary) if binary != BINARY => Err(Refusal::not_found(format!(
+            "Service {binary} could not be found on host {host}."
+        ))),
+        _ => Ok((fields, host)),
+    }
+}
+
+async fn known(call: &Call, host: &str) -> Result<(), Refusal> {
+    let unknown = |_| {
+        Refusal::not_found(format!(
+            "Service {BINARY} could not be found on host {host}."
+        ))
+    };
+    call.control()
+        .services()
+        .get(host)
+        .await
+        .map(drop)
+        .map_err(unknown)
+}
+
+fn done(host: &str, disabled: bool) -> serde_json::Value {
+    let status = if disabled { "disabled" } else { "enabled" };
+    value!({"host": host, "service": "", "binary": BINARY, "status": status, "disabled": disabled})
+}
+
+async fn enable(call: Call) -> Answer {
+    let (fields, host) = named(&call)?;
+    fields.finish()?;
+    known(&call, &host).await?;
+    call.control()
+        .services()
+        .enable(&call.caller, &host)
+        .await?;
+    json(200, &done(&host, false))
+}
+
+async fn disable(call: Call) -> Answer {
+    let (fields, host) = named(&call)?;
+    fields.finish()?;
+    known(&call, &host).await?;
+    call.control()
+        .services()
+        .disable(&call.caller, &host, None)
+        .await?;
+    json(200, &done(&host, true))
+}
+
+async fn disable_with_reason(call: Call) -> Answer {
+    let (mut fields, host) = named(&call)?;
+    let reason = fields.required("disabled_reason")?;
+    fields.finish()?;
+    known(&call, &host).await?;
+    call.control()
+        .services()
+        .disable(&call.caller, &host, Some(reason.clone()))
+        .await?;
+    let mut answer = done(&host, true);
+    if let Some(fields) = answer.as_object_mut() {
+        fields.insert("disabled_reason".into(), value!(reason));
+    }
+    json(200, &answer)
+}
+
+/// `host`, where clients that know clusters send a null one beside it.
+pub(super) fn host_alone(fields: &mut Fields) -> Result<String, Refusal> {
+    let cluster = fields.text("cluster", 0..=255)?;
+    let host = fields.text("host", 1..=255)?;
+    match (host, cluster) {
+        (Some(host), None) => Ok(host),
+        (None, None) => Err(Refusal::invalid("'host' is a required property")),
+        _ => Err(Refusal::invalid(
+            "Invalid input received: One and only one of cluster and host must be set.",
+        )),
+    }
+}
+
+async fn freeze(call: Call) -> Answer {
+    let mut fields = call.fields()?;
+    let host = host_alone(&mut fields)?;
+    fields.finish()?;
+    call.control()
+        .services()
+        .freeze(&call.caller, &host)
+        .await?;
+    empty(200)
+}
+
+async fn thaw(call: Call) -> Answer {
+    let mut fields = call.fields()?;
+    let host = host_alone(&mut fields)?;
+    fields.finish()?;
+    call.control().services().thaw(&call.caller, &host).await?;
+    empty(200)
+}
+
+async fn get_log(call: Call) -> Answer {
+    call.since(32)?;
+    call.fields()?;
+    json(200, &value!({"log_levels": []}))
+}

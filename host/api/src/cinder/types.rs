@@ -1,0 +1,314 @@
+//! Volume types, their extra specs, and who may use them.
+
+use serde_json::json as value;
+use springform_control::types::{CreateType, UpdateType};
+use springform_model::cloud::VolumeType;
+
+use super::listing::{Kind, listed, query};
+use crate::http::{Answer, Call, Refusal, Routes, Under, empty, json};
+use crate::views::{TypeView, VOLUME_TYPE};
+
+pub(super) fn routes(r: &mut Routes) {
+    r.get("/types", "volume_extension:type_get_all", list)
+        .asks(&[
+            "name",
+            "is_public",
+            "limit",
+            "marker",
+            "sort",
+            "extra_specs",
+        ])
+        .says("Lists the volume types that the project may use.")
+        .gives(200, "{volume_types:[object], volume_type_links?:[object]}");
+    r.post("/types", "volume_extension:type_create", create)
+        .admin()
+        .says("Makes a volume type.")
+        .takes("{volume_type:{name:text, description?:text?, os-volume-type-access:is_public?:bool, extra_specs?:map?}}")
+        .gives(200, VOLUME_TYPE);
+    r.get("/types/default", "volume_extension:type_get", default)
+        .says("Shows the type of volumes for which none is named.")
+        .gives(200, VOLUME_TYPE);
+    r.get("/types/{type_id}", "volume_extension:type_get", show)
+        .asks(&["is_public"])
+        .says("Shows a volume type.")
+        .gives(200, VOLUME_TYPE);
+    r.put("/types/{type_id}", "volume_extension:type_update", update)
+        .admin()
+        .says("Changes a volume type.")
+        .takes("{volume_type:{name?:text?, description?:text?, is_public?:bool, os-volume-type-access:is_public?:bool}}")
+        .gives(200, VOLUME_TYPE);
+    r.delete("/types/{type_id}", "volume_extension:type_delete", delete)
+        .admin()
+        .says("Deletes a volume type that no volume has.")
+        .ends(202);
+    r.post("/types/{type_id}/action", "volume_extension:volume_type_access", access_action)
+        .admin()
+        .says("Lets a project use a private type (`addProjectAccess`) or no longer (`removeProjectAccess`).")
+        .takes("{addProjectAccess?:{project:text}, removeProjectAccess?:{project:text}}")
+        .ends(202);
+    r.get(
+        "/types/{type_id}/os-volume-type-access",
+        "volume_extension:volume_type_access:get_all",
+        access,
+    )
+    .admin()
+    .says("Lists the projects that may use a private type.")
+    .gives(
+        200,
+        "{volume_type_access:[{volume_type_id:text, project_id:text}]}",
+    );
+    r.get(
+        "/types/{type_id}/extra_specs",
+        "volume_extension:types_extra_specs:index",
+        specs,
+    )
+    .says("Lists a type's extra specs.")
+    .gives(200, "{extra_specs:map}");
+    r.post(
+        "/types/{type_id}/extra_specs",
+        "volume_extension:types_extra_specs:create",
+        set_specs,
+    )
+    .admin()
+    .says("Adds or replaces extra specs of a type that no volume has.")
+    .takes("{extra_specs:map}")
+    .gives(200, "{extra_specs:map}");
+    r.get(
+        "/types/{type_id}/extra_specs/{key}",
+        "volume_extension:types_extra_specs:show",
+        spec,
+    )
+    .says("Shows one extra spec.")
+    .gives(200, "map");
+    r.put(
+        "/types/{type_id}/extra_specs/{key}",
+        "volume_extension:types_extra_specs:update",
+        set_spec,
+    )
+    .admin()
+    .says("Replaces one extra spec.")
+    .takes("map")
+    .gives(200, "map");
+    r.delete(
+        "/types/{type_id}/extra_specs/{key}",
+        "volume_extension:types_extra_specs:delete",
+        delete_spec,
+    )
+    .admin()
+    .says("Takes one extra spec away.")
+    .ends(202);
+}
+
+fn one(call: &Call, record: &VolumeType, full: bool) -> Answer {
+    json(
+        200,
+        &Under(
+            "volume_type",
+            TypeView {
+                record,
+                admin: call.caller.is_admin,
+                full,
+            },
+        ),
+    )
+}
+
+/// `is_public`: of which kind; `None` (the word) means both, which only an administrator sees.
+pub(super) fn public(call: &Call) -> Result<Option<bool>, Refusal> {
+    match call.query.get("is_public") {
+        None => Ok(if call.caller.is_admin {
+            None
+        } else {
+            Some(true)
+        }),
+        Some("None" | "none" | "null") => Ok(None),
+        Some(_) => call.query.flag("is_public").map(Some),
+    }
+}
+
+async fn list(call: Call) -> Answer {
+    let (query, page) = query(
+        &call,
+        &[("name", "name", Kind::Text)],
+        &["name", "id", "created_at", "updated_at", "description"],
+    )?;
+    let public = public(&call)?;
+    let found = call
+        .control()
+        .types()
+        .list(&call.caller, public, query)
+        .await?;
+    let admin = call.caller.is_admin;
+    let last = found.last().map(|found| found.id.clone());
+    let views = found
+        .iter()
+        .map(|record| TypeView {
+            record,
+            admin,
+            full: true,
+        })
+        .collect();
+    listed(&call, "volume_types", &page, views, last.as_deref(), None)
+}
+
+async fn create(call: Call) -> Answer {
+    let mut fields = call.object("volume_type")?;
+    let wanted = CreateType {
+        name: fields.required_name()?,
+        description: fields.description()?,
+        is_public: fields
+            .boolean("os-volume-type-access:is_public")?
+            .unwrap_or(true),
+        extra_specs: fields.pairs("extra_specs")?.unwrap_or_default(),
+    };
+    fields.finish()?;
+    let made = call.control().types().create(&call.caller, wanted).await?;
+    one(&call, &made, false)
+}
+
+async fn default(call: Call) -> Answer {
+    let Some(name) = call.control().config().default_type.clone() else {
+        return Err(Refusal::not_found("Default volume type can not be found."));
+    };
+    let found = call.control().types().find(&call.caller, &name).await?;
+    one(&call, &found, true)
+}
+
+async fn show(call: Call) -> Answer {
+    let found = call
+        .control()
+        .types()
+        .get(&call.caller, call.part("type_id"))
+        .await?;
+    one(&call, &found, true)
+}
+
+async fn update(call: Call) -> Answer {
+    let mut fields = call.object("volume_type")?;
+    let name = match fields.has("name") {
+        true => Some(fields.required_name()?),
+        false => fields.name()?,
+    };
+    let description = fields.description()?;
+    let short = fields.boolean("is_public")?;
+    let is_public = fields.boolean("os-volume-type-access:is_public")?.or(short);
+    fields.finish()?;
+    if name.is_none() && description.is_none() && is_public.is_none() {
+        return Err(Refusal::invalid(
+            "Specify volume type name, description, is_public or a combination thereof.",
+        ));
+    }
+    let wanted = UpdateType {
+        name,
+        description,
+        is_public,
+    };
+    let changed = call
+        .control()
+        .types()
+        .update(call.part("type_id"), wanted)
+        .await?;
+    one(&call, &changed, true)
+}
+
+async fn delete(call: Call) -> Answer {
+    call.control().types().delete(call.part("type_id")).await?;
+    empty(202)
+}
+
+async fn access_action(call: Call) -> Answer {
+    let (name, _) = call.action()?;
+    let allowed = match name.as_str() {
+        "addProjectAccess" => true,
+        "removeProjectAccess" => false,
+        _ => return Err(Call::no_such_action(&name)),
+    };
+    let mut fields = call.object(&name)?;
+    let project = fields.required("project")?;
+    fields.finish()?;
+    call.control()
+        .types()
+        .set_access(call.part("type_id"), &project, allowed)
+        .await?;
+    empty(202)
+}
+
+async fn access(call: Call) -> Answer {
+    let found = call
+        .control()
+        .types()
+        .get(&call.caller, call.part("type_id"))
+        .await?;
+    if found.is_public {
+        return Err(Refusal::not_found(
+            "Access list not available for public volume types.",
+        ));
+    }
+    let list: Vec<_> = found
+        .projects
+        .iter()
+        .map(|project| value!({"volume_type_id": found.id, "project_id": project}))
+        .collect();
+    json(200, &value!({"volume_type_access": list}))
+}
+
+async fn specs(call: Call) -> Answer {
+    let found = call
+        .control()
+        .types()
+        .get(&call.caller, call.part("type_id"))
+        .await?;
+    let view = serde_json::to_value(TypeView {
+        record: &found,
+        admin: call.caller.is_admin,
+        full: true,
+    });
+    json(
+        200,
+        &value!({"extra_specs": view.unwrap_or_default().get("extra_specs")}),
+    )
+}
+
+async fn set_specs(call: Call) -> Answer {
+    let specs = call.object("extra_specs")?.into_pairs("extra_specs")?;
+    call.control()
+        .types()
+        .set_specs(call.part("type_id"), specs.clone())
+        .await?;
+    json(200, &value!({"extra_specs": specs}))
+}
+
+async fn spec(call: Call) -> Answer {
+    let (id, key) = (call.part("type_id"), call.part("key"));
+    let found = call.control().types().get(&call.caller, id).await?;
+    match found.extra_specs.get(key) {
+        Some(text) => json(200, &value!({key: text})),
+        None => Err(Refusal::not_found(format!(
+            "Volume Type {id} has no extra specs with key {key}."
+        ))),
+    }
+}
+
+async fn set_spec(call: Call) -> Answer {
+    let specs = call.fields()?.into_pairs("extra_specs")?;
+    let key = call.part("key");
+    if !specs.contains_key(key) {
+        return Err(Refusal::invalid("Request body and URI mismatch"));
+    }
+    if specs.len() > 1 {
+        return Err(Refusal::invalid("Request body contains too many items"));
+    }
+    call.control()
+        .types()
+        .set_specs(call.part("type_id"), specs.clone())
+        .await?;
+    json(200, &specs)
+}
+
+async fn delete_spec(call: Call) -> Answer {
+    call.control()
+        .types()
+        .delete_spec(call.part("type_id"), call.part("key"))
+        .await?;
+    empty(202)
+}

@@ -1,0 +1,195 @@
+//! What is done to one volume: the actions of `POST /volumes/<id>/action`.
+
+use serde_json::{Map, Value, json as value};
+use springform_model::contract::Connector;
+
+use crate::http::{Answer, Call, Fields, Refusal, Routes, empty, json};
+use crate::views::volume_info;
+
+pub(super) fn routes(r: &mut Routes) {
+    r.post("/volumes/{volume_id}/action", "volume_extension:volume_actions", action)
+        .says("Does something to a volume; the one member of the body names it. Some actions are for administrators.")
+        .takes("object")
+        .ends(202);
+}
+
+/// Actions that only an administrator may ask for.
+const ADMIN: &[&str] = &["os-reset_status", "os-force_delete", "os-force_detach", "os-migrate_volume", "os-migrate_volume_completion", "os-unmanage", "os-extend_volume_completion"];
+
+/// A connector as Nova and os-brick send it: what a driver knows by name, and the rest as it came.
+pub(super) fn connector(value: Value) -> Result<Connector, Refusal> {
+    let wrong = || Refusal::invalid("Invalid input received: Connector is not valid.");
+    let Value::Object(mut members) = value else { return Err(wrong()) };
+    let text = |members: &mut Map<String, Value>, name: &str| match members.remove(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) if text.len() <= 1024 => Ok(Some(text)),
+        Some(_) => Err(wrong()),
+    };
+    let list = |members: &mut Map<String, Value>, name: &str| match members.remove(name) {
+        None | Some(Value::Null) => Ok(Vec::new()),
+        Some(Value::String(one)) => Ok(vec![one]),
+        Some(list) => serde_json::from_value::<Vec<String>>(list).map_err(|_| wrong()),
+    };
+    let mut read = Connector {
+        host: text(&mut members, "host")?.unwrap_or_default(),
+        ip: text(&mut members, "ip")?,
+        initiator: text(&mut members, "initiator")?,
+        wwpns: list(&mut members, "wwpns")?,
+        wwnns: list(&mut members, "wwnns")?,
+        nqn: text(&mut members, "nqn")?,
+        system_uuid: text(&mut members, "system uuid")?,
+        multipath: matches!(members.remove("multipath"), Some(Value::Bool(true))),
+        chap: None,
+        extensions: Vec::new(),
+    };
+    if read.host.is_empty() && read.initiator.is_none() && read.wwpns.is_empty() && read.nqn.is_none() {
+        return Err(wrong());
+    }
+    for (key, value) in members.into_iter().take(32) {
+        let text = match value {
+            Value::String(text) => text,
+            other => other.to_string(),
+        };
+        read.extensions.push((key, text));
+    }
+    Ok(read)
+}
+
+fn members(name: &str, parameters: Value) -> Result<Fields, Refusal> {
+    match parameters {
+        Value::Object(members) => Ok(Fields::over(members)),
+        Value::Null => Ok(Fields::over(Map::new())),
+        _ => Err(Refusal::invalid(format!("Invalid input for field/attribute {name}. It is not of type 'object'"))),
+    }
+}
+
+async fn action(call: Call) -> Answer {
+    let (name, parameters) = call.action()?;
+    if ADMIN.contains(&name.as_str()) && !call.caller.is_admin {
+        return Err(Refusal::forbidden(&format!("volume_extension:volume_admin_actions:{}", name.trim_start_matches("os-"))));
+    }
+    let fields = members(&name, parameters)?;
+    match name.as_str() {
+        "os-initialize_connection" | "os-terminate_connection" | "os-attach" | "os-detach" | "os-force_detach" => {
+            connection(&call, &name, fields).await
+        }
+        "os-set_image_metadata" | "os-unset_image_metadata" | "os-show_image_metadata" => {
+            super::volume_metadata::image_action(&call, &name, fields).await
+        }
+        "os-reset_status" | "os-force_delete" | "os-unmanage" => administer(&call, &name, fields).await,
+        _ => change(&call, &name, fields).await,
+    }
+}
+
+async fn change(call: &Call, name: &str, mut fields: Fields) -> Answer {
+    let (caller, id) = (&call.caller, call.part("volume_id"));
+    let volumes = call.control().volumes();
+    match name {
+        "os-extend" => {
+            let size = fields.required_integer("new_size", 1..=0x7fff_ffff)?;
+            fields.finish()?;
+            volumes.extend(caller, id, size.unsigned_abs()).await?;
+        }
+        "os-retype" => {
+            let wanted = fields.required("new_type")?;
+            let policy = fields.text("migration_policy", 0..=20)?.unwrap_or_else(|| "never".to_owned());
+            fields.finish()?;
+            if !matches!(policy.as_str(), "never" | "on-demand") {
+                return Err(Refusal::invalid("migration_policy must be 'on-demand' or 'never', passed: ".to_owned() + &policy));
+            }
+            volumes.retype(caller, id, &wanted, &policy).await?;
+        }
+        "revert" => {
+            call.since(40)?;
+            let snapshot = fields.required("snapshot_id")?;
+            fields.finish()?;
+            volumes.revert(caller, id, &snapshot).await?;
+        }
+        "os-reserve" => volumes.reserve(caller, id).await?,
+        "os-unreserve" => volumes.unreserve(caller, id).await?,
+        "os-begin_detaching" => volumes.begin_detaching(caller, id).await?,
+        "os-roll_detaching" => volumes.roll_detaching(caller, id).await?,
+        "os-set_bootable" => {
+            let bootable = fields.boolean("bootable")?.ok_or_else(|| Refusal::invalid("'bootable' is a required property"))?;
+            fields.finish()?;
+            volumes.set_bootable(caller, id, bootable).await?;
+            return empty(200);
+        }
+        "os-update_readonly_flag" => {
+            let readonly = fields.boolean("readonly")?.ok_or_else(|| Refusal::invalid("'readonly' is a required property"))?;
+            fields.finish()?;
+            volumes.set_readonly(caller, id, readonly).await?;
+        }
+        "os-volume_upload_image" | "os-reimage" => {
+            volumes.get(caller, id).await?;
+            return Err(Refusal::invalid("Invalid input received: this service is not connected to an image service."));
+        }
+        "os-migrate_volume" => {
+            volumes.get(caller, id).await?;
+            return Err(Refusal::invalid(
+                "Invalid input received: volumes are not copied between backends by this service; use replication verbs to move them.",
+            ));
+        }
+        other => return Err(Call::no_such_action(other)),
+    }
+    empty(202)
+}
+
+async fn administer(call: &Call, name: &str, mut fields: Fields) -> Answer {
+    let (caller, id) = (&call.caller, call.part("volume_id"));
+    let volumes = call.control().volumes();
+    match name {
+        "os-reset_status" => {
+            let status = fields.text("status", 0..=64)?;
+            let attached = fields.text("attach_status", 0..=64)?;
+            let migration = fields.text("migration_status", 0..=64)?;
+            fields.finish()?;
+            volumes.reset_status(caller, id, status, attached, migration).await?;
+        }
+        "os-unmanage" => volumes.unmanage(caller, id).await?,
+        _ => volumes.delete(caller, id, false, true).await?,
+    }
+    empty(202)
+}
+
+async fn connection(call: &Call, name: &str, mut fields: Fields) -> Answer {
+    let (caller, id) = (&call.caller, call.part("volume_id"));
+    let volumes = call.control().volumes();
+    match name {
+        "os-initialize_connection" => {
+            let from = fields.take("connector").ok_or_else(|| Refusal::invalid("'connector' is a required property"))?;
+            let found = volumes.initialize_connection(caller, id, connector(from)?).await?;
+            let read_only = volumes.get(caller, id).await?.admin_metadata.get("readonly").is_some_and(|flag| flag == "True");
+            return json(200, &value!({"connection_info": volume_info(&found, id, read_only)}));
+        }
+        "os-terminate_connection" => {
+            let from = fields.take("connector").filter(|from| !from.is_null());
+            let from = from.map(connector).transpose()?;
+            volumes.terminate_connection(caller, id, from).await?;
+        }
+        "os-attach" => {
+            let instance = fields.text("instance_uuid", 0..=36)?;
+            let host = fields.text("host_name", 0..=255)?;
+            let mountpoint = fields.text("mountpoint", 0..=255)?;
+            let mode = fields.text("mode", 0..=2)?.unwrap_or_else(|| "rw".to_owned());
+            fields.finish()?;
+            if !matches!(mode.as_str(), "rw" | "ro") {
+                return Err(Refusal::invalid(format!("Invalid attachment mode '{mode}'. Mode must be 'rw' or 'ro'.")));
+            }
+            if instance.is_none() && host.is_none() {
+                return Err(Refusal::invalid("Invalid request to attach volume to an invalid target"));
+            }
+            volumes.attach(caller, id, instance, host, mountpoint, mode).await?;
+        }
+        _ => {
+            let attachment = fields.text("attachment_id", 0..=36)?;
+            let from = fields.take("connector").filter(|from| from.as_object().is_some_and(|map| !map.is_empty()));
+            fields.finish()?;
+            if let Some(from) = from.filter(|_| name == "os-force_detach") {
+                volumes.terminate_connection(caller, id, Some(connector(from)?)).await?;
+            }
+            volumes.detach(caller, id, attachment).await?;
+        }
+    }
+    empty(202)
+}

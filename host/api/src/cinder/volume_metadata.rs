@@ -1,0 +1,90 @@
+//! Metadata of volumes: the user's, and what Glance would have said of an image.
+
+use serde_json::json as value;
+
+use crate::http::{Answer, Call, Fields, Refusal, Routes, empty, json};
+
+pub(super) fn routes(r: &mut Routes) {
+    r.get("/volumes/{volume_id}/metadata", "volume:get_volume_metadata", show).says("Shows a volume's metadata.").gives(200, "{metadata:map}");
+    r.post("/volumes/{volume_id}/metadata", "volume:create_volume_metadata", merge)
+        .says("Adds or replaces entries.")
+        .takes("{metadata:map}")
+        .gives(200, "{metadata:map}");
+    r.put("/volumes/{volume_id}/metadata", "volume:update_volume_metadata", replace)
+        .says("Replaces all metadata.")
+        .takes("{metadata:map}")
+        .gives(200, "{metadata:map}");
+    r.get("/volumes/{volume_id}/metadata/{key}", "volume:get_volume_metadata", entry).says("Shows one entry.").gives(200, "{meta:map}");
+    r.put("/volumes/{volume_id}/metadata/{key}", "volume:update_volume_metadata", set_entry)
+        .says("Replaces one entry.")
+        .takes("{meta:map}")
+        .gives(200, "{meta:map}");
+    r.delete("/volumes/{volume_id}/metadata/{key}", "volume:delete_volume_metadata", delete_entry).says("Takes one entry away.").ends(200);
+}
+
+async fn show(call: Call) -> Answer {
+    let found = call.control().volumes().get(&call.caller, call.part("volume_id")).await?;
+    json(200, &value!({"metadata": found.metadata}))
+}
+
+async fn write(call: Call, replace: bool) -> Answer {
+    let entries = call.object("metadata")?.into_pairs("metadata")?;
+    let all = call.control().volumes().set_metadata(&call.caller, call.part("volume_id"), entries, replace).await?;
+    json(200, &value!({"metadata": all}))
+}
+
+async fn merge(call: Call) -> Answer {
+    write(call, false).await
+}
+
+async fn replace(call: Call) -> Answer {
+    write(call, true).await
+}
+
+async fn entry(call: Call) -> Answer {
+    let found = call.control().volumes().get(&call.caller, call.part("volume_id")).await?;
+    let key = call.part("key");
+    match found.metadata.get(key) {
+        Some(text) => json(200, &value!({"meta": {key: text}})),
+        None => Err(Refusal::not_found("Metadata item was not found")),
+    }
+}
+
+async fn set_entry(call: Call) -> Answer {
+    let entries = call.object("meta")?.into_pairs("meta")?;
+    let key = call.part("key");
+    let Some(text) = entries.get(key).filter(|_| entries.len() == 1).cloned() else {
+        return Err(Refusal::invalid("Request body and URI mismatch"));
+    };
+    call.control().volumes().set_metadata(&call.caller, call.part("volume_id"), entries.clone(), false).await?;
+    json(200, &value!({"meta": {key: text}}))
+}
+
+async fn delete_entry(call: Call) -> Answer {
+    call.control().volumes().delete_metadata(&call.caller, call.part("volume_id"), call.part("key")).await?;
+    empty(200)
+}
+
+/// `os-set_image_metadata`, `os-unset_image_metadata`, `os-show_image_metadata`.
+pub(super) async fn image_action(call: &Call, name: &str, mut fields: Fields) -> Answer {
+    let (caller, id) = (&call.caller, call.part("volume_id"));
+    let volumes = call.control().volumes();
+    match name {
+        "os-set_image_metadata" => {
+            let entries = fields.pairs("metadata")?.ok_or_else(|| Refusal::invalid("'metadata' is a required property"))?;
+            fields.finish()?;
+            let all = volumes.set_image_metadata(caller, id, entries).await?;
+            json(200, &value!({"metadata": all}))
+        }
+        "os-unset_image_metadata" => {
+            let key = fields.required("key")?;
+            fields.finish()?;
+            volumes.unset_image_metadata(caller, id, &key).await?;
+            empty(200)
+        }
+        _ => {
+            let found = volumes.get(caller, id).await?;
+            json(200, &value!({"metadata": found.image_metadata}))
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! Volumes: create, list, show, change, delete, summary.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::json as value;
+use springform_control::query::Query;
+use springform_control::volumes::CreateVolume;
+use springform_model::cloud::Volume;
+
+use super::listing::{Kind, Known, listed, query};
+use crate::http::{Answer, Call, Refusal, Routes, Under, empty, json};
+use crate::views::{Brief, Links, VOLUME, VolumeView};
+
+/// Filters of the lists.
+const KNOWN: &[Known] = &[
+    ("name", "name", Kind::Text),
+    ("display_name", "name", Kind::Text),
+    ("status", "status", Kind::Text),
+    ("size", "size", Kind::Number),
+    ("host", "host", Kind::Text),
+    ("group_id", "group_id", Kind::Text),
+    ("availability_zone", "availability_zone", Kind::Text),
+    ("volume_type_id", "type_id", Kind::Text),
+    ("replication_status", "replication_status", Kind::Text),
+    ("migration_status", "migration_status", Kind::Text),
+    ("snapshot_id", "snapshot_id", Kind::Text),
+    ("source_volid", "source_volid", Kind::Text),
+    ("user_id", "user_id", Kind::Text),
+    ("bootable", "bootable", Kind::Truth),
+    ("multiattach", "multiattach", Kind::Truth),
+    ("consumes_quota", "consumes_quota", Kind::Truth),
+];
+
+const KEYS: &[&str] = &["id", "status", "size", "availability_zone", "name", "bootable", "host", "created_at", "updated_at"];
+
+const ASKS: &[&str] = &[
+    "limit", "marker", "offset", "sort", "sort_key", "sort_dir", "all_tenants", "project_id", "with_count", "name", "status",
+    "size", "host", "group_id", "availability_zone", "volume_type_id", "bootable", "metadata", "glance_metadata",
+];
+
+const ONE: &str = "{volume:{id:text, status:text, size:int, name:text?, links:[object]}}";
+
+pub(super) fn routes(r: &mut Routes) {
+    debug_assert!(VOLUME.contains("consumes_quota"));
+    r.get("/volumes", "volume:get_all", list)
+        .asks(ASKS)
+        .says("Lists volumes by name.")
+        .gives(200, "{volumes:[{id:text, name:text?, links:[object]}], volumes_links?:[object], count?:int}");
+    r.get("/volumes/detail", "volume:get_all", detail)
+        .asks(ASKS)
+        .says("Lists volumes in detail.")
+        .gives(200, "{volumes:[object], volumes_links?:[object], count?:int}");
+    r.get("/volumes/summary", "volume:get_all", summary)
+        .asks(&["all_tenants"])
+        .says("Counts volumes and their size (from 3.12).")
+        .gives(200, "{volume-summary:{total_count:int, total_size:int, metadata?:object}}");
+    r.post("/volumes", "volume:create", create)
+        .says("Makes a volume.")
+        .takes(
+            "{volume:{size?:int?, name?:text?, description?:text?, volume_type?:text?, availability_zone?:text?, \
+            metadata?:map?, snapshot_id?:text?, source_volid?:text?, group_id?:text?, multiattach?:bool?}}",
+        )
+        .gives(202, ONE);
+    r.get("/volumes/{volume_id}", "volume:get", show).says("Shows a volume.").gives(200, ONE);
+    r.put("/volumes/{volume_id}", "volume:update", update)
+        .says("Changes name, description or metadata.")
+        .takes("{volume:{name?:text?, description?:text?, metadata?:map?}}")
+        .gives(200, ONE);
+    r.delete("/volumes/{volume_id}", "volume:delete", delete)
+        .asks(&["cascade", "force"])
+        .says("Deletes a volume.")
+        .ends(202);
+}
+
+pub(super) fn one(call: &Call, status: u16, volume: &Volume, full: bool) -> Answer {
+    let view = VolumeView { volume, version: call.version, admin: call.caller.is_admin, full, base: &call.base };
+    json(status, &Under("volume", view))
+}
+
+/// Pairs written as Python writes them, `{'key': 'value'}`, or as JSON: both are sent by clients.
+pub(super) fn pairs_of(text: &str) -> Result<BTreeMap<String, String>, Refusal> {
+    let wrong = || Refusal::invalid("Invalid input received: Invalid filter value for metadata.");
+    let json = serde_json::from_str(text).or_else(|_| serde_json::from_str(&text.replace('\'', "\"")));
+    json.map_err(|_| wrong())
+}
+
+fn wanted(call: &Call) -> Result<(Query, crate::http::Page), Refusal> {
+    let (mut query, page) = query(call, KNOWN, KEYS)?;
+    for (name, field) in [("metadata", "metadata"), ("glance_metadata", "image_metadata")] {
+        if let Some(text) = call.query.get(name) {
+            for (key, text) in pairs_of(text)? {
+                query = query.entry(field, key, text);
+            }
+        }
+    }
+    if let Some(project) = call.query.get("project_id").filter(|_| call.caller.is_admin) {
+        query = query.eq("project_id", project);
+    }
+    Ok((query, page))
+}
+
+async fn read(call: &Call) -> Result<(Vec<Volume>, crate::http::Page, Option<u64>), Refusal> {
+    let all = call.all_tenants()? || (call.caller.is_admin && call.query.get("project_id").is_some());
+    let (query, page) = wanted(call)?;
+    let counted = call.version.has(45) && call.query.flag("with_count")?;
+    let count = match counted {
+        true => Some(call.control().volumes().count(&call.caller, all, query.clone()).await?),
+        false => None,
+    };
+    if page.rows() == 0 {
+        return Ok((Vec::new(), page, count));
+    }
+    Ok((call.control().volumes().list(&call.caller, all, query).await?, page, count))
+}
+
+async fn list(call: Call) -> Answer {
+    let (found, page, count) = read(&call).await?;
+    let views = found.iter().map(|volume| Brief {
+        id: &volume.id,
+        name: volume.name.as_deref(),
+        links: Links { base: &call.base, collection: "volumes", id: &volume.id },
+    });
+    listed(&call, "volumes", &page, views.collect(), found.last().map(|last| last.id.as_str()), count)
+}
+
+async fn detail(call: Call) -> Answer {
+    let (found, page, count) = read(&call).await?;
+    let (version, admin, base) = (call.version, call.caller.is_admin, call.base.as_str());
+    let views = found.iter().map(|volume| VolumeView { volume, version, admin, full: true, base });
+    listed(&call, "volumes", &page, views.collect(), found.last().map(|last| last.id.as_str()), count)
+}
+
+async fn summary(call: Call) -> Answer {
+    call.since(12)?;
+    let all = call.all_tenants()?;
+    let mut count = 0_u64;
+    let mut size = 0_u64;
+    let mut metadata: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut marker: Option<String> = None;
+    loop {
+        let mut query = Query::new().limit(1000);
+        if let Some(marker) = marker {
+            query = query.marker(marker);
+        }
+        let found = call.control().volumes().list(&call.caller, all, query).await?;
+        for volume in &found {
+            count += 1;
+            size = size.saturating_add(volume.size);
+            for (key, text) in &volume.metadata {
+                metadata.entry(key.clone()).or_default().insert(text.clone());
+            }
+        }
+        match found.last() {
+            Some(last) if found.len() == 1000 => marker = Some(last.id.clone()),
+            _ => break,
+        }
+    }
+    let mut summary = value!({"total_count": count, "total_size": size});
+    if let Some(fields) = summary.as_object_mut().filter(|_| call.version.has(36)) {
+        fields.insert("metadata".into(), value!(metadata));
+    }
+    json(200, &value!({"volume-summary": summary}))
+}
+
+async fn create(call: Call) -> Answer {
+    let mut body = call.fields()?;
+    let mut fields = body.object("volume")?;
+    // The scheduler's hints are for placing beside other volumes of a pool of hosts; a backend has no such hosts.
+    body.take("OS-SCH-HNT:scheduler_hints");
+    body.finish()?;
+    for absent in ["imageRef", "image_id"] {
+        if fields.has(absent) {
+            return Err(Refusal::invalid(
+                "Invalid image identifier or unable to access requested image: this service is not connected to an image service.",
+            ));
+        }
+        fields.take(absent);
+    }
+    for absent in ["backup_id", "consistencygroup_id", "source_replica"] {
+        if fields.has(absent) {
+            return Err(Refusal::invalid(format!("Invalid input received: {absent} is not supported by this service.")));
+        }
+        fields.take(absent);
+    }
+    // Sent by old clients beside what counts.
+    for old in ["user_id", "project_id", "status", "attach_status", "scheduler_hints"] {
+        fields.take(old);
+    }
+    let display_name = fields.text("display_name", 0..=255)?;
+    let display_description = fields.text("display_description", 0..=255)?;
+    let wanted = CreateVolume {
+        size: fields.integer("size", 1..=0x7fff_ffff)?.map(i64::unsigned_abs),
+        name: fields.name()?.or(display_name),
+        description: fields.description()?.or(display_description),
+        volume_type: fields.text("volume_type", 0..=255)?.filter(|name| !name.is_empty()),
+        availability_zone: fields.text("availability_zone", 0..=255)?.filter(|zone| !zone.is_empty()),
+        metadata: fields.pairs("metadata")?.unwrap_or_default(),
+        snapshot_id: fields.text("snapshot_id", 0..=36)?.filter(|id| !id.is_empty()),
+        source_volid: fields.text("source_volid", 0..=36)?.filter(|id| !id.is_empty()),
+        group_id: fields.text("group_id", 0..=36)?.filter(|id| !id.is_empty()),
+        multiattach: fields.boolean("multiattach")?.unwrap_or(false),
+    };
+    fields.finish()?;
+    let made = call.control().volumes().create(&call.caller, wanted).await?;
+    one(&call, 202, &made, false)
+}
+
+async fn show(call: Call) -> Answer {
+    let found = call.control().volumes().get(&call.caller, call.part("volume_id")).await?;
+    one(&call, 200, &found, true)
+}
+
+async fn update(call: Call) -> Answer {
+    let mut fields = call.object("volume")?;
+    let display_name = fields.text("display_name", 0..=255)?;
+    let display_description = fields.text("display_description", 0..=255)?;
+    let name = fields.name()?.or(display_name);
+    let description = fields.description()?.or(display_description);
+    let metadata = fields.pairs("metadata")?;
+    fields.finish()?;
+    let volumes = call.control().volumes();
+    let changed = volumes.update(&call.caller, call.part("volume_id"), name, description, metadata).await?;
+    one(&call, 200, &changed, true)
+}
+
+async fn delete(call: Call) -> Answer {
+    let cascade = call.query.flag("cascade")?;
+    let force = call.version.has(23) && call.query.flag("force")?;
+    if force && !call.caller.is_admin {
+        return Err(Refusal::forbidden("volume:force_delete"));
+    }
+    call.control().volumes().delete(&call.caller, call.part("volume_id"), cascade, force).await?;
+    empty(202)
+}

@@ -1,0 +1,147 @@
+//! The way of every request to its handler: version, identity, policy, body, call, headers of the answer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+
+use super::{Call, Params, Refusal, Route, Version};
+use crate::state::State;
+
+/// What the outer layers found out about a request before it was routed.
+#[derive(Debug, Clone, Default)]
+pub struct Inbound {
+    /// Request id of the answer.
+    pub request_id: String,
+    /// Project in the path, where there is one.
+    pub project: Option<String>,
+    /// Path as the client wrote it.
+    pub path: String,
+}
+
+/// Name of the route that served a request, for the access log and the metrics.
+#[derive(Debug, Clone, Copy)]
+pub struct RouteName(pub &'static str);
+
+/// Which of the two APIs a route belongs to: they word their errors differently.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Face {
+    /// Cinder v3.
+    Cinder,
+    /// Our own.
+    Admin,
+}
+
+/// Serves one request on a route.
+pub async fn dispatch(
+    state: Arc<State>,
+    route: Arc<Route>,
+    face: Face,
+    parts: Vec<(String, String)>,
+    request: Request,
+) -> Response {
+    let version = Version::of(request.headers());
+    let shown = version.as_ref().map_or(Version::MIN, |version| *version);
+    let answer = match version {
+        Ok(version) => serve(&state, &route, version, parts, request).await,
+        Err(refusal) => Err(refusal),
+    };
+    let mut response = match (answer, face) {
+        (Ok(response), _) => response,
+        (Err(refusal), Face::Admin) => refusal.into_admin_response(),
+        (Err(refusal), Face::Cinder) => refusal.into_response(),
+    };
+    if face == Face::Cinder {
+        stamp(response.headers_mut(), shown);
+    }
+    response.extensions_mut().insert(RouteName(route.path));
+    response
+}
+
+/// Puts the version into an answer, and tells caches that it matters.
+pub fn stamp(headers: &mut HeaderMap, version: Version) {
+    headers.insert(
+        HeaderName::from_static("openstack-api-version"),
+        version.header(),
+    );
+    headers.insert(
+        header::VARY,
+        HeaderValue::from_static("OpenStack-API-Version"),
+    );
+}
+
+async fn serve(
+    state: &Arc<State>,
+    route: &Route,
+    version: Version,
+    parts: Vec<(String, String)>,
+    request: Request,
+) -> Result<Response, Refusal> {
+    let (head, body) = request.into_parts();
+    let inbound = head
+        .extensions
+        .get::<Inbound>()
+        .cloned()
+        .unwrap_or_default();
+    state.rates.take(&head.headers)?;
+    let mut caller = state.auth.identify(&head.headers).await?;
+    caller.request_id = Some(inbound.request_id);
+    if let Some(project) = &inbound.project {
+        state.auth.enter_project(&mut caller, project)?;
+    }
+    state.policy.allow(route, &caller)?;
+    let query = Params::parse(head.uri.query().unwrap_or_default())?;
+    if parts.iter().any(|(_, value)| value.contains('\0')) {
+        return Err(Refusal::invalid("Malformed request url"));
+    }
+    let limit = route.body_limit.unwrap_or(state.limits.body_bytes);
+    let body = read(body, limit, state.limits.body_timeout).await?;
+    let call = Call {
+        state: Arc::clone(state),
+        caller,
+        version,
+        query,
+        body,
+        base: base(state, &head.headers),
+        path: inbound.path,
+        parts,
+    };
+    (route.handler)(call).await
+}
+
+async fn read(body: Body, limit: usize, within: Duration) -> Result<Bytes, Refusal> {
+    match tokio::time::timeout(within, Limited::new(body, limit).collect()).await {
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Refusal::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            format!("Request is too large. The limit is {limit} bytes."),
+        )),
+        Ok(Err(_)) => Err(Refusal::invalid("The request's body ended early.")),
+        Err(_) => Err(Refusal::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "The request's body did not arrive in time.",
+        )),
+    }
+}
+
+/// `http://host:port` as the client reached us, or as the operator says it does.
+pub fn base(state: &State, headers: &HeaderMap) -> String {
+    if let Some(endpoint) = &state.public_endpoint {
+        return endpoint.trim_end_matches('/').to_owned();
+    }
+    let host = headers
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok());
+    let usable = |host: &&str| {
+        host.len() <= 255
+            && host
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"-._:[]".contains(&b))
+    };
+    format!("http://{}", host.filter(usable).unwrap_or("localhost"))
+}

@@ -1,0 +1,19 @@
+//! HTTP as the whole API speaks it: versions, errors, bodies, pages, routes.
+
+mod call;
+mod dispatch;
+mod fields;
+mod query;
+mod refusal;
+mod reply;
+mod routes;
+mod version;
+
+pub use call::Call;
+pub use dispatch::{Face, Inbound, RouteName, base, dispatch, stamp};
+pub use fields::{Fields, truth};
+pub use query::{MAX_LIMIT, Page, Params};
+pub use refusal::{Refusal, unknown_path};
+pub use reply::{Answer, Under, bytes_of_json, empty, json};
+pub use routes::{Access, Route, Routes, Shape};
+pub use version::Version;

@@ -1,0 +1,62 @@
+//! Answers, written straight from records to bytes.
+
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+use serde::Serialize;
+
+use super::Refusal;
+
+/// What a handler answers.
+pub type Answer = Result<Response, Refusal>;
+
+/// A JSON answer.
+///
+/// # Errors
+/// 500 where a record cannot be written, which is a defect of ours.
+pub fn json<T: Serialize>(status: u16, value: &T) -> Answer {
+    let mut bytes = Vec::with_capacity(1024);
+    serde_json::to_writer(&mut bytes, value).map_err(|error| {
+        tracing::error!(%error, "an answer could not be written as JSON");
+        Refusal::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "The server could not write its answer.",
+        )
+    })?;
+    Ok(bytes_of_json(status, bytes))
+}
+
+/// A JSON answer that is written already.
+#[must_use]
+pub fn bytes_of_json(status: u16, bytes: Vec<u8>) -> Response {
+    let mut response = Response::new(Body::from(bytes));
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
+    response
+}
+
+/// An answer without a body.
+///
+/// # Errors
+/// None; it has the shape of a handler's answer.
+pub fn empty(status: u16) -> Answer {
+    Ok(StatusCode::from_u16(status)
+        .unwrap_or(StatusCode::OK)
+        .into_response())
+}
+
+/// `{"<key>": value}`.
+#[derive(Debug)]
+pub struct Under<K, T>(pub K, pub T);
+
+impl<K: AsRef<str>, T: Serialize> Serialize for Under<K, T> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeMap;
+        let mut map = serializer.serialize_map(Some(1))?;
+        map.serialize_entry(self.0.as_ref(), &self.1)?;
+        map.end()
+    }
+}

@@ -1,0 +1,141 @@
+//! The OpenAPI document, made from the table of routes that the router is made from.
+
+mod shape;
+
+use http::Method;
+use serde_json::{Map, Value, json};
+
+use crate::http::{Route, Routes};
+
+/// Statuses that any call may end with, and when.
+const REFUSALS: &[(&str, &str)] = &[
+    ("400", "The request is not valid; the message says why."),
+    ("401", "The token is missing or not valid."),
+    ("403", "The policy does not allow it."),
+    ("404", "There is no such thing, or not for this project."),
+    ("405", "The path does not know this method."),
+    ("406", "The microversion is not served."),
+    ("408", "The body did not arrive in time."),
+    ("409", "It conflicts with what is there or under way."),
+    ("413", "The body is too large, or a quota is exceeded."),
+    ("429", "Too many requests of one token."),
+    ("500", "A defect of the server."),
+    ("503", "The server or a backend is busy or away; try again."),
+];
+
+/// The document for the two faces of the API.
+#[must_use]
+pub fn document(cinder: &Routes, admin: &Routes) -> Value {
+    let mut paths = Map::new();
+    for (prefix, face, routes) in [("/v3", "cinder", cinder), ("/admin/v1", "admin", admin)] {
+        for route in routes.list() {
+            let path = format!("{prefix}{}", route.path);
+            let item = paths.entry(path).or_insert_with(|| json!({}));
+            if let Some(item) = item.as_object_mut() {
+                item.insert(
+                    route.method.as_str().to_ascii_lowercase(),
+                    operation(route, face),
+                );
+            }
+        }
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Springform",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": "OpenStack block storage (Cinder v3) and the administration of storage drivers and operations. \
+                Every path below /v3 may carry the project's id after /v3.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "paths": paths,
+        "components": {
+            "securitySchemes": {"token": {"type": "apiKey", "in": "header", "name": "X-Auth-Token"}},
+            "schemas": {
+                "cinder-error": {
+                    "type": "object",
+                    "additionalProperties": {
+                        "type": "object",
+                        "required": ["code", "message"],
+                        "properties": {"code": {"type": "integer"}, "message": {"type": "string"}},
+                    },
+                },
+                "admin-error": {
+                    "type": "object",
+                    "required": ["error"],
+                    "properties": {"error": {
+                        "type": "object",
+                        "required": ["code", "message", "retryable"],
+                        "properties": {
+                            "code": {"type": "integer"}, "message": {"type": "string"},
+                            "retryable": {"type": "boolean"}, "operation": {"type": ["string", "null"]},
+                        },
+                    }},
+                },
+            },
+        },
+        "security": [{"token": []}],
+    })
+}
+
+fn operation(route: &Route, face: &str) -> Value {
+    let mut responses = Map::new();
+    let mut success = json!({"description": "Done."});
+    if let Some(answer) = route.answer {
+        let kind = if answer == "events" {
+            "text/event-stream"
+        } else {
+            "application/json"
+        };
+        let schema = if answer == "events" {
+            json!({"type": "string"})
+        } else {
+            shape::schema(answer, false)
+        };
+        success = json!({"description": "Done.", "content": {kind: {"schema": schema}}});
+    }
+    responses.insert(route.status.to_string(), success);
+    for (status, text) in REFUSALS {
+        responses.entry((*status).to_owned()).or_insert_with(|| {
+            let schema = json!({"$ref": format!("#/components/schemas/{face}-error")});
+            json!({"description": text, "content": {"application/json": {"schema": schema}}})
+        });
+    }
+    let mut parameters: Vec<Value> = parts(route.path)
+        .map(|name| json!({"name": name, "in": "path", "required": true, "schema": {"type": "string", "minLength": 1}}))
+        .collect();
+    parameters.extend(
+        route.query.iter().map(|name| json!({"name": name, "in": "query", "required": false, "schema": {"type": "string"}})),
+    );
+    if face == "cinder" {
+        parameters.push(json!({
+            "name": "OpenStack-API-Version", "in": "header", "required": false,
+            "schema": {"type": "string"}, "example": "volume 3.71",
+        }));
+    }
+    let mut operation = json!({
+        "operationId": format!("{}{}", route.method.as_str().to_ascii_lowercase(), route.path.replace(['/', '{', '}', '-'], "_")),
+        "summary": route.summary,
+        "description": format!("Policy rule `{}`.", route.rule),
+        "parameters": parameters,
+        "responses": responses,
+    });
+    if let (Some(request), Some(fields)) = (route.request, operation.as_object_mut()) {
+        let content = if request == "wasm" {
+            json!({"application/wasm": {"schema": {"type": "string", "format": "binary"}}})
+        } else {
+            json!({"application/json": {"schema": shape::schema(request, true)}})
+        };
+        fields.insert(
+            "requestBody".into(),
+            json!({"required": route.method != Method::DELETE, "content": content}),
+        );
+    }
+    operation
+}
+
+/// Names of the `{parts}` of a path.
+fn parts(path: &str) -> impl Iterator<Item = &str> {
+    path.split('/')
+        .filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'))
+}
