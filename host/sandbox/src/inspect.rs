@@ -23,11 +23,39 @@ pub struct Inspection {
     pub worlds: Vec<World>,
 }
 
-/// Inspects the bytes of a file.
+/// Inspects the bytes of a file, and validates all of them.
 ///
 /// # Errors
 /// When this is no driver that this host could serve; the message names what is wrong.
 pub fn inspect(bytes: &[u8]) -> Result<Inspection, LoadError> {
+    let inspection = survey(bytes)?;
+    validate(bytes)?;
+    Ok(inspection)
+}
+
+/// Validates what a survey has not looked into: types and code.
+///
+/// # Errors
+/// Where the component is damaged.
+pub fn validate(bytes: &[u8]) -> Result<(), LoadError> {
+    Validator::new_with_features(WasmFeatures::default())
+        .validate_all(bytes)
+        .map(drop)
+        .map_err(malformed)
+}
+
+fn malformed(error: wasmparser::BinaryReaderError) -> LoadError {
+    LoadError::Malformed {
+        offset: error.offset(),
+        reason: error.message().to_owned(),
+    }
+}
+
+/// Reads names only. Enough where the very same bytes have been validated and compiled before.
+///
+/// # Errors
+/// As [`inspect`], without the code's faults.
+pub fn survey(bytes: &[u8]) -> Result<Inspection, LoadError> {
     if !bytes.starts_with(b"\0asm") {
         return Err(LoadError::NotWasm);
     }
@@ -44,10 +72,6 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection, LoadError> {
 }
 
 fn names(bytes: &[u8]) -> Result<(BTreeSet<String>, BTreeSet<String>), LoadError> {
-    let malformed = |e: wasmparser::BinaryReaderError| LoadError::Malformed {
-        offset: e.offset(),
-        reason: e.message().to_owned(),
-    };
     let (mut imports, mut exports) = (BTreeSet::new(), BTreeSet::new());
     let mut depth = 0_usize;
     for payload in Parser::new(0).parse_all(bytes) {
@@ -74,8 +98,5 @@ fn names(bytes: &[u8]) -> Result<(BTreeSet<String>, BTreeSet<String>), LoadError
             _ => {}
         }
     }
-    Validator::new_with_features(WasmFeatures::default())
-        .validate_all(bytes)
-        .map_err(malformed)?;
     Ok((imports, exports))
 }

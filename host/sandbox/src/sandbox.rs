@@ -136,7 +136,7 @@ impl Sandbox {
 
     fn compile(&self, path: &Path) -> Result<(Component, Inspection, bool), LoadError> {
         let bytes = self.read(path)?;
-        let inspection = inspect::inspect(&bytes)?;
+        let inspection = inspect::survey(&bytes)?;
         let Inner { engine, cache, .. } = &*self.0;
         if let Some(component) = cache
             .as_ref()
@@ -144,6 +144,7 @@ impl Sandbox {
         {
             return Ok((component, inspection, true));
         }
+        inspect::validate(&bytes)?;
         let component = Component::from_binary(engine, &bytes)
             .map_err(|e| LoadError::Compile(format!("{e:#}")))?;
         if let Some(cache) = cache {
