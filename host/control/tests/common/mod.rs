@@ -1,0 +1,228 @@
+//! A control plane over a simulated driver. The array is a map outside the control plane, so it survives a restart.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use springform_control::{
+    BackendConfig, Caller, Clock, Control, ControlConfig, DriverConfig, DriverLoader, Inspected, LoadRefusal, Loaded,
+};
+use springform_model::contract::{
+    Call, CallError, Connection, Context, CredentialScheme, Description, Disconnected, Driver, Failure, FailureCode, Placement,
+    Pool, Reply, SetupReport, SnapshotPlacement, Statistics, Target,
+};
+use springform_store::{Durability, Store, StoreOptions};
+
+/// What the arrays hold and how they misbehave.
+#[derive(Default)]
+pub struct Array {
+    pub volumes: Mutex<BTreeMap<String, u64>>,
+    pub full: Mutex<Vec<String>>,
+    pub away: AtomicBool,
+    pub hang: AtomicBool,
+    pub calls: AtomicU64,
+}
+
+pub struct Simulated {
+    description: Description,
+    array: Arc<Array>,
+}
+
+fn description(version: &str) -> Description {
+    Description {
+        name: "simulated".into(),
+        vendor: "nobody".into(),
+        version: version.into(),
+        summary: String::new(),
+        replication: Vec::new(),
+        protocols: vec!["iscsi".into()],
+        options: Vec::new(),
+        target_options: Vec::new(),
+        credentials: CredentialScheme::None,
+        secret_option: None,
+        target_secret_option: None,
+        features: Vec::new(),
+        extensions: Vec::new(),
+    }
+}
+
+fn fail(code: FailureCode, message: &str) -> Result<Reply, CallError> {
+    Err(CallError::Failed(Failure::new(code, message)))
+}
+
+#[async_trait]
+impl Driver for Simulated {
+    fn description(&self) -> &Description {
+        &self.description
+    }
+
+    async fn call(&self, context: Context, call: Call) -> Result<Reply, CallError> {
+        self.array.calls.fetch_add(1, Ordering::SeqCst);
+        tokio::task::yield_now().await;
+        if self.array.away.load(Ordering::SeqCst) {
+            return fail(FailureCode::Unavailable, "the array does not answer");
+        }
+        if let Call::CreateVolume { volume } = &call
+            && self.array.hang.load(Ordering::SeqCst)
+        {
+            self.array.volumes.lock().unwrap().insert(volume.id.clone(), volume.size);
+            std::future::pending::<()>().await;
+        }
+        let mut volumes = self.array.volumes.lock().unwrap();
+        let place = |id: &str| Placement {
+            array_name: format!("{id}-sim"),
+            target: "a".into(),
+            serial: None,
+            metadata: vec![("array".into(), context.backend.clone())],
+            replication: None,
+            extensions: Vec::new(),
+        };
+        match call {
+            Call::Setup => Ok(Reply::Setup(SetupReport::default())),
+            Call::Check => Ok(Reply::Check(Vec::new())),
+            Call::Stats => Ok(Reply::Stats(statistics(&context.backend))),
+            Call::CreateVolume { volume } => {
+                if self.array.full.lock().unwrap().contains(&context.backend) {
+                    return fail(FailureCode::Exhausted, "no space is left");
+                }
+                volumes.insert(volume.id.clone(), volume.size);
+                Ok(Reply::Placement(place(&volume.id)))
+            }
+            Call::CreateFromSnapshot { volume, .. } | Call::CloneVolume { volume, .. } => {
+                volumes.insert(volume.id.clone(), volume.size);
+                Ok(Reply::Placement(place(&volume.id)))
+            }
+            Call::DeleteVolume { volume } => {
+                volumes.remove(&volume.id);
+                Ok(Reply::Done)
+            }
+            Call::ExtendVolume { volume, new_size } => {
+                volumes.insert(volume.id, new_size);
+                Ok(Reply::Done)
+            }
+            Call::CreateSnapshot { snapshot, .. } => Ok(Reply::Snapshot(SnapshotPlacement {
+                array_name: format!("{}.snap", snapshot.id),
+                metadata: Vec::new(),
+                extensions: Vec::new(),
+            })),
+            Call::DeleteSnapshot { .. } => Ok(Reply::Done),
+            Call::Connect { connector, .. } => Ok(Reply::Connection(Connection {
+                driver_volume_type: "iscsi".into(),
+                paths: Vec::new(),
+                wwn: None,
+                nguid: None,
+                discard: true,
+                chap: connector.chap,
+                transport: None,
+                data: Vec::new(),
+                extensions: Vec::new(),
+            })),
+            Call::Disconnect { .. } => Ok(Reply::Disconnected(Disconnected { last_of_host: true, connection: None })),
+            other => fail(FailureCode::Unsupported, other.name()),
+        }
+    }
+}
+
+fn statistics(backend: &str) -> Statistics {
+    // The first backend has more room, so that the weigher prefers it.
+    let total = if backend.ends_with('1') { 200 << 40 } else { 100 << 40 };
+    Statistics {
+        vendor: "nobody".into(),
+        driver_version: "1".into(),
+        protocol: "iSCSI".into(),
+        pools: vec![Pool {
+            name: "pool".into(),
+            total_bytes: total,
+            free_bytes: total,
+            provisioned_bytes: 0,
+            max_over_subscription_permille: 20_000,
+            reserved_percent: 0,
+            thin: true,
+            multiattach: true,
+            qos: true,
+            capabilities: Vec::new(),
+        }],
+        replication_enabled: true,
+        replication_types: vec!["async".into()],
+        replication_targets: Vec::new(),
+        extensions: Vec::new(),
+    }
+}
+
+/// The file's name is its digest and version; `broken` is refused.
+pub struct Loader(pub Arc<Array>);
+
+#[async_trait]
+impl DriverLoader for Loader {
+    async fn load(&self, path: &Path, _backend: &BackendConfig) -> Result<Loaded, LoadRefusal> {
+        let seen = self.inspect(path).await?;
+        if path.ends_with("unloadable") {
+            return Err(LoadRefusal::new("validate", "option colour is required"));
+        }
+        let driver = Arc::new(Simulated { description: seen.description, array: self.0.clone() });
+        Ok(Loaded { driver, digest: seen.digest, grants: Vec::new(), options: Vec::new() })
+    }
+
+    async fn inspect(&self, path: &Path) -> Result<Inspected, LoadRefusal> {
+        let name = path.display().to_string();
+        if name == "broken" {
+            return Err(LoadRefusal::new("verify", "it is not a component"));
+        }
+        Ok(Inspected { digest: name.clone(), description: description(&name), imports: Vec::new(), exports: Vec::new() })
+    }
+}
+
+pub fn target() -> Target {
+    Target { name: "a".into(), primary: true, kind: None, options: Vec::new(), reachable: true, extensions: Vec::new() }
+}
+
+pub fn config(backends: usize) -> ControlConfig {
+    let mut backends: Vec<BackendConfig> =
+        (1..=backends).map(|n| BackendConfig::new(format!("pure{n}"), "simulated", vec![target()])).collect();
+    for backend in &mut backends {
+        backend.use_chap = true;
+    }
+    ControlConfig {
+        drivers: vec![DriverConfig { name: "simulated".into(), path: "one".into() }],
+        backends,
+        ..ControlConfig::default()
+    }
+}
+
+pub async fn open(path: &Path) -> Store {
+    // A control plane that was just dropped may still hold the file for a moment.
+    loop {
+        match Store::open_with(path, StoreOptions { durability: Durability::Process, readers: 4 }).await {
+            Ok(store) => return store,
+            Err(springform_store::OpenError::InUse { .. }) => tokio::task::yield_now().await,
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+pub async fn start(path: &Path, array: &Arc<Array>, backends: usize) -> Control {
+    let store = open(path).await;
+    Control::start(config(backends), store, Arc::new(Loader(array.clone())), Clock::system()).await.unwrap()
+}
+
+/// Waits until every backend can be given work.
+pub async fn up(control: &Control) {
+    until(|| async { control.backends().all(|backend| backend.status().is_up()) }).await;
+}
+
+/// Waits for something that is bound to happen.
+pub async fn until<F: Future<Output = bool>>(happened: impl Fn() -> F) {
+    let waiting = async {
+        while !happened().await {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), waiting).await.expect("it never happened");
+}
+
+pub fn admin() -> Caller {
+    Caller::new("u", "p", vec!["admin".into()])
+}
