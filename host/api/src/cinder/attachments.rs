@@ -47,7 +47,7 @@ async fn page(call: Call, full: bool) -> Answer {
     call.since(27)?;
     let all = call.all_tenants()?;
     let (query, page) = query(&call, KNOWN, &["id", "status", "created_at", "updated_at"])?;
-    let found = call.control().attachments().list(&call.caller, all, query).await?;
+    let found = call.control().attachments().list(&call.caller, query, all).await?;
     let last = found.last().map(|last| last.id.as_str());
     if full {
         return listed(&call, "attachments", &page, found.iter().map(AttachmentView).collect(), last, None);
@@ -76,7 +76,7 @@ async fn create(call: Call) -> Answer {
         return Err(Refusal::invalid("Invalid input for field/attribute mode. It must be 'rw' or 'ro'."));
     }
     let mode = mode.filter(|mode| call.version.has(54) && mode != "null");
-    let wanted = CreateAttachment { volume_id, instance_id, connector: from, mode };
+    let wanted = CreateAttachment { volume_id, instance_id, connector: from, mode, device: None };
     let made = call.control().attachments().create(&call.caller, wanted).await?;
     json(200, &Under("attachment", AttachmentView(&made)))
 }

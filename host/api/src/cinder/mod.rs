@@ -1,5 +1,6 @@
 //! Cinder v3: one module for each collection, each adding its routes to the table.
 
+mod attachments;
 mod group_types;
 mod hosts;
 mod listing;
@@ -8,8 +9,12 @@ mod qos;
 mod quotas;
 mod scheduler;
 mod services;
+mod snapshots;
 mod transfers;
 mod types;
+mod volume_actions;
+mod volume_metadata;
+mod volumes;
 
 use crate::http::Routes;
 
@@ -17,7 +22,12 @@ use crate::http::Routes;
 #[must_use]
 pub fn routes() -> Routes {
     let mut routes = Routes::default();
+    volumes::routes(&mut routes);
+    volume_actions::routes(&mut routes);
+    volume_metadata::routes(&mut routes);
     types::routes(&mut routes);
+    snapshots::routes(&mut routes);
+    attachments::routes(&mut routes);
     services::routes(&mut routes);
     scheduler::routes(&mut routes);
     quotas::routes(&mut routes);

@@ -2,7 +2,7 @@
 
 use serde_json::json as value;
 use springform_control::snapshots::CreateSnapshot;
-use springform_model::cloud::Snapshot;
+use springform_model::cloud::{Metadata, Snapshot};
 
 use super::listing::{Kind, Known, listed, query};
 use super::volumes::pairs_of;
@@ -72,13 +72,13 @@ async fn read(call: &Call) -> Result<(Vec<Snapshot>, Page, Option<u64>), Refusal
     }
     let counted = call.version.has(45) && call.query.flag("with_count")?;
     let count = match counted {
-        true => Some(call.control().snapshots().count(&call.caller, all, query.clone()).await?),
+        true => Some(call.control().store().count::<Snapshot>(&call.caller.scope(query.clone(), all)).await.map_err(springform_control::ControlError::from)?),
         false => None,
     };
     if page.rows() == 0 {
         return Ok((Vec::new(), page, count));
     }
-    Ok((call.control().snapshots().list(&call.caller, all, query).await?, page, count))
+    Ok((call.control().snapshots().list(&call.caller, query, all).await?, page, count))
 }
 
 async fn page(call: Call, detail: bool) -> Answer {
@@ -127,7 +127,7 @@ async fn update(call: Call) -> Answer {
     let (name, description) = (fields.name()?, fields.description()?);
     fields.finish()?;
     let snapshots = call.control().snapshots();
-    let changed = snapshots.update(&call.caller, call.part("snapshot_id"), name, description, None).await?;
+    let changed = snapshots.update(&call.caller, call.part("snapshot_id"), name.map(Some), description.map(Some), None).await?;
     one(&call, 200, &changed)
 }
 
@@ -147,7 +147,7 @@ async fn action(call: Call) -> Answer {
             };
             let mut fields = Fields::over(members);
             let status = fields.required("status")?;
-            snapshots.reset_status(caller, id, &status).await?;
+            snapshots.reset_status(caller, id, &status).await.map(drop)?;
         }
         "os-force_delete" => snapshots.delete(caller, id, true).await?,
         _ => return Err(Call::no_such_action(&name)),
@@ -160,9 +160,17 @@ async fn metadata(call: Call) -> Answer {
     json(200, &value!({"metadata": found.metadata}))
 }
 
+/// Writes metadata and gives all there is then.
+async fn set(call: &Call, entries: Metadata, replace: bool) -> Result<Metadata, Refusal> {
+    let (snapshots, id) = (call.control().snapshots(), call.part("snapshot_id"));
+    let mut all = if replace { Metadata::new() } else { snapshots.get(&call.caller, id).await?.metadata };
+    all.extend(entries);
+    Ok(snapshots.update(&call.caller, id, None, None, Some(all)).await?.metadata)
+}
+
 async fn write(call: Call, replace: bool) -> Answer {
     let entries = call.object("metadata")?.into_pairs("metadata")?;
-    let all = call.control().snapshots().set_metadata(&call.caller, call.part("snapshot_id"), entries, replace).await?;
+    let all = set(&call, entries, replace).await?;
     json(200, &value!({"metadata": all}))
 }
 
@@ -175,6 +183,11 @@ async fn replace(call: Call) -> Answer {
 }
 
 async fn delete_entry(call: Call) -> Answer {
-    call.control().snapshots().delete_metadata(&call.caller, call.part("snapshot_id"), call.part("key")).await?;
+    let (id, key) = (call.part("snapshot_id"), call.part("key"));
+    let mut all = call.control().snapshots().get(&call.caller, id).await?.metadata;
+    if all.remove(key).is_none() {
+        return Err(Refusal::not_found("Metadata item was not found"));
+    }
+    set(&call, all, true).await?;
     empty(200)
 }

@@ -1,6 +1,7 @@
 //! What is done to one volume: the actions of `POST /volumes/<id>/action`.
 
 use serde_json::{Map, Value, json as value};
+use springform_control::volumes::UpdateVolume;
 use springform_model::contract::Connector;
 
 use crate::http::{Answer, Call, Fields, Refusal, Routes, empty, json};
@@ -97,7 +98,7 @@ async fn change(call: &Call, name: &str, mut fields: Fields) -> Answer {
             if !matches!(policy.as_str(), "never" | "on-demand") {
                 return Err(Refusal::invalid("migration_policy must be 'on-demand' or 'never', passed: ".to_owned() + &policy));
             }
-            volumes.retype(caller, id, &wanted, &policy).await?;
+            volumes.retype(caller, id, &wanted).await?;
         }
         "revert" => {
             call.since(40)?;
@@ -105,20 +106,22 @@ async fn change(call: &Call, name: &str, mut fields: Fields) -> Answer {
             fields.finish()?;
             volumes.revert(caller, id, &snapshot).await?;
         }
-        "os-reserve" => volumes.reserve(caller, id).await?,
-        "os-unreserve" => volumes.unreserve(caller, id).await?,
-        "os-begin_detaching" => volumes.begin_detaching(caller, id).await?,
-        "os-roll_detaching" => volumes.roll_detaching(caller, id).await?,
+        "os-reserve" => drop(volumes.reserve(caller, id).await?),
+        "os-unreserve" => drop(volumes.unreserve(caller, id).await?),
+        "os-begin_detaching" => drop(volumes.begin_detaching(caller, id).await?),
+        "os-roll_detaching" => drop(volumes.roll_detaching(caller, id).await?),
         "os-set_bootable" => {
             let bootable = fields.boolean("bootable")?.ok_or_else(|| Refusal::invalid("'bootable' is a required property"))?;
             fields.finish()?;
-            volumes.set_bootable(caller, id, bootable).await?;
+            let wanted = UpdateVolume { bootable: Some(bootable), ..UpdateVolume::default() };
+            volumes.update(caller, id, wanted).await?;
             return empty(200);
         }
         "os-update_readonly_flag" => {
             let readonly = fields.boolean("readonly")?.ok_or_else(|| Refusal::invalid("'readonly' is a required property"))?;
             fields.finish()?;
-            volumes.set_readonly(caller, id, readonly).await?;
+            let wanted = UpdateVolume { readonly: Some(readonly), ..UpdateVolume::default() };
+            volumes.update(caller, id, wanted).await?;
         }
         "os-volume_upload_image" | "os-reimage" => {
             volumes.get(caller, id).await?;
@@ -144,7 +147,7 @@ async fn administer(call: &Call, name: &str, mut fields: Fields) -> Answer {
             let attached = fields.text("attach_status", 0..=64)?;
             let migration = fields.text("migration_status", 0..=64)?;
             fields.finish()?;
-            volumes.reset_status(caller, id, status, attached, migration).await?;
+            volumes.reset_status(caller, id, status.as_deref(), attached.as_deref(), migration.as_deref()).await?;
         }
         "os-unmanage" => volumes.unmanage(caller, id).await?,
         _ => volumes.delete(caller, id, false, true).await?,
@@ -179,7 +182,7 @@ async fn connection(call: &Call, name: &str, mut fields: Fields) -> Answer {
             if instance.is_none() && host.is_none() {
                 return Err(Refusal::invalid("Invalid request to attach volume to an invalid target"));
             }
-            volumes.attach(caller, id, instance, host, mountpoint, mode).await?;
+            volumes.attach(caller, id, instance, host, mountpoint, Some(mode)).await?;
         }
         _ => {
             let attachment = fields.text("attachment_id", 0..=36)?;
@@ -188,7 +191,7 @@ async fn connection(call: &Call, name: &str, mut fields: Fields) -> Answer {
             if let Some(from) = from.filter(|_| name == "os-force_detach") {
                 volumes.terminate_connection(caller, id, Some(connector(from)?)).await?;
             }
-            volumes.detach(caller, id, attachment).await?;
+            volumes.detach(caller, id, attachment.as_deref()).await?;
         }
     }
     empty(202)

@@ -1,6 +1,8 @@
 //! Metadata of volumes: the user's, and what Glance would have said of an image.
 
 use serde_json::json as value;
+use springform_control::volumes::UpdateVolume;
+use springform_model::cloud::Metadata;
 
 use crate::http::{Answer, Call, Fields, Refusal, Routes, empty, json};
 
@@ -27,9 +29,18 @@ async fn show(call: Call) -> Answer {
     json(200, &value!({"metadata": found.metadata}))
 }
 
+/// Writes metadata and gives all there is then.
+async fn set(call: &Call, entries: Metadata, replace: bool) -> Result<Metadata, Refusal> {
+    let (volumes, id) = (call.control().volumes(), call.part("volume_id"));
+    let mut all = if replace { Metadata::new() } else { volumes.get(&call.caller, id).await?.metadata };
+    all.extend(entries);
+    let wanted = UpdateVolume { metadata: Some(all), ..UpdateVolume::default() };
+    Ok(volumes.update(&call.caller, id, wanted).await?.metadata)
+}
+
 async fn write(call: Call, replace: bool) -> Answer {
     let entries = call.object("metadata")?.into_pairs("metadata")?;
-    let all = call.control().volumes().set_metadata(&call.caller, call.part("volume_id"), entries, replace).await?;
+    let all = set(&call, entries, replace).await?;
     json(200, &value!({"metadata": all}))
 }
 
@@ -56,12 +67,17 @@ async fn set_entry(call: Call) -> Answer {
     let Some(text) = entries.get(key).filter(|_| entries.len() == 1).cloned() else {
         return Err(Refusal::invalid("Request body and URI mismatch"));
     };
-    call.control().volumes().set_metadata(&call.caller, call.part("volume_id"), entries.clone(), false).await?;
+    set(&call, entries.clone(), false).await?;
     json(200, &value!({"meta": {key: text}}))
 }
 
 async fn delete_entry(call: Call) -> Answer {
-    call.control().volumes().delete_metadata(&call.caller, call.part("volume_id"), call.part("key")).await?;
+    let (id, key) = (call.part("volume_id"), call.part("key"));
+    let mut all = call.control().volumes().get(&call.caller, id).await?.metadata;
+    if all.remove(key).is_none() {
+        return Err(Refusal::not_found("Metadata item was not found"));
+    }
+    set(&call, all, true).await?;
     empty(200)
 }
 
@@ -73,13 +89,21 @@ pub(super) async fn image_action(call: &Call, name: &str, mut fields: Fields) ->
         "os-set_image_metadata" => {
             let entries = fields.pairs("metadata")?.ok_or_else(|| Refusal::invalid("'metadata' is a required property"))?;
             fields.finish()?;
-            let all = volumes.set_image_metadata(caller, id, entries).await?;
+            let mut all = volumes.get(caller, id).await?.image_metadata;
+            all.extend(entries);
+            let wanted = UpdateVolume { image_metadata: Some(all.clone()), ..UpdateVolume::default() };
+            volumes.update(caller, id, wanted).await?;
             json(200, &value!({"metadata": all}))
         }
         "os-unset_image_metadata" => {
             let key = fields.required("key")?;
             fields.finish()?;
-            volumes.unset_image_metadata(caller, id, &key).await?;
+            let mut all = volumes.get(caller, id).await?.image_metadata;
+            if all.remove(&key).is_none() {
+                return Err(Refusal::not_found("Metadata item was not found"));
+            }
+            let wanted = UpdateVolume { image_metadata: Some(all), ..UpdateVolume::default() };
+            volumes.update(caller, id, wanted).await?;
             empty(200)
         }
         _ => {

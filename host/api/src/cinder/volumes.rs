@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json as value;
 use springform_control::query::Query;
-use springform_control::volumes::CreateVolume;
+use springform_control::volumes::{CreateVolume, UpdateVolume};
 use springform_model::cloud::Volume;
 
 use super::listing::{Kind, Known, listed, query};
@@ -104,13 +104,13 @@ async fn read(call: &Call) -> Result<(Vec<Volume>, crate::http::Page, Option<u64
     let (query, page) = wanted(call)?;
     let counted = call.version.has(45) && call.query.flag("with_count")?;
     let count = match counted {
-        true => Some(call.control().volumes().count(&call.caller, all, query.clone()).await?),
+        true => Some(call.control().store().count::<Volume>(&call.caller.scope(query.clone(), all)).await.map_err(springform_control::ControlError::from)?),
         false => None,
     };
     if page.rows() == 0 {
         return Ok((Vec::new(), page, count));
     }
-    Ok((call.control().volumes().list(&call.caller, all, query).await?, page, count))
+    Ok((call.control().volumes().list(&call.caller, query, all).await?, page, count))
 }
 
 async fn list(call: Call) -> Answer {
@@ -142,7 +142,7 @@ async fn summary(call: Call) -> Answer {
         if let Some(marker) = marker {
             query = query.marker(marker);
         }
-        let found = call.control().volumes().list(&call.caller, all, query).await?;
+        let found = call.control().volumes().list(&call.caller, query, all).await?;
         for volume in &found {
             count += 1;
             size = size.saturating_add(volume.size);
@@ -189,7 +189,7 @@ async fn create(call: Call) -> Answer {
     let display_name = fields.text("display_name", 0..=255)?;
     let display_description = fields.text("display_description", 0..=255)?;
     let wanted = CreateVolume {
-        size: fields.integer("size", 1..=0x7fff_ffff)?.map(i64::unsigned_abs),
+        size: fields.integer("size", 1..=0x7fff_ffff)?.map_or(0, i64::unsigned_abs),
         name: fields.name()?.or(display_name),
         description: fields.description()?.or(display_description),
         volume_type: fields.text("volume_type", 0..=255)?.filter(|name| !name.is_empty()),
@@ -218,8 +218,8 @@ async fn update(call: Call) -> Answer {
     let description = fields.description()?.or(display_description);
     let metadata = fields.pairs("metadata")?;
     fields.finish()?;
-    let volumes = call.control().volumes();
-    let changed = volumes.update(&call.caller, call.part("volume_id"), name, description, metadata).await?;
+    let wanted = UpdateVolume { name: name.map(Some), description: description.map(Some), metadata, ..UpdateVolume::default() };
+    let changed = call.control().volumes().update(&call.caller, call.part("volume_id"), wanted).await?;
     one(&call, 200, &changed, true)
 }
 
