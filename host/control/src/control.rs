@@ -89,6 +89,7 @@ impl Control {
             control.spawn(watch::watch(control.clone(), backend.clone()));
         }
         control.spawn(watch::prune(control.clone()));
+        control.spawn(crate::replication::tend(control.clone()));
         control.resume().await?;
         Ok(control)
     }

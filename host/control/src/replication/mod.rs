@@ -13,10 +13,12 @@ mod plan;
 mod request;
 mod rows;
 mod scope;
+mod tend;
 mod verbs;
 
 pub use failover::{Input as FailoverInput, run as run_failover};
 pub(crate) use house::register;
+pub(crate) use tend::tend;
 pub use house::Replication;
 pub use ground::{BackendView, Ground, Member, Problem, Writes};
 pub use plan::{Order, Plan, make as make_plan};
