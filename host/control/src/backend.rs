@@ -44,8 +44,16 @@ pub struct BackendHandle {
 impl BackendHandle {
     pub(crate) fn new(config: BackendConfig) -> Self {
         let turns = Semaphore::new(config.parallel.max(1));
-        let status = BackendStatus { reason: Some("it has not been set up yet".to_owned()), ..BackendStatus::default() };
-        Self { config, turns, wake: Notify::new(), status: RwLock::new(status) }
+        let status = BackendStatus {
+            reason: Some("it has not been set up yet".to_owned()),
+            ..BackendStatus::default()
+        };
+        Self {
+            config,
+            turns,
+            wake: Notify::new(),
+            status: RwLock::new(status),
+        }
     }
 
     /// Name.
@@ -57,7 +65,10 @@ impl BackendHandle {
     /// What is known of it now.
     #[must_use]
     pub fn status(&self) -> BackendStatus {
-        self.status.read().map(|status| status.clone()).unwrap_or_default()
+        self.status
+            .read()
+            .map(|status| status.clone())
+            .unwrap_or_default()
     }
 
     pub(crate) fn note(&self, change: impl FnOnce(&mut BackendStatus)) {

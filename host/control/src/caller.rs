@@ -22,7 +22,11 @@ pub struct Caller {
 impl Caller {
     /// A caller; an administrator if that is one of the roles.
     #[must_use]
-    pub fn new(user_id: impl Into<String>, project_id: impl Into<String>, roles: Vec<String>) -> Self {
+    pub fn new(
+        user_id: impl Into<String>,
+        project_id: impl Into<String>,
+        roles: Vec<String>,
+    ) -> Self {
         let is_admin = roles.iter().any(|role| role == "admin");
         Self {
             user_id: user_id.into(),
@@ -49,6 +53,10 @@ impl Caller {
     /// The query within the caller's view; `all_tenants` counts only for administrators.
     #[must_use]
     pub fn scope(&self, query: Query, all_tenants: bool) -> Query {
-        if self.is_admin && all_tenants { query } else { query.eq("project_id", &self.project_id) }
+        if self.is_admin && all_tenants {
+            query
+        } else {
+            query.eq("project_id", &self.project_id)
+        }
     }
 }

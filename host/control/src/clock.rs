@@ -20,7 +20,10 @@ impl Clock {
     /// A clock that shows `base` now.
     #[must_use]
     pub fn starting_at(base: Timestamp) -> Self {
-        Self { base, start: Instant::now() }
+        Self {
+            base,
+            start: Instant::now(),
+        }
     }
 
     /// Now.

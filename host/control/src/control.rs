@@ -54,7 +54,10 @@ impl Control {
     /// # Errors
     /// Only when the store cannot be read or written.
     pub async fn start(
-        config: ControlConfig, store: Store, loader: Arc<dyn DriverLoader>, clock: Clock,
+        config: ControlConfig,
+        store: Store,
+        loader: Arc<dyn DriverLoader>,
+        clock: Clock,
     ) -> Result<Self, ControlError> {
         let tasks = TaskTracker::new();
         let stop = CancellationToken::new();
@@ -63,14 +66,29 @@ impl Control {
         crate::snapshots::register(&mut executors);
         crate::attachments::register(&mut executors);
         crate::replication::register(&mut executors);
-        let runner = Runner::new(executors, tasks.clone(), stop.clone(), config.open_operations);
+        let runner = Runner::new(
+            executors,
+            tasks.clone(),
+            stop.clone(),
+            config.open_operations,
+        );
         let backends = config.backends.iter().map(|backend| {
-            (backend.name.clone(), Arc::new(BackendHandle::new(backend.clone())))
+            (
+                backend.name.clone(),
+                Arc::new(BackendHandle::new(backend.clone())),
+            )
         });
         let backends = backends.collect();
         let control = Self {
             inner: Arc::new(Inner {
-                config, store, loader, clock, backends, runner, tasks, stop,
+                config,
+                store,
+                loader,
+                clock,
+                backends,
+                runner,
+                tasks,
+                stop,
                 table: Table::default(),
                 swap: Mutex::new(()),
                 metrics: Metrics::new(),
@@ -80,7 +98,10 @@ impl Control {
         for driver in control.config().drivers.clone() {
             if let Err(error) = control.drivers().start(&driver).await {
                 tracing::error!(driver = %driver.name, error = %error.message, "a driver cannot be loaded; its backends are down");
-                for backend in control.backends().filter(|backend| backend.config.driver == driver.name) {
+                for backend in control
+                    .backends()
+                    .filter(|backend| backend.config.driver == driver.name)
+                {
                     backend.note(|status| status.reason = Some(error.message.clone()));
                 }
             }
@@ -101,7 +122,10 @@ impl Control {
                 None => Changes::new().insert(&new_service(&backend.config, self.now())),
                 Some(mut known) => {
                     known.record.host.clone_from(&backend.config.host);
-                    known.record.availability_zone.clone_from(&backend.config.availability_zone);
+                    known
+                        .record
+                        .availability_zone
+                        .clone_from(&backend.config.availability_zone);
                     Changes::new().update(&known)
                 }
             };
@@ -114,7 +138,9 @@ impl Control {
         let mut query = Query::new().eq("open", true).limit(500);
         loop {
             let open = self.store().list::<Operation>(&query).await?;
-            let Some(last) = open.last() else { return Ok(()) };
+            let Some(last) = open.last() else {
+                return Ok(());
+            };
             query = query.marker(last.id.clone());
             for operation in open {
                 tracing::info!(operation = %operation.id, subject = %operation.subject, "an open operation is resumed");
@@ -209,13 +235,20 @@ impl Control {
     }
 
     pub(crate) async fn probe_context(&self, loaded: &Loaded, backend: &BackendConfig) -> Context {
-        let service = self.store().get::<Service>(&backend.name).await.ok().flatten();
+        let service = self
+            .store()
+            .get::<Service>(&backend.name)
+            .await
+            .ok()
+            .flatten();
         Context {
             operation_id: uuid::Uuid::now_v7().to_string(),
             backend: backend.name.clone(),
             options: loaded.options.clone(),
             targets: backend.targets.clone(),
-            state: service.map(|service| service.record.driver_state).unwrap_or_default(),
+            state: service
+                .map(|service| service.record.driver_state)
+                .unwrap_or_default(),
             cursor: Vec::new(),
             deadline_ms: 10_000,
             now: self.now().as_millis(),

@@ -41,13 +41,21 @@ impl ControlError {
     /// A refusal of this kind.
     #[must_use]
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), resource: None, operation: None }
+        Self {
+            kind,
+            message: message.into(),
+            resource: None,
+            operation: None,
+        }
     }
 
     /// `Invalid input received: …`
     #[must_use]
     pub fn input(message: impl std::fmt::Display) -> Self {
-        Self::new(ErrorKind::Invalid, format!("Invalid input received: {message}"))
+        Self::new(
+            ErrorKind::Invalid,
+            format!("Invalid input received: {message}"),
+        )
     }
 
     /// A refusal whose sentence stands as it is.
@@ -59,7 +67,10 @@ impl ControlError {
     /// `Volume <id> could not be found.`
     #[must_use]
     pub fn not_found(what: &str, id: &str) -> Self {
-        let mut error = Self::new(ErrorKind::NotFound, format!("{what} {id} could not be found."));
+        let mut error = Self::new(
+            ErrorKind::NotFound,
+            format!("{what} {id} could not be found."),
+        );
         error.resource = Some(id.to_owned());
         error
     }
@@ -112,7 +123,9 @@ impl From<OperationError> for ControlError {
         let kind = match error.code.as_str() {
             "busy" | "unavailable" | "deadline" | "overloaded" => ErrorKind::Unavailable,
             "not-found" => ErrorKind::NotFound,
-            "invalid-argument" | "failed-precondition" | "unsupported" | "already-exists" => ErrorKind::Invalid,
+            "invalid-argument" | "failed-precondition" | "unsupported" | "already-exists" => {
+                ErrorKind::Invalid
+            }
             _ => ErrorKind::Internal,
         };
         Self::new(kind, error.message)

@@ -40,13 +40,37 @@ impl Metrics {
         let up = Family::<Labels, Gauge>::default();
         let open = Gauge::default();
         registry.register("driver_calls", "Calls of drivers by outcome", calls.clone());
-        registry.register("driver_call_seconds", "Duration of driver calls", seconds.clone());
-        registry.register("backend_up", "1 when the backend can be given work", up.clone());
-        registry.register("operations_open", "Operations that have not ended", open.clone());
-        Self { registry: Mutex::new(registry), calls, seconds, up, open }
+        registry.register(
+            "driver_call_seconds",
+            "Duration of driver calls",
+            seconds.clone(),
+        );
+        registry.register(
+            "backend_up",
+            "1 when the backend can be given work",
+            up.clone(),
+        );
+        registry.register(
+            "operations_open",
+            "Operations that have not ended",
+            open.clone(),
+        );
+        Self {
+            registry: Mutex::new(registry),
+            calls,
+            seconds,
+            up,
+            open,
+        }
     }
 
-    pub(crate) fn called(&self, backend: &str, call: &str, took: Duration, outcome: &Result<Reply, CallError>) {
+    pub(crate) fn called(
+        &self,
+        backend: &str,
+        call: &str,
+        took: Duration,
+        outcome: &Result<Reply, CallError>,
+    ) {
         let outcome = match outcome {
             Ok(_) => "ok",
             Err(CallError::Pending(_)) => "pending",
@@ -54,14 +78,18 @@ impl Metrics {
             Err(CallError::Fault(_)) => "fault",
         };
         let labels = vec![("backend", backend.to_owned()), ("call", call.to_owned())];
-        self.seconds.get_or_create(&labels).observe(took.as_secs_f64());
+        self.seconds
+            .get_or_create(&labels)
+            .observe(took.as_secs_f64());
         let mut labels = labels;
         labels.push(("outcome", outcome.to_owned()));
         self.calls.get_or_create(&labels).inc();
     }
 
     pub(crate) fn backend(&self, backend: &str, up: bool) {
-        self.up.get_or_create(&vec![("backend", backend.to_owned())]).set(i64::from(up));
+        self.up
+            .get_or_create(&vec![("backend", backend.to_owned())])
+            .set(i64::from(up));
     }
 
     pub(crate) fn open(&self, open: usize) {

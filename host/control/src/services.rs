@@ -36,10 +36,17 @@ impl Services<'_> {
     /// # Errors
     /// What the store says.
     pub async fn list(&self) -> Result<Vec<ServiceView>, ControlError> {
-        let stored = self.control.store().list::<Service>(&Query::new().sort("host", springform_store::Direction::Asc)).await?;
+        let stored = self
+            .control
+            .store()
+            .list::<Service>(&Query::new().sort("host", springform_store::Direction::Asc))
+            .await?;
         let views = stored.into_iter().filter_map(|stored| {
             let status = self.control.backend(&stored.record.backend)?.status();
-            Some(ServiceView { service: stored.record, status })
+            Some(ServiceView {
+                service: stored.record,
+                status,
+            })
         });
         Ok(views.collect())
     }
@@ -51,9 +58,14 @@ impl Services<'_> {
     pub async fn get(&self, host: &str) -> Result<ServiceView, ControlError> {
         let host = host.split('#').next().unwrap_or(host);
         let all = self.list().await?;
-        let found = all.into_iter().find(|view| view.service.host == host || view.service.backend == host);
+        let found = all
+            .into_iter()
+            .find(|view| view.service.host == host || view.service.backend == host);
         found.ok_or_else(|| {
-            ControlError::new(ErrorKind::NotFound, format!("Service cinder-volume could not be found on host {host}."))
+            ControlError::new(
+                ErrorKind::NotFound,
+                format!("Service cinder-volume could not be found on host {host}."),
+            )
         })
     }
 
@@ -74,7 +86,12 @@ impl Services<'_> {
     ///
     /// # Errors
     /// `NotFound`.
-    pub async fn disable(&self, caller: &Caller, host: &str, reason: Option<String>) -> Result<Service, ControlError> {
+    pub async fn disable(
+        &self,
+        caller: &Caller,
+        host: &str,
+        reason: Option<String>,
+    ) -> Result<Service, ControlError> {
         self.change(caller, host, |service| {
             service.disabled = true;
             service.disabled_reason.clone_from(&reason);
@@ -91,7 +108,10 @@ impl Services<'_> {
         self.exists(host).await?;
         self.change(caller, host, |service| {
             if service.frozen {
-                return Err(ControlError::input(format!("Service {} is frozen already.", service.host)));
+                return Err(ControlError::input(format!(
+                    "Service {} is frozen already.",
+                    service.host
+                )));
             }
             service.frozen = true;
             service.disabled = true;
@@ -109,7 +129,10 @@ impl Services<'_> {
         self.exists(host).await?;
         self.change(caller, host, |service| {
             if !service.frozen {
-                return Err(ControlError::input(format!("Service {} is not frozen.", service.host)));
+                return Err(ControlError::input(format!(
+                    "Service {} is not frozen.",
+                    service.host
+                )));
             }
             service.frozen = false;
             service.disabled = false;
@@ -125,10 +148,16 @@ impl Services<'_> {
     }
 
     async fn change(
-        &self, caller: &Caller, host: &str, decide: impl Fn(&mut Service) -> Result<(), ControlError>,
+        &self,
+        caller: &Caller,
+        host: &str,
+        decide: impl Fn(&mut Service) -> Result<(), ControlError>,
     ) -> Result<Service, ControlError> {
         if !caller.is_admin {
-            return Err(ControlError::new(ErrorKind::Forbidden, "Only an administrator may change services."));
+            return Err(ControlError::new(
+                ErrorKind::Forbidden,
+                "Only an administrator may change services.",
+            ));
         }
         let backend = self.get(host).await?.service.backend;
         for _ in 0..50 {
@@ -136,12 +165,19 @@ impl Services<'_> {
             let mut stored = stored.ok_or_else(|| ControlError::not_found("Service", host))?;
             decide(&mut stored.record)?;
             stored.record.updated_at = Some(self.control.now());
-            match self.control.store().commit(Changes::new().update(&stored)).await {
+            match self
+                .control
+                .store()
+                .commit(Changes::new().update(&stored))
+                .await
+            {
                 Ok(()) => return Ok(stored.record),
                 Err(error) if error.is_conflict() => {}
                 Err(error) => return Err(error.into()),
             }
         }
-        Err(ControlError::conflict("The service is being changed by many at once. Try again."))
+        Err(ControlError::conflict(
+            "The service is being changed by many at once. Try again.",
+        ))
     }
 }

@@ -19,12 +19,17 @@ pub struct FullType {
 /// What the store says.
 pub async fn full_type(store: &Store, id: Option<&str>) -> Result<Option<FullType>, StoreError> {
     let Some(id) = id else { return Ok(None) };
-    let Some(found) = store.get::<VolumeType>(id).await? else { return Ok(None) };
+    let Some(found) = store.get::<VolumeType>(id).await? else {
+        return Ok(None);
+    };
     let qos = match &found.record.qos_specs_id {
         Some(id) => store.get::<QosSpecs>(id).await?.map(|stored| stored.record),
         None => None,
     };
-    Ok(Some(FullType { volume_type: found.record, qos }))
+    Ok(Some(FullType {
+        volume_type: found.record,
+        qos,
+    }))
 }
 
 /// What a driver is told of a volume, its type read from the store.
@@ -39,7 +44,10 @@ pub async fn volume_spec(store: &Store, volume: &Volume) -> Result<VolumeSpec, S
 /// What a driver is told of a volume.
 #[must_use]
 pub fn build(volume: &Volume, full: Option<&FullType>) -> VolumeSpec {
-    let instances = volume.attachments.iter().filter_map(|attachment| attachment.server_id.clone());
+    let instances = volume
+        .attachments
+        .iter()
+        .filter_map(|attachment| attachment.server_id.clone());
     VolumeSpec {
         id: volume.id.clone(),
         name: format!("volume-{}", volume.id),
@@ -65,7 +73,11 @@ pub fn snapshot_spec(snapshot: &Snapshot) -> SnapshotSpec {
         size: snapshot.size.saturating_mul(1 << 30),
         array_name: snapshot.array_name.clone(),
         group_snapshot: snapshot.group_snapshot_id.clone(),
-        extensions: snapshot.target.iter().map(|target| ("springform/target".to_owned(), target.clone())).collect(),
+        extensions: snapshot
+            .target
+            .iter()
+            .map(|target| ("springform/target".to_owned(), target.clone()))
+            .collect(),
     }
 }
 
@@ -76,7 +88,11 @@ pub fn type_spec(full: &FullType, gib: u64) -> TypeSpec {
     let mut specs: Vec<(String, String)> = kind.extra_specs.clone().into_iter().collect();
     let qos = full.qos.as_ref().filter(|qos| qos.consumer != "front-end");
     if let Some(qos) = qos {
-        specs.extend(qos.specs.iter().map(|(key, value)| (format!("qos:{key}"), value.clone())));
+        specs.extend(
+            qos.specs
+                .iter()
+                .map(|(key, value)| (format!("qos:{key}"), value.clone())),
+        );
     }
     TypeSpec {
         id: kind.id.clone(),
@@ -91,11 +107,22 @@ pub fn type_spec(full: &FullType, gib: u64) -> TypeSpec {
 #[must_use]
 pub fn replication_of(kind: &VolumeType) -> Option<ReplicationKind> {
     let enabled = kind.extra_specs.get("replication_enabled")?;
-    if !enabled.trim().to_ascii_lowercase().trim_start_matches("<is>").trim().eq("true") {
+    if !enabled
+        .trim()
+        .to_ascii_lowercase()
+        .trim_start_matches("<is>")
+        .trim()
+        .eq("true")
+    {
         return None;
     }
-    let wanted = kind.extra_specs.get("replication_type").map_or("async", String::as_str);
-    let words = wanted.split_whitespace().filter(|word| !word.starts_with('<'));
+    let wanted = kind
+        .extra_specs
+        .get("replication_type")
+        .map_or("async", String::as_str);
+    let words = wanted
+        .split_whitespace()
+        .filter(|word| !word.starts_with('<'));
     for word in words {
         match word.trim_matches(',').to_ascii_lowercase().as_str() {
             "async" => return Some(ReplicationKind::Async),
@@ -110,12 +137,20 @@ pub fn replication_of(kind: &VolumeType) -> Option<ReplicationKind> {
 /// `maxIOPS` and `maxBWS` (MB/s) as they are, or for each GiB (`maxIOPS_per_GB`, `maxBWS_per_GB`) where those are set.
 fn limits(qos: &QosSpecs, gib: u64) -> Qos {
     let number = |name: &str| {
-        let found = qos.specs.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
+        let found = qos
+            .specs
+            .iter()
+            .find(|(key, _)| key.eq_ignore_ascii_case(name));
         found.and_then(|(_, value)| value.trim().parse::<u64>().ok())
     };
-    let scaled = |whole: &str, each: &str| number(each).map(|each| each.saturating_mul(gib)).or_else(|| number(whole));
+    let scaled = |whole: &str, each: &str| {
+        number(each)
+            .map(|each| each.saturating_mul(gib))
+            .or_else(|| number(whole))
+    };
     Qos {
         max_iops: scaled("maxIOPS", "maxIOPS_per_GB"),
-        max_bytes_per_second: scaled("maxBWS", "maxBWS_per_GB").map(|mb| mb.saturating_mul(1 << 20)),
+        max_bytes_per_second: scaled("maxBWS", "maxBWS_per_GB")
+            .map(|mb| mb.saturating_mul(1 << 20)),
     }
 }

@@ -61,13 +61,18 @@ struct Waiting<'a>(&'a BackendHandle);
 #[async_trait]
 impl Patience for Waiting<'_> {
     async fn wait(&mut self, pending: &Pending) {
-        self.0.note(|status| status.reason = Some(format!("set-up waits for {}", pending.waiting_for)));
+        self.0.note(|status| {
+            status.reason = Some(format!("set-up waits for {}", pending.waiting_for))
+        });
     }
 }
 
 async fn set_up(control: &Control, backend: &BackendHandle) -> Result<(), String> {
     if control.generation(backend.name()).is_none() {
-        return Err(backend.status().reason.unwrap_or_else(|| "its driver is not loaded".to_owned()));
+        return Err(backend
+            .status()
+            .reason
+            .unwrap_or_else(|| "its driver is not loaded".to_owned()));
     }
     let wanted = DriverCall {
         backend: backend.name().to_owned(),
@@ -76,7 +81,10 @@ async fn set_up(control: &Control, backend: &BackendHandle) -> Result<(), String
         deadline: control.config().step_deadline,
         call: Call::Setup,
     };
-    let reply = control.call_driver(&wanted, &mut Waiting(backend)).await.map_err(|error| error.message)?;
+    let reply = control
+        .call_driver(&wanted, &mut Waiting(backend))
+        .await
+        .map_err(|error| error.message)?;
     let report = reply.into_setup().map_err(|error| error.to_string())?;
     for change in &report.changes {
         tracing::info!(backend = backend.name(), target = %change.target, "set-up: {}", change.text);
@@ -99,13 +107,22 @@ async fn set_up(control: &Control, backend: &BackendHandle) -> Result<(), String
     Ok(())
 }
 
-async fn edit_service(control: &Control, backend: &str, mut change: impl FnMut(&mut Service)) -> Result<Service, ControlError> {
+async fn edit_service(
+    control: &Control,
+    backend: &str,
+    mut change: impl FnMut(&mut Service),
+) -> Result<Service, ControlError> {
     let now = control.now();
-    edit(control.store(), backend, || ControlError::not_found("Service", backend), |service: &mut Service| {
-        change(service);
-        service.updated_at = Some(now);
-        Ok(())
-    })
+    edit(
+        control.store(),
+        backend,
+        || ControlError::not_found("Service", backend),
+        |service: &mut Service| {
+            change(service);
+            service.updated_at = Some(now);
+            Ok(())
+        },
+    )
     .await
 }
 
@@ -113,8 +130,14 @@ async fn statistics(control: &Control, backend: &BackendHandle) {
     let name = backend.name();
     let deadline = control.config().step_deadline;
     let id = Uuid::now_v7().to_string();
-    let health = control.call_once(name, &id, Vec::new(), deadline, Call::Check).await.and_then(|reply| reply.into_check());
-    let stats = control.call_once(name, &id, Vec::new(), deadline, Call::Stats).await.and_then(|reply| reply.into_stats());
+    let health = control
+        .call_once(name, &id, Vec::new(), deadline, Call::Check)
+        .await
+        .and_then(|reply| reply.into_check());
+    let stats = control
+        .call_once(name, &id, Vec::new(), deadline, Call::Stats)
+        .await
+        .and_then(|reply| reply.into_stats());
     let now = control.now();
     let stored = edit_service(control, name, |service| {
         if let Ok(health) = &health {
@@ -129,7 +152,10 @@ async fn statistics(control: &Control, backend: &BackendHandle) {
     if let Err(error) = stored {
         tracing::warn!(backend = name, error = %error.message, "statistics could not be kept");
     }
-    let error = stats.as_ref().err().map(|error: &CallError| format!("its statistics cannot be read: {error}"));
+    let error = stats
+        .as_ref()
+        .err()
+        .map(|error: &CallError| format!("its statistics cannot be read: {error}"));
     backend.note(|status| {
         if let Ok(stats) = stats {
             status.statistics = Some(Arc::new(stats));
@@ -145,7 +171,8 @@ fn take(service: &mut Service, stats: &Statistics) {
     service.statistics = Some(stats.clone());
     if service.replication_status == ReplicationStatus::Disabled && stats.replication_enabled {
         service.replication_status = ReplicationStatus::Enabled;
-    } else if service.replication_status == ReplicationStatus::Enabled && !stats.replication_enabled {
+    } else if service.replication_status == ReplicationStatus::Enabled && !stats.replication_enabled
+    {
         service.replication_status = ReplicationStatus::Disabled;
     }
 }
@@ -155,12 +182,25 @@ pub(crate) async fn prune(control: Control) {
     loop {
         let age = i64::try_from(control.config().keep_operations.as_micros()).unwrap_or(i64::MAX);
         let before = control.now().plus_micros(-age);
-        let query = Query::new().compare("finished_at", Order::Less, before).limit(500);
-        let old = control.store().list::<Operation>(&query).await.unwrap_or_default();
-        let changes = old.iter().fold(Changes::new(), |changes, old| changes.delete::<Operation>(&old.id, old.revision));
+        let query = Query::new()
+            .compare("finished_at", Order::Less, before)
+            .limit(500);
+        let old = control
+            .store()
+            .list::<Operation>(&query)
+            .await
+            .unwrap_or_default();
+        let changes = old.iter().fold(Changes::new(), |changes, old| {
+            changes.delete::<Operation>(&old.id, old.revision)
+        });
         if let Err(error) = control.store().commit(changes).await {
             tracing::warn!(%error, "old operations could not be removed");
         }
-        tokio::time::sleep(if old.len() == 500 { Duration::from_secs(1) } else { Duration::from_secs(600) }).await;
+        tokio::time::sleep(if old.len() == 500 {
+            Duration::from_secs(1)
+        } else {
+            Duration::from_secs(600)
+        })
+        .await;
     }
 }

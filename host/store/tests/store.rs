@@ -1,5 +1,10 @@
 //! What the store promises: all or nothing, no lost update, pages without overlap, clear words at opening.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
 
 use springform_model::cloud::{QosSpecs, QuotaSet};
 use springform_model::time::Timestamp;
@@ -20,7 +25,10 @@ fn specs(id: usize, at: i64) -> QosSpecs {
 async fn no_update_is_lost_when_many_change_one_record() {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(&dir.path().join("db")).await.unwrap();
-    let set = QuotaSet { id: "p".into(), limits: Default::default() };
+    let set = QuotaSet {
+        id: "p".into(),
+        limits: Default::default(),
+    };
     store.commit(Changes::new().insert(&set)).await.unwrap();
     let mut tasks = tokio::task::JoinSet::new();
     for task in 0..8 {
@@ -47,14 +55,31 @@ async fn no_update_is_lost_when_many_change_one_record() {
 async fn a_refused_change_leaves_nothing_behind() {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(&dir.path().join("db")).await.unwrap();
-    store.commit(Changes::new().insert(&specs(1, 1))).await.unwrap();
+    store
+        .commit(Changes::new().insert(&specs(1, 1)))
+        .await
+        .unwrap();
     let mut same_name = specs(2, 2);
     same_name.name = "n1".into();
     let both = Changes::new().insert(&specs(3, 3)).insert(&same_name);
     let refused = store.commit(both).await.unwrap_err();
-    assert_eq!(refused, StoreError::Duplicate { table: "qos_specs", column: "name".into() });
-    let guarded = Changes::new().insert(&specs(4, 4)).at_most::<QosSpecs>("specs", Measure::Count, Query::new(), 1);
-    assert!(matches!(store.commit(guarded).await, Err(StoreError::Limit { used: 2, .. })));
+    assert_eq!(
+        refused,
+        StoreError::Duplicate {
+            table: "qos_specs",
+            column: "name".into()
+        }
+    );
+    let guarded = Changes::new().insert(&specs(4, 4)).at_most::<QosSpecs>(
+        "specs",
+        Measure::Count,
+        Query::new(),
+        1,
+    );
+    assert!(matches!(
+        store.commit(guarded).await,
+        Err(StoreError::Limit { used: 2, .. })
+    ));
     assert_eq!(store.count::<QosSpecs>(&Query::new()).await.unwrap(), 1);
 }
 
@@ -62,11 +87,19 @@ async fn a_refused_change_leaves_nothing_behind() {
 async fn pages_cover_everything_once_even_where_the_sort_key_is_equal() {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(&dir.path().join("db")).await.unwrap();
-    let all = (0..50).fold(Changes::new(), |all, id| all.insert(&specs(id, (id % 3) as i64)));
+    let all = (0..50).fold(Changes::new(), |all, id| {
+        all.insert(&specs(id, (id % 3) as i64))
+    });
     store.commit(all).await.unwrap();
     for direction in [Direction::Asc, Direction::Desc] {
         let whole = Query::new().sort("created_at", direction);
-        let expected: Vec<String> = store.list::<QosSpecs>(&whole).await.unwrap().into_iter().map(|s| s.record.id).collect();
+        let expected: Vec<String> = store
+            .list::<QosSpecs>(&whole)
+            .await
+            .unwrap()
+            .into_iter()
+            .map(|s| s.record.id)
+            .collect();
         let mut seen: Vec<String> = Vec::new();
         loop {
             let mut page = whole.clone().limit(7);
@@ -81,7 +114,10 @@ async fn pages_cover_everything_once_even_where_the_sort_key_is_equal() {
         }
         assert_eq!(seen, expected);
     }
-    let lost = store.list::<QosSpecs>(&Query::new().marker("nobody")).await.unwrap_err();
+    let lost = store
+        .list::<QosSpecs>(&Query::new().marker("nobody"))
+        .await
+        .unwrap_err();
     assert_eq!(lost, StoreError::NoMarker("nobody".into()));
 }
 
@@ -89,14 +125,27 @@ async fn pages_cover_everything_once_even_where_the_sort_key_is_equal() {
 async fn a_file_that_is_no_database_read_only_or_in_use_is_refused_in_words() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("db");
-    std::fs::write(&path, "this is certainly not a database, it is a letter to the operator".repeat(40)).unwrap();
-    assert!(matches!(Store::open(&path).await, Err(OpenError::Corrupt { .. })));
+    std::fs::write(
+        &path,
+        "this is certainly not a database, it is a letter to the operator".repeat(40),
+    )
+    .unwrap();
+    assert!(matches!(
+        Store::open(&path).await,
+        Err(OpenError::Corrupt { .. })
+    ));
     let path = dir.path().join("other");
     let store = Store::open(&path).await.unwrap();
-    assert!(matches!(Store::open(&path).await, Err(OpenError::InUse { .. })));
+    assert!(matches!(
+        Store::open(&path).await,
+        Err(OpenError::InUse { .. })
+    ));
     store.close().await;
     let mut permissions = std::fs::metadata(&path).unwrap().permissions();
     permissions.set_readonly(true);
     std::fs::set_permissions(&path, permissions).unwrap();
-    assert!(matches!(Store::open(&path).await, Err(OpenError::ReadOnly { .. })));
+    assert!(matches!(
+        Store::open(&path).await,
+        Err(OpenError::ReadOnly { .. })
+    ));
 }

@@ -12,26 +12,47 @@ impl Volumes<'_> {
     ///
     /// # Errors
     /// `NotFound`, and what the array refuses.
-    pub async fn initialize_connection(&self, caller: &Caller, id: &str, connector: Connector) -> Result<Connection, ControlError> {
+    pub async fn initialize_connection(
+        &self,
+        caller: &Caller,
+        id: &str,
+        connector: Connector,
+    ) -> Result<Connection, ControlError> {
         self.get(caller, id).await?;
         let attachments = self.control.attachments();
-        let known = attachments.of(id).await?.into_iter().find(|known| known.legacy && known.host_name.as_ref() == Some(&connector.host));
+        let known = attachments
+            .of(id)
+            .await?
+            .into_iter()
+            .find(|known| known.legacy && known.host_name.as_ref() == Some(&connector.host));
         let made = match known {
-            Some(known) if known.status == AttachStatus::Attached => attachments.get(caller, &known.id).await?,
+            Some(known) if known.status == AttachStatus::Attached => {
+                attachments.get(caller, &known.id).await?
+            }
             Some(known) => attachments.update(caller, &known.id, connector).await?,
             None => {
-                let wanted = CreateAttachment { volume_id: id.to_owned(), connector: Some(connector), ..CreateAttachment::default() };
+                let wanted = CreateAttachment {
+                    volume_id: id.to_owned(),
+                    connector: Some(connector),
+                    ..CreateAttachment::default()
+                };
                 attachments.make(caller, wanted, true).await?
             }
         };
-        made.connection.ok_or_else(|| ControlError::internal("the driver named no way to reach the volume"))
+        made.connection
+            .ok_or_else(|| ControlError::internal("the driver named no way to reach the volume"))
     }
 
     /// Disconnects a host; with no connector, every host.
     ///
     /// # Errors
     /// `NotFound`, and what the array refuses.
-    pub async fn terminate_connection(&self, caller: &Caller, id: &str, connector: Option<Connector>) -> Result<(), ControlError> {
+    pub async fn terminate_connection(
+        &self,
+        caller: &Caller,
+        id: &str,
+        connector: Option<Connector>,
+    ) -> Result<(), ControlError> {
         self.get(caller, id).await?;
         let host = connector.map(|connector| connector.host);
         for known in self.control.attachments().of(id).await? {
@@ -47,27 +68,43 @@ impl Volumes<'_> {
     /// # Errors
     /// `NotFound`, `Invalid`.
     pub async fn attach(
-        &self, caller: &Caller, id: &str, instance: Option<String>, host: Option<String>, device: Option<String>, mode: Option<String>,
+        &self,
+        caller: &Caller,
+        id: &str,
+        instance: Option<String>,
+        host: Option<String>,
+        device: Option<String>,
+        mode: Option<String>,
     ) -> Result<(), ControlError> {
         let attachments = self.control.attachments();
         let connected = attachments.of(id).await?.into_iter().find(|known| {
-            known.legacy && known.status != AttachStatus::Attached && (host.is_none() || known.host_name == host)
+            known.legacy
+                && known.status != AttachStatus::Attached
+                && (host.is_none() || known.host_name == host)
         });
         let made = match connected {
             Some(known) => known,
             None => {
-                let wanted = CreateAttachment { volume_id: id.to_owned(), ..CreateAttachment::default() };
+                let wanted = CreateAttachment {
+                    volume_id: id.to_owned(),
+                    ..CreateAttachment::default()
+                };
                 attachments.make(caller, wanted, true).await?
             }
         };
         let missing = || ControlError::not_found("Volume attachment", &made.id);
-        crate::edit::edit(self.control.store(), &made.id, missing, |known: &mut Attachment| {
-            known.instance_id.clone_from(&instance);
-            known.device.clone_from(&device);
-            known.mode = mode.clone().or_else(|| known.mode.clone());
-            known.host_name = host.clone().or_else(|| known.host_name.clone());
-            Ok(())
-        })
+        crate::edit::edit(
+            self.control.store(),
+            &made.id,
+            missing,
+            |known: &mut Attachment| {
+                known.instance_id.clone_from(&instance);
+                known.device.clone_from(&device);
+                known.mode = mode.clone().or_else(|| known.mode.clone());
+                known.host_name = host.clone().or_else(|| known.host_name.clone());
+                Ok(())
+            },
+        )
         .await?;
         attachments.complete(caller, &made.id).await
     }
@@ -76,7 +113,12 @@ impl Volumes<'_> {
     ///
     /// # Errors
     /// `NotFound`, `Invalid` when several attachments exist and none is named.
-    pub async fn detach(&self, caller: &Caller, id: &str, attachment: Option<&str>) -> Result<(), ControlError> {
+    pub async fn detach(
+        &self,
+        caller: &Caller,
+        id: &str,
+        attachment: Option<&str>,
+    ) -> Result<(), ControlError> {
         let volume = self.get(caller, id).await?;
         let all = self.control.attachments().of(id).await?;
         let chosen = match (attachment, all.as_slice()) {
@@ -90,16 +132,20 @@ impl Volumes<'_> {
             }
         };
         match chosen {
-            Some(known) => self.control.attachments().delete(caller, &known.id).await.map(drop),
-            None if matches!(volume.status, VolumeStatus::InUse | VolumeStatus::Detaching) => {
-                self.edit(caller, id, |volume| {
+            Some(known) => self
+                .control
+                .attachments()
+                .delete(caller, &known.id)
+                .await
+                .map(drop),
+            None if matches!(volume.status, VolumeStatus::InUse | VolumeStatus::Detaching) => self
+                .edit(caller, id, |volume| {
                     volume.status = VolumeStatus::Available;
                     volume.attachments.clear();
                     Ok(())
                 })
                 .await
-                .map(drop)
-            }
+                .map(drop),
             None => Ok(()),
         }
     }

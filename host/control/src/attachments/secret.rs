@@ -16,7 +16,10 @@ pub(crate) struct Secret {
 }
 
 impl Record for Secret {
-    const TABLE: Table = Table { name: "secrets", columns: &[] };
+    const TABLE: Table = Table {
+        name: "secrets",
+        columns: &[],
+    };
 
     fn id(&self) -> &str {
         &self.id
@@ -33,19 +36,41 @@ pub(crate) fn key(user: &str) -> String {
 }
 
 /// The credential of an initiator, made at its first use.
-pub(crate) async fn chap_for(store: &Store, backend: &str, connector: &Connector) -> Result<Option<Chap>, StoreError> {
-    let Some(initiator) = &connector.initiator else { return Ok(None) };
+pub(crate) async fn chap_for(
+    store: &Store,
+    backend: &str,
+    connector: &Connector,
+) -> Result<Option<Chap>, StoreError> {
+    let Some(initiator) = &connector.initiator else {
+        return Ok(None);
+    };
     let digest = hex::encode(Sha256::digest(format!("{backend}/{initiator}")));
     let user = format!("springform-{}", digest.get(..16).unwrap_or(&digest));
     let id = key(&user);
     for _ in 0..3 {
         if let Some(known) = store.get::<Secret>(&id).await? {
-            return Ok(Some(Chap { user: known.record.user, password: known.record.password }));
+            return Ok(Some(Chap {
+                user: known.record.user,
+                password: known.record.password,
+            }));
         }
-        let password: String = rand::rng().sample_iter(Alphanumeric).take(16).map(char::from).collect();
-        let secret = Secret { id: id.clone(), user: user.clone(), password };
+        let password: String = rand::rng()
+            .sample_iter(Alphanumeric)
+            .take(16)
+            .map(char::from)
+            .collect();
+        let secret = Secret {
+            id: id.clone(),
+            user: user.clone(),
+            password,
+        };
         match store.commit(Changes::new().insert(&secret)).await {
-            Ok(()) => return Ok(Some(Chap { user: secret.user, password: secret.password })),
+            Ok(()) => {
+                return Ok(Some(Chap {
+                    user: secret.user,
+                    password: secret.password,
+                }));
+            }
             Err(error) if error.is_conflict() => {}
             Err(error) => return Err(error),
         }

@@ -53,14 +53,26 @@ impl Control {
     /// # Errors
     /// See [`CallError`]; `Gone` where the backend has no driver.
     pub async fn call_once(
-        &self, backend: &str, operation: &str, cursor: Vec<u8>, deadline: Duration, call: Call,
+        &self,
+        backend: &str,
+        operation: &str,
+        cursor: Vec<u8>,
+        deadline: Duration,
+        call: Call,
     ) -> Result<Reply, CallError> {
         let gone = |message: String| CallError::Fault(Fault::new(FaultKind::Gone, message));
-        let handle = self.backend(backend).ok_or_else(|| gone(format!("backend {backend} is not configured")))?;
-        let generation = self
-            .generation(backend)
-            .ok_or_else(|| gone(format!("backend {backend} has no driver loaded; see `springform driver list`")))?;
-        let service = self.store().get::<springform_model::cloud::Service>(backend).await;
+        let handle = self
+            .backend(backend)
+            .ok_or_else(|| gone(format!("backend {backend} is not configured")))?;
+        let generation = self.generation(backend).ok_or_else(|| {
+            gone(format!(
+                "backend {backend} has no driver loaded; see `springform driver list`"
+            ))
+        })?;
+        let service = self
+            .store()
+            .get::<springform_model::cloud::Service>(backend)
+            .await;
         let service = service.ok().flatten().map(|stored| stored.record);
         let mut extensions = Vec::new();
         let mut state = Vec::new();
@@ -71,7 +83,11 @@ impl Control {
                 extensions.push(("springform/active-target".to_owned(), active));
             }
             for target in &mut targets {
-                if let Some(seen) = service.targets.iter().find(|seen| seen.target == target.name) {
+                if let Some(seen) = service
+                    .targets
+                    .iter()
+                    .find(|seen| seen.target == target.name)
+                {
                     target.reachable = seen.reachable;
                 }
             }
@@ -88,10 +104,19 @@ impl Control {
             extensions,
         };
         let name = call.name();
-        let _turn = handle.turns.acquire().await.map_err(|_| gone("the host is stopping".to_owned()))?;
+        let _turn = handle
+            .turns
+            .acquire()
+            .await
+            .map_err(|_| gone("the host is stopping".to_owned()))?;
         crash_point!("before-call");
         let begun = Instant::now();
-        let outcome = match tokio::time::timeout(deadline, generation.loaded.driver.call(context, call)).await {
+        let outcome = match tokio::time::timeout(
+            deadline,
+            generation.loaded.driver.call(context, call),
+        )
+        .await
+        {
             Ok(outcome) => outcome,
             Err(_) => Err(CallError::Fault(Fault::new(
                 FaultKind::Deadline,
@@ -99,7 +124,8 @@ impl Control {
             ))),
         };
         crash_point!("after-call");
-        self.metrics().called(backend, name, begun.elapsed(), &outcome);
+        self.metrics()
+            .called(backend, name, begun.elapsed(), &outcome);
         outcome
     }
 
@@ -108,7 +134,9 @@ impl Control {
     /// # Errors
     /// In words for whoever reads the operation.
     pub async fn call_driver(
-        &self, wanted: &DriverCall, waiting: &mut dyn Patience,
+        &self,
+        wanted: &DriverCall,
+        waiting: &mut dyn Patience,
     ) -> Result<Reply, OperationError> {
         let until = Instant::now() + wanted.deadline;
         let mut cursor = wanted.cursor.clone();
@@ -116,7 +144,16 @@ impl Control {
         loop {
             let left = until.saturating_duration_since(Instant::now());
             let call = wanted.call.clone();
-            let error = match self.call_once(&wanted.backend, &wanted.operation, cursor.clone(), left, call).await {
+            let error = match self
+                .call_once(
+                    &wanted.backend,
+                    &wanted.operation,
+                    cursor.clone(),
+                    left,
+                    call,
+                )
+                .await
+            {
                 Ok(reply) => return Ok(reply),
                 Err(error) => error,
             };
@@ -145,19 +182,30 @@ impl Control {
         let generation = self.generation(&wanted.backend);
         let (code, target, detail) = match error {
             CallError::Pending(_) => ("deadline".to_owned(), None, None),
-            CallError::Failed(failure) => {
-                (failure.code.as_str().to_owned(), failure.target.clone(), failure.detail.clone())
-            }
+            CallError::Failed(failure) => (
+                failure.code.as_str().to_owned(),
+                failure.target.clone(),
+                failure.detail.clone(),
+            ),
             CallError::Fault(fault) => (fault_word(fault.kind).to_owned(), None, None),
         };
-        let place = target.as_ref().map_or_else(String::new, |target| format!(", array {target}"));
-        let words = detail.map_or_else(String::new, |detail| format!(" (the array says: {detail})"));
+        let place = target
+            .as_ref()
+            .map_or_else(String::new, |target| format!(", array {target}"));
+        let words =
+            detail.map_or_else(String::new, |detail| format!(" (the array says: {detail})"));
         OperationError {
             code,
-            message: format!("{} on backend {}{place} failed: {error}{words}", wanted.call.name(), wanted.backend),
+            message: format!(
+                "{} on backend {}{place} failed: {error}{words}",
+                wanted.call.name(),
+                wanted.backend
+            ),
             backend: Some(wanted.backend.clone()),
             target,
-            driver: generation.as_ref().map(|generation| generation.driver_name.clone()),
+            driver: generation
+                .as_ref()
+                .map(|generation| generation.driver_name.clone()),
             generation: generation.as_ref().map(|generation| generation.number),
             retryable: error.is_retryable(),
         }

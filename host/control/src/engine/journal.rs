@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use springform_model::operation::{Operation, OperationState, Progress, Step, Verb};
-use springform_store::{Changes, Query, Stored, StoreError};
+use springform_store::{Changes, Query, StoreError, Stored};
 use uuid::Uuid;
 
 use crate::{Caller, Control, ControlError};
@@ -30,7 +30,14 @@ impl NewOperation {
     /// An operation on one subject.
     #[must_use]
     pub fn new(verb: Verb, kind: &'static str, subject: impl Into<String>) -> Self {
-        Self { verb, backend: None, subject: (kind, subject.into()), input: Value::Null, steps: Vec::new(), deadline: None }
+        Self {
+            verb,
+            backend: None,
+            subject: (kind, subject.into()),
+            input: Value::Null,
+            steps: Vec::new(),
+            deadline: None,
+        }
     }
 
     /// On this backend.
@@ -76,7 +83,11 @@ impl Operations<'_> {
     /// `NotFound`, or what the store says.
     pub async fn get(&self, caller: &Caller, id: &str) -> Result<Operation, ControlError> {
         let stored = self.control.store().get::<Operation>(id).await?;
-        let operation = self.control.runner().live(id).or(stored.map(|stored| stored.record));
+        let operation = self
+            .control
+            .runner()
+            .live(id)
+            .or(stored.map(|stored| stored.record));
         operation
             .filter(|operation| caller.may_see(&operation.project))
             .ok_or_else(|| ControlError::not_found("Operation", id))
@@ -86,9 +97,25 @@ impl Operations<'_> {
     ///
     /// # Errors
     /// What the store says.
-    pub async fn list(&self, caller: &Caller, query: Query) -> Result<Vec<Operation>, ControlError> {
-        let found = self.control.store().list::<Operation>(&caller.scope(query, true)).await?;
-        Ok(found.into_iter().map(|stored| self.control.runner().live(&stored.id).unwrap_or(stored.record)).collect())
+    pub async fn list(
+        &self,
+        caller: &Caller,
+        query: Query,
+    ) -> Result<Vec<Operation>, ControlError> {
+        let found = self
+            .control
+            .store()
+            .list::<Operation>(&caller.scope(query, true))
+            .await?;
+        Ok(found
+            .into_iter()
+            .map(|stored| {
+                self.control
+                    .runner()
+                    .live(&stored.id)
+                    .unwrap_or(stored.record)
+            })
+            .collect())
     }
 
     /// Every change of an operation that runs from now on. A slow reader misses some, never the order.
@@ -104,13 +131,23 @@ impl Operations<'_> {
     pub async fn cancel(&self, caller: &Caller, id: &str) -> Result<Operation, ControlError> {
         let operation = self.get(caller, id).await?;
         if operation.state.is_terminal() {
-            return Err(ControlError::conflict(format!("Operation {id} has ended: {}.", operation.state.as_str())));
+            return Err(ControlError::conflict(format!(
+                "Operation {id} has ended: {}.",
+                operation.state.as_str()
+            )));
         }
         self.control.runner().cancel(id);
         for _ in 0..20 {
-            let Some(mut stored) = self.control.store().get::<Operation>(id).await? else { break };
+            let Some(mut stored) = self.control.store().get::<Operation>(id).await? else {
+                break;
+            };
             stored.record.cancel_requested = true;
-            match self.control.store().commit(Changes::new().update(&stored)).await {
+            match self
+                .control
+                .store()
+                .commit(Changes::new().update(&stored))
+                .await
+            {
                 Ok(()) => return Ok(stored.record),
                 Err(error) if error.is_conflict() => {}
                 Err(error) => return Err(error.into()),
@@ -126,10 +163,14 @@ impl Operations<'_> {
     /// `Unavailable` when too many are open.
     pub fn prepare(&self, caller: &Caller, new: NewOperation) -> Result<Operation, ControlError> {
         if self.control.runner().is_full() {
-            return Err(ControlError::unavailable("Too many operations are open. Try again in a few seconds."));
+            return Err(ControlError::unavailable(
+                "Too many operations are open. Try again in a few seconds.",
+            ));
         }
         let now = self.control.now();
-        let limit = new.deadline.unwrap_or(self.control.config().operation_deadline);
+        let limit = new
+            .deadline
+            .unwrap_or(self.control.config().operation_deadline);
         Ok(Operation {
             id: Uuid::now_v7().to_string(),
             verb: new.verb,
@@ -159,7 +200,10 @@ impl Operations<'_> {
     /// # Errors
     /// What the store refuses; then nothing was changed and nothing is started.
     pub async fn submit(&self, changes: Changes, operation: Operation) -> Result<(), StoreError> {
-        self.control.store().commit(changes.insert(&operation)).await?;
+        self.control
+            .store()
+            .commit(changes.insert(&operation))
+            .await?;
         crate::crash_point!("journalled");
         self.start(operation);
         Ok(())
@@ -167,7 +211,13 @@ impl Operations<'_> {
 
     /// Carries out an operation that has just been journalled at revision 1.
     pub fn start(&self, operation: Operation) {
-        self.control.runner().spawn(self.control.clone(), Stored { record: operation, revision: 1 });
+        self.control.runner().spawn(
+            self.control.clone(),
+            Stored {
+                record: operation,
+                revision: 1,
+            },
+        );
     }
 
     /// Waits until an operation has ended.
@@ -177,6 +227,8 @@ impl Operations<'_> {
     pub async fn wait(&self, id: &str) -> Result<Operation, ControlError> {
         self.control.runner().ended(id).await;
         let stored = self.control.store().get::<Operation>(id).await?;
-        stored.map(|stored| stored.record).ok_or_else(|| ControlError::not_found("Operation", id))
+        stored
+            .map(|stored| stored.record)
+            .ok_or_else(|| ControlError::not_found("Operation", id))
     }
 }

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use serde_json::json;
 use springform_model::contract::{Call, Pending, Reply};
 use springform_model::operation::{Operation, OperationError, OperationState, Step};
-use springform_store::{Changes, Record, Stored, StoreError};
+use springform_store::{Changes, Record, StoreError, Stored};
 
 use super::{DriverCall, Patience, failure};
 use crate::{Control, crash_point};
@@ -67,7 +67,8 @@ impl Run {
     /// Whether somebody asked to stop.
     #[must_use]
     pub fn cancelled(&self) -> bool {
-        self.operation.record.cancel_requested || self.control.runner().is_cancelled(&self.operation.id)
+        self.operation.record.cancel_requested
+            || self.control.runner().is_cancelled(&self.operation.id)
     }
 
     /// Writes changes and the operation at once.
@@ -85,8 +86,16 @@ impl Run {
                     return Ok(());
                 }
                 Err(StoreError::Conflict { table, .. }) if table == Operation::TABLE.name => {
-                    let Some(now) = self.control.store().get::<Operation>(&self.operation.id).await? else {
-                        return Err(StoreError::Conflict { table, id: self.operation.id.clone() });
+                    let Some(now) = self
+                        .control
+                        .store()
+                        .get::<Operation>(&self.operation.id)
+                        .await?
+                    else {
+                        return Err(StoreError::Conflict {
+                            table,
+                            id: self.operation.id.clone(),
+                        });
                     };
                     self.operation.revision = now.revision;
                     self.operation.record.cancel_requested |= now.record.cancel_requested;
@@ -94,7 +103,10 @@ impl Run {
                 Err(error) => return Err(error),
             }
         }
-        Err(StoreError::Conflict { table: Operation::TABLE.name, id: self.operation.id.clone() })
+        Err(StoreError::Conflict {
+            table: Operation::TABLE.name,
+            id: self.operation.id.clone(),
+        })
     }
 
     /// Begins a step and journals it, unless it is journalled already. Gives its index.
@@ -102,7 +114,11 @@ impl Run {
     /// # Errors
     /// When the journal cannot be written: then nothing must be done either.
     pub async fn begin(&mut self, name: &str, deadline: Duration) -> Result<usize, OperationError> {
-        let known = self.operation.steps.iter().position(|step| step.name == name);
+        let known = self
+            .operation
+            .steps
+            .iter()
+            .position(|step| step.name == name);
         let index = known.unwrap_or(self.operation.steps.len());
         let now = self.control.now();
         let until = now.plus_micros(i64::try_from(deadline.as_micros()).unwrap_or(i64::MAX));
@@ -119,7 +135,9 @@ impl Run {
             }
         });
         if known.is_none() {
-            self.commit(Changes::new()).await.map_err(|error| failure("store", error.to_string()))?;
+            self.commit(Changes::new())
+                .await
+                .map_err(|error| failure("store", error.to_string()))?;
             crash_point!("step-journalled");
         }
         Ok(index)
@@ -130,7 +148,9 @@ impl Run {
         let now = self.control.now();
         self.note(|operation| {
             operation.state = OperationState::Running;
-            let Some(step) = operation.steps.get_mut(index) else { return };
+            let Some(step) = operation.steps.get_mut(index) else {
+                return;
+            };
             step.finished_at = Some(now);
             step.waiting_for = None;
             match outcome {
@@ -151,22 +171,53 @@ impl Run {
     ///
     /// # Errors
     /// What the driver failed with, in words.
-    pub async fn call(&mut self, step: &str, backend: &str, call: Call) -> Result<Reply, OperationError> {
-        let done = self.operation.steps.iter().find(|known| known.name == step && known.state == OperationState::Succeeded);
+    pub async fn call(
+        &mut self,
+        step: &str,
+        backend: &str,
+        call: Call,
+    ) -> Result<Reply, OperationError> {
+        let done = self
+            .operation
+            .steps
+            .iter()
+            .find(|known| known.name == step && known.state == OperationState::Succeeded);
         if let Some(reply) = done.and_then(|step| serde_json::from_value(step.data.clone()).ok()) {
             return Ok(reply);
         }
         let deadline = self.control.config().step_deadline;
         let index = self.begin(step, deadline).await?;
-        let cursor = self.operation.steps.get(index).and_then(|step| step.data.get("cursor").cloned());
-        let cursor = cursor.and_then(|cursor| serde_json::from_value(cursor).ok()).unwrap_or_default();
-        let generation = self.control.generation(backend).map(|generation| generation.number);
+        let cursor = self
+            .operation
+            .steps
+            .get(index)
+            .and_then(|step| step.data.get("cursor").cloned());
+        let cursor = cursor
+            .and_then(|cursor| serde_json::from_value(cursor).ok())
+            .unwrap_or_default();
+        let generation = self
+            .control
+            .generation(backend)
+            .map(|generation| generation.number);
         self.note(|operation| operation.generation = operation.generation.or(generation));
-        let wanted =
-            DriverCall { backend: backend.to_owned(), operation: self.operation.id.clone(), cursor, deadline, call };
+        let wanted = DriverCall {
+            backend: backend.to_owned(),
+            operation: self.operation.id.clone(),
+            cursor,
+            deadline,
+            call,
+        };
         let control = self.control.clone();
-        let outcome = control.call_driver(&wanted, &mut Waiter { run: self, index }).await;
-        self.end(index, outcome.as_ref().map(|reply| json!(reply)).map_err(Clone::clone));
+        let outcome = control
+            .call_driver(&wanted, &mut Waiter { run: self, index })
+            .await;
+        self.end(
+            index,
+            outcome
+                .as_ref()
+                .map(|reply| json!(reply))
+                .map_err(Clone::clone),
+        );
         outcome
     }
 
@@ -205,7 +256,10 @@ impl Run {
     /// # Errors
     /// When the database fails.
     pub async fn settle<T: Record>(
-        &mut self, id: &str, mut decide: impl FnMut(&mut T) + Send, more: impl Fn(&T) -> Changes + Send,
+        &mut self,
+        id: &str,
+        mut decide: impl FnMut(&mut T) + Send,
+        more: impl Fn(&T) -> Changes + Send,
     ) -> Result<Option<T>, OperationError> {
         let broken = |error: StoreError| failure("store", format!("the database refused: {error}"));
         for _ in 0..ROUNDS {
@@ -221,6 +275,9 @@ impl Run {
                 Err(error) => return Err(broken(error)),
             }
         }
-        Err(failure("store", format!("{} {id} is being changed by many at once", T::TABLE.name)))
+        Err(failure(
+            "store",
+            format!("{} {id} is being changed by many at once", T::TABLE.name),
+        ))
     }
 }

@@ -56,8 +56,20 @@ pub(crate) struct Runner {
 }
 
 impl Runner {
-    pub(crate) fn new(executors: Executors, tasks: TaskTracker, stop: CancellationToken, most: usize) -> Self {
-        Self { executors, live: Mutex::default(), events: broadcast::channel(1024).0, tasks, stop, most }
+    pub(crate) fn new(
+        executors: Executors,
+        tasks: TaskTracker,
+        stop: CancellationToken,
+        most: usize,
+    ) -> Self {
+        Self {
+            executors,
+            live: Mutex::default(),
+            events: broadcast::channel(1024).0,
+            tasks,
+            stop,
+            most,
+        }
     }
 
     fn with<R>(&self, act: impl FnOnce(&mut HashMap<String, Live>) -> R) -> Option<R> {
@@ -73,7 +85,8 @@ impl Runner {
     }
 
     pub(crate) fn live(&self, id: &str) -> Option<Operation> {
-        self.with(|live| live.get(id).map(|live| live.operation.clone())).flatten()
+        self.with(|live| live.get(id).map(|live| live.operation.clone()))
+            .flatten()
     }
 
     pub(crate) fn events(&self) -> broadcast::Receiver<Operation> {
@@ -101,11 +114,14 @@ impl Runner {
     }
 
     pub(crate) fn is_cancelled(&self, id: &str) -> bool {
-        self.with(|live| live.get(id).is_some_and(|live| live.cancelled)).unwrap_or(false)
+        self.with(|live| live.get(id).is_some_and(|live| live.cancelled))
+            .unwrap_or(false)
     }
 
     pub(crate) async fn ended(&self, id: &str) {
-        let watch = self.with(|live| live.get(id).map(|live| live.ended.subscribe())).flatten();
+        let watch = self
+            .with(|live| live.get(id).map(|live| live.ended.subscribe()))
+            .flatten();
         if let Some(mut watch) = watch {
             // An error means that the task is gone, which is an end too.
             let _ = watch.wait_for(|ended| *ended).await;
@@ -114,7 +130,11 @@ impl Runner {
 
     pub(crate) fn spawn(&self, control: Control, operation: Stored<Operation>) {
         let id = operation.id.clone();
-        let live = Live { operation: operation.record.clone(), cancelled: false, ended: watch::channel(false).0 };
+        let live = Live {
+            operation: operation.record.clone(),
+            cancelled: false,
+            ended: watch::channel(false).0,
+        };
         self.with(|all| all.insert(id.clone(), live));
         let executor = self.executors.map.get(&operation.verb).cloned();
         let stop = self.stop.clone();
@@ -131,16 +151,25 @@ impl Runner {
     }
 }
 
-async fn carry_out(control: Control, operation: Stored<Operation>, executor: Option<Arc<dyn Executor>>) {
+async fn carry_out(
+    control: Control,
+    operation: Stored<Operation>,
+    executor: Option<Arc<dyn Executor>>,
+) {
     let mut run = Run::new(control, operation);
     let outcome = match executor {
         Some(executor) => executor.run(&mut run).await,
-        None => Err(failure("unsupported", "this release cannot carry out operations of this kind")),
+        None => Err(failure(
+            "unsupported",
+            "this release cannot carry out operations of this kind",
+        )),
     };
     if run.operation().state.is_terminal() && outcome.is_ok() {
         return;
     }
-    let error = outcome.err().unwrap_or_else(|| failure("internal", "the operation ended without an outcome"));
+    let error = outcome
+        .err()
+        .unwrap_or_else(|| failure("internal", "the operation ended without an outcome"));
     tracing::error!(operation = %run.operation().id, error = %error.message, "an operation could not be ended in order");
     run.finish(Some(error));
     if let Err(error) = run.commit(Changes::new()).await {

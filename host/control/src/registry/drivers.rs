@@ -78,11 +78,18 @@ fn admin(caller: &Caller) -> Result<(), ControlError> {
     if caller.is_admin {
         return Ok(());
     }
-    Err(ControlError::new(ErrorKind::Forbidden, "Only an administrator may see or change drivers."))
+    Err(ControlError::new(
+        ErrorKind::Forbidden,
+        "Only an administrator may see or change drivers.",
+    ))
 }
 
 fn version(record: &GenerationRecord) -> Version {
-    Version { number: record.number, digest: record.digest.clone(), version: record.version.clone() }
+    Version {
+        number: record.number,
+        digest: record.digest.clone(),
+        version: record.version.clone(),
+    }
 }
 
 impl Drivers<'_> {
@@ -114,7 +121,11 @@ impl Drivers<'_> {
     /// `Forbidden`; `Invalid` with the reason.
     pub async fn inspect(&self, caller: &Caller, path: &Path) -> Result<Inspection, ControlError> {
         admin(caller)?;
-        self.control.loader().inspect(path).await.map_err(|refusal| refused("the component", &refusal))
+        self.control
+            .loader()
+            .inspect(path)
+            .await
+            .map_err(|refusal| refused("the component", &refusal))
     }
 
     /// Makes a component known as the driver's newest generation. What serves is not touched. Installing the same
@@ -122,7 +133,12 @@ impl Drivers<'_> {
     ///
     /// # Errors
     /// `Forbidden`, `NotFound`; `Invalid` with the reason.
-    pub async fn install(&self, caller: &Caller, name: &str, path: &Path) -> Result<GenerationRecord, ControlError> {
+    pub async fn install(
+        &self,
+        caller: &Caller,
+        name: &str,
+        path: &Path,
+    ) -> Result<GenerationRecord, ControlError> {
         admin(caller)?;
         let driver = self.configured(name)?;
         let _swap = self.control.swap().lock().await;
@@ -133,17 +149,29 @@ impl Drivers<'_> {
     ///
     /// # Errors
     /// `Invalid` with the stage and the reason; what served before still serves.
-    pub async fn activate(&self, caller: &Caller, name: &str, digest: Option<&str>) -> Result<DriverStatus, ControlError> {
+    pub async fn activate(
+        &self,
+        caller: &Caller,
+        name: &str,
+        digest: Option<&str>,
+    ) -> Result<DriverStatus, ControlError> {
         admin(caller)?;
         let driver = self.configured(name)?;
         let _swap = self.control.swap().lock().await;
         let records = self.records(name).await?;
         let wanted = match digest {
             None => records.first(),
-            Some(digest) => records.iter().find(|record| record.digest.starts_with(digest)),
+            Some(digest) => records
+                .iter()
+                .find(|record| record.digest.starts_with(digest)),
         };
         let wanted = wanted.cloned().ok_or_else(|| {
-            ControlError::new(ErrorKind::NotFound, format!("Driver {name} has no such generation installed; see `springform driver list`."))
+            ControlError::new(
+                ErrorKind::NotFound,
+                format!(
+                    "Driver {name} has no such generation installed; see `springform driver list`."
+                ),
+            )
         })?;
         self.swap_to(wanted).await?;
         self.status(driver).await
@@ -153,13 +181,19 @@ impl Drivers<'_> {
     ///
     /// # Errors
     /// `Conflict` when there is none; `Invalid` with the reason when it cannot be loaded any more.
-    pub async fn rollback(&self, caller: &Caller, name: &str) -> Result<DriverStatus, ControlError> {
+    pub async fn rollback(
+        &self,
+        caller: &Caller,
+        name: &str,
+    ) -> Result<DriverStatus, ControlError> {
         admin(caller)?;
         let driver = self.configured(name)?;
         let _swap = self.control.swap().lock().await;
         let records = self.records(name).await?;
         let wanted = previous(&records).cloned().ok_or_else(|| {
-            ControlError::conflict(format!("Driver {name} has no generation to go back to: only one has ever served."))
+            ControlError::conflict(format!(
+                "Driver {name} has no generation to go back to: only one has ever served."
+            ))
         })?;
         self.swap_to(wanted).await?;
         self.status(driver).await
@@ -169,24 +203,44 @@ impl Drivers<'_> {
     pub(crate) async fn start(&self, driver: &DriverConfig) -> Result<(), ControlError> {
         let _swap = self.control.swap().lock().await;
         let records = self.records(&driver.name).await?;
-        let wanted = match records.into_iter().find(|record| record.state == GenerationState::Running) {
+        let wanted = match records
+            .into_iter()
+            .find(|record| record.state == GenerationState::Running)
+        {
             Some(record) => record,
             None => self.install_locked(driver, &driver.path).await?,
         };
         self.swap_to(wanted).await
     }
 
-    async fn install_locked(&self, driver: &DriverConfig, path: &Path) -> Result<GenerationRecord, ControlError> {
+    async fn install_locked(
+        &self,
+        driver: &DriverConfig,
+        path: &Path,
+    ) -> Result<GenerationRecord, ControlError> {
         let name = &driver.name;
-        let seen = self.control.loader().inspect(path).await.map_err(|refusal| refused(&format!("driver {name}"), &refusal))?;
+        let seen = self
+            .control
+            .loader()
+            .inspect(path)
+            .await
+            .map_err(|refusal| refused(&format!("driver {name}"), &refusal))?;
         let records = self.records(name).await?;
         if let Some(known) = records.iter().find(|record| record.digest == seen.digest) {
             let mut known = known.clone();
             path.display().to_string().clone_into(&mut known.path);
-            self.control.store().commit(Changes::new().put(&known)).await?;
+            self.control
+                .store()
+                .commit(Changes::new().put(&known))
+                .await?;
             return Ok(known);
         }
-        let number = records.iter().map(|record| record.number).max().unwrap_or(0) + 1;
+        let number = records
+            .iter()
+            .map(|record| record.number)
+            .max()
+            .unwrap_or(0)
+            + 1;
         let record = GenerationRecord {
             id: format!("{name}/{number}"),
             driver: name.clone(),
@@ -201,7 +255,10 @@ impl Drivers<'_> {
             created_at: self.control.now(),
             activated_at: None,
         };
-        self.control.store().commit(Changes::new().insert(&record)).await?;
+        self.control
+            .store()
+            .commit(Changes::new().insert(&record))
+            .await?;
         Ok(record)
     }
 
@@ -213,12 +270,21 @@ impl Drivers<'_> {
             match self.prepare(&wanted, backend).await {
                 Ok(generation) => ready.push((backend.name.clone(), Arc::new(generation))),
                 Err(refusal) => {
-                    let error = refused(&format!("generation {} of driver {} for backend {}", wanted.number, wanted.driver, backend.name), &refusal);
+                    let error = refused(
+                        &format!(
+                            "generation {} of driver {} for backend {}",
+                            wanted.number, wanted.driver, backend.name
+                        ),
+                        &refusal,
+                    );
                     wanted.reason = Some(error.message.clone());
                     if wanted.state != GenerationState::Running {
                         wanted.state = GenerationState::Failed;
                     }
-                    self.control.store().commit(Changes::new().put(&wanted)).await?;
+                    self.control
+                        .store()
+                        .commit(Changes::new().put(&wanted))
+                        .await?;
                     return Err(error);
                 }
             }
@@ -234,7 +300,9 @@ impl Drivers<'_> {
         wanted.reason = None;
         wanted.activated_at = Some(self.control.now());
         if let Some((_, generation)) = ready.first() {
-            generation.config_digest.clone_into(&mut wanted.config_digest);
+            generation
+                .config_digest
+                .clone_into(&mut wanted.config_digest);
             generation.loaded.grants.clone_into(&mut wanted.grants);
         }
         self.control.store().commit(changes.put(&wanted)).await?;
@@ -249,12 +317,23 @@ impl Drivers<'_> {
         Ok(())
     }
 
-    async fn prepare(&self, record: &GenerationRecord, backend: &BackendConfig) -> Result<Generation, LoadRefusal> {
-        let loaded = self.control.loader().load(Path::new(&record.path), backend).await?;
+    async fn prepare(
+        &self,
+        record: &GenerationRecord,
+        backend: &BackendConfig,
+    ) -> Result<Generation, LoadRefusal> {
+        let loaded = self
+            .control
+            .loader()
+            .load(Path::new(&record.path), backend)
+            .await?;
         if loaded.digest != record.digest {
             return Err(LoadRefusal::new(
                 "verify",
-                format!("{} is not the component that was installed: its digest is {} and not {}; install it anew", record.path, loaded.digest, record.digest),
+                format!(
+                    "{} is not the component that was installed: its digest is {} and not {}; install it anew",
+                    record.path, loaded.digest, record.digest
+                ),
             ));
         }
         // On the very first load the backend's arrays may be away: the host serves and set-up is tried again.
@@ -277,41 +356,67 @@ impl Drivers<'_> {
         match loaded.driver.call(context, Call::Check).await {
             Ok(_) | Err(CallError::Pending(_)) => Ok(()),
             Err(CallError::Failed(failure)) if failure.code.is_retryable() => Ok(()),
-            Err(error) => Err(LoadRefusal::new("probe", format!("its check failed: {error}"))),
+            Err(error) => Err(LoadRefusal::new(
+                "probe",
+                format!("its check failed: {error}"),
+            )),
         }
     }
 
     fn configured(&self, name: &str) -> Result<&DriverConfig, ControlError> {
-        let known = self.control.config().drivers.iter().find(|driver| driver.name == name);
+        let known = self
+            .control
+            .config()
+            .drivers
+            .iter()
+            .find(|driver| driver.name == name);
         known.ok_or_else(|| ControlError::not_found("Driver", name))
     }
 
     fn backends_of(&self, driver: &str) -> Vec<BackendConfig> {
         let backends = self.control.backends();
-        backends.filter(|backend| backend.config.driver == driver).map(|backend| backend.config.clone()).collect()
+        backends
+            .filter(|backend| backend.config.driver == driver)
+            .map(|backend| backend.config.clone())
+            .collect()
     }
 
     async fn records(&self, driver: &str) -> Result<Vec<GenerationRecord>, ControlError> {
-        let query = Query::new().eq("driver", driver).sort("number", Direction::Desc).limit(1000);
-        let records = self.control.store().list::<GenerationRecord>(&query).await?;
+        let query = Query::new()
+            .eq("driver", driver)
+            .sort("number", Direction::Desc)
+            .limit(1000);
+        let records = self
+            .control
+            .store()
+            .list::<GenerationRecord>(&query)
+            .await?;
         Ok(records.into_iter().map(|stored| stored.record).collect())
     }
 
     async fn status(&self, driver: &DriverConfig) -> Result<DriverStatus, ControlError> {
         let generations = self.records(&driver.name).await?;
-        let running = generations.iter().find(|record| record.state == GenerationState::Running);
-        let backends = self.control.backends().filter(|backend| backend.config.driver == driver.name).map(|backend| {
-            let generation = self.control.generation(backend.name());
-            let status = backend.status();
-            BackendGeneration {
-                backend: backend.name().to_owned(),
-                generation: generation.as_ref().map(|generation| generation.number),
-                // One is the table's own, one is ours.
-                in_flight: generation.as_ref().map_or(0, |generation| Arc::strong_count(generation).saturating_sub(2)),
-                ready: status.is_up(),
-                reason: status.reason.or(status.statistics_error),
-            }
-        });
+        let running = generations
+            .iter()
+            .find(|record| record.state == GenerationState::Running);
+        let backends = self
+            .control
+            .backends()
+            .filter(|backend| backend.config.driver == driver.name)
+            .map(|backend| {
+                let generation = self.control.generation(backend.name());
+                let status = backend.status();
+                BackendGeneration {
+                    backend: backend.name().to_owned(),
+                    generation: generation.as_ref().map(|generation| generation.number),
+                    // One is the table's own, one is ours.
+                    in_flight: generation.as_ref().map_or(0, |generation| {
+                        Arc::strong_count(generation).saturating_sub(2)
+                    }),
+                    ready: status.is_up(),
+                    reason: status.reason.or(status.statistics_error),
+                }
+            });
         Ok(DriverStatus {
             name: driver.name.clone(),
             configured: Some(driver.path.display().to_string()),
@@ -326,7 +431,9 @@ impl Drivers<'_> {
 
 /// The one that served last before the present one.
 fn previous(records: &[GenerationRecord]) -> Option<&GenerationRecord> {
-    let retired = records.iter().filter(|record| record.state == GenerationState::Retired);
+    let retired = records
+        .iter()
+        .filter(|record| record.state == GenerationState::Retired);
     retired.max_by_key(|record| record.activated_at)
 }
 

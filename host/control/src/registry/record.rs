@@ -61,7 +61,10 @@ pub struct GenerationRecord {
 }
 
 impl Record for GenerationRecord {
-    const TABLE: Table = Table { name: "generations", columns: &["driver", "number", "state", "created_at"] };
+    const TABLE: Table = Table {
+        name: "generations",
+        columns: &["driver", "number", "state", "created_at"],
+    };
 
     fn id(&self) -> &str {
         &self.id

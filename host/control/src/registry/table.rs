@@ -42,6 +42,8 @@ impl Table {
             map.extend(new.iter().cloned());
             map
         });
-        new.iter().filter_map(|(backend, _)| before.get(backend).cloned()).collect()
+        new.iter()
+            .filter_map(|(backend, _)| before.get(backend).cloned())
+            .collect()
     }
 }

@@ -26,7 +26,10 @@ impl Executor for Working {
         run.finish(outcome.as_ref().err().cloned());
         let operation = run.operation().clone();
         if outcome.is_ok() && operation.verb != Verb::CreateSnapshot {
-            return run.commit(Changes::new().remove::<Snapshot>(&id)).await.map_err(broken);
+            return run
+                .commit(Changes::new().remove::<Snapshot>(&id))
+                .await
+                .map_err(broken);
         }
         let now = control.now();
         run.settle::<Snapshot>(
@@ -58,16 +61,31 @@ impl Executor for Working {
 async fn act(run: &mut Run, id: &str) -> Result<Reply, OperationError> {
     let control = run.control().clone();
     let store = control.store();
-    let Some(snapshot) = store.get::<Snapshot>(id).await.map_err(broken)? else { return Ok(Reply::Done) };
+    let Some(snapshot) = store.get::<Snapshot>(id).await.map_err(broken)? else {
+        return Ok(Reply::Done);
+    };
     let gone = || failure("not-found", "the snapshot's volume is gone");
-    let volume = store.get::<Volume>(&snapshot.volume_id).await.map_err(broken)?.ok_or_else(gone)?;
+    let volume = store
+        .get::<Volume>(&snapshot.volume_id)
+        .await
+        .map_err(broken)?
+        .ok_or_else(gone)?;
     let spec = volume_spec(store, &volume.record).await.map_err(broken)?;
     let backend = volume.backend.clone().unwrap_or_default();
     let snapshot = snapshot_spec(&snapshot.record);
     let call = match run.operation().verb {
-        Verb::DeleteSnapshot => Call::DeleteSnapshot { volume: spec, snapshot },
-        Verb::UnmanageSnapshot => Call::UnmanageSnapshot { volume: spec, snapshot },
-        _ => Call::CreateSnapshot { volume: spec, snapshot },
+        Verb::DeleteSnapshot => Call::DeleteSnapshot {
+            volume: spec,
+            snapshot,
+        },
+        Verb::UnmanageSnapshot => Call::UnmanageSnapshot {
+            volume: spec,
+            snapshot,
+        },
+        _ => Call::CreateSnapshot {
+            volume: spec,
+            snapshot,
+        },
     };
     run.call("array", &backend, call).await
 }

@@ -16,7 +16,11 @@ impl Volumes<'_> {
             if volume.multiattach && volume.status == VolumeStatus::InUse {
                 return Ok(());
             }
-            must_be(volume, &[VolumeStatus::Available, VolumeStatus::Downloading], "reserve")?;
+            must_be(
+                volume,
+                &[VolumeStatus::Available, VolumeStatus::Downloading],
+                "reserve",
+            )?;
             volume.status = VolumeStatus::Attaching;
             Ok(())
         })
@@ -30,7 +34,11 @@ impl Volumes<'_> {
     pub async fn unreserve(&self, caller: &Caller, id: &str) -> Result<Volume, ControlError> {
         self.edit(caller, id, |volume| {
             if volume.status == VolumeStatus::Attaching {
-                volume.status = if volume.attachments.is_empty() { VolumeStatus::Available } else { VolumeStatus::InUse };
+                volume.status = if volume.attachments.is_empty() {
+                    VolumeStatus::Available
+                } else {
+                    VolumeStatus::InUse
+                };
             }
             Ok(())
         })

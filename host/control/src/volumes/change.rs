@@ -29,7 +29,12 @@ impl Volumes<'_> {
     ///
     /// # Errors
     /// `NotFound`, or what the store says.
-    pub async fn update(&self, caller: &Caller, id: &str, wanted: UpdateVolume) -> Result<Volume, ControlError> {
+    pub async fn update(
+        &self,
+        caller: &Caller,
+        id: &str,
+        wanted: UpdateVolume,
+    ) -> Result<Volume, ControlError> {
         self.edit(caller, id, |volume| {
             if let Some(name) = &wanted.name {
                 volume.name.clone_from(name);
@@ -45,8 +50,15 @@ impl Volumes<'_> {
             }
             volume.bootable = wanted.bootable.unwrap_or(volume.bootable);
             if let Some(readonly) = wanted.readonly {
-                super::destroy::must_be(volume, &[VolumeStatus::Available], "update readonly flag")?;
-                volume.admin_metadata.insert("readonly".to_owned(), if readonly { "True" } else { "False" }.to_owned());
+                super::destroy::must_be(
+                    volume,
+                    &[VolumeStatus::Available],
+                    "update readonly flag",
+                )?;
+                volume.admin_metadata.insert(
+                    "readonly".to_owned(),
+                    if readonly { "True" } else { "False" }.to_owned(),
+                );
             }
             Ok(())
         })
@@ -58,13 +70,25 @@ impl Volumes<'_> {
     /// # Errors
     /// `Forbidden`, `NotFound`, `Invalid` for a word that is no state.
     pub async fn reset_status(
-        &self, caller: &Caller, id: &str, status: Option<&str>, attach_status: Option<&str>, migration_status: Option<&str>,
+        &self,
+        caller: &Caller,
+        id: &str,
+        status: Option<&str>,
+        attach_status: Option<&str>,
+        migration_status: Option<&str>,
     ) -> Result<Volume, ControlError> {
         if !caller.is_admin {
-            return Err(ControlError::new(ErrorKind::Forbidden, "Policy doesn't allow volume_extension:volume_admin_actions:reset_status to be performed."));
+            return Err(ControlError::new(
+                ErrorKind::Forbidden,
+                "Policy doesn't allow volume_extension:volume_admin_actions:reset_status to be performed.",
+            ));
         }
-        let status = status.map(|status| status.to_ascii_lowercase().parse::<VolumeStatus>()).transpose();
-        let status = status.map_err(|error| ControlError::input(format!("Must specify a valid status: {error}")))?;
+        let status = status
+            .map(|status| status.to_ascii_lowercase().parse::<VolumeStatus>())
+            .transpose();
+        let status = status.map_err(|error| {
+            ControlError::input(format!("Must specify a valid status: {error}"))
+        })?;
         self.edit(caller, id, |volume| {
             volume.status = status.unwrap_or(volume.status);
             if attach_status == Some("detached") {
@@ -79,17 +103,25 @@ impl Volumes<'_> {
     }
 
     pub(crate) async fn edit(
-        &self, caller: &Caller, id: &str, mut decide: impl FnMut(&mut Volume) -> Result<(), ControlError>,
+        &self,
+        caller: &Caller,
+        id: &str,
+        mut decide: impl FnMut(&mut Volume) -> Result<(), ControlError>,
     ) -> Result<Volume, ControlError> {
         let now = self.control.now();
-        edit(self.control.store(), id, || ControlError::not_found("Volume", id), |volume: &mut Volume| {
-            if !caller.may_see(&volume.project_id) {
-                return Err(ControlError::not_found("Volume", id));
-            }
-            decide(volume)?;
-            volume.updated_at = Some(now);
-            Ok(())
-        })
+        edit(
+            self.control.store(),
+            id,
+            || ControlError::not_found("Volume", id),
+            |volume: &mut Volume| {
+                if !caller.may_see(&volume.project_id) {
+                    return Err(ControlError::not_found("Volume", id));
+                }
+                decide(volume)?;
+                volume.updated_at = Some(now);
+                Ok(())
+            },
+        )
         .await
     }
 }

@@ -2,14 +2,16 @@
 
 use async_trait::async_trait;
 use serde_json::json;
-use springform_model::cloud::{Metadata, ReplicationStatus, Snapshot, SnapshotStatus, Volume, VolumeStatus};
+use springform_model::cloud::{
+    Metadata, ReplicationStatus, Snapshot, SnapshotStatus, Volume, VolumeStatus,
+};
 use springform_model::contract::{Call, Placement};
 use springform_model::operation::{OperationError, Verb};
 use springform_store::{Changes, StoreError};
 use uuid::Uuid;
 
-use super::turn::{not_frozen, report};
 use super::Volumes;
+use super::turn::{not_frozen, report};
 use crate::engine::{Executor, NewOperation, Run, failure};
 use crate::scheduler::Request;
 use crate::specs::{FullType, build, full_type, snapshot_spec, volume_spec};
@@ -53,7 +55,11 @@ impl Volumes<'_> {
     ///
     /// # Errors
     /// `Invalid`, `NotFound`, `OverLimit`, `Unavailable`: then there is no volume.
-    pub async fn create(&self, caller: &Caller, wanted: CreateVolume) -> Result<Volume, ControlError> {
+    pub async fn create(
+        &self,
+        caller: &Caller,
+        wanted: CreateVolume,
+    ) -> Result<Volume, ControlError> {
         let control = self.control;
         let source = self.source(caller, &wanted).await?;
         let full = self.type_of(caller, &wanted, source.as_ref()).await?;
@@ -62,11 +68,14 @@ impl Volumes<'_> {
         let scheduled = control.schedule(&request).await;
         let limits = guards(control, &volume, full.as_ref()).await?;
         let mut volume = volume;
-        let mut new = NewOperation::new(Verb::CreateVolume, "volume", &volume.id).input(json!({ "tried": [] }));
+        let mut new = NewOperation::new(Verb::CreateVolume, "volume", &volume.id)
+            .input(json!({ "tried": [] }));
         if let Ok(chosen) = &scheduled {
             volume.backend = Some(chosen.backend.name().to_owned());
             volume.host = Some(chosen.host());
-            new = new.on(chosen.backend.name()).step(step_name(chosen.backend.name()));
+            new = new
+                .on(chosen.backend.name())
+                .step(step_name(chosen.backend.name()));
         } else {
             new = new.input(json!({ "refused": scheduled.err().map(|error| error.message) }));
         }
@@ -75,55 +84,101 @@ impl Volumes<'_> {
         let changes = limits.insert(&volume);
         match control.operations().submit(changes, operation).await {
             Ok(()) => Ok(volume),
-            Err(StoreError::Limit { name, limit, used }) => Err(over(&name, limit, used, volume.size)),
+            Err(StoreError::Limit { name, limit, used }) => {
+                Err(over(&name, limit, used, volume.size))
+            }
             Err(error) => Err(error.into()),
         }
     }
 
-    async fn source(&self, caller: &Caller, wanted: &CreateVolume) -> Result<Option<Source>, ControlError> {
+    async fn source(
+        &self,
+        caller: &Caller,
+        wanted: &CreateVolume,
+    ) -> Result<Option<Source>, ControlError> {
         if let Some(id) = &wanted.snapshot_id {
             let snapshot = self.control.snapshots().get(caller, id).await?;
             if snapshot.status != SnapshotStatus::Available {
                 return Err(ControlError::invalid(format!(
-                    "Invalid snapshot: Originating snapshot status must be one of 'available' values, but it is {}", snapshot.status
+                    "Invalid snapshot: Originating snapshot status must be one of 'available' values, but it is {}",
+                    snapshot.status
                 )));
             }
-            let volume = self.control.volumes().get(&Caller::internal(), &snapshot.volume_id).await?;
-            return Ok(Some(Source { snapshot: Some(snapshot), volume }));
+            let volume = self
+                .control
+                .volumes()
+                .get(&Caller::internal(), &snapshot.volume_id)
+                .await?;
+            return Ok(Some(Source {
+                snapshot: Some(snapshot),
+                volume,
+            }));
         }
-        let Some(id) = &wanted.source_volid else { return Ok(None) };
+        let Some(id) = &wanted.source_volid else {
+            return Ok(None);
+        };
         let volume = self.get(caller, id).await?;
         if !matches!(volume.status, VolumeStatus::Available | VolumeStatus::InUse) {
             return Err(ControlError::invalid(format!(
-                "Invalid volume: Originating volume status must be one of 'available', 'in-use' values, but it is {}", volume.status
+                "Invalid volume: Originating volume status must be one of 'available', 'in-use' values, but it is {}",
+                volume.status
             )));
         }
-        Ok(Some(Source { snapshot: None, volume }))
+        Ok(Some(Source {
+            snapshot: None,
+            volume,
+        }))
     }
 
-    async fn type_of(&self, caller: &Caller, wanted: &CreateVolume, source: Option<&Source>) -> Result<Option<FullType>, ControlError> {
+    async fn type_of(
+        &self,
+        caller: &Caller,
+        wanted: &CreateVolume,
+        source: Option<&Source>,
+    ) -> Result<Option<FullType>, ControlError> {
         let name = wanted.volume_type.clone();
         let name = name.or_else(|| source.and_then(|source| source.volume.type_id.clone()));
-        let Some(name) = name.or_else(|| self.control.config().default_type.clone()) else { return Ok(None) };
+        let Some(name) = name.or_else(|| self.control.config().default_type.clone()) else {
+            return Ok(None);
+        };
         let found = self.control.types().find(caller, &name).await?;
         Ok(full_type(self.control.store(), Some(&found.id)).await?)
     }
 }
 
 fn new_volume(
-    control: &Control, caller: &Caller, wanted: CreateVolume, source: Option<&Source>, full: Option<&FullType>,
+    control: &Control,
+    caller: &Caller,
+    wanted: CreateVolume,
+    source: Option<&Source>,
+    full: Option<&FullType>,
 ) -> Result<Volume, ControlError> {
-    let least = source.map_or(1, |source| source.snapshot.as_ref().map_or(source.volume.size, |snapshot| snapshot.size));
-    let size = if wanted.size == 0 && source.is_some() { least } else { wanted.size };
+    let least = source.map_or(1, |source| {
+        source
+            .snapshot
+            .as_ref()
+            .map_or(source.volume.size, |snapshot| snapshot.size)
+    });
+    let size = if wanted.size == 0 && source.is_some() {
+        least
+    } else {
+        wanted.size
+    };
     if size < least {
         return Err(ControlError::input(match source {
-            Some(_) => format!("Volume size '{size}'GB cannot be smaller than original volume size  {least}GB. They must be >= original volume size."),
+            Some(_) => format!(
+                "Volume size '{size}'GB cannot be smaller than original volume size  {least}GB. They must be >= original volume size."
+            ),
             None => "Volume size '0' must be an integer and greater than 0".to_owned(),
         }));
     }
-    let multiattach = wanted.multiattach || full.is_some_and(|full| {
-        full.volume_type.extra_specs.get("multiattach").is_some_and(|value| value.eq_ignore_ascii_case("<is> true"))
-    });
+    let multiattach = wanted.multiattach
+        || full.is_some_and(|full| {
+            full.volume_type
+                .extra_specs
+                .get("multiattach")
+                .is_some_and(|value| value.eq_ignore_ascii_case("<is> true"))
+        });
     Ok(Volume {
         id: Uuid::now_v7().to_string(),
         project_id: caller.project_id.clone(),
@@ -134,7 +189,9 @@ fn new_volume(
         status: VolumeStatus::Creating,
         previous_status: None,
         migration_status: None,
-        availability_zone: wanted.availability_zone.unwrap_or_else(|| control.config().availability_zone.clone()),
+        availability_zone: wanted
+            .availability_zone
+            .unwrap_or_else(|| control.config().availability_zone.clone()),
         type_id: full.map(|full| full.volume_type.id.clone()),
         type_name: full.map(|full| full.volume_type.name.clone()),
         snapshot_id: wanted.snapshot_id,
@@ -142,7 +199,9 @@ fn new_volume(
         group_id: wanted.group_id,
         metadata: wanted.metadata,
         admin_metadata: Metadata::new(),
-        image_metadata: source.map(|source| source.volume.image_metadata.clone()).unwrap_or_default(),
+        image_metadata: source
+            .map(|source| source.volume.image_metadata.clone())
+            .unwrap_or_default(),
         bootable: source.is_some_and(|source| source.volume.bootable),
         multiattach,
         consumes_quota: true,
@@ -160,10 +219,17 @@ fn new_volume(
     })
 }
 
-fn request(volume: &Volume, full: Option<&FullType>, source: Option<&Source>, not: Vec<String>) -> Request {
+fn request(
+    volume: &Volume,
+    full: Option<&FullType>,
+    source: Option<&Source>,
+    not: Vec<String>,
+) -> Request {
     Request {
         size: volume.size,
-        extra_specs: full.map(|full| full.volume_type.extra_specs.clone()).unwrap_or_default(),
+        extra_specs: full
+            .map(|full| full.volume_type.extra_specs.clone())
+            .unwrap_or_default(),
         availability_zone: Some(volume.availability_zone.clone()),
         backend: source.and_then(|source| source.volume.backend.clone()),
         not,
@@ -171,7 +237,11 @@ fn request(volume: &Volume, full: Option<&FullType>, source: Option<&Source>, no
     }
 }
 
-async fn guards(control: &Control, volume: &Volume, full: Option<&FullType>) -> Result<Changes, ControlError> {
+async fn guards(
+    control: &Control,
+    volume: &Volume,
+    full: Option<&FullType>,
+) -> Result<Changes, ControlError> {
     use springform_store::{Measure, Query};
     let limits = control.quotas().limits_of(&volume.project_id).await?;
     let most = |name: &str| limits.get(name).copied().filter(|limit| *limit >= 0);
@@ -179,11 +249,16 @@ async fn guards(control: &Control, volume: &Volume, full: Option<&FullType>) -> 
     if let Some(limit) = most("per_volume_gigabytes")
         && size > limit
     {
-        return Err(ControlError::new(ErrorKind::OverLimit, format!(
-            "VolumeSizeExceedsLimit: Requested volume size {size}G is larger than the maximum allowed limit {limit}G."
-        )));
+        return Err(ControlError::new(
+            ErrorKind::OverLimit,
+            format!(
+                "VolumeSizeExceedsLimit: Requested volume size {size}G is larger than the maximum allowed limit {limit}G."
+            ),
+        ));
     }
-    let mine = Query::new().eq("project_id", &volume.project_id).eq("consumes_quota", true);
+    let mine = Query::new()
+        .eq("project_id", &volume.project_id)
+        .eq("consumes_quota", true);
     let mut changes = Changes::new();
     let mut guard = |name: String, measure: Measure, query: Query| {
         if let Some(limit) = most(&name) {
@@ -203,11 +278,19 @@ async fn guards(control: &Control, volume: &Volume, full: Option<&FullType>) -> 
 
 fn over(name: &str, limit: i64, used: i64, size: u64) -> ControlError {
     let size = i64::try_from(size).unwrap_or(i64::MAX);
-    ControlError::new(ErrorKind::OverLimit, if name.starts_with("gigabytes") {
-        format!("VolumeSizeExceedsAvailableQuota: Requested volume or snapshot exceeds allowed {name} quota. Requested {size}G, quota is {limit}G and {}G has been consumed.", used - size)
-    } else {
-        format!("VolumeLimitExceeded: Maximum number of volumes allowed ({limit}) exceeded for quota '{name}'.")
-    })
+    ControlError::new(
+        ErrorKind::OverLimit,
+        if name.starts_with("gigabytes") {
+            format!(
+                "VolumeSizeExceedsAvailableQuota: Requested volume or snapshot exceeds allowed {name} quota. Requested {size}G, quota is {limit}G and {}G has been consumed.",
+                used - size
+            )
+        } else {
+            format!(
+                "VolumeLimitExceeded: Maximum number of volumes allowed ({limit}) exceeded for quota '{name}'."
+            )
+        },
+    )
 }
 
 fn step_name(backend: &str) -> String {
@@ -237,7 +320,17 @@ impl Executor for Creating {
                 }
             },
             |_| match &operation.error {
-                Some(error) => report(&operation, &control, "001", if error.code == "no-valid-backend" { "003" } else { "001" }, error),
+                Some(error) => report(
+                    &operation,
+                    &control,
+                    "001",
+                    if error.code == "no-valid-backend" {
+                        "003"
+                    } else {
+                        "001"
+                    },
+                    error,
+                ),
                 None => Changes::new(),
             },
         )
@@ -246,7 +339,11 @@ impl Executor for Creating {
     }
 }
 
-pub(super) fn available(volume: &mut Volume, placement: &Placement, now: springform_model::time::Timestamp) {
+pub(super) fn available(
+    volume: &mut Volume,
+    placement: &Placement,
+    now: springform_model::time::Timestamp,
+) {
     volume.status = VolumeStatus::Available;
     volume.launched_at = volume.launched_at.or(Some(now));
     volume.metadata.extend(placement.metadata.iter().cloned());
@@ -262,40 +359,72 @@ async fn place(run: &mut Run, id: &str) -> Result<Placement, OperationError> {
     let store_error = |error: StoreError| failure("store", error.to_string());
     let control = run.control().clone();
     if let Some(why) = run.operation().input.get("refused") {
-        return Err(failure("no-valid-backend", format!("schedule allocate volume: {}", why.as_str().unwrap_or_default())));
+        return Err(failure(
+            "no-valid-backend",
+            format!(
+                "schedule allocate volume: {}",
+                why.as_str().unwrap_or_default()
+            ),
+        ));
     }
     let gone = || failure("not-found", "the volume is gone");
     loop {
         if run.cancelled() {
             return Err(failure("cancelled", "the creation was cancelled"));
         }
-        let volume = control.store().get::<Volume>(id).await.map_err(store_error)?.ok_or_else(gone)?.record;
+        let volume = control
+            .store()
+            .get::<Volume>(id)
+            .await
+            .map_err(store_error)?
+            .ok_or_else(gone)?
+            .record;
         let backend = volume.backend.clone().unwrap_or_default();
         let call = call_for(&control, &volume).await?;
         let outcome = run.call(&step_name(&backend), &backend, call).await;
         let error = match outcome {
-            Ok(reply) => return reply.into_placement().map_err(|error| failure("wrong-reply", error.to_string())),
+            Ok(reply) => {
+                return reply
+                    .into_placement()
+                    .map_err(|error| failure("wrong-reply", error.to_string()));
+            }
             Err(error) => error,
         };
-        let mut tried: Vec<String> =
-            run.operation().input.get("tried").and_then(|tried| serde_json::from_value(tried.clone()).ok()).unwrap_or_default();
+        let mut tried: Vec<String> = run
+            .operation()
+            .input
+            .get("tried")
+            .and_then(|tried| serde_json::from_value(tried.clone()).ok())
+            .unwrap_or_default();
         tried.push(backend);
         let bound = volume.snapshot_id.is_some() || volume.source_volid.is_some();
-        if bound || tried.len() >= TRIES || !matches!(error.code.as_str(), "exhausted" | "unavailable") {
+        if bound
+            || tried.len() >= TRIES
+            || !matches!(error.code.as_str(), "exhausted" | "unavailable")
+        {
             return Err(error);
         }
-        let full = full_type(control.store(), volume.type_id.as_deref()).await.map_err(store_error)?;
+        let full = full_type(control.store(), volume.type_id.as_deref())
+            .await
+            .map_err(store_error)?;
         let request = request(&volume, full.as_ref(), None, tried.clone());
-        let Ok(next) = control.schedule(&request).await else { return Err(error) };
+        let Ok(next) = control.schedule(&request).await else {
+            return Err(error);
+        };
         let (name, host) = (next.backend.name().to_owned(), next.host());
         run.note(|operation| {
             operation.backend = Some(name.clone());
             operation.input = json!({ "tried": tried });
         });
-        run.settle::<Volume>(id, |volume| {
-            volume.backend = Some(name.clone());
-            volume.host = Some(host.clone());
-        }, |_| Changes::new()).await?;
+        run.settle::<Volume>(
+            id,
+            |volume| {
+                volume.backend = Some(name.clone());
+                volume.host = Some(host.clone());
+            },
+            |_| Changes::new(),
+        )
+        .await?;
     }
 }
 
@@ -303,17 +432,39 @@ async fn call_for(control: &Control, volume: &Volume) -> Result<Call, OperationE
     let store = control.store();
     let broken = |error: StoreError| failure("store", error.to_string());
     let gone = |what: &str| failure("not-found", format!("the source {what} is gone"));
-    let full = full_type(store, volume.type_id.as_deref()).await.map_err(broken)?;
+    let full = full_type(store, volume.type_id.as_deref())
+        .await
+        .map_err(broken)?;
     let spec = build(volume, full.as_ref());
     if let Some(id) = &volume.snapshot_id {
-        let snapshot = store.get::<Snapshot>(id).await.map_err(broken)?.ok_or_else(|| gone("snapshot"))?.record;
-        let source = store.get::<Volume>(&snapshot.volume_id).await.map_err(broken)?.ok_or_else(|| gone("volume"))?;
+        let snapshot = store
+            .get::<Snapshot>(id)
+            .await
+            .map_err(broken)?
+            .ok_or_else(|| gone("snapshot"))?
+            .record;
+        let source = store
+            .get::<Volume>(&snapshot.volume_id)
+            .await
+            .map_err(broken)?
+            .ok_or_else(|| gone("volume"))?;
         let source_volume = volume_spec(store, &source.record).await.map_err(broken)?;
-        return Ok(Call::CreateFromSnapshot { volume: spec, source: snapshot_spec(&snapshot), source_volume });
+        return Ok(Call::CreateFromSnapshot {
+            volume: spec,
+            source: snapshot_spec(&snapshot),
+            source_volume,
+        });
     }
     if let Some(id) = &volume.source_volid {
-        let source = store.get::<Volume>(id).await.map_err(broken)?.ok_or_else(|| gone("volume"))?;
-        return Ok(Call::CloneVolume { volume: spec, source: volume_spec(store, &source.record).await.map_err(broken)? });
+        let source = store
+            .get::<Volume>(id)
+            .await
+            .map_err(broken)?
+            .ok_or_else(|| gone("volume"))?;
+        return Ok(Call::CloneVolume {
+            volume: spec,
+            source: volume_spec(store, &source.record).await.map_err(broken)?,
+        });
     }
     Ok(Call::CreateVolume { volume: spec })
 }

@@ -16,8 +16,13 @@ const KEEP_MESSAGES: i64 = 30 * 86_400 * 1_000_000;
 const FROZEN: &str = "Modification operations are not allowed on frozen storage backends.";
 
 /// Refuses on a frozen backend.
-pub(crate) async fn not_frozen(control: &Control, backend: Option<&str>) -> Result<(), ControlError> {
-    let Some(backend) = backend else { return Ok(()) };
+pub(crate) async fn not_frozen(
+    control: &Control,
+    backend: Option<&str>,
+) -> Result<(), ControlError> {
+    let Some(backend) = backend else {
+        return Ok(());
+    };
     let service = control.store().get::<Service>(backend).await?;
     if service.is_some_and(|service| service.record.frozen) {
         return Err(ControlError::input(FROZEN));
@@ -27,8 +32,13 @@ pub(crate) async fn not_frozen(control: &Control, backend: Option<&str>) -> Resu
 
 /// Checks a volume, takes its turn, journals the operation in the same commit and starts it. `decide` sets the state.
 pub(crate) async fn take_turn(
-    control: &Control, caller: &Caller, id: &str, verb: Verb, input: Value,
-    decide: impl Fn(&mut Volume) -> Result<(), ControlError>, more: impl Fn(&Volume) -> Changes,
+    control: &Control,
+    caller: &Caller,
+    id: &str,
+    verb: Verb,
+    input: Value,
+    decide: impl Fn(&mut Volume) -> Result<(), ControlError>,
+    more: impl Fn(&Volume) -> Changes,
 ) -> Result<(Volume, Operation), ControlError> {
     for _ in 0..50 {
         let stored = control.store().get::<Volume>(id).await?;
@@ -46,17 +56,27 @@ pub(crate) async fn take_turn(
         stored.record.operation = Some(operation.id.clone());
         stored.record.updated_at = Some(control.now());
         let changes = more(&stored.record).update(&stored);
-        match control.operations().submit(changes, operation.clone()).await {
+        match control
+            .operations()
+            .submit(changes, operation.clone())
+            .await
+        {
             Ok(()) => return Ok((stored.record, operation)),
             Err(error) if error.is_conflict() => {}
             Err(error) => return Err(error.into()),
         }
     }
-    Err(ControlError::conflict(format!("Volume {id} is being changed by many at once. Try again.")))
+    Err(ControlError::conflict(format!(
+        "Volume {id} is being changed by many at once. Try again."
+    )))
 }
 
 fn with_status(input: &Value, before: VolumeStatus) -> Value {
-    let mut input = if input.is_object() { input.clone() } else { serde_json::json!({}) };
+    let mut input = if input.is_object() {
+        input.clone()
+    } else {
+        serde_json::json!({})
+    };
     if let Some(map) = input.as_object_mut() {
         map.insert("status".to_owned(), Value::from(before.as_str()));
     }
@@ -64,10 +84,20 @@ fn with_status(input: &Value, before: VolumeStatus) -> Value {
 }
 
 /// A message that tells the user why something asynchronous failed.
-pub(crate) fn report(operation: &Operation, control: &Control, action: &str, detail: &str, error: &OperationError) -> Changes {
+pub(crate) fn report(
+    operation: &Operation,
+    control: &Control,
+    action: &str,
+    detail: &str,
+    error: &OperationError,
+) -> Changes {
     let now = control.now();
     let resource = operation.subject_kind.to_uppercase();
-    let resource = if resource == "SNAPSHOT" { "VOLUME_SNAPSHOT".to_owned() } else { resource };
+    let resource = if resource == "SNAPSHOT" {
+        "VOLUME_SNAPSHOT".to_owned()
+    } else {
+        resource
+    };
     Changes::new().put(&UserMessage {
         id: Uuid::now_v7().to_string(),
         project_id: operation.project.clone(),

@@ -1,7 +1,9 @@
 //! The verbs that change a volume which exists, carried out.
 
 use async_trait::async_trait;
-use springform_model::cloud::{Attachment, ReplicationStatus, Snapshot, SnapshotStatus, Volume, VolumeStatus};
+use springform_model::cloud::{
+    Attachment, ReplicationStatus, Snapshot, SnapshotStatus, Volume, VolumeStatus,
+};
 use springform_model::contract::{Call, Reply};
 use springform_model::operation::{Operation, OperationError, Verb};
 use springform_store::{Changes, Direction, Query, StoreError};
@@ -35,7 +37,9 @@ impl Executor for Working {
         }
         let now = control.now();
         let full = match operation.input.get("type").and_then(|kind| kind.as_str()) {
-            Some(kind) => full_type(control.store(), Some(kind)).await.map_err(broken)?,
+            Some(kind) => full_type(control.store(), Some(kind))
+                .await
+                .map_err(broken)?,
             None => None,
         };
         let settled = run.settle::<Volume>(
@@ -75,7 +79,12 @@ fn action(verb: Verb) -> &'static str {
 }
 
 fn text(operation: &Operation, key: &str) -> String {
-    operation.input.get(key).and_then(|value| value.as_str()).unwrap_or_default().to_owned()
+    operation
+        .input
+        .get(key)
+        .and_then(|value| value.as_str())
+        .unwrap_or_default()
+        .to_owned()
 }
 
 async fn act(run: &mut Run, volume: &Volume) -> Result<Reply, OperationError> {
@@ -94,24 +103,54 @@ async fn act(run: &mut Run, volume: &Volume) -> Result<Reply, OperationError> {
         }
         Verb::UnmanageVolume => Call::Unmanage { volume: spec },
         Verb::ExtendVolume => {
-            let size = operation.input.get("size").and_then(serde_json::Value::as_u64).unwrap_or(volume.size);
-            Call::ExtendVolume { volume: spec, new_size: size.saturating_mul(1 << 30) }
+            let size = operation
+                .input
+                .get("size")
+                .and_then(serde_json::Value::as_u64)
+                .unwrap_or(volume.size);
+            Call::ExtendVolume {
+                volume: spec,
+                new_size: size.saturating_mul(1 << 30),
+            }
         }
         Verb::RevertVolume => {
             let id = text(&operation, "snapshot");
             let gone = || failure("not-found", format!("snapshot {id} is gone"));
-            let snapshot = store.get::<Snapshot>(&id).await.map_err(broken)?.ok_or_else(gone)?;
-            Call::Revert { volume: spec, snapshot: snapshot_spec(&snapshot.record) }
+            let snapshot = store
+                .get::<Snapshot>(&id)
+                .await
+                .map_err(broken)?
+                .ok_or_else(gone)?;
+            Call::Revert {
+                volume: spec,
+                snapshot: snapshot_spec(&snapshot.record),
+            }
         }
         Verb::RetypeVolume => {
-            let full = full_type(store, Some(&text(&operation, "type"))).await.map_err(broken)?;
-            Call::Retype { volume: spec, new_type: full.as_ref().map(|full| type_spec(full, volume.size)) }
+            let full = full_type(store, Some(&text(&operation, "type")))
+                .await
+                .map_err(broken)?;
+            Call::Retype {
+                volume: spec,
+                new_type: full.as_ref().map(|full| type_spec(full, volume.size)),
+            }
         }
         Verb::ManageVolume => {
-            let reference = operation.input.get("reference").cloned().unwrap_or_default();
-            let reference = serde_json::from_value(reference).map_err(|error| failure("invalid-argument", error.to_string()))?;
-            let full = full_type(store, volume.type_id.as_deref()).await.map_err(broken)?;
-            Call::Manage { volume: build(volume, full.as_ref()), reference, keep_name: false }
+            let reference = operation
+                .input
+                .get("reference")
+                .cloned()
+                .unwrap_or_default();
+            let reference = serde_json::from_value(reference)
+                .map_err(|error| failure("invalid-argument", error.to_string()))?;
+            let full = full_type(store, volume.type_id.as_deref())
+                .await
+                .map_err(broken)?;
+            Call::Manage {
+                volume: build(volume, full.as_ref()),
+                reference,
+                keep_name: false,
+            }
         }
         _ => return Err(failure("unsupported", "volumes have no such verb")),
     };
@@ -121,44 +160,81 @@ async fn act(run: &mut Run, volume: &Volume) -> Result<Reply, OperationError> {
 /// Those that a cascading delete takes with it, oldest last.
 async fn delete_snapshots(run: &mut Run, volume: &Volume) -> Result<(), OperationError> {
     let control = run.control().clone();
-    let query = Query::new().eq("volume_id", &volume.id).sort("created_at", Direction::Desc);
-    for snapshot in control.store().list::<Snapshot>(&query).await.map_err(broken)? {
+    let query = Query::new()
+        .eq("volume_id", &volume.id)
+        .sort("created_at", Direction::Desc);
+    for snapshot in control
+        .store()
+        .list::<Snapshot>(&query)
+        .await
+        .map_err(broken)?
+    {
         let spec = volume_spec(control.store(), volume).await.map_err(broken)?;
-        if let Some(backend) = volume.backend.as_deref().filter(|_| snapshot.array_name.is_some()) {
-            let call = Call::DeleteSnapshot { volume: spec, snapshot: snapshot_spec(&snapshot.record) };
-            run.call(&format!("delete snapshot {}", snapshot.id), backend, call).await?;
+        if let Some(backend) = volume
+            .backend
+            .as_deref()
+            .filter(|_| snapshot.array_name.is_some())
+        {
+            let call = Call::DeleteSnapshot {
+                volume: spec,
+                snapshot: snapshot_spec(&snapshot.record),
+            };
+            run.call(&format!("delete snapshot {}", snapshot.id), backend, call)
+                .await?;
         }
-        run.commit(Changes::new().remove::<Snapshot>(&snapshot.id)).await.map_err(broken)?;
+        run.commit(Changes::new().remove::<Snapshot>(&snapshot.id))
+            .await
+            .map_err(broken)?;
     }
     Ok(())
 }
 
 async fn vanish(run: &mut Run, id: &str) -> Result<(), OperationError> {
     let query = Query::new().eq("volume_id", id);
-    let attachments = run.control().store().list::<Attachment>(&query).await.map_err(broken)?;
-    let changes = attachments.iter().fold(Changes::new().remove::<Volume>(id), |changes, attachment| {
-        changes.remove::<Attachment>(&attachment.id)
-    });
+    let attachments = run
+        .control()
+        .store()
+        .list::<Attachment>(&query)
+        .await
+        .map_err(broken)?;
+    let changes = attachments.iter().fold(
+        Changes::new().remove::<Volume>(id),
+        |changes, attachment| changes.remove::<Attachment>(&attachment.id),
+    );
     run.commit(changes).await.map_err(broken)
 }
 
 fn status_before(operation: &Operation) -> VolumeStatus {
-    text(operation, "status").parse().unwrap_or(VolumeStatus::Available)
+    text(operation, "status")
+        .parse()
+        .unwrap_or(VolumeStatus::Available)
 }
 
-fn done(volume: &mut Volume, operation: &Operation, reply: &Reply, now: springform_model::time::Timestamp) {
+fn done(
+    volume: &mut Volume,
+    operation: &Operation,
+    reply: &Reply,
+    now: springform_model::time::Timestamp,
+) {
     volume.status = status_before(operation);
     match (operation.verb, reply) {
         (Verb::ExtendVolume, _) => {
-            if let Some(size) = operation.input.get("size").and_then(serde_json::Value::as_u64) {
+            if let Some(size) = operation
+                .input
+                .get("size")
+                .and_then(serde_json::Value::as_u64)
+            {
                 volume.size = size;
             }
         }
         (Verb::RetypeVolume, Reply::Placement(placement)) => {
             let replication = placement.replication.is_some();
             volume.placement = Some(placement.clone());
-            volume.replication_status =
-                Some(if replication { ReplicationStatus::Enabled } else { ReplicationStatus::NotCapable });
+            volume.replication_status = Some(if replication {
+                ReplicationStatus::Enabled
+            } else {
+                ReplicationStatus::NotCapable
+            });
         }
         (Verb::ManageVolume, Reply::Adopted(adopted)) => {
             volume.size = adopted.size.div_ceil(1 << 30).max(1);
@@ -180,5 +256,11 @@ fn failed(operation: &Operation) -> VolumeStatus {
 
 async fn free_snapshot(run: &mut Run, operation: &Operation) -> Result<(), OperationError> {
     let id = text(operation, "snapshot");
-    run.settle::<Snapshot>(&id, |snapshot| snapshot.status = SnapshotStatus::Available, |_| Changes::new()).await.map(drop)
+    run.settle::<Snapshot>(
+        &id,
+        |snapshot| snapshot.status = SnapshotStatus::Available,
+        |_| Changes::new(),
+    )
+    .await
+    .map(drop)
 }

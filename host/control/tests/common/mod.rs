@@ -8,11 +8,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use springform_control::{
-    BackendConfig, Caller, Clock, Control, ControlConfig, DriverConfig, DriverLoader, Inspected, LoadRefusal, Loaded,
+    BackendConfig, Caller, Clock, Control, ControlConfig, DriverConfig, DriverLoader, Inspected,
+    LoadRefusal, Loaded,
 };
 use springform_model::contract::{
-    Call, CallError, Connection, Context, CredentialScheme, Description, Disconnected, Driver, Failure, FailureCode, Placement,
-    Pool, Reply, SetupReport, SnapshotPlacement, Statistics, Target,
+    Call, CallError, Connection, Context, CredentialScheme, Description, Disconnected, Driver,
+    Failure, FailureCode, Placement, Pool, Reply, SetupReport, SnapshotPlacement, Statistics,
+    Target,
 };
 use springform_store::{Durability, Store, StoreOptions};
 
@@ -68,7 +70,11 @@ impl Driver for Simulated {
         if let Call::CreateVolume { volume } = &call
             && self.array.hang.load(Ordering::SeqCst)
         {
-            self.array.volumes.lock().unwrap().insert(volume.id.clone(), volume.size);
+            self.array
+                .volumes
+                .lock()
+                .unwrap()
+                .insert(volume.id.clone(), volume.size);
             std::future::pending::<()>().await;
         }
         let mut volumes = self.array.volumes.lock().unwrap();
@@ -120,7 +126,10 @@ impl Driver for Simulated {
                 data: Vec::new(),
                 extensions: Vec::new(),
             })),
-            Call::Disconnect { .. } => Ok(Reply::Disconnected(Disconnected { last_of_host: true, connection: None })),
+            Call::Disconnect { .. } => Ok(Reply::Disconnected(Disconnected {
+                last_of_host: true,
+                connection: None,
+            })),
             other => fail(FailureCode::Unsupported, other.name()),
         }
     }
@@ -128,7 +137,11 @@ impl Driver for Simulated {
 
 fn statistics(backend: &str) -> Statistics {
     // The first backend has more room, so that the weigher prefers it.
-    let total = if backend.ends_with('1') { 200 << 40 } else { 100 << 40 };
+    let total = if backend.ends_with('1') {
+        200 << 40
+    } else {
+        100 << 40
+    };
     Statistics {
         vendor: "nobody".into(),
         driver_version: "1".into(),
@@ -162,8 +175,16 @@ impl DriverLoader for Loader {
         if path.ends_with("unloadable") {
             return Err(LoadRefusal::new("validate", "option colour is required"));
         }
-        let driver = Arc::new(Simulated { description: seen.description, array: self.0.clone() });
-        Ok(Loaded { driver, digest: seen.digest, grants: Vec::new(), options: Vec::new() })
+        let driver = Arc::new(Simulated {
+            description: seen.description,
+            array: self.0.clone(),
+        });
+        Ok(Loaded {
+            driver,
+            digest: seen.digest,
+            grants: Vec::new(),
+            options: Vec::new(),
+        })
     }
 
     async fn inspect(&self, path: &Path) -> Result<Inspected, LoadRefusal> {
@@ -171,22 +192,38 @@ impl DriverLoader for Loader {
         if name == "broken" {
             return Err(LoadRefusal::new("verify", "it is not a component"));
         }
-        Ok(Inspected { digest: name.clone(), description: description(&name), imports: Vec::new(), exports: Vec::new() })
+        Ok(Inspected {
+            digest: name.clone(),
+            description: description(&name),
+            imports: Vec::new(),
+            exports: Vec::new(),
+        })
     }
 }
 
 pub fn target() -> Target {
-    Target { name: "a".into(), primary: true, kind: None, options: Vec::new(), reachable: true, extensions: Vec::new() }
+    Target {
+        name: "a".into(),
+        primary: true,
+        kind: None,
+        options: Vec::new(),
+        reachable: true,
+        extensions: Vec::new(),
+    }
 }
 
 pub fn config(backends: usize) -> ControlConfig {
-    let mut backends: Vec<BackendConfig> =
-        (1..=backends).map(|n| BackendConfig::new(format!("pure{n}"), "simulated", vec![target()])).collect();
+    let mut backends: Vec<BackendConfig> = (1..=backends)
+        .map(|n| BackendConfig::new(format!("pure{n}"), "simulated", vec![target()]))
+        .collect();
     for backend in &mut backends {
         backend.use_chap = true;
     }
     ControlConfig {
-        drivers: vec![DriverConfig { name: "simulated".into(), path: "one".into() }],
+        drivers: vec![DriverConfig {
+            name: "simulated".into(),
+            path: "one".into(),
+        }],
         backends,
         ..ControlConfig::default()
     }
@@ -195,7 +232,15 @@ pub fn config(backends: usize) -> ControlConfig {
 pub async fn open(path: &Path) -> Store {
     // A control plane that was just dropped may still hold the file for a moment.
     loop {
-        match Store::open_with(path, StoreOptions { durability: Durability::Process, readers: 4 }).await {
+        match Store::open_with(
+            path,
+            StoreOptions {
+                durability: Durability::Process,
+                readers: 4,
+            },
+        )
+        .await
+        {
             Ok(store) => return store,
             Err(springform_store::OpenError::InUse { .. }) => tokio::task::yield_now().await,
             Err(error) => panic!("{error}"),
@@ -205,7 +250,14 @@ pub async fn open(path: &Path) -> Store {
 
 pub async fn start(path: &Path, array: &Arc<Array>, backends: usize) -> Control {
     let store = open(path).await;
-    Control::start(config(backends), store, Arc::new(Loader(array.clone())), Clock::system()).await.unwrap()
+    Control::start(
+        config(backends),
+        store,
+        Arc::new(Loader(array.clone())),
+        Clock::system(),
+    )
+    .await
+    .unwrap()
 }
 
 /// Waits until every backend can be given work.
@@ -220,7 +272,9 @@ pub async fn until<F: Future<Output = bool>>(happened: impl Fn() -> F) {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), waiting).await.expect("it never happened");
+    tokio::time::timeout(Duration::from_secs(60), waiting)
+        .await
+        .expect("it never happened");
 }
 
 pub fn admin() -> Caller {
