@@ -11,6 +11,9 @@ use crate::query::Query;
 /// Key under which the host says which API version it negotiated.
 pub const API_VERSION: &str = "springform/api-version";
 
+/// Key under which the host says where new volumes land while a backend is failed over.
+pub const ACTIVE_TARGET: &str = "springform/active-target";
+
 /// Spoken when nobody said otherwise; every array from Purity 6.4 on knows it.
 const FALLBACK_VERSION: &str = "2.26";
 
@@ -59,13 +62,15 @@ struct Page {
 pub struct Array<'a> {
     http: &'a dyn Http,
     target: &'a Target,
+    state: &'a [u8],
 }
 
 impl<'a> Array<'a> {
-    /// The array behind a target.
+    /// What the array calls itself, as far as set-up has learned it: arrays know each other by these names, and a dead
+    /// array cannot be asked for its own.
     #[must_use]
-    pub fn new(http: &'a dyn Http, target: &'a Target) -> Self {
-        Self { http, target }
+    pub fn known_name(&self) -> Option<String> {
+        crate::state::name_of(self.state, self.name())
     }
 
     /// Configured name.
@@ -260,6 +265,28 @@ impl<'a> Arrays<'a> {
         })
     }
 
+    /// The array on which new volumes land: the primary, or the one the backend was failed over to.
+    ///
+    /// # Errors
+    /// When it is not configured.
+    pub fn landing(&self) -> Result<Array<'a>, Failure> {
+        match self
+            .context
+            .extensions
+            .iter()
+            .find(|(key, _)| key == ACTIVE_TARGET)
+        {
+            Some((_, target)) => self.named(target),
+            None => self.primary(),
+        }
+    }
+
+    /// What set-up has learned so far.
+    #[must_use]
+    pub fn state(&self) -> &'a [u8] {
+        &self.context.state
+    }
+
     /// The array of a target.
     ///
     /// # Errors
@@ -277,10 +304,12 @@ impl<'a> Arrays<'a> {
     /// Every configured array.
     pub fn all(&self) -> impl Iterator<Item = Array<'a>> + use<'a> {
         let http = self.http;
-        self.context
-            .targets
-            .iter()
-            .map(move |t| Array::new(http, t))
+        let state = self.context.state.as_slice();
+        self.context.targets.iter().map(move |target| Array {
+            http,
+            target,
+            state,
+        })
     }
 
     /// Every array but one.
@@ -294,7 +323,11 @@ impl<'a> Arrays<'a> {
             .targets
             .iter()
             .find(|t| which(t))
-            .map(|t| Array::new(self.http, t))
+            .map(|target| Array {
+                http: self.http,
+                target,
+                state: &self.context.state,
+            })
     }
 }
 

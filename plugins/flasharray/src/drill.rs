@@ -60,7 +60,7 @@ pub fn start(
     for ((volume, (_, copy)), answer) in volumes.iter().zip(&names).zip(answers) {
         let result = match answer {
             Ok(items) => Ok(placed(
-                target,
+                &on,
                 copy,
                 items
                     .first()
@@ -72,7 +72,7 @@ pub fn start(
             // Made by an earlier attempt of this operation, or not in the recovery point.
             Err(refused @ Trouble::Refused { .. }) => match read(&on, copy)? {
                 Some(found) if !flag(&found, "/destroyed") => Ok(placed(
-                    target,
+                    &on,
                     copy,
                     text(&found, "/serial").map(str::to_owned),
                     None,
@@ -170,7 +170,7 @@ pub fn commit(
             let result = answer
                 .map(|items| {
                     placed(
-                        on.name(),
+                        &on,
                         name,
                         items
                             .first()

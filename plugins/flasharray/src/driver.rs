@@ -13,7 +13,7 @@ use springform_sdk::types::{Context, Error, FailureCode, Outcome, Placement, Sna
 use crate::array::Arrays;
 use crate::options::Options;
 use crate::volume::Volumes;
-use crate::{drill, failover, health, observe, reprotect, setup, snapshot, stats};
+use crate::{demote, drill, failover, health, observe, reprotect, setup, snapshot, stats};
 
 /// One call's view of the world.
 pub struct Driver<'a> {
@@ -125,7 +125,7 @@ impl<'a> Driver<'a> {
     /// # Errors
     /// See the contract.
     pub fn demote(&self, target: &str, volumes: &[Volume]) -> Result<Vec<Outcome>, Error> {
-        Ok(failover::demote(
+        Ok(demote::demote(
             &self.arrays,
             &self.options,
             target,
@@ -153,9 +153,18 @@ impl<'a> Driver<'a> {
         &self,
         volumes: &[Volume],
         to: Option<&str>,
+        discard: bool,
         wait: bool,
     ) -> Result<Vec<Outcome>, Error> {
-        reprotect::reprotect(self.context, &self.arrays, &self.options, volumes, to, wait)
+        reprotect::reprotect(
+            self.context,
+            &self.arrays,
+            &self.options,
+            volumes,
+            to,
+            discard,
+            wait,
+        )
     }
 
     /// `replication.enable` and `disable`.

@@ -15,7 +15,7 @@ use crate::array::{Array, Arrays, Trouble, text};
 use crate::options::Options;
 use crate::query::Query;
 use crate::volume::{array_name, placed};
-use crate::{connection, pgroup, setup};
+use crate::{demote, pgroup, setup};
 
 /// How long a transfer is given before it is looked at again, in milliseconds.
 const ARRIVES: u32 = 1000;
@@ -172,8 +172,8 @@ pub fn final_sync(
 
 /// Makes a batch writable on the target. An outcome for each, in order.
 ///
-/// The copy overwrites: it is repeated only for volumes whose outcome the host does not know, and those no machine has
-/// been connected to yet.
+/// The copy overwrites, so a volume that a machine is connected to is refused: what it writes is newer than any recovery
+/// point. Repeating the call before that gives the same content again.
 ///
 /// # Errors
 /// When the plan is not one of this driver's.
@@ -183,13 +183,19 @@ pub fn fail_over(
     volumes: &[Volume],
 ) -> Result<Vec<Outcome>, Failure> {
     let target = arrays.named(&plan.target)?;
+    let connected = demote::connected(&target)?;
     let sources: Vec<_> = volumes
         .iter()
-        .map(|v| (array_name(v), point_of(plan, v)))
+        .map(|v| {
+            let name = array_name(v);
+            let in_use = connected.contains(&name);
+            (name, point_of(plan, v), in_use)
+        })
         .collect();
     let requests: Vec<_> = sources
         .iter()
-        .filter_map(|(name, point)| {
+        .filter(|(_, _, in_use)| !in_use)
+        .filter_map(|(name, point, _)| {
             let body = json!({ "source": { "name": format!("{}.{name}", point.as_ref()?.id) } });
             let query = Query::new()
                 .name(name)
@@ -199,8 +205,13 @@ pub fn fail_over(
         })
         .collect();
     let mut answers = target.send_all(requests).into_iter();
-    let outcomes = volumes.iter().zip(&sources).map(|(volume, (name, point))| {
+    let outcomes = volumes.iter().zip(&sources).map(|(volume, (name, point, in_use))| {
         let result = match point {
+            _ if *in_use => Err(failure_on(
+                target.name(),
+                FailureCode::FailedPrecondition,
+                format!("a machine is connected to {name} on {}; a copy would overwrite what it has written", target.name()),
+            )),
             None => Err(failure_on(
                 target.name(),
                 FailureCode::FailedPrecondition,
@@ -208,7 +219,7 @@ pub fn fail_over(
             )),
             Some(point) => match answers.next() {
                 Some(Ok(items)) => Ok(placed(
-                    target.name(),
+                    &target,
                     name,
                     items
                         .first()
@@ -229,30 +240,6 @@ pub fn fail_over(
                 )),
             },
         };
-        Outcome {
-            id: volume.id.clone(),
-            result,
-        }
-    });
-    Ok(outcomes.collect())
-}
-
-/// Takes the writable role from volumes on an array: no machine is connected, and it sends nothing any more.
-///
-/// # Errors
-/// When the array is not configured.
-pub fn demote(
-    arrays: &Arrays<'_>,
-    options: &Options<'_>,
-    target: &str,
-    volumes: &[Volume],
-) -> Result<Vec<Outcome>, Failure> {
-    let on = arrays.named(target)?;
-    let outcomes = volumes.iter().map(|volume| {
-        let name = array_name(volume);
-        let result = connection::release_all(&on, &name)
-            .and_then(|()| pgroup::leave(&on, options.pgroup(), &[&name]))
-            .map(|()| placed(on.name(), &name, None, None));
         Outcome {
             id: volume.id.clone(),
             result,
@@ -298,10 +285,11 @@ pub fn group_on(
     target: &Array<'_>,
     options: &Options<'_>,
 ) -> Result<String, Failure> {
-    if source.target().reachable
-        && context.deadline_ms > 0
-        && let Ok(own_name) = setup::identify(source)
-    {
+    let own_name = source.known_name().or_else(|| {
+        let may_answer = source.target().reachable && context.deadline_ms > 0;
+        may_answer.then(|| setup::identify(source).ok()).flatten()
+    });
+    if let Some(own_name) = own_name {
         return Ok(pgroup::name_on_target(&own_name, options.pgroup()));
     }
     let suffix = format!(":{}", options.pgroup());

@@ -6,6 +6,7 @@
 
 pub mod array;
 pub mod connection;
+pub mod demote;
 pub mod describe;
 pub mod drill;
 pub mod driver;
@@ -20,5 +21,6 @@ pub mod query;
 pub mod reprotect;
 pub mod setup;
 pub mod snapshot;
+pub mod state;
 pub mod stats;
 pub mod volume;

@@ -20,7 +20,7 @@ impl Volumes<'_> {
     /// # Errors
     /// See the contract's `volumes.inspect`.
     pub fn inspect(&self, reference: &Reference) -> Result<u64, Failure> {
-        let on = self.arrays.primary()?;
+        let on = self.arrays.landing()?;
         let name = source_name(&on, reference)?;
         let path = if name.contains('.') {
             "/volume-snapshots"
@@ -47,7 +47,7 @@ impl Volumes<'_> {
         reference: &Reference,
         keep_name: bool,
     ) -> Result<Adopted, Failure> {
-        let on = self.arrays.primary()?;
+        let on = self.arrays.landing()?;
         let old = source_name(&on, reference)?;
         let new = if keep_name {
             old.clone()
@@ -134,7 +134,10 @@ impl Volumes<'_> {
         };
         let metadata = vec![
             ("array_snapshot_name".to_owned(), new.clone()),
-            ("array_name".to_owned(), on.name().to_owned()),
+            (
+                "array_name".to_owned(),
+                on.known_name().unwrap_or_else(|| on.name().to_owned()),
+            ),
         ];
         Ok(AdoptedSnapshot {
             placement: SnapshotPlacement {
@@ -166,7 +169,7 @@ impl Volumes<'_> {
         after: Option<&str>,
         limit: u32,
     ) -> Result<ManageablePage, Failure> {
-        let on = self.arrays.primary()?;
+        let on = self.arrays.landing()?;
         let found = on
             .list(
                 path,

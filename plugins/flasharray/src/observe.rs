@@ -11,7 +11,7 @@ use crate::array::{Array, Arrays, flag, number, text};
 use crate::options::Options;
 use crate::query::Query;
 use crate::volume::array_name;
-use crate::{pgroup, setup};
+use crate::{demote, pgroup, setup};
 
 /// What one array says of the volumes it serves.
 struct Side {
@@ -42,10 +42,40 @@ pub fn observe(
             sides.insert(placement.target.clone(), side);
         }
     }
+    // An array that cannot be asked is not known to be stale; the host asks again when it is back.
+    let elsewhere: Vec<_> = arrays
+        .all()
+        .filter(|array| array.target().reachable)
+        .filter_map(|array| {
+            let names = writable(&array, options.pgroup()).ok()?;
+            Some((array.name().to_owned(), names))
+        })
+        .collect();
     Ok(volumes
         .iter()
-        .map(|volume| judge(context, volume, &sides))
+        .map(|volume| {
+            let mut seen = judge(context, volume, &sides);
+            if let Some(placement) = &volume.placement {
+                let name = array_name(volume);
+                seen.stale_writable = elsewhere
+                    .iter()
+                    .filter(|(on, names)| *on != placement.target && names.contains(&name))
+                    .map(|(on, _)| on.clone())
+                    .collect();
+            }
+            seen
+        })
         .collect())
+}
+
+/// Volumes which an array treats as its own to write: a machine is connected, or the array sends them elsewhere.
+///
+/// # Errors
+/// When the array cannot be asked.
+pub fn writable(array: &Array<'_>, group: &str) -> Result<BTreeSet<String>, Failure> {
+    let mut names = demote::connected(array)?;
+    names.extend(pgroup::members(array, group)?);
+    Ok(names)
 }
 
 fn look(
@@ -71,7 +101,7 @@ fn look(
     };
     let enabled = flag(&schedule, "/replication_schedule/enabled");
     let interval = number(&schedule, "/replication_schedule/frequency").map(|ms| ms / 1000);
-    let own_name = setup::identify(on)?;
+    let own_name = on.known_name().map_or_else(|| setup::identify(on), Ok)?;
     let allowed = pgroup::targets(on, group)?;
     let mut links = Vec::new();
     for target in arrays.others(on.name()) {

@@ -5,11 +5,11 @@ use springform_sdk::types::{
     Context, Error, Failure, FailureCode, Outcome, ReplicationKind, Volume,
 };
 
-use crate::array::Arrays;
+use crate::array::{Array, Arrays};
 use crate::options::Options;
 use crate::setup::{self, Setup};
 use crate::volume::{array_name, placed};
-use crate::{failover, pgroup};
+use crate::{failover, observe, pgroup};
 
 /// How long the first copy is given before it is looked at again, in milliseconds.
 const ARRIVES: u32 = 1000;
@@ -24,6 +24,7 @@ pub fn reprotect(
     options: &Options<'_>,
     volumes: &[Volume],
     to: Option<&str>,
+    discard: bool,
     wait: bool,
 ) -> Result<Vec<Outcome>, Error> {
     let from = failover::source_of(arrays, volumes)?;
@@ -32,13 +33,18 @@ pub fn reprotect(
         Some(name) => vec![arrays.named(name)?],
         None => arrays.others(from.name()).collect(),
     };
+    let names: Vec<_> = volumes.iter().map(array_name).collect();
+    if !discard {
+        for target in &targets {
+            refuse_independent(target, options, &names)?;
+        }
+    }
     let mut work = Setup::new(*arrays, *options);
     work.protect(&from, &own_name, &targets)?;
     let (_, warnings) = work.into_parts();
     if warnings.len() == targets.len() && !targets.is_empty() {
         return Err(failure_on(from.name(), FailureCode::Unavailable, warnings.join("; ")).into());
     }
-    let names: Vec<_> = volumes.iter().map(array_name).collect();
     pgroup::join(
         &from,
         options.pgroup(),
@@ -52,18 +58,41 @@ pub fn reprotect(
         .zip(&names)
         .map(|(v, name)| Outcome {
             id: v.id.clone(),
-            result: Ok(protected(v, from.name(), name)),
+            result: Ok(protected(v, &from, name)),
         })
         .collect())
+}
+
+/// A target on which a machine still writes to one of the volumes, or which still sends them, holds data of its own.
+fn refuse_independent(
+    target: &Array<'_>,
+    options: &Options<'_>,
+    names: &[String],
+) -> Result<(), Failure> {
+    // One that cannot be asked cannot be overwritten either; set-up warns of it.
+    let Ok(writable) = observe::writable(target, options.pgroup()) else {
+        return Ok(());
+    };
+    match names.iter().find(|name| writable.contains(*name)) {
+        None => Ok(()),
+        Some(name) => Err(failure_on(
+            target.name(),
+            FailureCode::FailedPrecondition,
+            format!(
+                "{name} can still be written on {}; demote it there, or acknowledge that its content there is discarded",
+                target.name()
+            ),
+        )),
+    }
 }
 
 /// The first copy under this operation's own snapshot.
 fn arrived(
     context: &Context,
-    from: &crate::array::Array<'_>,
+    from: &Array<'_>,
     own_name: &str,
     options: &Options<'_>,
-    targets: &[crate::array::Array<'_>],
+    targets: &[Array<'_>],
 ) -> Result<(), Error> {
     let digits: String = context
         .operation_id
@@ -116,10 +145,10 @@ pub fn switch(
         let result = failover::source_of(arrays, std::slice::from_ref(volume)).and_then(|array| {
             if on {
                 pgroup::join(&array, options.pgroup(), &[&name])?;
-                Ok(protected(volume, array.name(), &name))
+                Ok(protected(volume, &array, &name))
             } else {
                 pgroup::leave(&array, options.pgroup(), &[&name])?;
-                Ok(placed(array.name(), &name, serial(volume), None))
+                Ok(placed(&array, &name, serial(volume), None))
             }
         });
         Outcome {
@@ -130,7 +159,7 @@ pub fn switch(
     Ok(outcomes.collect())
 }
 
-fn protected(volume: &Volume, on: &str, name: &str) -> springform_sdk::types::Placement {
+fn protected(volume: &Volume, on: &Array<'_>, name: &str) -> springform_sdk::types::Placement {
     placed(on, name, serial(volume), Some(ReplicationKind::Async))
 }
 

@@ -8,8 +8,8 @@ use springform_sdk::types::{Error, Failure, FailureCode};
 
 use crate::array::{Array, Arrays, Trouble, flag, number, text};
 use crate::options::Options;
-use crate::pgroup;
 use crate::query::Query;
+use crate::{pgroup, state};
 
 /// How long to wait before asking again for a group that has not appeared on its target, in milliseconds.
 const APPEARS: u32 = 500;
@@ -20,6 +20,7 @@ pub struct Setup<'a> {
     options: Options<'a>,
     changes: Vec<Change>,
     warnings: Vec<String>,
+    names: Vec<(String, String)>,
 }
 
 impl<'a> Setup<'a> {
@@ -31,6 +32,7 @@ impl<'a> Setup<'a> {
             options,
             changes: Vec::new(),
             warnings: Vec::new(),
+            names: Vec::new(),
         }
     }
 
@@ -42,6 +44,8 @@ impl<'a> Setup<'a> {
         let primary = self.arrays.primary()?;
         match identify(&primary) {
             Ok(own_name) => {
+                self.names
+                    .push((primary.name().to_owned(), own_name.clone()));
                 let others: Vec<_> = self.arrays.others(primary.name()).collect();
                 if !others.is_empty() {
                     self.protect(&primary, &own_name, &others)?;
@@ -60,7 +64,7 @@ impl<'a> Setup<'a> {
             Err(failure) => return Err(failure.into()),
         }
         Ok(SetupReport {
-            state: Vec::new(),
+            state: state::learned(self.arrays.state(), self.names),
             changes: self.changes,
             warnings: self.warnings,
         })
@@ -198,6 +202,8 @@ impl<'a> Setup<'a> {
         present: &[(String, bool)],
     ) -> Result<(), Error> {
         let target_name = identify(target)?;
+        self.names
+            .push((target.name().to_owned(), target_name.clone()));
         let known = present.iter().find(|(name, _)| *name == target_name);
         if known.is_some_and(|(_, allowed)| *allowed) {
             return Ok(());

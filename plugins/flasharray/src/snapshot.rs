@@ -47,7 +47,10 @@ impl Volumes<'_> {
         }
         let metadata = vec![
             ("array_snapshot_name".to_owned(), name.clone()),
-            ("array_name".to_owned(), on.name().to_owned()),
+            (
+                "array_name".to_owned(),
+                on.known_name().unwrap_or_else(|| on.name().to_owned()),
+            ),
         ];
         Ok(SnapshotPlacement {
             array_name: name,

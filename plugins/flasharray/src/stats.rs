@@ -18,14 +18,7 @@ pub fn read(
     arrays: &Arrays<'_>,
     options: &Options<'_>,
 ) -> Result<Statistics, Failure> {
-    let active = context
-        .extensions
-        .iter()
-        .find(|(key, _)| key == "springform/active-target");
-    let on = match active {
-        Some((_, name)) => arrays.named(name)?,
-        None => arrays.primary()?,
-    };
+    let on = arrays.landing()?;
     let targets: Vec<_> = arrays
         .others(on.name())
         .map(|a| a.name().to_owned())

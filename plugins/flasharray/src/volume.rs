@@ -8,14 +8,11 @@ use springform_sdk::types::{Failure, FailureCode, Placement, Qos, ReplicationKin
 use crate::array::{Array, Arrays, Trouble, flag, number, text};
 use crate::options::Options;
 use crate::query::Query;
-use crate::{connection, names, pgroup, setup};
+use crate::{connection, names, pgroup};
 
 /// What "no limit" is written as.
 const NO_IOPS: u64 = 100_000_000;
 const NO_BANDWIDTH: u64 = 549_755_813_888;
-
-/// Key under which the host says where new volumes land.
-const ACTIVE_TARGET: &str = "springform/active-target";
 
 /// Works on volumes.
 #[derive(Clone, Copy)]
@@ -55,14 +52,7 @@ impl<'a> Volumes<'a> {
     pub fn serving(&self, volume: &Volume) -> Result<Array<'a>, Failure> {
         match &volume.placement {
             Some(placement) => self.arrays.named(&placement.target),
-            None => match volume
-                .extensions
-                .iter()
-                .find(|(key, _)| key == ACTIVE_TARGET)
-            {
-                Some((_, target)) => self.arrays.named(target),
-                None => self.arrays.primary(),
-            },
+            None => self.arrays.landing(),
         }
     }
 
@@ -318,7 +308,7 @@ impl<'a> Volumes<'a> {
                 .and_then(|v| text(v, "/serial"))
                 .map(str::to_owned),
         };
-        Ok(placed(on.name(), name, serial, replication))
+        Ok(placed(on, name, serial, replication))
     }
 
     /// Changes the limits of a volume and its membership to what a type asks for.
@@ -369,31 +359,26 @@ impl<'a> Volumes<'a> {
             replication,
         )
     }
-
-    /// The array's own name of a target.
-    ///
-    /// # Errors
-    /// When it cannot be asked.
-    pub fn own_name(&self, array: &Array<'a>) -> Result<String, Failure> {
-        setup::identify(array)
-    }
 }
 
 /// A placement, with the metadata that Cinder's driver shows.
 #[must_use]
 pub fn placed(
-    target: &str,
+    on: &Array<'_>,
     name: &str,
     serial: Option<String>,
     replication: Option<ReplicationKind>,
 ) -> Placement {
     Placement {
         array_name: name.to_owned(),
-        target: target.to_owned(),
+        target: on.name().to_owned(),
         serial,
         metadata: vec![
             ("array_volume_name".to_owned(), name.to_owned()),
-            ("array_name".to_owned(), target.to_owned()),
+            (
+                "array_name".to_owned(),
+                on.known_name().unwrap_or_else(|| on.name().to_owned()),
+            ),
         ],
         replication,
         extensions: Vec::new(),

@@ -169,23 +169,22 @@ impl replication::Guest for PureAsync {
     ) -> Answer<Vec<u8>> {
         Ok(ctx.state)
     }
-    /// A copy over the network replaces the target's content only at the next failover, so there is nothing to discard here.
     fn reprotect(
         ctx: Context,
         volumes: Vec<Volume>,
         to: Option<String>,
-        _discard: bool,
+        discard: bool,
         wait: bool,
     ) -> Answer<Vec<Outcome>> {
-        driver(&ctx).reprotect(&volumes, to.as_deref(), wait)
+        driver(&ctx).reprotect(&volumes, to.as_deref(), discard, wait)
     }
     fn resync(
         ctx: Context,
         target: String,
         volumes: Vec<Volume>,
-        _discard: bool,
+        discard: bool,
     ) -> Answer<Vec<Outcome>> {
-        driver(&ctx).reprotect(&volumes, Some(&target), true)
+        driver(&ctx).reprotect(&volumes, Some(&target), discard, true)
     }
     fn enable(ctx: Context, volumes: Vec<Volume>) -> Answer<Vec<Outcome>> {
         driver(&ctx).switch(&volumes, true)

@@ -1,0 +1,11 @@
+//! The library against simulated arrays, over HTTPS: what an operator relies on, with the bytes compared.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+mod life;
+mod replication;
+mod rig;

@@ -1,0 +1,178 @@
+//! Failover, failback and drills, with the bytes compared.
+
+use springform_sdk::interfaces::replication::{FailoverMode, Protection, Role};
+use springform_sdk::types::{Error, FailureCode};
+
+use crate::rig::{HOUR, Rig, connector, replicated, request, switch, written};
+
+fn name(volume: &springform_sdk::types::Volume) -> String {
+    volume.placement.as_ref().unwrap().array_name.clone()
+}
+
+#[test]
+fn what_was_replicated_survives_the_loss_of_the_array() {
+    let rig = Rig::pair();
+    rig.call("setup", |d| d.setup()).unwrap();
+    let mut volume = written(&rig, "a0000000-0000-0000-0000-000000000001", b"survives");
+    rig.advance(HOUR);
+    rig.write("a", &name(&volume), b"too late");
+    rig.power("a", false);
+
+    let plan = rig
+        .call("plan", |d| {
+            d.plan(&request(&volume, None, FailoverMode::Unplanned))
+        })
+        .unwrap();
+    assert_eq!(plan.target, "b");
+    assert!(plan.volumes[0].possible, "{:?}", plan.volumes[0].reason);
+    assert!(plan.volumes[0].loss_seconds.is_some());
+    switch(&rig, &plan, &mut volume);
+    assert_eq!(volume.placement.as_ref().unwrap().target, "b");
+    assert_eq!(rig.read("b", &name(&volume), 8), b"survives");
+}
+
+#[test]
+fn a_plan_says_of_each_volume_why_it_cannot_go() {
+    let rig = Rig::pair();
+    rig.call("setup", |d| d.setup()).unwrap();
+    let early = replicated("a0000000-0000-0000-0000-00000000000e");
+    let not_created = rig
+        .call("plan", |d| {
+            d.plan(&request(&early, Some("b"), FailoverMode::Unplanned))
+        })
+        .unwrap();
+    assert!(!not_created.volumes[0].possible);
+    rig.advance(HOUR);
+    let late = written(&rig, "a0000000-0000-0000-0000-000000000002", b"x");
+    let plan = rig
+        .call("plan", |d| {
+            d.plan(&request(&late, Some("b"), FailoverMode::Unplanned))
+        })
+        .unwrap();
+    let reason = plan.volumes[0].reason.clone().unwrap();
+    assert!(
+        !plan.volumes[0].possible
+            && (reason.contains("does not hold") || reason.contains("no replication")),
+        "{reason}"
+    );
+    match rig
+        .call("plan", |d| {
+            d.plan(&request(&late, Some("nowhere"), FailoverMode::Unplanned))
+        })
+        .unwrap_err()
+    {
+        Error::Failed(failure) => assert_eq!(failure.code, FailureCode::InvalidArgument),
+        Error::Pending(_) => panic!("a plan never waits"),
+    }
+}
+
+#[test]
+fn a_planned_failover_and_failback_lose_nothing() {
+    let rig = Rig::pair();
+    rig.call("setup", |d| d.setup()).unwrap();
+    let mut volume = written(&rig, "a0000000-0000-0000-0000-000000000003", b"on a, then");
+    rig.advance(HOUR);
+    rig.write("a", &name(&volume), b"last on a!");
+
+    let plan = rig
+        .call("plan", |d| {
+            d.plan(&request(&volume, Some("b"), FailoverMode::Planned))
+        })
+        .unwrap();
+    let plan = rig.call("sync", |d| d.final_sync(&plan)).unwrap();
+    assert_eq!(plan.volumes[0].loss_seconds, Some(0));
+    rig.call("demote", |d| d.demote("a", std::slice::from_ref(&volume)))
+        .unwrap();
+    switch(&rig, &plan, &mut volume);
+    assert_eq!(rig.read("b", &name(&volume), 10), b"last on a!");
+
+    rig.write("b", &name(&volume), b"written on");
+    rig.call("reprotect", |d| {
+        d.reprotect(std::slice::from_ref(&volume), None, false, true)
+    })
+    .unwrap();
+    let back = rig
+        .call("plan back", |d| {
+            d.plan(&request(&volume, Some("a"), FailoverMode::Planned))
+        })
+        .unwrap();
+    assert!(back.volumes[0].possible, "{:?}", back.volumes[0].reason);
+    let back = rig.call("sync back", |d| d.final_sync(&back)).unwrap();
+    rig.call("demote back", |d| {
+        d.demote("b", std::slice::from_ref(&volume))
+    })
+    .unwrap();
+    switch(&rig, &back, &mut volume);
+    assert_eq!(rig.read("a", &name(&volume), 10), b"written on");
+    rig.call("protect again", |d| {
+        d.reprotect(std::slice::from_ref(&volume), None, false, true)
+    })
+    .unwrap();
+    let seen = rig
+        .call("observe", |d| d.observe(std::slice::from_ref(&volume)))
+        .unwrap();
+    assert_eq!(
+        (&seen[0].role, &seen[0].protection),
+        (&Role::Primary, &Protection::Protected),
+        "{:?}",
+        seen[0].problems
+    );
+}
+
+#[test]
+fn observation_tells_unprotected_protected_and_unknown_apart() {
+    let rig = Rig::pair();
+    rig.call("setup", |d| d.setup()).unwrap();
+    let protected = written(&rig, "a0000000-0000-0000-0000-000000000004", b"x");
+    let mut plain = replicated("a0000000-0000-0000-0000-000000000005");
+    plain.volume_type = None;
+    plain.placement = Some(rig.call("create", |d| d.create(&plain, None)).unwrap());
+    rig.advance(HOUR);
+    let volumes = [protected, plain];
+    let seen = rig.call("observe", |d| d.observe(&volumes)).unwrap();
+    assert_eq!(
+        seen.iter()
+            .map(|o| o.protection.clone())
+            .collect::<Vec<_>>(),
+        [Protection::Protected, Protection::Unprotected]
+    );
+    assert!(seen[0].links[0].last_point.is_some());
+    rig.power("a", false);
+    let seen = rig.call("observe", |d| d.observe(&volumes)).unwrap();
+    assert!(
+        seen.iter()
+            .all(|o| o.role == Role::Unknown && o.protection == Protection::Unknown)
+    );
+}
+
+#[test]
+fn a_drill_writes_to_a_copy_and_leaves_no_trace() {
+    let rig = Rig::pair();
+    rig.call("setup", |d| d.setup()).unwrap();
+    let volume = written(&rig, "a0000000-0000-0000-0000-000000000006", b"production");
+    rig.advance(HOUR);
+    let copies = rig
+        .call("drill", |d| {
+            d.start_test("0123-4567-89", "b", None, std::slice::from_ref(&volume))
+        })
+        .unwrap();
+    let mut copy = volume.clone();
+    copy.placement = Some(copies[0].result.clone().unwrap());
+    rig.call("connect", |d| {
+        Ok(d.volumes().connect(&copy, &connector())?)
+    })
+    .unwrap();
+    assert_eq!(rig.read("b", &name(&copy), 10), b"production");
+    rig.write("b", &name(&copy), b"scribbling");
+    rig.advance(HOUR);
+    rig.call("stop", |d| {
+        d.stop_test("0123-4567-89", "b", std::slice::from_ref(&volume))
+    })
+    .unwrap();
+    rig.call("stop", |d| {
+        d.stop_test("0123-4567-89", "b", std::slice::from_ref(&volume))
+    })
+    .unwrap();
+    assert!(!rig.state().to_string().contains("-t01234567"));
+    assert_eq!(rig.read("a", &name(&volume), 10), b"production");
+}

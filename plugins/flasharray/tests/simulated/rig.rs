@@ -1,0 +1,280 @@
+//! Two simulated arrays and the library talking to them over real HTTPS, with what the host's broker does done by hand:
+//! names to addresses, the login, the token.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use flasharray::driver::Driver;
+use flasharray_sim::{Sim, SimConfig};
+use springform_sdk::http::{Http, HttpError, Request, Response};
+use springform_sdk::interfaces::connections::Connector;
+use springform_sdk::interfaces::replication::{FailoverMode, FailoverPlan, PlanRequest};
+use springform_sdk::types::{Context, Error, Qos, ReplicationKind, Target, Volume, VolumeType};
+use ureq::tls::{Certificate, RootCerts, TlsConfig};
+
+pub const IQN: &str = "iqn.2026-11.example:node1";
+pub const HOUR: f64 = 3600.0;
+pub const MIB: u64 = 1 << 20;
+
+pub struct Rig {
+    pub sim: Sim,
+    agent: ureq::Agent,
+    tokens: RefCell<HashMap<String, String>>,
+    targets: Vec<Target>,
+}
+
+impl Rig {
+    pub fn pair() -> Self {
+        let sim = Sim::start(SimConfig::pair("a", "b").test_clock()).unwrap();
+        let pem = std::fs::read(sim.ca_file()).unwrap();
+        let roots = RootCerts::new_with_certs(&[Certificate::from_pem(&pem).unwrap().to_owned()]);
+        let tls = TlsConfig::builder().root_certs(roots).build();
+        let agent = ureq::Agent::config_builder()
+            .tls_config(tls)
+            .http_status_as_error(false)
+            .build()
+            .into();
+        let targets = vec![target("a", true), target("b", false)];
+        Self {
+            sim,
+            agent,
+            tokens: RefCell::default(),
+            targets,
+        }
+    }
+
+    pub fn context(&self, operation: &str) -> Context {
+        let now = self.control("GET", "/clock", "")["now_ms"]
+            .as_u64()
+            .unwrap();
+        Context {
+            operation_id: operation.to_owned(),
+            backend: "pure1".to_owned(),
+            options: vec![("pure_replica_interval_default".to_owned(), "600".to_owned())],
+            targets: self.targets.clone(),
+            state: Vec::new(),
+            cursor: Vec::new(),
+            deadline_ms: 30_000,
+            now,
+            extensions: Vec::new(),
+        }
+    }
+
+    /// Makes one call, and again as often as it is pending: time passes in between, as it does for the host.
+    pub fn call<T>(
+        &self,
+        operation: &str,
+        call: impl Fn(&Driver<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        for _ in 0..50 {
+            let context = self.context(operation);
+            match call(&Driver::new(self, &context)) {
+                Err(Error::Pending(_)) => self.advance(1.0),
+                done => return done,
+            }
+        }
+        panic!("{operation} is pending for ever");
+    }
+
+    /// Lets time pass. Sessions end of it; the host would log in again, so this forgets them.
+    pub fn advance(&self, seconds: f64) {
+        self.tokens.borrow_mut().clear();
+        self.control(
+            "POST",
+            "/clock/advance",
+            &format!(r#"{{"seconds":{seconds}}}"#),
+        );
+    }
+
+    pub fn power(&self, array: &str, on: bool) {
+        self.control(
+            "POST",
+            &format!("/arrays/{array}/power"),
+            &format!(r#"{{"on":{on}}}"#),
+        );
+    }
+
+    pub fn fault(&self, array: &str, spec: &str) {
+        self.control("POST", &format!("/arrays/{array}/faults"), spec);
+    }
+
+    pub fn state(&self) -> serde_json::Value {
+        self.control("GET", "/state", "")
+    }
+
+    pub fn write(&self, array: &str, volume: &str, bytes: &[u8]) {
+        let url = format!(
+            "{}/io/{array}/{IQN}/{volume}?offset=0",
+            self.sim.control_url()
+        );
+        let status = self.agent.put(&url).send(bytes).unwrap().status();
+        assert_eq!(status, 204, "write to {volume} on {array}");
+    }
+
+    pub fn read(&self, array: &str, volume: &str, length: usize) -> Vec<u8> {
+        let url = format!(
+            "{}/io/{array}/{IQN}/{volume}?offset=0&length={length}",
+            self.sim.control_url()
+        );
+        let mut response = self.agent.get(&url).call().unwrap();
+        assert_eq!(response.status(), 200, "read {volume} on {array}");
+        response.body_mut().read_to_vec().unwrap()
+    }
+
+    fn control(&self, method: &str, path: &str, body: &str) -> serde_json::Value {
+        let url = format!("{}{path}", self.sim.control_url());
+        let request = ureq::http::Request::builder()
+            .method(method)
+            .uri(url)
+            .header("content-type", "application/json");
+        let mut response = self
+            .agent
+            .run(request.body(body.to_owned()).unwrap())
+            .unwrap();
+        let text = response.body_mut().read_to_string().unwrap();
+        assert!(response.status().is_success(), "{method} {path}: {text}");
+        serde_json::from_str(&text).unwrap_or_default()
+    }
+
+    fn login(&self, target: &str) -> Result<String, HttpError> {
+        if let Some(token) = self.tokens.borrow().get(target) {
+            return Ok(token.clone());
+        }
+        let url = format!("https://{}/api/2.26/login", self.sim.address(target));
+        let sent = self
+            .agent
+            .post(&url)
+            .header("api-token", self.sim.api_token(target))
+            .send_empty();
+        let response = sent.map_err(|_| HttpError::Unreachable)?;
+        let token = response
+            .headers()
+            .get("x-auth-token")
+            .and_then(|t| t.to_str().ok())
+            .ok_or(HttpError::Garbled)?;
+        self.tokens
+            .borrow_mut()
+            .insert(target.to_owned(), token.to_owned());
+        Ok(token.to_owned())
+    }
+}
+
+impl Http for Rig {
+    fn send(&self, request: Request) -> Result<Response, HttpError> {
+        let token = self.login(&request.target)?;
+        let url = format!(
+            "https://{}{}",
+            self.sim.address(&request.target),
+            request.path
+        );
+        let built = ureq::http::Request::builder()
+            .method(request.method.as_str())
+            .uri(url)
+            .header("x-auth-token", token)
+            .header("content-type", "application/json");
+        let mut response = self
+            .agent
+            .run(built.body(request.body.unwrap_or_default()).unwrap())
+            .map_err(|_| HttpError::Unreachable)?;
+        let status = response.status().as_u16();
+        let body = response
+            .body_mut()
+            .read_to_vec()
+            .map_err(|_| HttpError::Garbled)?;
+        Ok(Response {
+            status,
+            retry_after: None,
+            body,
+        })
+    }
+}
+
+fn target(name: &str, primary: bool) -> Target {
+    Target {
+        name: name.to_owned(),
+        primary,
+        kind: (!primary).then_some(ReplicationKind::Async),
+        options: Vec::new(),
+        reachable: true,
+        extensions: Vec::new(),
+    }
+}
+
+pub fn replicated(id: &str) -> Volume {
+    Volume {
+        id: id.to_owned(),
+        name: format!("volume-{id}"),
+        display_name: "data".to_owned(),
+        project: "p".to_owned(),
+        size: MIB,
+        volume_type: Some(VolumeType {
+            id: "t".to_owned(),
+            name: "replicated".to_owned(),
+            replication: Some(ReplicationKind::Async),
+            specs: Vec::new(),
+            qos: Qos {
+                max_iops: None,
+                max_bytes_per_second: None,
+            },
+        }),
+        group: None,
+        placement: None,
+        generation: 0,
+        instances: Vec::new(),
+        boot: false,
+        extensions: Vec::new(),
+    }
+}
+
+pub fn connector() -> Connector {
+    Connector {
+        host: "node1".to_owned(),
+        ip: None,
+        initiator: Some(IQN.to_owned()),
+        wwpns: Vec::new(),
+        wwnns: Vec::new(),
+        nqn: None,
+        system_uuid: None,
+        multipath: true,
+        chap: None,
+        extensions: Vec::new(),
+    }
+}
+
+pub fn request(volume: &Volume, to: Option<&str>, mode: FailoverMode) -> PlanRequest {
+    PlanRequest {
+        volumes: vec![volume.clone()],
+        to: to.map(str::to_owned),
+        mode,
+        point: None,
+    }
+}
+
+/// A volume made, placed, connected and written.
+pub fn written(rig: &Rig, id: &str, bytes: &[u8]) -> Volume {
+    let mut volume = replicated(id);
+    volume.placement = Some(rig.call("create", |d| d.create(&volume, None)).unwrap());
+    rig.call("connect", |d| {
+        Ok(d.volumes().connect(&volume, &connector())?)
+    })
+    .unwrap();
+    let placement = volume.placement.as_ref().unwrap();
+    rig.write(&placement.target, &placement.array_name, bytes);
+    volume
+}
+
+/// Carries a plan out for one volume.
+pub fn switch(rig: &Rig, plan: &FailoverPlan, volume: &mut Volume) {
+    let outcome = rig
+        .call("switch", |d| {
+            d.fail_over(plan, std::slice::from_ref(volume))
+        })
+        .unwrap()
+        .remove(0);
+    volume.placement = Some(outcome.result.unwrap());
+    volume.generation += 1;
+    rig.call("connect again", |d| {
+        Ok(d.volumes().connect(volume, &connector())?)
+    })
+    .unwrap();
+}
