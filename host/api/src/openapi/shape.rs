@@ -84,7 +84,7 @@ impl Reader<'_> {
         while !self.eat('}') && !self.rest.is_empty() {
             let mut name = self.word();
             // The last colon of the word parts name and type where nothing but a type's name follows it.
-            let optional = self.eat('?');
+            let optional = self.rest.starts_with("?:") && self.eat('?');
             let value = if optional || name.ends_with(':') {
                 if optional {
                     self.eat(':');
