@@ -1,5 +1,6 @@
 //! Failover, failback and drills, with the bytes compared.
 
+use flasharray::driver::Driver;
 use springform_sdk::interfaces::replication::{FailoverMode, Protection, Role};
 use springform_sdk::types::{Error, FailureCode};
 
@@ -175,4 +176,55 @@ fn a_drill_writes_to_a_copy_and_leaves_no_trace() {
     .unwrap();
     assert!(!rig.state().to_string().contains("-t01234567"));
     assert_eq!(rig.read("a", &name(&volume), 10), b"production");
+}
+
+#[test]
+fn while_failed_over_new_volumes_land_on_the_array_that_serves() {
+    let rig = Rig::pair();
+    let state = rig.call("setup", |d| d.setup()).unwrap().state;
+    let mut context = rig.context("create");
+    context.state = state;
+    context.extensions = vec![("springform/active-target".to_owned(), "b".to_owned())];
+    rig.power("a", false);
+    let volume = replicated("a0000000-0000-0000-0000-000000000007");
+    let placement = Driver::new(&rig, &context).create(&volume, None).unwrap();
+    assert_eq!(
+        (placement.target.as_str(), placement.replication),
+        ("b", None)
+    );
+}
+
+#[test]
+fn a_stale_primary_is_seen_and_not_overwritten_unasked() {
+    let rig = Rig::pair();
+    rig.call("setup", |d| d.setup()).unwrap();
+    let mut volume = written(&rig, "a0000000-0000-0000-0000-000000000008", b"before");
+    rig.advance(HOUR);
+    rig.power("a", false);
+    let plan = rig
+        .call("plan", |d| {
+            d.plan(&request(&volume, Some("b"), FailoverMode::Unplanned))
+        })
+        .unwrap();
+    switch(&rig, &plan, &mut volume);
+    rig.power("a", true);
+    let one = std::slice::from_ref(&volume);
+    let seen = rig.call("observe", |d| d.observe(one)).unwrap();
+    assert_eq!(seen[0].stale_writable, ["a"]);
+    match rig
+        .call("reprotect", |d| d.reprotect(one, None, false, false))
+        .unwrap_err()
+    {
+        Error::Failed(failure) => assert_eq!(failure.code, FailureCode::FailedPrecondition),
+        Error::Pending(_) => panic!("a refusal does not wait"),
+    }
+    // What a machine has written since the failover is newer than any recovery point.
+    let again = rig.call("failover", |d| d.fail_over(&plan, one)).unwrap();
+    assert_eq!(
+        again[0].result.clone().unwrap_err().code,
+        FailureCode::FailedPrecondition
+    );
+    rig.call("demote", |d| d.demote("a", one)).unwrap();
+    let seen = rig.call("observe", |d| d.observe(one)).unwrap();
+    assert!(seen[0].stale_writable.is_empty());
 }
