@@ -1,7 +1,7 @@
 //! Failover of a backend, under both paths that clients use: Cinder lost the second one, openstackclient asks for it.
 
 use super::services::host_alone;
-use crate::http::{Answer, Call, Routes, empty};
+use crate::http::{Answer, Call, Refusal, Routes, empty};
 
 pub(super) fn routes(r: &mut Routes) {
     for path in ["/os-services/failover_host", "/os-services/failover"] {
@@ -18,6 +18,8 @@ async fn failover(call: Call) -> Answer {
     let host = host_alone(&mut fields)?;
     let target = fields.text("backend_id", 0..=255)?.filter(|target| !target.is_empty());
     fields.finish()?;
-    call.control().services().failover(&call.caller, &host, target).await?;
+    let unknown = |_| Refusal::invalid(format!("No service found with host={host}"));
+    let backend = call.control().services().get(&host).await.map_err(unknown)?.service.backend;
+    call.control().replication().failover_host(&call.caller, &backend, target.as_deref()).await?;
     empty(202)
 }

@@ -1,6 +1,7 @@
 //! Cinder v3: one module for each collection, each adding its routes to the table.
 
 mod attachments;
+mod failover;
 mod group_types;
 mod hosts;
 mod listing;
@@ -29,6 +30,7 @@ pub fn routes() -> Routes {
     snapshots::routes(&mut routes);
     attachments::routes(&mut routes);
     services::routes(&mut routes);
+    failover::routes(&mut routes);
     scheduler::routes(&mut routes);
     quotas::routes(&mut routes);
     messages::routes(&mut routes);
