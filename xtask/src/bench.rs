@@ -10,12 +10,8 @@ use crate::shell::{cargo, run, target};
 pub enum Bench {
     /// A sandboxed call beside raw wasmtime, native Rust and a plugin process behind gRPC.
     Calls,
-    /// The API: creates, lists, memory.
-    Api,
     /// A failover of 1,000 volumes beside the upstream Cinder driver's.
     Failover,
-    /// From the start of the process to `/readyz`, with three cached components.
-    Start,
 }
 
 impl Bench {
@@ -24,12 +20,10 @@ impl Bench {
         guests::build()?;
         let (package, binary, word) = match self {
             Self::Calls => ("springform-bench-calls", "springform-bench-calls", None),
-            Self::Api => ("springform-suite", "springform-bench", Some("api")),
-            Self::Start => ("springform-suite", "springform-bench", Some("start")),
             Self::Failover => (
                 "springform-sim-tests",
                 "springform-sim",
-                Some("bench-failover"),
+                Some("bench 1000 5"),
             ),
         };
         if word.is_some() {
@@ -43,7 +37,13 @@ impl Bench {
                 "flasharray-sim",
             ]))?;
         }
-        measure(package, binary, word.iter().map(|word| (*word).to_owned()))
+        measure(
+            package,
+            binary,
+            word.unwrap_or_default()
+                .split_whitespace()
+                .map(str::to_owned),
+        )
     }
 }
 
@@ -62,9 +62,8 @@ impl Sim {
     /// Runs it.
     pub fn run(&self) -> anyhow::Result<()> {
         let words = [
-            "--seeds".to_owned(),
+            "seeds".to_owned(),
             self.seeds.to_string(),
-            "--from".to_owned(),
             self.from.to_string(),
         ];
         measure("springform-sim-tests", "springform-sim", words)

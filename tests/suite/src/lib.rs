@@ -1,1 +1,8 @@
+//! The end-to-end suite: the real program, real components, simulated arrays. What the tests, the demo and the
+//! benchmarks have in common.
 
+pub mod cinder;
+pub mod guests;
+pub mod host;
+pub mod site;
+pub mod walk;

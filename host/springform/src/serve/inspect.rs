@@ -1,11 +1,12 @@
 //! Looks at a component without a running host.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::bail;
 use serde_json::{Value, json};
 use springform_model::contract::Description;
-use springform_sandbox::{SERVED, Sandbox, SandboxConfig};
+use springform_sandbox::{Program, SERVED, Sandbox, SandboxConfig};
 
 use crate::config::DriverConfig;
 
@@ -14,7 +15,7 @@ use crate::config::DriverConfig;
 /// # Errors
 /// Why it is no driver.
 pub async fn file(path: &Path) -> anyhow::Result<Value> {
-    let program = Sandbox::new(SandboxConfig::default())?.load(path).await?;
+    let program = load(path).await?;
     let seen = program.inspection();
     Ok(json!({
         "digest": seen.digest,
@@ -31,9 +32,7 @@ pub async fn file(path: &Path) -> anyhow::Result<Value> {
 /// # Errors
 /// Why it is no driver, or not the one that the configuration asks for.
 pub async fn describe(driver: &DriverConfig) -> anyhow::Result<Description> {
-    let program = Sandbox::new(SandboxConfig::default())?
-        .load(&driver.path)
-        .await?;
+    let program = load(&driver.path).await?;
     match &driver.sha256 {
         Some(pinned) if pinned != program.digest() => {
             bail!(
@@ -43,4 +42,10 @@ pub async fn describe(driver: &DriverConfig) -> anyhow::Result<Description> {
         }
         _ => Ok(program.description().clone()),
     }
+}
+
+/// The refusal's own sentence names its cause; as a chain it would be said twice.
+async fn load(path: &Path) -> anyhow::Result<Arc<Program>> {
+    let loaded = Sandbox::new(SandboxConfig::default())?.load(path).await;
+    loaded.map_err(|refusal| anyhow::anyhow!("{refusal}"))
 }

@@ -1,17 +1,71 @@
-//! Runs the host: wiring of store, control, sandbox and API.
+//! Runs the host: wiring of store, control, sandbox and API. The order matters: what can be wrong for good is found
+//! first, the address is taken before the journal is resumed, and clients are let in last.
 
+mod access;
 pub mod inspect;
+mod loader;
+mod plan;
+mod signals;
+mod telemetry;
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
-use crate::config::Config;
+use anyhow::Context;
+use springform_api::ApiState;
+use springform_control::{Clock, Control};
+use springform_store::Store;
+use tokio::net::TcpListener;
+
+use crate::config::{AuthMode, Config};
+use loader::Loader;
 
 /// Runs the host until it is told to stop.
 ///
 /// # Errors
 /// Why it cannot start.
 pub async fn run(path: &Path) -> anyhow::Result<ExitCode> {
-    let _config = Config::load(path)?;
-    anyhow::bail!("this build has no control plane yet")
+    let config = Config::load(path)?;
+    telemetry::start(&config.service)?;
+    let auth = access::auth(&config.auth)?;
+    let policy = access::policy(&config.auth)?;
+    let listener = TcpListener::bind(config.service.listen)
+        .await
+        .with_context(|| format!("cannot listen on {}", config.service.listen))?;
+    let store = Store::open(&config.service.database).await?;
+    let loader = Arc::new(Loader::new(&config)?);
+    let settings = plan::control(&config, &loader).await;
+    let stop = signals::stop_on_signal()?;
+    let control = Control::start(settings, store, loader, Clock::system())
+        .await
+        .map_err(|error| anyhow::anyhow!("cannot start: {}", error.message))?;
+
+    let limits = access::limits(&config.limits);
+    let router = springform_api::router(ApiState {
+        control: control.clone(),
+        auth,
+        policy,
+        limits: limits.clone(),
+        public_endpoint: config.service.public_endpoint.clone(),
+        drivers_dir: config.service.state_dir.join("drivers"),
+    });
+    announce(&config, &listener);
+    let grace = config.service.shutdown_grace;
+    springform_api::serve(listener, router, &limits, stop, grace).await?;
+    tracing::info!(
+        "stopping: what is still open stays in the journal and is taken up at the next start"
+    );
+    control.shutdown(grace).await;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn announce(config: &Config, listener: &TcpListener) {
+    if config.auth.mode == AuthMode::NoAuth {
+        tracing::warn!(
+            "the API asks nobody who they are: every client on this machine is an administrator"
+        );
+    }
+    let address = listener.local_addr().unwrap_or(config.service.listen);
+    tracing::info!(%address, backends = config.backends.len(), "serving");
 }

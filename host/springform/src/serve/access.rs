@@ -1,0 +1,69 @@
+//! From the file to what the API wants to know: who may enter, and how much they may ask for.
+
+use anyhow::Context;
+use springform_api::{Auth, Keystone, KeystoneConfig, Limits, Policy, Tokens};
+
+use crate::config::{ApiLimits, AuthConfig, AuthMode, secret_from};
+
+/// How callers are known.
+///
+/// # Errors
+/// A token file or Keystone that cannot be used.
+pub fn auth(config: &AuthConfig) -> anyhow::Result<Auth> {
+    match &config.mode {
+        AuthMode::NoAuth => Ok(Auth::NoAuth),
+        AuthMode::Tokens(path) => Ok(Auth::Tokens(Tokens::read(path)?)),
+        AuthMode::Keystone => {
+            let password = secret_from(
+                "keystone_password",
+                config.keystone_password_env.as_deref(),
+                config.keystone_password_file.as_deref(),
+            )
+            .map_err(|sentence| anyhow::anyhow!("[auth] {sentence}"))?;
+            let ca_pem = match &config.keystone_ca_file {
+                Some(path) => Some(
+                    std::fs::read(path)
+                        .with_context(|| format!("[auth] cannot read {}", path.display()))?,
+                ),
+                None => None,
+            };
+            let keystone = Keystone::new(KeystoneConfig {
+                url: config.keystone_url.clone().unwrap_or_default(),
+                user: config.keystone_user.clone().unwrap_or_default(),
+                password: password.reveal().to_owned(),
+                user_domain: config.keystone_domain.clone(),
+                project: config.keystone_project.clone(),
+                project_domain: config.keystone_domain.clone(),
+                ca_pem,
+                fresh: config.keystone_cache,
+            })?;
+            Ok(Auth::Keystone(Box::new(keystone)))
+        }
+    }
+}
+
+/// Who may do what.
+///
+/// # Errors
+/// A policy file that cannot be used.
+pub fn policy(config: &AuthConfig) -> anyhow::Result<Policy> {
+    match &config.policy_file {
+        Some(path) => Ok(Policy::read(path)?),
+        None => Ok(Policy::default()),
+    }
+}
+
+/// How much clients may ask for.
+#[must_use]
+pub fn limits(config: &ApiLimits) -> Limits {
+    let count = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+    Limits {
+        body_bytes: count(config.body_bytes),
+        request_timeout: config.request_timeout,
+        concurrency: count(config.concurrent_requests),
+        requests_per_second: config
+            .requests_per_second
+            .map_or(0, |rate| u32::try_from(rate).unwrap_or(u32::MAX)),
+        ..Limits::default()
+    }
+}

@@ -1,0 +1,235 @@
+//! Makes drivers out of files for control: the only place where the configuration's addresses and secrets meet the
+//! sandbox.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use springform_control::BackendConfig as ControlBackend;
+use springform_control::registry::{DriverLoader, Inspected, LoadRefusal, Loaded};
+use springform_model::contract::Description;
+use springform_sandbox::{
+    Binding, Limits, Program, Sandbox, SandboxConfig, Secret, TargetBinding, TlsTrust,
+};
+
+use crate::config::{
+    BackendConfig, Config, DriverConfig, LimitsConfig, Problem, Resolved, ResolvedTarget, Trust,
+};
+
+/// Port of an array that names none.
+const HTTPS: u16 = 443;
+
+/// Loads drivers for the backends of one configuration.
+pub struct Loader {
+    sandbox: Sandbox,
+    backends: BTreeMap<String, BackendConfig>,
+    drivers: BTreeMap<String, DriverConfig>,
+}
+
+impl Loader {
+    /// Starts the sandbox.
+    ///
+    /// # Errors
+    /// This machine cannot run it, or its directory cannot be made private.
+    pub fn new(config: &Config) -> anyhow::Result<Self> {
+        Ok(Self {
+            sandbox: Sandbox::new(SandboxConfig {
+                cache_dir: Some(config.service.state_dir.join("cache")),
+                ..SandboxConfig::default()
+            })?,
+            backends: config
+                .backends
+                .iter()
+                .map(|backend| (backend.name.clone(), backend.clone()))
+                .collect(),
+            drivers: config.drivers.clone(),
+        })
+    }
+
+    /// A backend's options as a driver file understands them.
+    ///
+    /// # Errors
+    /// Why they do not fit, or why the file is no driver.
+    pub async fn resolve(&self, path: &Path, backend: &str) -> Result<Resolved, LoadRefusal> {
+        let program = self.program(path).await?;
+        self.fit(program.description(), backend)
+    }
+
+    async fn program(&self, path: &Path) -> Result<Arc<Program>, LoadRefusal> {
+        let program = self.sandbox.load(path).await;
+        program.map_err(|error| LoadRefusal::new("load", format!("{}: {error}", path.display())))
+    }
+
+    fn fit(&self, description: &Description, backend: &str) -> Result<Resolved, LoadRefusal> {
+        let Some(config) = self.backends.get(backend) else {
+            return Err(LoadRefusal::new(
+                "validate",
+                format!("backend {backend} is not in the configuration"),
+            ));
+        };
+        config
+            .resolve(description)
+            .map_err(|problems| LoadRefusal::new("validate", sentences(&problems)))
+    }
+
+    /// The digest that the operator pinned, for the file it was pinned for.
+    fn verify(
+        &self,
+        driver: Option<&DriverConfig>,
+        path: &Path,
+        digest: &str,
+    ) -> Result<(), LoadRefusal> {
+        let pinned = driver
+            .filter(|driver| driver.path == path)
+            .and_then(|driver| driver.sha256.as_deref());
+        match pinned {
+            Some(pinned) if pinned != digest => Err(LoadRefusal::new(
+                "verify",
+                format!(
+                    "{} has the digest {digest} and the configuration asks for {pinned}",
+                    path.display()
+                ),
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[async_trait]
+impl DriverLoader for Loader {
+    async fn load(&self, path: &Path, backend: &ControlBackend) -> Result<Loaded, LoadRefusal> {
+        let program = self.program(path).await?;
+        let digest = program.digest().to_owned();
+        let driver = self.drivers.get(&backend.driver);
+        self.verify(driver, path, &digest)?;
+        let resolved = self.fit(program.description(), &backend.name)?;
+        let granted = driver.and_then(|driver| driver.grant.targets.clone());
+        let allowed = |target: &&ResolvedTarget| {
+            granted
+                .as_ref()
+                .is_none_or(|names| names.contains(&target.name))
+        };
+        let targets: Vec<TargetBinding> =
+            resolved.targets.iter().filter(allowed).map(bind).collect();
+        let grants = targets
+            .iter()
+            .map(|target| format!("egress https://{}", target.name))
+            .collect();
+        let binding = Binding {
+            backend: backend.name.clone(),
+            generation: 0,
+            targets,
+            limits: driver.map(|driver| limits(&driver.limits)),
+        };
+        let bound = self
+            .sandbox
+            .bind(program, binding)
+            .map_err(|error| LoadRefusal::new("bind", error.to_string()))?;
+        Ok(Loaded {
+            driver: Arc::new(bound),
+            digest,
+            grants,
+            options: resolved.options,
+        })
+    }
+
+    async fn inspect(&self, path: &Path) -> Result<Inspected, LoadRefusal> {
+        let program = self.program(path).await?;
+        Ok(Inspected {
+            digest: program.digest().to_owned(),
+            description: program.description().clone(),
+            imports: program.inspection().imports.clone(),
+            exports: program.inspection().exports.clone(),
+        })
+    }
+}
+
+fn bind(target: &ResolvedTarget) -> TargetBinding {
+    let trust = match &target.trust {
+        Trust::System => TlsTrust::System,
+        Trust::CaFile(path) => TlsTrust::CaFile(path.clone()),
+        Trust::Fingerprint(digits) => TlsTrust::Fingerprint(digits.clone()),
+    };
+    let binding = TargetBinding::new(&target.name, with_port(&target.address), trust);
+    match &target.secret {
+        Some(secret) => binding.with_secret(Secret::new(secret.reveal())),
+        None => binding,
+    }
+}
+
+fn with_port(address: &str) -> String {
+    match address.parse::<IpAddr>() {
+        Ok(IpAddr::V6(address)) => format!("[{address}]:{HTTPS}"),
+        Ok(IpAddr::V4(address)) => format!("{address}:{HTTPS}"),
+        Err(_)
+            if address
+                .rsplit(':')
+                .next()
+                .is_some_and(|port| port.parse::<u16>().is_ok()) =>
+        {
+            address.to_owned()
+        }
+        Err(_) => format!("{address}:{HTTPS}"),
+    }
+}
+
+fn limits(config: &LimitsConfig) -> Limits {
+    let mut limits = Limits::default();
+    let set = |place: &mut usize, value: Option<u64>| {
+        if let Some(value) = value {
+            *place = usize::try_from(value).unwrap_or(usize::MAX);
+        }
+    };
+    set(&mut limits.memory_bytes, config.memory_bytes);
+    set(&mut limits.requests, config.requests_per_call);
+    set(&mut limits.open_requests, config.open_requests);
+    set(&mut limits.response_body_bytes, config.response_bytes);
+    set(&mut limits.log_bytes, config.log_bytes);
+    set(&mut limits.result_bytes, config.result_bytes);
+    if let Some(call) = config.call {
+        limits.wall_clock_ms = u64::try_from(call.as_millis()).unwrap_or(u64::MAX);
+    }
+    limits
+}
+
+fn sentences(problems: &[Problem]) -> String {
+    let lines: Vec<String> = problems
+        .iter()
+        .map(|problem| match problem.line {
+            Some(line) => format!("line {line}: {}", problem.text),
+            None => problem.text.clone(),
+        })
+        .collect();
+    lines.join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_array_without_a_port_is_spoken_to_on_443() {
+        let shown: Vec<String> = [
+            "192.0.2.1",
+            "array.example",
+            "array.example:8443",
+            "2001:db8::1",
+            "[2001:db8::1]:9",
+        ]
+        .iter()
+        .map(|address| with_port(address))
+        .collect();
+        assert_eq!(
+            shown,
+            [
+                "192.0.2.1:443",
+                "array.example:443",
+                "array.example:8443",
+                "[2001:db8::1]:443",
+                "[2001:db8::1]:9"
+            ]
+        );
+    }
+}

@@ -1,0 +1,73 @@
+//! From the file to what control wants to know. Addresses, trust and secrets stay with the loader.
+
+use springform_control::{BackendConfig as ControlBackend, ControlConfig, DriverConfig};
+use springform_model::contract::Target;
+
+use super::loader::Loader;
+use crate::config::{BackendConfig, Config, Resolved};
+
+/// Settings of the control plane. Drivers are asked for the defaults of their options; a backend whose driver cannot be
+/// asked is planned without, and is down with the reason when control loads it.
+pub async fn control(config: &Config, loader: &Loader) -> ControlConfig {
+    let mut backends = Vec::with_capacity(config.backends.len());
+    for backend in &config.backends {
+        let driver = config.drivers.get(&backend.driver);
+        let resolved = match driver {
+            Some(driver) => loader.resolve(&driver.path, &backend.name).await.ok(),
+            None => None,
+        };
+        let parallel = driver.and_then(|driver| driver.limits.concurrent_calls);
+        backends.push(plan_backend(backend, resolved, parallel));
+    }
+    ControlConfig {
+        drivers: config
+            .drivers
+            .values()
+            .map(|driver| DriverConfig {
+                name: driver.name.clone(),
+                path: driver.path.clone(),
+            })
+            .collect(),
+        backends,
+        availability_zone: config.service.availability_zone.clone(),
+        default_type: config.service.default_volume_type.clone(),
+        ..ControlConfig::default()
+    }
+}
+
+fn plan_backend(
+    backend: &BackendConfig,
+    resolved: Option<Resolved>,
+    parallel: Option<u64>,
+) -> ControlBackend {
+    let arrays = std::iter::once(&backend.primary).chain(&backend.replicas);
+    let targets = arrays.map(|array| Target {
+        name: array.name.clone(),
+        primary: array.kind.is_none(),
+        kind: array.kind.clone(),
+        options: resolved
+            .iter()
+            .flat_map(|resolved| &resolved.targets)
+            .find(|target| target.name == array.name)
+            .map(|target| target.options.clone())
+            .unwrap_or_default(),
+        reachable: true,
+        extensions: Vec::new(),
+    });
+    let mut planned = ControlBackend::new(&backend.name, &backend.driver, targets.collect());
+    planned.host.clone_from(&backend.host);
+    planned
+        .availability_zone
+        .clone_from(&backend.availability_zone);
+    planned.options = resolved
+        .map(|resolved| resolved.options)
+        .unwrap_or_default();
+    planned.use_chap = planned
+        .options
+        .iter()
+        .any(|(key, value)| key == "use_chap_auth" && value == "true");
+    if let Some(parallel) = parallel {
+        planned.parallel = usize::try_from(parallel).unwrap_or(planned.parallel);
+    }
+    planned
+}
