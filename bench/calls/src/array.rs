@@ -20,7 +20,9 @@ const BODY: &[u8] = br#"{"items":[{"name":"array-a","id":"1","version":"6.6.10"}
 /// # Errors
 /// When it cannot listen.
 pub async fn serve(delay: Duration) -> anyhow::Result<()> {
-    let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.context("listen on loopback")?;
+    let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0)))
+        .await
+        .context("listen on loopback")?;
     println!("{}", listener.local_addr()?);
     loop {
         let (stream, _) = listener.accept().await.context("accept a connection")?;
@@ -33,7 +35,9 @@ pub async fn serve(delay: Duration) -> anyhow::Result<()> {
                 Ok::<_, Infallible>(hyper::Response::new(Full::new(Bytes::from_static(BODY))))
             });
             // A client that goes away is no news.
-            let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+            let _ = hyper::server::conn::http1::Builder::new()
+                .serve_connection(TokioIo::new(stream), service)
+                .await;
         });
     }
 }

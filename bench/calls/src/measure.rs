@@ -26,7 +26,12 @@ pub struct Figures {
 ///
 /// # Errors
 /// The first call that fails.
-pub async fn run<F, Fut>(callers: usize, calls: u64, pids: &[u32], call: F) -> anyhow::Result<Figures>
+pub async fn run<F, Fut>(
+    callers: usize,
+    calls: u64,
+    pids: &[u32],
+    call: F,
+) -> anyhow::Result<Figures>
 where
     F: Fn() -> Fut + Clone + Send + 'static,
     Fut: Future<Output = anyhow::Result<()>> + Send,
@@ -43,7 +48,10 @@ where
         let (call, left) = (call.clone(), left.clone());
         tasks.push(tokio::spawn(async move {
             let mut histogram = Histogram::<u64>::new(3)?;
-            while left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1)).is_ok() {
+            while left
+                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1))
+                .is_ok()
+            {
                 let start = Instant::now();
                 call().await?;
                 histogram.record(u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX))?;
@@ -58,7 +66,12 @@ where
     let seconds = begun.elapsed().as_secs_f64();
     let used = cpu(pids)? - before;
     let micros = |q| all.value_at_quantile(q) as f64 / 1000.0;
-    Ok(Figures { p50: micros(0.5), p99: micros(0.99), rate: calls as f64 / seconds, cpu: used * 1e6 / calls as f64 })
+    Ok(Figures {
+        p50: micros(0.5),
+        p99: micros(0.99),
+        rate: calls as f64 / seconds,
+        cpu: used * 1e6 / calls as f64,
+    })
 }
 
 fn cpu(pids: &[u32]) -> anyhow::Result<f64> {

@@ -21,7 +21,10 @@ impl Native {
     pub fn new(array: SocketAddr) -> Self {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
-        Self { client: Client::builder(TokioExecutor::new()).build(connector), array }
+        Self {
+            client: Client::builder(TokioExecutor::new()).build(connector),
+            array,
+        }
     }
 
     /// Validates the size and, if asked to, makes one request to the array.
@@ -31,10 +34,20 @@ impl Native {
     pub async fn extend(&self, new_size: u64, request: bool) -> anyhow::Result<()> {
         ensure!(new_size > 0, "a volume has at least one byte");
         if request {
-            let uri = format!("http://{}/api/2.52/arrays", self.array).parse().context("address of the array")?;
+            let uri = format!("http://{}/api/2.52/arrays", self.array)
+                .parse()
+                .context("address of the array")?;
             let answer = self.client.get(uri).await.context("ask the array")?;
-            ensure!(answer.status().is_success(), "the array answered {}", answer.status());
-            answer.into_body().collect().await.context("read the answer")?;
+            ensure!(
+                answer.status().is_success(),
+                "the array answered {}",
+                answer.status()
+            );
+            answer
+                .into_body()
+                .collect()
+                .await
+                .context("read the answer")?;
         }
         Ok(())
     }

@@ -24,10 +24,18 @@ struct Served(Native);
 
 #[tonic::async_trait]
 impl Plugin for Served {
-    async fn extend(&self, request: Request<proto::ExtendRequest>) -> Result<Response<proto::ExtendReply>, Status> {
+    async fn extend(
+        &self,
+        request: Request<proto::ExtendRequest>,
+    ) -> Result<Response<proto::ExtendReply>, Status> {
         let request = request.into_inner();
-        let ask = request.context.is_some_and(|c| c.options.contains_key("request"));
-        self.0.extend(request.new_size, ask).await.map_err(|e| Status::unavailable(format!("{e:#}")))?;
+        let ask = request
+            .context
+            .is_some_and(|c| c.options.contains_key("request"));
+        self.0
+            .extend(request.new_size, ask)
+            .await
+            .map_err(|e| Status::unavailable(format!("{e:#}")))?;
         Ok(Response::new(proto::ExtendReply {}))
     }
 }
@@ -65,7 +73,9 @@ impl Remote {
             }))
             .await
             .context("connect to the plugin")?;
-        Ok(Self { client: PluginClient::new(channel) })
+        Ok(Self {
+            client: PluginClient::new(channel),
+        })
     }
 
     /// One call.
@@ -73,8 +83,16 @@ impl Remote {
     /// # Errors
     /// The plugin's status.
     pub async fn extend(&self, new_size: u64, request: bool) -> anyhow::Result<()> {
-        let options = if request { [("request".to_owned(), "true".to_owned())].into() } else { [].into() };
-        let target = proto::Target { name: "array-a".into(), primary: true, address: String::new() };
+        let options = if request {
+            [("request".to_owned(), "true".to_owned())].into()
+        } else {
+            [].into()
+        };
+        let target = proto::Target {
+            name: "array-a".into(),
+            primary: true,
+            address: String::new(),
+        };
         let context = proto::Context {
             operation_id: "6f7f2a4e-5d0b-4f7c-9a52-0c2f4f9b3c11".into(),
             backend: "pure1".into(),
@@ -92,8 +110,16 @@ impl Remote {
             array_name: "volume-5b1c3f0a-9e1b-4a55-8a6f-2f1d2c3b4a5d-cinder".into(),
             target: "array-a".into(),
         };
-        let message = proto::ExtendRequest { context: Some(context), volume: Some(volume), new_size };
-        self.client.clone().extend(message).await.context("call the plugin")?;
+        let message = proto::ExtendRequest {
+            context: Some(context),
+            volume: Some(volume),
+            new_size,
+        };
+        self.client
+            .clone()
+            .extend(message)
+            .await
+            .context("call the plugin")?;
         Ok(())
     }
 }

@@ -6,7 +6,9 @@ use anyhow::{Context as _, anyhow};
 use wasmtime::component::{Component, Linker, ResourceTable};
 use wasmtime::{Config, Engine, Store};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
-use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView};
+use wasmtime_wasi_http::{
+    Error, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView,
+};
 
 #[allow(clippy::all, clippy::pedantic, missing_docs)]
 mod bindings {
@@ -18,7 +20,13 @@ use bindings::springform::driver::types;
 /// Outgoing requests are not part of this measurement.
 struct Refuse;
 
-type Sent = Result<(http::Response<WasiBody>, Box<dyn Future<Output = Result<(), Error>> + Send>), Error>;
+type Sent = Result<
+    (
+        http::Response<WasiBody>,
+        Box<dyn Future<Output = Result<(), Error>> + Send>,
+    ),
+    Error,
+>;
 
 impl WasiHttpHooks for Refuse {
     fn send_request(
@@ -40,13 +48,20 @@ struct State {
 
 impl WasiView for State {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+        WasiCtxView {
+            ctx: &mut self.wasi,
+            table: &mut self.table,
+        }
     }
 }
 
 impl WasiHttpView for State {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
-        WasiHttpCtxView { ctx: &mut self.http, table: &mut self.table, hooks: &mut self.hooks }
+        WasiHttpCtxView {
+            ctx: &mut self.http,
+            table: &mut self.table,
+            hooks: &mut self.hooks,
+        }
     }
 }
 
@@ -69,8 +84,11 @@ impl Raw {
         let component = Component::from_file(&engine, path).map_err(|e| anyhow!("{e:#}"))?;
         let mut linker = Linker::<State>::new(&engine);
         wasmtime_wasi::p2::add_to_linker_async(&mut linker).map_err(|e| anyhow!("{e:#}"))?;
-        wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker).map_err(|e| anyhow!("{e:#}"))?;
-        let pre = linker.instantiate_pre(&component).map_err(|e| anyhow!("{e:#}"))?;
+        wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)
+            .map_err(|e| anyhow!("{e:#}"))?;
+        let pre = linker
+            .instantiate_pre(&component)
+            .map_err(|e| anyhow!("{e:#}"))?;
         let pre = bindings::DriverPre::new(pre).map_err(|e| anyhow!("{e:#}"))?;
         Ok(Self { engine, pre })
     }
@@ -79,10 +97,24 @@ impl Raw {
     ///
     /// # Errors
     /// A trap, or the driver's failure.
-    pub async fn extend(&self, context: &types::Context, volume: &types::Volume, new_size: u64) -> anyhow::Result<()> {
-        let state = State { table: ResourceTable::new(), wasi: WasiCtx::builder().build(), http: WasiHttpCtx::new(), hooks: Refuse };
+    pub async fn extend(
+        &self,
+        context: &types::Context,
+        volume: &types::Volume,
+        new_size: u64,
+    ) -> anyhow::Result<()> {
+        let state = State {
+            table: ResourceTable::new(),
+            wasi: WasiCtx::builder().build(),
+            http: WasiHttpCtx::new(),
+            hooks: Refuse,
+        };
         let mut store = Store::new(&self.engine, state);
-        let driver = self.pre.instantiate_async(&mut store).await.map_err(|e| anyhow!("{e:#}"))?;
+        let driver = self
+            .pre
+            .instantiate_async(&mut store)
+            .await
+            .map_err(|e| anyhow!("{e:#}"))?;
         driver
             .springform_driver_volumes()
             .call_extend(&mut store, context, volume, new_size)

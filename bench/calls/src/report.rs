@@ -15,10 +15,16 @@ pub struct Row {
 /// Prints the rows, and beside each its CPU as a ratio to the row called `baseline` with as many callers.
 pub fn print(title: &str, baseline: &str, rows: &[Row]) {
     println!("\n{title}  (ratios: to \"{baseline}\" with as many callers)");
-    println!("{:<34} {:>7} {:>9} {:>9} {:>10} {:>10} {:>9} {:>9}", "call", "callers", "p50 µs", "p99 µs", "calls/s", "CPU µs", "p50 ×", "CPU ×");
+    println!(
+        "{:<34} {:>7} {:>9} {:>9} {:>10} {:>10} {:>9} {:>9}",
+        "call", "callers", "p50 µs", "p99 µs", "calls/s", "CPU µs", "p50 ×", "CPU ×"
+    );
     for row in rows {
-        let base = rows.iter().find(|r| r.name == baseline && r.callers == row.callers);
-        let ratio = |of: fn(&Figures) -> f64| base.map_or(f64::NAN, |b| of(&row.figures) / of(&b.figures));
+        let base = rows
+            .iter()
+            .find(|r| r.name == baseline && r.callers == row.callers);
+        let ratio =
+            |of: fn(&Figures) -> f64| base.map_or(f64::NAN, |b| of(&row.figures) / of(&b.figures));
         let f = &row.figures;
         println!(
             "{:<34} {:>7} {:>9.1} {:>9.1} {:>10.0} {:>10.1} {:>9.2} {:>9.2}",

@@ -1,5 +1,10 @@
 //! How the API speaks: discovery, versions, errors, tokens, bounds.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
 
 mod support;
 
@@ -18,22 +23,58 @@ async fn discovery_needs_no_token_and_links_back_to_the_host_that_was_asked() {
     let root = api.send("GET", "/", &[], Body::empty()).await;
     assert_eq!(root.status, 300);
     assert_eq!(root.body["versions"][0]["version"], "3.71");
-    assert_eq!(root.body["versions"][0]["links"][1]["href"], "http://cloud:8776/v3/");
-    assert_eq!(api.send("GET", "/v3/", &[], Body::empty()).await.body, root.body);
+    assert_eq!(
+        root.body["versions"][0]["links"][1]["href"],
+        "http://cloud:8776/v3/"
+    );
+    assert_eq!(
+        api.send("GET", "/v3/", &[], Body::empty()).await.body,
+        root.body
+    );
     let moved = api.send("GET", "/v3", &[], Body::empty()).await;
-    assert_eq!((moved.status.as_u16(), moved.headers["location"].to_str().unwrap()), (302, "http://cloud:8776/v3/"));
-    assert_eq!(api.send("GET", "/healthcheck", &[], Body::empty()).await.text, "OK");
+    assert_eq!(
+        (
+            moved.status.as_u16(),
+            moved.headers["location"].to_str().unwrap()
+        ),
+        (302, "http://cloud:8776/v3/")
+    );
+    assert_eq!(
+        api.send("GET", "/healthcheck", &[], Body::empty())
+            .await
+            .text,
+        "OK"
+    );
 }
 
 #[tokio::test]
 async fn every_answer_names_its_version_and_its_request() {
     let api = Api::new().await;
-    let got = api.send("GET", "/v3/types", &[("openstack-api-version", "volume 3.27")], Body::empty()).await;
+    let got = api
+        .send(
+            "GET",
+            "/v3/types",
+            &[("openstack-api-version", "volume 3.27")],
+            Body::empty(),
+        )
+        .await;
     assert_eq!(got.status, 200);
     assert_eq!(got.headers["openstack-api-version"], "volume 3.27");
     assert_eq!(got.headers["vary"], "OpenStack-API-Version");
-    assert!(got.headers["x-openstack-request-id"].to_str().unwrap().starts_with("req-"));
-    let refused = api.send("GET", "/v3/types", &[("openstack-api-version", "volume 3.99")], Body::empty()).await;
+    assert!(
+        got.headers["x-openstack-request-id"]
+            .to_str()
+            .unwrap()
+            .starts_with("req-")
+    );
+    let refused = api
+        .send(
+            "GET",
+            "/v3/types",
+            &[("openstack-api-version", "volume 3.99")],
+            Body::empty(),
+        )
+        .await;
     assert_eq!(refused.status, 406);
     assert_eq!(
         refused.body["computeFault"]["message"],
@@ -47,17 +88,35 @@ async fn a_path_nobody_knows_is_a_page_and_a_method_nobody_knows_is_named() {
     let got = api.get("/v3/nonsense").await;
     assert_eq!(got.status, 404);
     assert!(got.text.starts_with("<html>"));
-    assert_eq!(api.send("PATCH", "/v3/types", &[], Body::empty()).await.status, 405);
+    assert_eq!(
+        api.send("PATCH", "/v3/types", &[], Body::empty())
+            .await
+            .status,
+        405
+    );
 }
 
 #[tokio::test]
 async fn the_project_may_stand_in_the_path_and_must_be_the_tokens() {
     let api = Api::with_tokens("").await;
     let token = [("x-auth-token", "member-token-of-test")];
-    assert_eq!(api.send("GET", "/v3/bb/types", &token, Body::empty()).await.status, 200);
-    assert_eq!(api.send("GET", "/v3/types", &token, Body::empty()).await.status, 200);
+    assert_eq!(
+        api.send("GET", "/v3/bb/types", &token, Body::empty())
+            .await
+            .status,
+        200
+    );
+    assert_eq!(
+        api.send("GET", "/v3/types", &token, Body::empty())
+            .await
+            .status,
+        200
+    );
     let other = api.send("GET", "/v3/cc/types", &token, Body::empty()).await;
-    assert_eq!((other.status.as_u16(), other.message()), (400, "Malformed request url"));
+    assert_eq!(
+        (other.status.as_u16(), other.message()),
+        (400, "Malformed request url")
+    );
 }
 
 #[tokio::test]
@@ -65,17 +124,53 @@ async fn roles_decide_and_a_policy_file_may_decide_otherwise() {
     let api = Api::with_tokens("\"volume_extension:type_get_all\" = \"admin\"").await;
     let token = |name: &'static str| [("x-auth-token", name)];
     let body = json!({"volume_type": {"name": "gold"}}).to_string();
-    let made = api.send("POST", "/v3/types", &token("admin-token-of-test"), body.clone()).await;
+    let made = api
+        .send(
+            "POST",
+            "/v3/types",
+            &token("admin-token-of-test"),
+            body.clone(),
+        )
+        .await;
     assert_eq!(made.status, 200);
-    let refused = api.send("POST", "/v3/types", &token("member-token-of-test"), body).await;
+    let refused = api
+        .send("POST", "/v3/types", &token("member-token-of-test"), body)
+        .await;
     assert_eq!(refused.status, 403);
     assert_eq!(
         refused.body["forbidden"]["message"],
         "Policy doesn't allow volume_extension:type_create to be performed."
     );
-    assert_eq!(api.send("GET", "/v3/types", &token("reader-token-of-test"), Body::empty()).await.status, 403);
-    assert_eq!(api.send("GET", "/v3/limits", &token("reader-token-of-test"), Body::empty()).await.status, 200);
-    let nobody = api.send("GET", "/v3/types", &token("a-token-nobody-knows"), Body::empty()).await;
+    assert_eq!(
+        api.send(
+            "GET",
+            "/v3/types",
+            &token("reader-token-of-test"),
+            Body::empty()
+        )
+        .await
+        .status,
+        403
+    );
+    assert_eq!(
+        api.send(
+            "GET",
+            "/v3/limits",
+            &token("reader-token-of-test"),
+            Body::empty()
+        )
+        .await
+        .status,
+        200
+    );
+    let nobody = api
+        .send(
+            "GET",
+            "/v3/types",
+            &token("a-token-nobody-knows"),
+            Body::empty(),
+        )
+        .await;
     assert_eq!(nobody.status, 401);
     assert!(nobody.headers.contains_key("www-authenticate"));
 }
@@ -86,11 +181,25 @@ async fn nonsense_is_refused_with_a_reason_and_never_with_a_500() {
     let post = async |body: &'static str| api.send("POST", "/v3/types", &[], body).await;
     assert_eq!(post("").await.message(), "Malformed request body");
     assert_eq!(post("[1]").await.message(), "Malformed request body");
-    assert_eq!(post("{}").await.message(), "'volume_type' is a required property");
-    assert_eq!(post("{\"volume_type\":{}}").await.message(), "'name' is a required property");
+    assert_eq!(
+        post("{}").await.message(),
+        "'volume_type' is a required property"
+    );
+    assert_eq!(
+        post("{\"volume_type\":{}}").await.message(),
+        "'name' is a required property"
+    );
     let extra = post("{\"volume_type\":{\"name\":\"a\",\"colour\":1}}").await;
-    assert_eq!(extra.message(), "Additional properties are not allowed ('colour' was unexpected)");
-    for path in ["/v3/types?limit=x", "/v3/types?sort=colour", "/v3/types?name=%ff", "/v3/types?is_public=maybe"] {
+    assert_eq!(
+        extra.message(),
+        "Additional properties are not allowed ('colour' was unexpected)"
+    );
+    for path in [
+        "/v3/types?limit=x",
+        "/v3/types?sort=colour",
+        "/v3/types?name=%ff",
+        "/v3/types?is_public=maybe",
+    ] {
         assert_eq!(api.get(path).await.status, 400, "{path}");
     }
     let deep = "[".repeat(100_000);
@@ -109,8 +218,12 @@ async fn the_document_is_served_and_is_the_one_in_the_tree() {
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         std::fs::write(path, &text).unwrap();
     }
-    let golden = std::fs::read_to_string(path).expect("run with UPDATE_GOLDEN=1 to write openapi.json");
-    assert!(golden == text, "host/api/openapi.json is not what the code says; run with UPDATE_GOLDEN=1 and look at the difference");
+    let golden =
+        std::fs::read_to_string(path).expect("run with UPDATE_GOLDEN=1 to write openapi.json");
+    assert!(
+        golden == text,
+        "host/api/openapi.json is not what the code says; run with UPDATE_GOLDEN=1 and look at the difference"
+    );
 }
 
 #[tokio::test]
@@ -125,20 +238,29 @@ async fn metrics_are_counted_by_route() {
 
 #[tokio::test]
 async fn a_client_that_sends_its_request_too_slowly_is_cut_off() {
-    let limits = Limits { header_timeout: Duration::from_millis(50), ..Limits::default() };
+    let limits = Limits {
+        header_timeout: Duration::from_millis(50),
+        ..Limits::default()
+    };
     let api = Api::with(Auth::NoAuth, limits.clone(), Policy::default()).await;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let stop = CancellationToken::new();
     let (router, token) = (api.router.clone(), stop.clone());
-    let server =
-        tokio::spawn(async move { springform_api::serve(listener, router, &limits, token, Duration::from_secs(5)).await });
+    let server = tokio::spawn(async move {
+        springform_api::serve(listener, router, &limits, token, Duration::from_secs(5)).await
+    });
     let mut slow = tokio::net::TcpStream::connect(address).await.unwrap();
-    slow.write_all(b"GET /v3/types HTTP/1.1\r\nhost: x\r\n").await.unwrap();
+    slow.write_all(b"GET /v3/types HTTP/1.1\r\nhost: x\r\n")
+        .await
+        .unwrap();
     let mut rest = Vec::new();
     slow.read_to_end(&mut rest).await.unwrap();
     let mut quick = tokio::net::TcpStream::connect(address).await.unwrap();
-    quick.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
+    quick
+        .write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+        .await
+        .unwrap();
     let mut answer = String::new();
     quick.read_to_string(&mut answer).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 200"));

@@ -31,10 +31,15 @@ pub fn point(name: &str) {
     if std::env::var_os("SPRINGFORM_CRASH_TRACE").is_some() {
         eprintln!("crash-point {name}:{count}");
     }
-    if WHERE.as_ref().is_some_and(|(at, nth)| at == name && nth == count) {
+    if WHERE
+        .as_ref()
+        .is_some_and(|(at, nth)| at == name && nth == count)
+    {
         let pid = std::process::id().to_string();
         // The only way to SIGKILL oneself without unsafe code; nothing is flushed, nothing is dropped.
-        let _ = std::process::Command::new("kill").args(["-9", &pid]).status();
+        let _ = std::process::Command::new("kill")
+            .args(["-9", &pid])
+            .status();
         loop {
             std::thread::park();
         }

@@ -87,7 +87,9 @@ impl Candidate {
         }
         let ratio = u128::from(pool.max_over_subscription_permille.max(1000));
         let may = u128::from(pool.total_bytes.saturating_sub(reserved)) * ratio / 1000;
-        u64::try_from(may).unwrap_or(u64::MAX).saturating_sub(pool.provisioned_bytes)
+        u64::try_from(may)
+            .unwrap_or(u64::MAX)
+            .saturating_sub(pool.provisioned_bytes)
     }
 }
 
@@ -102,25 +104,44 @@ impl Control {
         for backend in self.backends() {
             let status = backend.status();
             let name = backend.name();
-            let Some(service) = self.store().get::<Service>(name).await? else { continue };
+            let Some(service) = self.store().get::<Service>(name).await? else {
+                continue;
+            };
             let service = service.record;
             let why = if service.frozen {
                 Some("it is frozen (thaw it with `cinder thaw-host`)".to_owned())
             } else if service.disabled {
-                let reason = service.disabled_reason.as_deref().filter(|reason| !reason.is_empty());
-                Some(format!("it is disabled ({})", reason.unwrap_or("no reason given")))
+                let reason = service
+                    .disabled_reason
+                    .as_deref()
+                    .filter(|reason| !reason.is_empty());
+                Some(format!(
+                    "it is disabled ({})",
+                    reason.unwrap_or("no reason given")
+                ))
             } else if !status.is_up() {
-                Some(format!("it is down: {}", status.reason.or(status.statistics_error).unwrap_or_default()))
+                Some(format!(
+                    "it is down: {}",
+                    status
+                        .reason
+                        .or(status.statistics_error)
+                        .unwrap_or_default()
+                ))
             } else {
                 None
             };
             match (why, status.statistics) {
                 (Some(why), _) => refusals.push(format!("{name}: ServiceFilter: {why}")),
-                (None, None) => refusals.push(format!("{name}: ServiceFilter: its statistics are not known yet")),
+                (None, None) => refusals.push(format!(
+                    "{name}: ServiceFilter: its statistics are not known yet"
+                )),
                 (None, Some(statistics)) => {
                     for pool in statistics.pools.clone() {
                         candidates.push(Candidate {
-                            backend: backend.clone(), service: service.clone(), statistics: statistics.clone(), pool,
+                            backend: backend.clone(),
+                            service: service.clone(),
+                            statistics: statistics.clone(),
+                            pool,
                         });
                     }
                 }
@@ -139,19 +160,33 @@ impl Control {
             if refusals.is_empty() {
                 refusals.push("no backend is configured".to_owned());
             }
-            ControlError::unavailable(format!("No valid backend was found. {}", refusals.join("; ")))
+            ControlError::unavailable(format!(
+                "No valid backend was found. {}",
+                refusals.join("; ")
+            ))
         })
     }
 }
 
 /// The best of the candidates; the reasons against the others are added to `refusals`.
 #[must_use]
-pub fn choose(candidates: Vec<Candidate>, request: &Request, refusals: &mut Vec<String>) -> Option<Candidate> {
+pub fn choose(
+    candidates: Vec<Candidate>,
+    request: &Request,
+    refusals: &mut Vec<String>,
+) -> Option<Candidate> {
     let mut best: Option<Candidate> = None;
     for candidate in candidates {
         if let Err(why) = fits(&candidate, request) {
-            refusals.push(format!("{}#{}: {why}", candidate.backend.name(), candidate.pool.name));
-        } else if best.as_ref().is_none_or(|best| candidate.virtual_free() > best.virtual_free()) {
+            refusals.push(format!(
+                "{}#{}: {why}",
+                candidate.backend.name(),
+                candidate.pool.name
+            ));
+        } else if best
+            .as_ref()
+            .is_none_or(|best| candidate.virtual_free() > best.virtual_free())
+        {
             best = Some(candidate);
         }
     }
@@ -159,7 +194,11 @@ pub fn choose(candidates: Vec<Candidate>, request: &Request, refusals: &mut Vec<
 }
 
 fn fits(candidate: &Candidate, request: &Request) -> Result<(), String> {
-    if request.not.iter().any(|name| name == candidate.backend.name()) {
+    if request
+        .not
+        .iter()
+        .any(|name| name == candidate.backend.name())
+    {
         return Err("RetryFilter: it was tried already and failed".to_owned());
     }
     if let Some(only) = &request.backend
@@ -170,13 +209,20 @@ fn fits(candidate: &Candidate, request: &Request) -> Result<(), String> {
     if let Some(zone) = &request.availability_zone
         && *zone != candidate.service.availability_zone
     {
-        return Err(format!("AvailabilityZoneFilter: it is in zone {}, not in {zone}", candidate.service.availability_zone));
+        return Err(format!(
+            "AvailabilityZoneFilter: it is in zone {}, not in {zone}",
+            candidate.service.availability_zone
+        ));
     }
     capabilities(candidate, request)?;
     let wanted = request.size.saturating_mul(1 << 30);
     let free = candidate.virtual_free();
     if wanted > free {
-        return Err(format!("CapacityFilter: {} GiB wanted, {} GiB left", request.size, free >> 30));
+        return Err(format!(
+            "CapacityFilter: {} GiB wanted, {} GiB left",
+            request.size,
+            free >> 30
+        ));
     }
     Ok(())
 }
@@ -194,9 +240,15 @@ fn capabilities(candidate: &Candidate, request: &Request) -> Result<(), String> 
             None => key.as_str(),
         };
         match have.get(key) {
-            None => return Err(format!("CapabilitiesFilter: it does not report {key}, which has to be {wanted}")),
+            None => {
+                return Err(format!(
+                    "CapabilitiesFilter: it does not report {key}, which has to be {wanted}"
+                ));
+            }
             Some(value) if !matches(value, wanted) => {
-                return Err(format!("CapabilitiesFilter: its {key} is {value}, which has to be {wanted}"));
+                return Err(format!(
+                    "CapabilitiesFilter: its {key} is {value}, which has to be {wanted}"
+                ));
             }
             Some(_) => {}
         }

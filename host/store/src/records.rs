@@ -117,7 +117,14 @@ impl Record for Relation {
 
     fn columns(&self) -> Vec<(&'static str, Value)> {
         vec![
-            ("kind", Value::from(if self.owed().next().is_some() { "owed" } else { "clear" })),
+            (
+                "kind",
+                Value::from(if self.owed().next().is_some() {
+                    "owed"
+                } else {
+                    "clear"
+                }),
+            ),
             ("backend", Value::from(&self.backend)),
             ("state", Value::from(self.phase.name())),
             ("created_at", Value::from(self.moved_at.unwrap_or_default())),

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use springform_control::replication::{Arrays, BackendView, Problem};
 use springform_model::cloud::Volume;
 use springform_model::contract::{
-    Call, CallError, FailoverPlan, Outcome, Reply, ReplicationKind, Target, VolumePlan, VolumeSpec,
+    Call, CallError, FailoverPlan, Outcome, ReplicationKind, Reply, Target, VolumePlan, VolumeSpec,
 };
 use springform_model::operation::Operation;
 use springform_model::time::Timestamp;
@@ -34,7 +34,11 @@ impl Simulated {
     /// Arrays of this kind; calls of at most `batch` volumes.
     #[must_use]
     pub fn new(kind: Kind, batch: usize) -> Self {
-        Self { kind, turn: Mutex::default(), batch }
+        Self {
+            kind,
+            turn: Mutex::default(),
+            batch,
+        }
     }
 }
 
@@ -54,8 +58,14 @@ pub fn write(path: &std::path::Path, world: &World) {
 fn nothing(call: Call) -> Reply {
     let each = |volumes: Vec<VolumeSpec>, target: Option<String>| {
         let outcome = |v: VolumeSpec| {
-            let there = target.clone().or_else(|| v.placement.map(|p| p.target)).unwrap_or_default();
-            Outcome { result: Ok(placement(&v.id, &there, true)), id: v.id }
+            let there = target
+                .clone()
+                .or_else(|| v.placement.map(|p| p.target))
+                .unwrap_or_default();
+            Outcome {
+                result: Ok(placement(&v.id, &there, true)),
+                id: v.id,
+            }
         };
         Reply::Outcomes(volumes.into_iter().map(outcome).collect())
     };
@@ -113,14 +123,26 @@ impl Arrays for Simulated {
             reachable: up,
             extensions: Vec::new(),
         });
-        Ok(BackendView { name: name.into(), targets: targets.collect(), fingerprint: "1".into(), parallel: 16, batch: self.batch })
+        Ok(BackendView {
+            name: name.into(),
+            targets: targets.collect(),
+            fingerprint: "1".into(),
+            parallel: 16,
+            batch: self.batch,
+        })
     }
 
     async fn specs(&self, volumes: &[Volume]) -> Result<Vec<VolumeSpec>, Problem> {
         Ok(volumes.iter().map(spec).collect())
     }
 
-    async fn call(&self, _backend: &str, _operation: &str, _cursor: Vec<u8>, call: Call) -> Result<Reply, CallError> {
+    async fn call(
+        &self,
+        _backend: &str,
+        _operation: &str,
+        _cursor: Vec<u8>,
+        call: Call,
+    ) -> Result<Reply, CallError> {
         match &self.kind {
             Kind::Nothing(0) => Ok(nothing(call)),
             Kind::Nothing(ms) => {

@@ -21,8 +21,18 @@ const VOLUMES: usize = 6;
 
 /// Verbs, each with what must have happened before.
 pub const VERBS: [&str; 12] = [
-    "unplanned", "planned", "failback", "reprotect", "resync", "fence", "start-drill", "stop-drill", "commit-drill", "enable",
-    "disable", "group-of-two",
+    "unplanned",
+    "planned",
+    "failback",
+    "reprotect",
+    "resync",
+    "fence",
+    "start-drill",
+    "stop-drill",
+    "commit-drill",
+    "enable",
+    "disable",
+    "group-of-two",
 ];
 
 async fn open(dir: &Path) -> (Store, Rows) {
@@ -38,21 +48,50 @@ fn everything() -> Ask {
 
 async fn request(store: &Store, verb: &str) -> Request {
     let left_behind = |role| {
-        Some(Acknowledge { target: ARRAYS[0].into(), role, generation: 2 })
+        Some(Acknowledge {
+            target: ARRAYS[0].into(),
+            role,
+            generation: 2,
+        })
     };
     match verb {
-        "planned" => Request::Failover(Ask { mode: Some(FailoverMode::Planned), ..everything() }),
-        "failback" => Request::Failback(Ask { acknowledge: left_behind(Role::Primary), ..everything() }),
-        "reprotect" => Request::Reprotect(Ask { to: Some(ARRAYS[0].into()), acknowledge: left_behind(Role::Primary), ..everything() }),
-        "resync" => Request::Resync(Ask { to: Some(ARRAYS[2].into()), ..everything() }),
+        "planned" => Request::Failover(Ask {
+            mode: Some(FailoverMode::Planned),
+            ..everything()
+        }),
+        "failback" => Request::Failback(Ask {
+            acknowledge: left_behind(Role::Primary),
+            ..everything()
+        }),
+        "reprotect" => Request::Reprotect(Ask {
+            to: Some(ARRAYS[0].into()),
+            acknowledge: left_behind(Role::Primary),
+            ..everything()
+        }),
+        "resync" => Request::Resync(Ask {
+            to: Some(ARRAYS[2].into()),
+            ..everything()
+        }),
         "fence" => Request::Fence(everything()),
         "start-drill" => Request::StartDrill(everything()),
         "enable" => Request::Enable(everything()),
         "disable" => Request::Disable(everything()),
-        "group-of-two" => Request::Failover(Ask::about(Scope::Volumes(vec!["v0".into(), "v3".into()]))),
+        "group-of-two" => {
+            Request::Failover(Ask::about(Scope::Volumes(vec!["v0".into(), "v3".into()])))
+        }
         "stop-drill" | "commit-drill" => {
-            let drill = store.first::<Drill>(&Query::new()).await.unwrap().unwrap().record.id;
-            if verb == "stop-drill" { Request::StopDrill(drill) } else { Request::CommitDrill(drill) }
+            let drill = store
+                .first::<Drill>(&Query::new())
+                .await
+                .unwrap()
+                .unwrap()
+                .record
+                .id;
+            if verb == "stop-drill" {
+                Request::StopDrill(drill)
+            } else {
+                Request::CommitDrill(drill)
+            }
         }
         _ => Request::Failover(everything()),
     }
@@ -94,7 +133,9 @@ pub async fn prepare(dir: &Path, verb: &str) {
             down(false);
         }
         let asked = request(&store, before).await;
-        let operation = replication::begin(&rows, BACKEND, asked, Who::default()).await.unwrap();
+        let operation = replication::begin(&rows, BACKEND, asked, Who::default())
+            .await
+            .unwrap();
         finish(&rows, operation).await;
         down(true);
     }
@@ -105,16 +146,23 @@ pub async fn prepare(dir: &Path, verb: &str) {
 pub async fn carry_out(dir: &Path, verb: &str) -> String {
     let (store, rows) = open(dir).await;
     let all = store.list::<Operation>(&Query::new()).await.unwrap();
-    let asked = all.iter().any(|o| o.record.request_id.as_deref() == Some("crash"));
+    let asked = all
+        .iter()
+        .any(|o| o.record.request_id.as_deref() == Some("crash"));
     for operation in all {
         if !operation.record.state.is_terminal() {
             finish(&rows, operation.record).await;
         }
     }
     if !asked {
-        let who = Who { request_id: Some("crash".into()), ..Who::default() };
+        let who = Who {
+            request_id: Some("crash".into()),
+            ..Who::default()
+        };
         let asked = request(&store, verb).await;
-        let operation = replication::begin(&rows, BACKEND, asked, who).await.unwrap();
+        let operation = replication::begin(&rows, BACKEND, asked, who)
+            .await
+            .unwrap();
         finish(&rows, operation).await;
     }
     let told = outcome(dir, &store, &rows).await;
@@ -133,14 +181,30 @@ async fn outcome(dir: &Path, store: &Store, rows: &Rows) -> String {
         let v = volume.record;
         assert_eq!(v.operation, None, "volume {} is still held", v.id);
         let shown = v.placement.as_ref().unwrap().target.clone();
-        let relation = store.get::<Relation>(&v.id).await.unwrap().map(|r| r.record);
-        let writable: Vec<&String> =
-            world.arrays.iter().filter(|(_, a)| a.copies.get(&v.id).is_some_and(|c| c.writable)).map(|(n, _)| n).collect();
-        assert!(writable.contains(&&shown), "{}: the API says {shown}, but {writable:?}", v.id);
+        let relation = store
+            .get::<Relation>(&v.id)
+            .await
+            .unwrap()
+            .map(|r| r.record);
+        let writable: Vec<&String> = world
+            .arrays
+            .iter()
+            .filter(|(_, a)| a.copies.get(&v.id).is_some_and(|c| c.writable))
+            .map(|(n, _)| n)
+            .collect();
+        assert!(
+            writable.contains(&&shown),
+            "{}: the API says {shown}, but {writable:?}",
+            v.id
+        );
         let copies: Vec<String> = world
             .arrays
             .iter()
-            .filter_map(|(n, a)| a.copies.get(&v.id).map(|c| format!("{n}:{}:{}:{}", c.content, c.writable, c.generation)))
+            .filter_map(|(n, a)| {
+                a.copies
+                    .get(&v.id)
+                    .map(|c| format!("{n}:{}:{}:{}", c.content, c.writable, c.generation))
+            })
             .collect();
         assert_eq!(copies.len(), ARRAYS.len(), "a replica of {} was lost", v.id);
         let debts: Vec<String> = relation
@@ -148,7 +212,9 @@ async fn outcome(dir: &Path, store: &Store, rows: &Rows) -> String {
             .flat_map(|r| &r.debts)
             .map(|d| format!("{}:{}:{:?}", d.target, d.generation, d.state))
             .collect();
-        let (phase, drill) = relation.as_ref().map_or(("none", false), |r| (r.phase.name(), r.drill.is_some()));
+        let (phase, drill) = relation
+            .as_ref()
+            .map_or(("none", false), |r| (r.phase.name(), r.drill.is_some()));
         lines.push(format!(
             "{} at {shown} {:?} {:?} generation {} {phase} drill {drill} debts {debts:?} copies {copies:?}",
             v.id, v.status, v.replication_status, v.generation
@@ -156,18 +222,38 @@ async fn outcome(dir: &Path, store: &Store, rows: &Rows) -> String {
     }
     let (service, _): (Service, u64) = rows.service(BACKEND).await.unwrap();
     assert_eq!(service.operation, None);
-    lines.push(format!("{:?} {:?} {:?}", service.replication_status, service.active_target, service.disabled_reason));
+    lines.push(format!(
+        "{:?} {:?} {:?}",
+        service.replication_status, service.active_target, service.disabled_reason
+    ));
     let mut operations = store.list::<Operation>(&Query::new()).await.unwrap();
     operations.sort_by_key(|o| o.record.created_at);
     for operation in operations {
         let o = operation.record;
-        assert!(o.state.is_terminal(), "{:?} is {}", o.verb, o.state.as_str());
-        lines.push(format!("{:?} {} {:?}", o.verb, o.state.as_str(), o.progress));
+        assert!(
+            o.state.is_terminal(),
+            "{:?} is {}",
+            o.verb,
+            o.state.as_str()
+        );
+        lines.push(format!(
+            "{:?} {} {:?}",
+            o.verb,
+            o.state.as_str(),
+            o.progress
+        ));
     }
     for drill in store.list::<Drill>(&Query::new()).await.unwrap() {
         let left: usize = world.arrays.values().map(|a| a.tests.len()).sum();
-        lines.push(format!("drill {} {:?} copies {left}", drill.record.state.as_str(), drill.record.operation));
+        lines.push(format!(
+            "drill {} {:?} copies {left}",
+            drill.record.state.as_str(),
+            drill.record.operation
+        ));
     }
-    lines.push(format!("{} deliveries", store.count::<Delivery>(&Query::new()).await.unwrap()));
+    lines.push(format!(
+        "{} deliveries",
+        store.count::<Delivery>(&Query::new()).await.unwrap()
+    ));
     lines.join("\n")
 }

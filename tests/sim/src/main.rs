@@ -1,5 +1,10 @@
 //! `springform-sim seeds N [FROM]`, `springform-sim bench VOLUMES [MILLISECONDS]`, and the two halves of the crash test.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -38,7 +43,12 @@ fn main() -> ExitCode {
 }
 
 fn block_on<T>(work: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap().block_on(work)
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(work)
 }
 
 fn run_seeds(many: u64, from: u64) -> ExitCode {
@@ -64,24 +74,42 @@ fn run_seeds(many: u64, from: u64) -> ExitCode {
 /// Resident memory in KiB.
 fn memory() -> u64 {
     let text = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = text.lines().find(|l| l.starts_with("VmHWM:")).unwrap_or_default();
-    line.split_whitespace().nth(1).and_then(|n| n.parse().ok()).unwrap_or(0)
+    let line = text
+        .lines()
+        .find(|l| l.starts_with("VmHWM:"))
+        .unwrap_or_default();
+    line.split_whitespace()
+        .nth(1)
+        .and_then(|n| n.parse().ok())
+        .unwrap_or(0)
 }
 
 async fn bench(volumes: u64, ms: u64) -> ExitCode {
     let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(&dir.path().join("springform.db")).await.unwrap();
-    store.commit(Changes::new().insert(&nouns::service())).await.unwrap();
+    let store = Store::open(&dir.path().join("springform.db"))
+        .await
+        .unwrap();
+    store
+        .commit(Changes::new().insert(&nouns::service()))
+        .await
+        .unwrap();
     let ids: Vec<String> = (0..volumes).map(|i| format!("{i:08}")).collect();
     for chunk in ids.chunks(500) {
-        let changes = chunk.iter().fold(Changes::new(), |c, id| c.insert(&nouns::volume(id, ARRAYS[0], true)));
+        let changes = chunk.iter().fold(Changes::new(), |c, id| {
+            c.insert(&nouns::volume(id, ARRAYS[0], true))
+        });
         store.commit(changes).await.unwrap();
     }
-    let rows = Rows::new(store.clone(), Arc::new(Simulated::new(Kind::Nothing(ms), 64)));
+    let rows = Rows::new(
+        store.clone(),
+        Arc::new(Simulated::new(Kind::Nothing(ms), 64)),
+    );
     let before = memory();
     let begun = tokio::time::Instant::now();
     let ask = Ask::about(Scope::Backend(BACKEND.into()));
-    let operation = replication::begin(&rows, BACKEND, Request::Failover(ask), Who::default()).await.unwrap();
+    let operation = replication::begin(&rows, BACKEND, Request::Failover(ask), Who::default())
+        .await
+        .unwrap();
     let ended = replication::run(&rows, operation).await.unwrap();
     let took = begun.elapsed();
     println!(
@@ -97,5 +125,9 @@ async fn bench(volumes: u64, ms: u64) -> ExitCode {
         })
     );
     store.close().await;
-    if ended.state == OperationState::Succeeded && ended.progress.done == volumes { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if ended.state == OperationState::Succeeded && ended.progress.done == volumes {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }

@@ -1,5 +1,10 @@
 //! The host is killed with SIGKILL at every journal point, during every verb, and started again.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
 
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
@@ -44,12 +49,22 @@ fn killed_at_every_point_of_every_verb_the_host_ends_where_an_undisturbed_one_do
         let calm = tempfile::tempdir().unwrap();
         copy(&template, calm.path());
         let undisturbed = host(&["carry-out", verb], calm.path(), None, true);
-        assert!(undisturbed.status.success(), "{verb}: {}", text(&undisturbed.stderr));
-        let points: Vec<String> =
-            text(&undisturbed.stderr).lines().filter_map(|l| l.strip_prefix("crash-point ").map(str::to_owned)).collect();
+        assert!(
+            undisturbed.status.success(),
+            "{verb}: {}",
+            text(&undisturbed.stderr)
+        );
+        let points: Vec<String> = text(&undisturbed.stderr)
+            .lines()
+            .filter_map(|l| l.strip_prefix("crash-point ").map(str::to_owned))
+            .collect();
         assert!(!points.is_empty(), "{verb} has no journal point");
         let expected = text(&undisturbed.stdout);
-        jobs.extend(points.into_iter().map(|point| (verb, template.clone(), point, expected.clone())));
+        jobs.extend(
+            points
+                .into_iter()
+                .map(|point| (verb, template.clone(), point, expected.clone())),
+        );
     }
     let kills = AtomicUsize::new(0);
     let queue = Mutex::new(jobs);
@@ -57,16 +72,32 @@ fn killed_at_every_point_of_every_verb_the_host_ends_where_an_undisturbed_one_do
         for _ in 0..3 {
             scope.spawn(|| {
                 loop {
-                    let Some((verb, template, point, expected)) = queue.lock().unwrap().pop() else { return };
+                    let Some((verb, template, point, expected)) = queue.lock().unwrap().pop()
+                    else {
+                        return;
+                    };
                     let dir = tempfile::tempdir().unwrap();
                     copy(&template, dir.path());
                     let killed = host(&["carry-out", verb], dir.path(), Some(&point), false);
-                    assert_eq!(killed.status.signal(), Some(9), "{verb} at {point}: {}", text(&killed.stderr));
+                    assert_eq!(
+                        killed.status.signal(),
+                        Some(9),
+                        "{verb} at {point}: {}",
+                        text(&killed.stderr)
+                    );
                     kills.fetch_add(1, Ordering::Relaxed);
                     let again = host(&["carry-out", verb], dir.path(), None, false);
-                    assert!(again.status.success(), "{verb} killed at {point}: {}", text(&again.stderr));
+                    assert!(
+                        again.status.success(),
+                        "{verb} killed at {point}: {}",
+                        text(&again.stderr)
+                    );
                     let told = text(&again.stdout);
-                    let differ: Vec<_> = told.lines().zip(expected.lines()).filter(|(a, b)| a != b).collect();
+                    let differ: Vec<_> = told
+                        .lines()
+                        .zip(expected.lines())
+                        .filter(|(a, b)| a != b)
+                        .collect();
                     assert!(told == expected, "{verb} killed at {point}: {differ:#?}");
                 }
             });

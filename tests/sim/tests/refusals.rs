@@ -1,5 +1,10 @@
 //! What is refused before any array is asked, and what the refusal says.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
 
 use springform_control::replication::{self, Ask, Order, Problem, Request, Scope, Who};
 use springform_model::contract::FailoverMode;
@@ -13,14 +18,20 @@ fn ground() -> Memory {
     for i in 0..4 {
         let id = format!("v{i}");
         ground.world().create(&id, true);
-        ground.rows().volumes.insert(id.clone(), (nouns::volume(&id, ARRAYS[0], true), 1));
+        ground
+            .rows()
+            .volumes
+            .insert(id.clone(), (nouns::volume(&id, ARRAYS[0], true), 1));
     }
     ground.rows().service = Some((nouns::service(), 1));
     ground
 }
 
 fn to(target: &str) -> Ask {
-    Ask { to: Some(target.into()), ..Ask::about(Scope::Backend(BACKEND.into())) }
+    Ask {
+        to: Some(target.into()),
+        ..Ask::about(Scope::Backend(BACKEND.into()))
+    }
 }
 
 async fn ask(ground: &Memory, request: Request) -> Result<Operation, Problem> {
@@ -30,7 +41,11 @@ async fn ask(ground: &Memory, request: Request) -> Result<Operation, Problem> {
 async fn refused(ground: &Memory, request: Request) -> String {
     let calls_before = ground.rows().commits;
     let problem = ask(ground, request).await.unwrap_err();
-    assert_eq!(ground.rows().commits, calls_before, "a refusal writes nothing");
+    assert_eq!(
+        ground.rows().commits,
+        calls_before,
+        "a refusal writes nothing"
+    );
     problem.to_string()
 }
 
@@ -50,7 +65,11 @@ async fn failing_over_to_the_side_that_serves_is_refused() {
 async fn a_target_that_does_not_answer_is_refused() {
     let ground = ground();
     ground.world().arrays.get_mut("b").unwrap().up = false;
-    assert!(refused(&ground, Request::Failover(to("b"))).await.contains("choose another target"));
+    assert!(
+        refused(&ground, Request::Failover(to("b")))
+            .await
+            .contains("choose another target")
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -67,7 +86,11 @@ async fn a_second_failover_is_told_which_operation_holds_the_backend() {
 async fn a_frozen_backend_is_failed_over_but_not_changed_otherwise() {
     let ground = ground();
     ground.rows().service.as_mut().unwrap().0.frozen = true;
-    assert!(refused(&ground, Request::Disable(to("b"))).await.contains("frozen"));
+    assert!(
+        refused(&ground, Request::Disable(to("b")))
+            .await
+            .contains("frozen")
+    );
     assert!(ask(&ground, Request::Failover(to("b"))).await.is_ok());
 }
 
@@ -75,14 +98,31 @@ async fn a_frozen_backend_is_failed_over_but_not_changed_otherwise() {
 async fn a_plan_is_applied_only_while_what_it_was_made_from_holds() {
     let ground = ground();
     let scope = Scope::Backend(BACKEND.into());
-    let order = Order { scope, to: Some("b".into()), mode: FailoverMode::Planned, point: None };
-    let plan = replication::make_plan(&ground, BACKEND, order).await.unwrap();
-    assert_eq!((plan.total, plan.possible, plan.target.as_str()), (4, 4, "b"));
+    let order = Order {
+        scope,
+        to: Some("b".into()),
+        mode: FailoverMode::Planned,
+        point: None,
+    };
+    let plan = replication::make_plan(&ground, BACKEND, order)
+        .await
+        .unwrap();
+    assert_eq!(
+        (plan.total, plan.possible, plan.target.as_str()),
+        (4, 4, "b")
+    );
     let id = plan.id.clone();
     ground.rows().plans.insert(id.clone(), plan);
     ground.rows().volumes.remove("v3");
-    let ask_it = Ask { plan: Some(id), ..to("b") };
-    assert!(refused(&ground, Request::Failover(ask_it)).await.contains("has changed since"));
+    let ask_it = Ask {
+        plan: Some(id),
+        ..to("b")
+    };
+    assert!(
+        refused(&ground, Request::Failover(ask_it))
+            .await
+            .contains("has changed since")
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -90,20 +130,42 @@ async fn volumes_missing_on_the_target_do_not_hold_up_the_others_and_only_they_a
     let ground = ground();
     let lost: Vec<_> = ["v1", "v2"]
         .iter()
-        .map(|id| ground.world().arrays.get_mut("b").unwrap().copies.remove(*id).map(|c| (*id, c)).unwrap())
+        .map(|id| {
+            ground
+                .world()
+                .arrays
+                .get_mut("b")
+                .unwrap()
+                .copies
+                .remove(*id)
+                .map(|c| (*id, c))
+                .unwrap()
+        })
         .collect();
     let operation = ask(&ground, Request::Failover(to("b"))).await.unwrap();
     let ended = replication::run(&ground, operation).await.unwrap();
     assert_eq!(ended.state, OperationState::PartlyFailed);
     assert_eq!((ended.progress.done, ended.progress.failed), (2, 2));
     for (id, copy) in lost {
-        ground.world().arrays.get_mut("b").unwrap().copies.insert(id.into(), copy);
+        ground
+            .world()
+            .arrays
+            .get_mut("b")
+            .unwrap()
+            .copies
+            .insert(id.into(), copy);
     }
     let ids = vec!["v1".into(), "v2".into()];
-    let retry = Request::Failover(Ask { to: Some("b".into()), ..Ask::about(Scope::Volumes(ids)) });
+    let retry = Request::Failover(Ask {
+        to: Some("b".into()),
+        ..Ask::about(Scope::Volumes(ids))
+    });
     let operation = ask(&ground, retry).await.unwrap();
     let ended = replication::run(&ground, operation).await.unwrap();
-    assert_eq!((ended.state, ended.progress.done), (OperationState::Succeeded, 2));
+    assert_eq!(
+        (ended.state, ended.progress.done),
+        (OperationState::Succeeded, 2)
+    );
     for (volume, _) in ground.rows().volumes.values() {
         assert_eq!(volume.placement.as_ref().unwrap().target, "b");
     }

@@ -14,11 +14,22 @@ const KNOWN: &[Known] = &[
     ("status", "status", Kind::Text),
     ("attach_status", "status", Kind::Text),
 ];
-const ASKS: &[&str] = &["limit", "marker", "sort", "all_tenants", "volume_id", "instance_id", "status"];
+const ASKS: &[&str] = &[
+    "limit",
+    "marker",
+    "sort",
+    "all_tenants",
+    "volume_id",
+    "instance_id",
+    "status",
+];
 const MANY: &str = "{attachments:[object], attachments_links?:[object]}";
 
 pub(super) fn routes(r: &mut Routes) {
-    r.get("/attachments", "volume:attachment_get_all", list).asks(ASKS).says("Lists attachments (from 3.27).").gives(200, MANY);
+    r.get("/attachments", "volume:attachment_get_all", list)
+        .asks(ASKS)
+        .says("Lists attachments (from 3.27).")
+        .gives(200, MANY);
     r.get("/attachments/detail", "volume:attachment_get_all", detail)
         .asks(ASKS)
         .says("Lists attachments in detail (from 3.27).")
@@ -27,32 +38,66 @@ pub(super) fn routes(r: &mut Routes) {
         .says("Reserves a volume, and connects it where a connector is given (from 3.27).")
         .takes("{attachment:{volume_uuid:text, instance_uuid?:text?, connector?:object?, mode?:text?}}")
         .gives(200, AttachmentShape::FULL);
-    r.get("/attachments/{attachment_id}", "volume:attachment_get", show)
-        .says("Shows an attachment (from 3.27).")
-        .gives(200, AttachmentShape::FULL);
-    r.put("/attachments/{attachment_id}", "volume:attachment_update", update)
-        .says("Connects a reserved volume (from 3.27).")
-        .takes("{attachment:{connector:object}}")
-        .gives(200, AttachmentShape::FULL);
-    r.delete("/attachments/{attachment_id}", "volume:attachment_delete", delete)
-        .says("Disconnects and lets go (from 3.27).")
-        .gives(200, "{attachments:[object]}");
-    r.post("/attachments/{attachment_id}/action", "volume:attachment_complete", action)
-        .says("Marks an attachment as done: `os-complete` (from 3.44).")
-        .takes("object")
-        .ends(204);
+    r.get(
+        "/attachments/{attachment_id}",
+        "volume:attachment_get",
+        show,
+    )
+    .says("Shows an attachment (from 3.27).")
+    .gives(200, AttachmentShape::FULL);
+    r.put(
+        "/attachments/{attachment_id}",
+        "volume:attachment_update",
+        update,
+    )
+    .says("Connects a reserved volume (from 3.27).")
+    .takes("{attachment:{connector:object}}")
+    .gives(200, AttachmentShape::FULL);
+    r.delete(
+        "/attachments/{attachment_id}",
+        "volume:attachment_delete",
+        delete,
+    )
+    .says("Disconnects and lets go (from 3.27).")
+    .gives(200, "{attachments:[object]}");
+    r.post(
+        "/attachments/{attachment_id}/action",
+        "volume:attachment_complete",
+        action,
+    )
+    .says("Marks an attachment as done: `os-complete` (from 3.44).")
+    .takes("object")
+    .ends(204);
 }
 
 async fn page(call: Call, full: bool) -> Answer {
     call.since(27)?;
     let all = call.all_tenants()?;
     let (query, page) = query(&call, KNOWN, &["id", "status", "created_at", "updated_at"])?;
-    let found = call.control().attachments().list(&call.caller, query, all).await?;
+    let found = call
+        .control()
+        .attachments()
+        .list(&call.caller, query, all)
+        .await?;
     let last = found.last().map(|last| last.id.as_str());
     if full {
-        return listed(&call, "attachments", &page, found.iter().map(AttachmentView).collect(), last, None);
+        return listed(
+            &call,
+            "attachments",
+            &page,
+            found.iter().map(AttachmentView).collect(),
+            last,
+            None,
+        );
     }
-    listed(&call, "attachments", &page, found.iter().map(BriefAttachment).collect(), last, None)
+    listed(
+        &call,
+        "attachments",
+        &page,
+        found.iter().map(BriefAttachment).collect(),
+        last,
+        None,
+    )
 }
 
 async fn list(call: Call) -> Answer {
@@ -67,40 +112,77 @@ async fn create(call: Call) -> Answer {
     call.since(27)?;
     let mut fields = call.object("attachment")?;
     let volume_id = fields.required("volume_uuid")?;
-    let instance_id = fields.text("instance_uuid", 0..=36)?.filter(|id| !id.is_empty());
-    let from = fields.take("connector").filter(|from| from.as_object().is_none_or(|map| !map.is_empty()));
-    let from = from.filter(|from| !from.is_null()).map(connector).transpose()?;
+    let instance_id = fields
+        .text("instance_uuid", 0..=36)?
+        .filter(|id| !id.is_empty());
+    let from = fields
+        .take("connector")
+        .filter(|from| from.as_object().is_none_or(|map| !map.is_empty()));
+    let from = from
+        .filter(|from| !from.is_null())
+        .map(connector)
+        .transpose()?;
     let mode = fields.text("mode", 0..=4)?;
     fields.finish()?;
-    if mode.as_deref().is_some_and(|mode| !matches!(mode, "rw" | "ro" | "null")) {
-        return Err(Refusal::invalid("Invalid input for field/attribute mode. It must be 'rw' or 'ro'."));
+    if mode
+        .as_deref()
+        .is_some_and(|mode| !matches!(mode, "rw" | "ro" | "null"))
+    {
+        return Err(Refusal::invalid(
+            "Invalid input for field/attribute mode. It must be 'rw' or 'ro'.",
+        ));
     }
     let mode = mode.filter(|mode| call.version.has(54) && mode != "null");
-    let wanted = CreateAttachment { volume_id, instance_id, connector: from, mode, device: None };
-    let made = call.control().attachments().create(&call.caller, wanted).await?;
+    let wanted = CreateAttachment {
+        volume_id,
+        instance_id,
+        connector: from,
+        mode,
+        device: None,
+    };
+    let made = call
+        .control()
+        .attachments()
+        .create(&call.caller, wanted)
+        .await?;
     json(200, &Under("attachment", AttachmentView(&made)))
 }
 
 async fn show(call: Call) -> Answer {
     call.since(27)?;
-    let found = call.control().attachments().get(&call.caller, call.part("attachment_id")).await?;
+    let found = call
+        .control()
+        .attachments()
+        .get(&call.caller, call.part("attachment_id"))
+        .await?;
     json(200, &Under("attachment", AttachmentView(&found)))
 }
 
 async fn update(call: Call) -> Answer {
     call.since(27)?;
     let mut fields = call.object("attachment")?;
-    let from = fields.take("connector").ok_or_else(|| Refusal::invalid("'connector' is a required property"))?;
+    let from = fields
+        .take("connector")
+        .ok_or_else(|| Refusal::invalid("'connector' is a required property"))?;
     fields.finish()?;
     let attachments = call.control().attachments();
-    let connected = attachments.update(&call.caller, call.part("attachment_id"), connector(from)?).await?;
+    let connected = attachments
+        .update(&call.caller, call.part("attachment_id"), connector(from)?)
+        .await?;
     json(200, &Under("attachment", AttachmentView(&connected)))
 }
 
 async fn delete(call: Call) -> Answer {
     call.since(27)?;
-    let left = call.control().attachments().delete(&call.caller, call.part("attachment_id")).await?;
-    let left: Vec<Value> = left.iter().map(|found| value!(BriefAttachment(found))).collect();
+    let left = call
+        .control()
+        .attachments()
+        .delete(&call.caller, call.part("attachment_id"))
+        .await?;
+    let left: Vec<Value> = left
+        .iter()
+        .map(|found| value!(BriefAttachment(found)))
+        .collect();
     json(200, &value!({"attachments": left}))
 }
 
@@ -110,6 +192,9 @@ async fn action(call: Call) -> Answer {
     if name != "os-complete" {
         return Err(Call::no_such_action(&name));
     }
-    call.control().attachments().complete(&call.caller, call.part("attachment_id")).await?;
+    call.control()
+        .attachments()
+        .complete(&call.caller, call.part("attachment_id"))
+        .await?;
     empty(204)
 }

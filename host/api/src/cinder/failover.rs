@@ -16,10 +16,22 @@ pub(super) fn routes(r: &mut Routes) {
 async fn failover(call: Call) -> Answer {
     let mut fields = call.fields()?;
     let host = host_alone(&mut fields)?;
-    let target = fields.text("backend_id", 0..=255)?.filter(|target| !target.is_empty());
+    let target = fields
+        .text("backend_id", 0..=255)?
+        .filter(|target| !target.is_empty());
     fields.finish()?;
     let unknown = |_| Refusal::invalid(format!("No service found with host={host}"));
-    let backend = call.control().services().get(&host).await.map_err(unknown)?.service.backend;
-    call.control().replication().failover_host(&call.caller, &backend, target.as_deref()).await?;
+    let backend = call
+        .control()
+        .services()
+        .get(&host)
+        .await
+        .map_err(unknown)?
+        .service
+        .backend;
+    call.control()
+        .replication()
+        .failover_host(&call.caller, &backend, target.as_deref())
+        .await?;
     empty(202)
 }

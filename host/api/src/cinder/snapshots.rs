@@ -16,46 +16,104 @@ const KNOWN: &[Known] = &[
     ("user_id", "user_id", Kind::Text),
     ("consumes_quota", "consumes_quota", Kind::Truth),
 ];
-const KEYS: &[&str] = &["id", "status", "size", "name", "volume_id", "created_at", "updated_at"];
-const ASKS: &[&str] = &["limit", "marker", "offset", "sort", "all_tenants", "project_id", "with_count", "name", "status", "volume_id", "metadata"];
+const KEYS: &[&str] = &[
+    "id",
+    "status",
+    "size",
+    "name",
+    "volume_id",
+    "created_at",
+    "updated_at",
+];
+const ASKS: &[&str] = &[
+    "limit",
+    "marker",
+    "offset",
+    "sort",
+    "all_tenants",
+    "project_id",
+    "with_count",
+    "name",
+    "status",
+    "volume_id",
+    "metadata",
+];
 const ONE: &str = "{snapshot:{id:text, volume_id:text, status:text, size:int, metadata:map}}";
 const MANY: &str = "{snapshots:[object], snapshots_links?:[object], count?:int}";
 
 pub(super) fn routes(r: &mut Routes) {
     debug_assert!(SNAPSHOT.starts_with('{'));
-    r.get("/snapshots", "volume:get_all_snapshots", list).asks(ASKS).says("Lists snapshots.").gives(200, MANY);
-    r.get("/snapshots/detail", "volume:get_all_snapshots", detail).asks(ASKS).says("Lists snapshots in detail.").gives(200, MANY);
+    r.get("/snapshots", "volume:get_all_snapshots", list)
+        .asks(ASKS)
+        .says("Lists snapshots.")
+        .gives(200, MANY);
+    r.get("/snapshots/detail", "volume:get_all_snapshots", detail)
+        .asks(ASKS)
+        .says("Lists snapshots in detail.")
+        .gives(200, MANY);
     r.post("/snapshots", "volume:create_snapshot", create)
         .says("Takes a snapshot of a volume.")
         .takes("{snapshot:{volume_id:text, name?:text?, description?:text?, metadata?:map?, force?:bool?}}")
         .gives(202, ONE);
-    r.get("/snapshots/{snapshot_id}", "volume:get_snapshot", show).says("Shows a snapshot.").gives(200, ONE);
+    r.get("/snapshots/{snapshot_id}", "volume:get_snapshot", show)
+        .says("Shows a snapshot.")
+        .gives(200, ONE);
     r.put("/snapshots/{snapshot_id}", "volume:update_snapshot", update)
         .says("Changes name or description.")
         .takes("{snapshot:{name?:text?, description?:text?}}")
         .gives(200, ONE);
-    r.delete("/snapshots/{snapshot_id}", "volume:delete_snapshot", delete).says("Deletes a snapshot.").ends(202);
+    r.delete("/snapshots/{snapshot_id}", "volume:delete_snapshot", delete)
+        .says("Deletes a snapshot.")
+        .ends(202);
     r.post("/snapshots/{snapshot_id}/action", "volume_extension:snapshot_admin_actions", action)
         .admin()
         .says("Resets the status (`os-reset_status`), deletes by force (`os-force_delete`), or lets go (`os-unmanage`).")
         .takes("object")
         .ends(202);
-    r.get("/snapshots/{snapshot_id}/metadata", "volume:get_snapshot_metadata", metadata)
-        .says("Shows a snapshot's metadata.")
-        .gives(200, "{metadata:map}");
-    r.post("/snapshots/{snapshot_id}/metadata", "volume:update_snapshot_metadata", merge)
-        .says("Adds or replaces entries.")
-        .takes("{metadata:map}")
-        .gives(200, "{metadata:map}");
-    r.put("/snapshots/{snapshot_id}/metadata", "volume:update_snapshot_metadata", replace)
-        .says("Replaces all metadata.")
-        .takes("{metadata:map}")
-        .gives(200, "{metadata:map}");
-    r.delete("/snapshots/{snapshot_id}/metadata/{key}", "volume:delete_snapshot_metadata", delete_entry).says("Takes one entry away.").ends(200);
+    r.get(
+        "/snapshots/{snapshot_id}/metadata",
+        "volume:get_snapshot_metadata",
+        metadata,
+    )
+    .says("Shows a snapshot's metadata.")
+    .gives(200, "{metadata:map}");
+    r.post(
+        "/snapshots/{snapshot_id}/metadata",
+        "volume:update_snapshot_metadata",
+        merge,
+    )
+    .says("Adds or replaces entries.")
+    .takes("{metadata:map}")
+    .gives(200, "{metadata:map}");
+    r.put(
+        "/snapshots/{snapshot_id}/metadata",
+        "volume:update_snapshot_metadata",
+        replace,
+    )
+    .says("Replaces all metadata.")
+    .takes("{metadata:map}")
+    .gives(200, "{metadata:map}");
+    r.delete(
+        "/snapshots/{snapshot_id}/metadata/{key}",
+        "volume:delete_snapshot_metadata",
+        delete_entry,
+    )
+    .says("Takes one entry away.")
+    .ends(200);
 }
 
 fn one(call: &Call, status: u16, snapshot: &Snapshot) -> Answer {
-    json(status, &Under("snapshot", SnapshotView { snapshot, version: call.version, detail: true }))
+    json(
+        status,
+        &Under(
+            "snapshot",
+            SnapshotView {
+                snapshot,
+                version: call.version,
+                detail: true,
+            },
+        ),
+    )
 }
 
 async fn read(call: &Call) -> Result<(Vec<Snapshot>, Page, Option<u64>), Refusal> {
@@ -66,25 +124,56 @@ async fn read(call: &Call) -> Result<(Vec<Snapshot>, Page, Option<u64>), Refusal
             query = query.entry("metadata", key, text);
         }
     }
-    if let Some(project) = call.query.get("project_id").filter(|_| call.caller.is_admin) {
+    if let Some(project) = call
+        .query
+        .get("project_id")
+        .filter(|_| call.caller.is_admin)
+    {
         query = query.eq("project_id", project);
         all = true;
     }
     let counted = call.version.has(45) && call.query.flag("with_count")?;
     let count = match counted {
-        true => Some(call.control().store().count::<Snapshot>(&call.caller.scope(query.clone(), all)).await.map_err(springform_control::ControlError::from)?),
+        true => Some(
+            call.control()
+                .store()
+                .count::<Snapshot>(&call.caller.scope(query.clone(), all))
+                .await
+                .map_err(springform_control::ControlError::from)?,
+        ),
         false => None,
     };
     if page.rows() == 0 {
         return Ok((Vec::new(), page, count));
     }
-    Ok((call.control().snapshots().list(&call.caller, query, all).await?, page, count))
+    Ok((
+        call.control()
+            .snapshots()
+            .list(&call.caller, query, all)
+            .await?,
+        page,
+        count,
+    ))
 }
 
 async fn page(call: Call, detail: bool) -> Answer {
     let (found, page, count) = read(&call).await?;
-    let views = found.iter().map(|snapshot| SnapshotView { snapshot, version: call.version, detail }).collect();
-    listed(&call, "snapshots", &page, views, found.last().map(|last| last.id.as_str()), count)
+    let views = found
+        .iter()
+        .map(|snapshot| SnapshotView {
+            snapshot,
+            version: call.version,
+            detail,
+        })
+        .collect();
+    listed(
+        &call,
+        "snapshots",
+        &page,
+        views,
+        found.last().map(|last| last.id.as_str()),
+        count,
+    )
 }
 
 async fn list(call: Call) -> Answer {
@@ -113,12 +202,20 @@ async fn create(call: Call) -> Answer {
         force: force.unwrap_or(false) || call.version.has(66),
     };
     fields.finish()?;
-    let made = call.control().snapshots().create(&call.caller, wanted).await?;
+    let made = call
+        .control()
+        .snapshots()
+        .create(&call.caller, wanted)
+        .await?;
     one(&call, 202, &made)
 }
 
 async fn show(call: Call) -> Answer {
-    let found = call.control().snapshots().get(&call.caller, call.part("snapshot_id")).await?;
+    let found = call
+        .control()
+        .snapshots()
+        .get(&call.caller, call.part("snapshot_id"))
+        .await?;
     one(&call, 200, &found)
 }
 
@@ -127,12 +224,23 @@ async fn update(call: Call) -> Answer {
     let (name, description) = (fields.name()?, fields.description()?);
     fields.finish()?;
     let snapshots = call.control().snapshots();
-    let changed = snapshots.update(&call.caller, call.part("snapshot_id"), name.map(Some), description.map(Some), None).await?;
+    let changed = snapshots
+        .update(
+            &call.caller,
+            call.part("snapshot_id"),
+            name.map(Some),
+            description.map(Some),
+            None,
+        )
+        .await?;
     one(&call, 200, &changed)
 }
 
 async fn delete(call: Call) -> Answer {
-    call.control().snapshots().delete(&call.caller, call.part("snapshot_id"), false).await?;
+    call.control()
+        .snapshots()
+        .delete(&call.caller, call.part("snapshot_id"), false)
+        .await?;
     empty(202)
 }
 
@@ -147,7 +255,10 @@ async fn action(call: Call) -> Answer {
             };
             let mut fields = Fields::over(members);
             let status = fields.required("status")?;
-            snapshots.reset_status(caller, id, &status).await.map(drop)?;
+            snapshots
+                .reset_status(caller, id, &status)
+                .await
+                .map(drop)?;
         }
         "os-force_delete" => snapshots.delete(caller, id, true).await?,
         _ => return Err(Call::no_such_action(&name)),
@@ -156,16 +267,27 @@ async fn action(call: Call) -> Answer {
 }
 
 async fn metadata(call: Call) -> Answer {
-    let found = call.control().snapshots().get(&call.caller, call.part("snapshot_id")).await?;
+    let found = call
+        .control()
+        .snapshots()
+        .get(&call.caller, call.part("snapshot_id"))
+        .await?;
     json(200, &value!({"metadata": found.metadata}))
 }
 
 /// Writes metadata and gives all there is then.
 async fn set(call: &Call, entries: Metadata, replace: bool) -> Result<Metadata, Refusal> {
     let (snapshots, id) = (call.control().snapshots(), call.part("snapshot_id"));
-    let mut all = if replace { Metadata::new() } else { snapshots.get(&call.caller, id).await?.metadata };
+    let mut all = if replace {
+        Metadata::new()
+    } else {
+        snapshots.get(&call.caller, id).await?.metadata
+    };
     all.extend(entries);
-    Ok(snapshots.update(&call.caller, id, None, None, Some(all)).await?.metadata)
+    Ok(snapshots
+        .update(&call.caller, id, None, None, Some(all))
+        .await?
+        .metadata)
 }
 
 async fn write(call: Call, replace: bool) -> Answer {
@@ -184,7 +306,12 @@ async fn replace(call: Call) -> Answer {
 
 async fn delete_entry(call: Call) -> Answer {
     let (id, key) = (call.part("snapshot_id"), call.part("key"));
-    let mut all = call.control().snapshots().get(&call.caller, id).await?.metadata;
+    let mut all = call
+        .control()
+        .snapshots()
+        .get(&call.caller, id)
+        .await?
+        .metadata;
     if all.remove(key).is_none() {
         return Err(Refusal::not_found("Metadata item was not found"));
     }

@@ -15,12 +15,22 @@ pub(super) fn routes(r: &mut Routes) {
 }
 
 /// Actions that only an administrator may ask for.
-const ADMIN: &[&str] = &["os-reset_status", "os-force_delete", "os-force_detach", "os-migrate_volume", "os-migrate_volume_completion", "os-unmanage", "os-extend_volume_completion"];
+const ADMIN: &[&str] = &[
+    "os-reset_status",
+    "os-force_delete",
+    "os-force_detach",
+    "os-migrate_volume",
+    "os-migrate_volume_completion",
+    "os-unmanage",
+    "os-extend_volume_completion",
+];
 
 /// A connector as Nova and os-brick send it: what a driver knows by name, and the rest as it came.
 pub(super) fn connector(value: Value) -> Result<Connector, Refusal> {
     let wrong = || Refusal::invalid("Invalid input received: Connector is not valid.");
-    let Value::Object(mut members) = value else { return Err(wrong()) };
+    let Value::Object(mut members) = value else {
+        return Err(wrong());
+    };
     let text = |members: &mut Map<String, Value>, name: &str| match members.remove(name) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) if text.len() <= 1024 => Ok(Some(text)),
@@ -43,7 +53,11 @@ pub(super) fn connector(value: Value) -> Result<Connector, Refusal> {
         chap: None,
         extensions: Vec::new(),
     };
-    if read.host.is_empty() && read.initiator.is_none() && read.wwpns.is_empty() && read.nqn.is_none() {
+    if read.host.is_empty()
+        && read.initiator.is_none()
+        && read.wwpns.is_empty()
+        && read.nqn.is_none()
+    {
         return Err(wrong());
     }
     for (key, value) in members.into_iter().take(32) {
@@ -60,24 +74,33 @@ fn members(name: &str, parameters: Value) -> Result<Fields, Refusal> {
     match parameters {
         Value::Object(members) => Ok(Fields::over(members)),
         Value::Null => Ok(Fields::over(Map::new())),
-        _ => Err(Refusal::invalid(format!("Invalid input for field/attribute {name}. It is not of type 'object'"))),
+        _ => Err(Refusal::invalid(format!(
+            "Invalid input for field/attribute {name}. It is not of type 'object'"
+        ))),
     }
 }
 
 async fn action(call: Call) -> Answer {
     let (name, parameters) = call.action()?;
     if ADMIN.contains(&name.as_str()) && !call.caller.is_admin {
-        return Err(Refusal::forbidden(&format!("volume_extension:volume_admin_actions:{}", name.trim_start_matches("os-"))));
+        return Err(Refusal::forbidden(&format!(
+            "volume_extension:volume_admin_actions:{}",
+            name.trim_start_matches("os-")
+        )));
     }
     let fields = members(&name, parameters)?;
     match name.as_str() {
-        "os-initialize_connection" | "os-terminate_connection" | "os-attach" | "os-detach" | "os-force_detach" => {
-            connection(&call, &name, fields).await
-        }
+        "os-initialize_connection"
+        | "os-terminate_connection"
+        | "os-attach"
+        | "os-detach"
+        | "os-force_detach" => connection(&call, &name, fields).await,
         "os-set_image_metadata" | "os-unset_image_metadata" | "os-show_image_metadata" => {
             super::volume_metadata::image_action(&call, &name, fields).await
         }
-        "os-reset_status" | "os-force_delete" | "os-unmanage" => administer(&call, &name, fields).await,
+        "os-reset_status" | "os-force_delete" | "os-unmanage" => {
+            administer(&call, &name, fields).await
+        }
         _ => change(&call, &name, fields).await,
     }
 }
@@ -93,10 +116,15 @@ async fn change(call: &Call, name: &str, mut fields: Fields) -> Answer {
         }
         "os-retype" => {
             let wanted = fields.required("new_type")?;
-            let policy = fields.text("migration_policy", 0..=20)?.unwrap_or_else(|| "never".to_owned());
+            let policy = fields
+                .text("migration_policy", 0..=20)?
+                .unwrap_or_else(|| "never".to_owned());
             fields.finish()?;
             if !matches!(policy.as_str(), "never" | "on-demand") {
-                return Err(Refusal::invalid("migration_policy must be 'on-demand' or 'never', passed: ".to_owned() + &policy));
+                return Err(Refusal::invalid(
+                    "migration_policy must be 'on-demand' or 'never', passed: ".to_owned()
+                        + &policy,
+                ));
             }
             volumes.retype(caller, id, &wanted).await?;
         }
@@ -111,21 +139,33 @@ async fn change(call: &Call, name: &str, mut fields: Fields) -> Answer {
         "os-begin_detaching" => drop(volumes.begin_detaching(caller, id).await?),
         "os-roll_detaching" => drop(volumes.roll_detaching(caller, id).await?),
         "os-set_bootable" => {
-            let bootable = fields.boolean("bootable")?.ok_or_else(|| Refusal::invalid("'bootable' is a required property"))?;
+            let bootable = fields
+                .boolean("bootable")?
+                .ok_or_else(|| Refusal::invalid("'bootable' is a required property"))?;
             fields.finish()?;
-            let wanted = UpdateVolume { bootable: Some(bootable), ..UpdateVolume::default() };
+            let wanted = UpdateVolume {
+                bootable: Some(bootable),
+                ..UpdateVolume::default()
+            };
             volumes.update(caller, id, wanted).await?;
             return empty(200);
         }
         "os-update_readonly_flag" => {
-            let readonly = fields.boolean("readonly")?.ok_or_else(|| Refusal::invalid("'readonly' is a required property"))?;
+            let readonly = fields
+                .boolean("readonly")?
+                .ok_or_else(|| Refusal::invalid("'readonly' is a required property"))?;
             fields.finish()?;
-            let wanted = UpdateVolume { readonly: Some(readonly), ..UpdateVolume::default() };
+            let wanted = UpdateVolume {
+                readonly: Some(readonly),
+                ..UpdateVolume::default()
+            };
             volumes.update(caller, id, wanted).await?;
         }
         "os-volume_upload_image" | "os-reimage" => {
             volumes.get(caller, id).await?;
-            return Err(Refusal::invalid("Invalid input received: this service is not connected to an image service."));
+            return Err(Refusal::invalid(
+                "Invalid input received: this service is not connected to an image service.",
+            ));
         }
         "os-migrate_volume" => {
             volumes.get(caller, id).await?;
@@ -147,7 +187,15 @@ async fn administer(call: &Call, name: &str, mut fields: Fields) -> Answer {
             let attached = fields.text("attach_status", 0..=64)?;
             let migration = fields.text("migration_status", 0..=64)?;
             fields.finish()?;
-            volumes.reset_status(caller, id, status.as_deref(), attached.as_deref(), migration.as_deref()).await?;
+            volumes
+                .reset_status(
+                    caller,
+                    id,
+                    status.as_deref(),
+                    attached.as_deref(),
+                    migration.as_deref(),
+                )
+                .await?;
         }
         "os-unmanage" => volumes.unmanage(caller, id).await?,
         _ => volumes.delete(caller, id, false, true).await?,
@@ -160,10 +208,22 @@ async fn connection(call: &Call, name: &str, mut fields: Fields) -> Answer {
     let volumes = call.control().volumes();
     match name {
         "os-initialize_connection" => {
-            let from = fields.take("connector").ok_or_else(|| Refusal::invalid("'connector' is a required property"))?;
-            let found = volumes.initialize_connection(caller, id, connector(from)?).await?;
-            let read_only = volumes.get(caller, id).await?.admin_metadata.get("readonly").is_some_and(|flag| flag == "True");
-            return json(200, &value!({"connection_info": volume_info(&found, id, read_only)}));
+            let from = fields
+                .take("connector")
+                .ok_or_else(|| Refusal::invalid("'connector' is a required property"))?;
+            let found = volumes
+                .initialize_connection(caller, id, connector(from)?)
+                .await?;
+            let read_only = volumes
+                .get(caller, id)
+                .await?
+                .admin_metadata
+                .get("readonly")
+                .is_some_and(|flag| flag == "True");
+            return json(
+                200,
+                &value!({"connection_info": volume_info(&found, id, read_only)}),
+            );
         }
         "os-terminate_connection" => {
             let from = fields.take("connector").filter(|from| !from.is_null());
@@ -174,22 +234,34 @@ async fn connection(call: &Call, name: &str, mut fields: Fields) -> Answer {
             let instance = fields.text("instance_uuid", 0..=36)?;
             let host = fields.text("host_name", 0..=255)?;
             let mountpoint = fields.text("mountpoint", 0..=255)?;
-            let mode = fields.text("mode", 0..=2)?.unwrap_or_else(|| "rw".to_owned());
+            let mode = fields
+                .text("mode", 0..=2)?
+                .unwrap_or_else(|| "rw".to_owned());
             fields.finish()?;
             if !matches!(mode.as_str(), "rw" | "ro") {
-                return Err(Refusal::invalid(format!("Invalid attachment mode '{mode}'. Mode must be 'rw' or 'ro'.")));
+                return Err(Refusal::invalid(format!(
+                    "Invalid attachment mode '{mode}'. Mode must be 'rw' or 'ro'."
+                )));
             }
             if instance.is_none() && host.is_none() {
-                return Err(Refusal::invalid("Invalid request to attach volume to an invalid target"));
+                return Err(Refusal::invalid(
+                    "Invalid request to attach volume to an invalid target",
+                ));
             }
-            volumes.attach(caller, id, instance, host, mountpoint, Some(mode)).await?;
+            volumes
+                .attach(caller, id, instance, host, mountpoint, Some(mode))
+                .await?;
         }
         _ => {
             let attachment = fields.text("attachment_id", 0..=36)?;
-            let from = fields.take("connector").filter(|from| from.as_object().is_some_and(|map| !map.is_empty()));
+            let from = fields
+                .take("connector")
+                .filter(|from| from.as_object().is_some_and(|map| !map.is_empty()));
             fields.finish()?;
             if let Some(from) = from.filter(|_| name == "os-force_detach") {
-                volumes.terminate_connection(caller, id, Some(connector(from)?)).await?;
+                volumes
+                    .terminate_connection(caller, id, Some(connector(from)?))
+                    .await?;
             }
             volumes.detach(caller, id, attachment.as_deref()).await?;
         }

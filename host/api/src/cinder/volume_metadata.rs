@@ -7,34 +7,75 @@ use springform_model::cloud::Metadata;
 use crate::http::{Answer, Call, Fields, Refusal, Routes, empty, json};
 
 pub(super) fn routes(r: &mut Routes) {
-    r.get("/volumes/{volume_id}/metadata", "volume:get_volume_metadata", show).says("Shows a volume's metadata.").gives(200, "{metadata:map}");
-    r.post("/volumes/{volume_id}/metadata", "volume:create_volume_metadata", merge)
-        .says("Adds or replaces entries.")
-        .takes("{metadata:map}")
-        .gives(200, "{metadata:map}");
-    r.put("/volumes/{volume_id}/metadata", "volume:update_volume_metadata", replace)
-        .says("Replaces all metadata.")
-        .takes("{metadata:map}")
-        .gives(200, "{metadata:map}");
-    r.get("/volumes/{volume_id}/metadata/{key}", "volume:get_volume_metadata", entry).says("Shows one entry.").gives(200, "{meta:map}");
-    r.put("/volumes/{volume_id}/metadata/{key}", "volume:update_volume_metadata", set_entry)
-        .says("Replaces one entry.")
-        .takes("{meta:map}")
-        .gives(200, "{meta:map}");
-    r.delete("/volumes/{volume_id}/metadata/{key}", "volume:delete_volume_metadata", delete_entry).says("Takes one entry away.").ends(200);
+    r.get(
+        "/volumes/{volume_id}/metadata",
+        "volume:get_volume_metadata",
+        show,
+    )
+    .says("Shows a volume's metadata.")
+    .gives(200, "{metadata:map}");
+    r.post(
+        "/volumes/{volume_id}/metadata",
+        "volume:create_volume_metadata",
+        merge,
+    )
+    .says("Adds or replaces entries.")
+    .takes("{metadata:map}")
+    .gives(200, "{metadata:map}");
+    r.put(
+        "/volumes/{volume_id}/metadata",
+        "volume:update_volume_metadata",
+        replace,
+    )
+    .says("Replaces all metadata.")
+    .takes("{metadata:map}")
+    .gives(200, "{metadata:map}");
+    r.get(
+        "/volumes/{volume_id}/metadata/{key}",
+        "volume:get_volume_metadata",
+        entry,
+    )
+    .says("Shows one entry.")
+    .gives(200, "{meta:map}");
+    r.put(
+        "/volumes/{volume_id}/metadata/{key}",
+        "volume:update_volume_metadata",
+        set_entry,
+    )
+    .says("Replaces one entry.")
+    .takes("{meta:map}")
+    .gives(200, "{meta:map}");
+    r.delete(
+        "/volumes/{volume_id}/metadata/{key}",
+        "volume:delete_volume_metadata",
+        delete_entry,
+    )
+    .says("Takes one entry away.")
+    .ends(200);
 }
 
 async fn show(call: Call) -> Answer {
-    let found = call.control().volumes().get(&call.caller, call.part("volume_id")).await?;
+    let found = call
+        .control()
+        .volumes()
+        .get(&call.caller, call.part("volume_id"))
+        .await?;
     json(200, &value!({"metadata": found.metadata}))
 }
 
 /// Writes metadata and gives all there is then.
 async fn set(call: &Call, entries: Metadata, replace: bool) -> Result<Metadata, Refusal> {
     let (volumes, id) = (call.control().volumes(), call.part("volume_id"));
-    let mut all = if replace { Metadata::new() } else { volumes.get(&call.caller, id).await?.metadata };
+    let mut all = if replace {
+        Metadata::new()
+    } else {
+        volumes.get(&call.caller, id).await?.metadata
+    };
     all.extend(entries);
-    let wanted = UpdateVolume { metadata: Some(all), ..UpdateVolume::default() };
+    let wanted = UpdateVolume {
+        metadata: Some(all),
+        ..UpdateVolume::default()
+    };
     Ok(volumes.update(&call.caller, id, wanted).await?.metadata)
 }
 
@@ -53,7 +94,11 @@ async fn replace(call: Call) -> Answer {
 }
 
 async fn entry(call: Call) -> Answer {
-    let found = call.control().volumes().get(&call.caller, call.part("volume_id")).await?;
+    let found = call
+        .control()
+        .volumes()
+        .get(&call.caller, call.part("volume_id"))
+        .await?;
     let key = call.part("key");
     match found.metadata.get(key) {
         Some(text) => json(200, &value!({"meta": {key: text}})),
@@ -73,7 +118,12 @@ async fn set_entry(call: Call) -> Answer {
 
 async fn delete_entry(call: Call) -> Answer {
     let (id, key) = (call.part("volume_id"), call.part("key"));
-    let mut all = call.control().volumes().get(&call.caller, id).await?.metadata;
+    let mut all = call
+        .control()
+        .volumes()
+        .get(&call.caller, id)
+        .await?
+        .metadata;
     if all.remove(key).is_none() {
         return Err(Refusal::not_found("Metadata item was not found"));
     }
@@ -87,11 +137,16 @@ pub(super) async fn image_action(call: &Call, name: &str, mut fields: Fields) ->
     let volumes = call.control().volumes();
     match name {
         "os-set_image_metadata" => {
-            let entries = fields.pairs("metadata")?.ok_or_else(|| Refusal::invalid("'metadata' is a required property"))?;
+            let entries = fields
+                .pairs("metadata")?
+                .ok_or_else(|| Refusal::invalid("'metadata' is a required property"))?;
             fields.finish()?;
             let mut all = volumes.get(caller, id).await?.image_metadata;
             all.extend(entries);
-            let wanted = UpdateVolume { image_metadata: Some(all.clone()), ..UpdateVolume::default() };
+            let wanted = UpdateVolume {
+                image_metadata: Some(all.clone()),
+                ..UpdateVolume::default()
+            };
             volumes.update(caller, id, wanted).await?;
             json(200, &value!({"metadata": all}))
         }
@@ -102,7 +157,10 @@ pub(super) async fn image_action(call: &Call, name: &str, mut fields: Fields) ->
             if all.remove(&key).is_none() {
                 return Err(Refusal::not_found("Metadata item was not found"));
             }
-            let wanted = UpdateVolume { image_metadata: Some(all), ..UpdateVolume::default() };
+            let wanted = UpdateVolume {
+                image_metadata: Some(all),
+                ..UpdateVolume::default()
+            };
             volumes.update(caller, id, wanted).await?;
             empty(200)
         }

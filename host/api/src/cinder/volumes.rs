@@ -31,11 +31,38 @@ const KNOWN: &[Known] = &[
     ("consumes_quota", "consumes_quota", Kind::Truth),
 ];
 
-const KEYS: &[&str] = &["id", "status", "size", "availability_zone", "name", "bootable", "host", "created_at", "updated_at"];
+const KEYS: &[&str] = &[
+    "id",
+    "status",
+    "size",
+    "availability_zone",
+    "name",
+    "bootable",
+    "host",
+    "created_at",
+    "updated_at",
+];
 
 const ASKS: &[&str] = &[
-    "limit", "marker", "offset", "sort", "sort_key", "sort_dir", "all_tenants", "project_id", "with_count", "name", "status",
-    "size", "host", "group_id", "availability_zone", "volume_type_id", "bootable", "metadata", "glance_metadata",
+    "limit",
+    "marker",
+    "offset",
+    "sort",
+    "sort_key",
+    "sort_dir",
+    "all_tenants",
+    "project_id",
+    "with_count",
+    "name",
+    "status",
+    "size",
+    "host",
+    "group_id",
+    "availability_zone",
+    "volume_type_id",
+    "bootable",
+    "metadata",
+    "glance_metadata",
 ];
 
 const ONE: &str = "{volume:{id:text, status:text, size:int, name:text?, links:[object]}}";
@@ -49,11 +76,17 @@ pub(super) fn routes(r: &mut Routes) {
     r.get("/volumes/detail", "volume:get_all", detail)
         .asks(ASKS)
         .says("Lists volumes in detail.")
-        .gives(200, "{volumes:[object], volumes_links?:[object], count?:int}");
+        .gives(
+            200,
+            "{volumes:[object], volumes_links?:[object], count?:int}",
+        );
     r.get("/volumes/summary", "volume:get_all", summary)
         .asks(&["all_tenants"])
         .says("Counts volumes and their size (from 3.12).")
-        .gives(200, "{volume-summary:{total_count:int, total_size:int, metadata?:object}}");
+        .gives(
+            200,
+            "{volume-summary:{total_count:int, total_size:int, metadata?:object}}",
+        );
     r.post("/volumes", "volume:create", create)
         .says("Makes a volume.")
         .takes(
@@ -61,7 +94,9 @@ pub(super) fn routes(r: &mut Routes) {
             metadata?:map?, snapshot_id?:text?, source_volid?:text?, group_id?:text?, multiattach?:bool?}}",
         )
         .gives(202, ONE);
-    r.get("/volumes/{volume_id}", "volume:get", show).says("Shows a volume.").gives(200, ONE);
+    r.get("/volumes/{volume_id}", "volume:get", show)
+        .says("Shows a volume.")
+        .gives(200, ONE);
     r.put("/volumes/{volume_id}", "volume:update", update)
         .says("Changes name, description or metadata.")
         .takes("{volume:{name?:text?, description?:text?, metadata?:map?}}")
@@ -73,44 +108,72 @@ pub(super) fn routes(r: &mut Routes) {
 }
 
 pub(super) fn one(call: &Call, status: u16, volume: &Volume, full: bool) -> Answer {
-    let view = VolumeView { volume, version: call.version, admin: call.caller.is_admin, full, base: &call.base };
+    let view = VolumeView {
+        volume,
+        version: call.version,
+        admin: call.caller.is_admin,
+        full,
+        base: &call.base,
+    };
     json(status, &Under("volume", view))
 }
 
 /// Pairs written as Python writes them, `{'key': 'value'}`, or as JSON: both are sent by clients.
 pub(super) fn pairs_of(text: &str) -> Result<BTreeMap<String, String>, Refusal> {
     let wrong = || Refusal::invalid("Invalid input received: Invalid filter value for metadata.");
-    let json = serde_json::from_str(text).or_else(|_| serde_json::from_str(&text.replace('\'', "\"")));
+    let json =
+        serde_json::from_str(text).or_else(|_| serde_json::from_str(&text.replace('\'', "\"")));
     json.map_err(|_| wrong())
 }
 
 fn wanted(call: &Call) -> Result<(Query, crate::http::Page), Refusal> {
     let (mut query, page) = query(call, KNOWN, KEYS)?;
-    for (name, field) in [("metadata", "metadata"), ("glance_metadata", "image_metadata")] {
+    for (name, field) in [
+        ("metadata", "metadata"),
+        ("glance_metadata", "image_metadata"),
+    ] {
         if let Some(text) = call.query.get(name) {
             for (key, text) in pairs_of(text)? {
                 query = query.entry(field, key, text);
             }
         }
     }
-    if let Some(project) = call.query.get("project_id").filter(|_| call.caller.is_admin) {
+    if let Some(project) = call
+        .query
+        .get("project_id")
+        .filter(|_| call.caller.is_admin)
+    {
         query = query.eq("project_id", project);
     }
     Ok((query, page))
 }
 
 async fn read(call: &Call) -> Result<(Vec<Volume>, crate::http::Page, Option<u64>), Refusal> {
-    let all = call.all_tenants()? || (call.caller.is_admin && call.query.get("project_id").is_some());
+    let all =
+        call.all_tenants()? || (call.caller.is_admin && call.query.get("project_id").is_some());
     let (query, page) = wanted(call)?;
     let counted = call.version.has(45) && call.query.flag("with_count")?;
     let count = match counted {
-        true => Some(call.control().store().count::<Volume>(&call.caller.scope(query.clone(), all)).await.map_err(springform_control::ControlError::from)?),
+        true => Some(
+            call.control()
+                .store()
+                .count::<Volume>(&call.caller.scope(query.clone(), all))
+                .await
+                .map_err(springform_control::ControlError::from)?,
+        ),
         false => None,
     };
     if page.rows() == 0 {
         return Ok((Vec::new(), page, count));
     }
-    Ok((call.control().volumes().list(&call.caller, query, all).await?, page, count))
+    Ok((
+        call.control()
+            .volumes()
+            .list(&call.caller, query, all)
+            .await?,
+        page,
+        count,
+    ))
 }
 
 async fn list(call: Call) -> Answer {
@@ -118,16 +181,40 @@ async fn list(call: Call) -> Answer {
     let views = found.iter().map(|volume| Brief {
         id: &volume.id,
         name: volume.name.as_deref(),
-        links: Links { base: &call.base, collection: "volumes", id: &volume.id },
+        links: Links {
+            base: &call.base,
+            collection: "volumes",
+            id: &volume.id,
+        },
     });
-    listed(&call, "volumes", &page, views.collect(), found.last().map(|last| last.id.as_str()), count)
+    listed(
+        &call,
+        "volumes",
+        &page,
+        views.collect(),
+        found.last().map(|last| last.id.as_str()),
+        count,
+    )
 }
 
 async fn detail(call: Call) -> Answer {
     let (found, page, count) = read(&call).await?;
     let (version, admin, base) = (call.version, call.caller.is_admin, call.base.as_str());
-    let views = found.iter().map(|volume| VolumeView { volume, version, admin, full: true, base });
-    listed(&call, "volumes", &page, views.collect(), found.last().map(|last| last.id.as_str()), count)
+    let views = found.iter().map(|volume| VolumeView {
+        volume,
+        version,
+        admin,
+        full: true,
+        base,
+    });
+    listed(
+        &call,
+        "volumes",
+        &page,
+        views.collect(),
+        found.last().map(|last| last.id.as_str()),
+        count,
+    )
 }
 
 async fn summary(call: Call) -> Answer {
@@ -142,12 +229,19 @@ async fn summary(call: Call) -> Answer {
         if let Some(marker) = marker {
             query = query.marker(marker);
         }
-        let found = call.control().volumes().list(&call.caller, query, all).await?;
+        let found = call
+            .control()
+            .volumes()
+            .list(&call.caller, query, all)
+            .await?;
         for volume in &found {
             count += 1;
             size = size.saturating_add(volume.size);
             for (key, text) in &volume.metadata {
-                metadata.entry(key.clone()).or_default().insert(text.clone());
+                metadata
+                    .entry(key.clone())
+                    .or_default()
+                    .insert(text.clone());
             }
         }
         match found.last() {
@@ -178,35 +272,61 @@ async fn create(call: Call) -> Answer {
     }
     for absent in ["backup_id", "consistencygroup_id", "source_replica"] {
         if fields.has(absent) {
-            return Err(Refusal::invalid(format!("Invalid input received: {absent} is not supported by this service.")));
+            return Err(Refusal::invalid(format!(
+                "Invalid input received: {absent} is not supported by this service."
+            )));
         }
         fields.take(absent);
     }
     // Sent by old clients beside what counts.
-    for old in ["user_id", "project_id", "status", "attach_status", "scheduler_hints"] {
+    for old in [
+        "user_id",
+        "project_id",
+        "status",
+        "attach_status",
+        "scheduler_hints",
+    ] {
         fields.take(old);
     }
     let display_name = fields.text("display_name", 0..=255)?;
     let display_description = fields.text("display_description", 0..=255)?;
     let wanted = CreateVolume {
-        size: fields.integer("size", 1..=0x7fff_ffff)?.map_or(0, i64::unsigned_abs),
+        size: fields
+            .integer("size", 1..=0x7fff_ffff)?
+            .map_or(0, i64::unsigned_abs),
         name: fields.name()?.or(display_name),
         description: fields.description()?.or(display_description),
-        volume_type: fields.text("volume_type", 0..=255)?.filter(|name| !name.is_empty()),
-        availability_zone: fields.text("availability_zone", 0..=255)?.filter(|zone| !zone.is_empty()),
+        volume_type: fields
+            .text("volume_type", 0..=255)?
+            .filter(|name| !name.is_empty()),
+        availability_zone: fields
+            .text("availability_zone", 0..=255)?
+            .filter(|zone| !zone.is_empty()),
         metadata: fields.pairs("metadata")?.unwrap_or_default(),
-        snapshot_id: fields.text("snapshot_id", 0..=36)?.filter(|id| !id.is_empty()),
-        source_volid: fields.text("source_volid", 0..=36)?.filter(|id| !id.is_empty()),
+        snapshot_id: fields
+            .text("snapshot_id", 0..=36)?
+            .filter(|id| !id.is_empty()),
+        source_volid: fields
+            .text("source_volid", 0..=36)?
+            .filter(|id| !id.is_empty()),
         group_id: fields.text("group_id", 0..=36)?.filter(|id| !id.is_empty()),
         multiattach: fields.boolean("multiattach")?.unwrap_or(false),
     };
     fields.finish()?;
-    let made = call.control().volumes().create(&call.caller, wanted).await?;
+    let made = call
+        .control()
+        .volumes()
+        .create(&call.caller, wanted)
+        .await?;
     one(&call, 202, &made, false)
 }
 
 async fn show(call: Call) -> Answer {
-    let found = call.control().volumes().get(&call.caller, call.part("volume_id")).await?;
+    let found = call
+        .control()
+        .volumes()
+        .get(&call.caller, call.part("volume_id"))
+        .await?;
     one(&call, 200, &found, true)
 }
 
@@ -218,8 +338,17 @@ async fn update(call: Call) -> Answer {
     let description = fields.description()?.or(display_description);
     let metadata = fields.pairs("metadata")?;
     fields.finish()?;
-    let wanted = UpdateVolume { name: name.map(Some), description: description.map(Some), metadata, ..UpdateVolume::default() };
-    let changed = call.control().volumes().update(&call.caller, call.part("volume_id"), wanted).await?;
+    let wanted = UpdateVolume {
+        name: name.map(Some),
+        description: description.map(Some),
+        metadata,
+        ..UpdateVolume::default()
+    };
+    let changed = call
+        .control()
+        .volumes()
+        .update(&call.caller, call.part("volume_id"), wanted)
+        .await?;
     one(&call, 200, &changed, true)
 }
 
@@ -229,6 +358,9 @@ async fn delete(call: Call) -> Answer {
     if force && !call.caller.is_admin {
         return Err(Refusal::forbidden("volume:force_delete"));
     }
-    call.control().volumes().delete(&call.caller, call.part("volume_id"), cascade, force).await?;
+    call.control()
+        .volumes()
+        .delete(&call.caller, call.part("volume_id"), cascade, force)
+        .await?;
     empty(202)
 }

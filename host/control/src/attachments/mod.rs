@@ -57,7 +57,12 @@ impl Attachments<'_> {
     /// # Errors
     /// `NotFound`.
     pub async fn get(&self, caller: &Caller, id: &str) -> Result<Attachment, ControlError> {
-        let found = self.control.store().get::<Attachment>(id).await?.map(|stored| stored.record);
+        let found = self
+            .control
+            .store()
+            .get::<Attachment>(id)
+            .await?
+            .map(|stored| stored.record);
         let found = found.filter(|found| caller.may_see(&found.project_id));
         let mut found = found.ok_or_else(|| ControlError::not_found("Volume attachment", id))?;
         self.with_secret(&mut found).await?;
@@ -68,8 +73,17 @@ impl Attachments<'_> {
     ///
     /// # Errors
     /// `NotFound` for a marker that is none, `Invalid` for a column that is none.
-    pub async fn list(&self, caller: &Caller, query: Query, all_tenants: bool) -> Result<Vec<Attachment>, ControlError> {
-        let found = self.control.store().list::<Attachment>(&caller.scope(query, all_tenants)).await?;
+    pub async fn list(
+        &self,
+        caller: &Caller,
+        query: Query,
+        all_tenants: bool,
+    ) -> Result<Vec<Attachment>, ControlError> {
+        let found = self
+            .control
+            .store()
+            .list::<Attachment>(&caller.scope(query, all_tenants))
+            .await?;
         Ok(found.into_iter().map(|stored| stored.record).collect())
     }
 
@@ -77,24 +91,39 @@ impl Attachments<'_> {
     ///
     /// # Errors
     /// `NotFound`, `Invalid`, and what the array refuses.
-    pub async fn create(&self, caller: &Caller, wanted: CreateAttachment) -> Result<Attachment, ControlError> {
+    pub async fn create(
+        &self,
+        caller: &Caller,
+        wanted: CreateAttachment,
+    ) -> Result<Attachment, ControlError> {
         self.make(caller, wanted, false).await
     }
 
-    async fn make(&self, caller: &Caller, wanted: CreateAttachment, legacy: bool) -> Result<Attachment, ControlError> {
+    async fn make(
+        &self,
+        caller: &Caller,
+        wanted: CreateAttachment,
+        legacy: bool,
+    ) -> Result<Attachment, ControlError> {
         let now = self.control.now();
         let id = Uuid::now_v7().to_string();
         for _ in 0..50 {
             let mut volume = self.volume(caller, &wanted.volume_id).await?;
             let shared = volume.multiattach && volume.status == VolumeStatus::InUse;
             let allowed: &[VolumeStatus] = if legacy {
-                &[VolumeStatus::Available, VolumeStatus::Attaching, VolumeStatus::InUse, VolumeStatus::Reserved]
+                &[
+                    VolumeStatus::Available,
+                    VolumeStatus::Attaching,
+                    VolumeStatus::InUse,
+                    VolumeStatus::Reserved,
+                ]
             } else {
                 &[VolumeStatus::Available, VolumeStatus::Downloading]
             };
             if !shared && !allowed.contains(&volume.status) {
                 return Err(ControlError::invalid(format!(
-                    "Invalid volume: Volume {} status must be available or downloading to reserve, but the current status is {}.", volume.id, volume.status
+                    "Invalid volume: Volume {} status must be available or downloading to reserve, but the current status is {}.",
+                    volume.id, volume.status
                 )));
             }
             if volume.status == VolumeStatus::Available && !legacy {
@@ -106,7 +135,10 @@ impl Attachments<'_> {
                 volume_id: volume.id.clone(),
                 project_id: volume.project_id.clone(),
                 instance_id: wanted.instance_id.clone(),
-                host_name: wanted.connector.as_ref().map(|connector| connector.host.clone()),
+                host_name: wanted
+                    .connector
+                    .as_ref()
+                    .map(|connector| connector.host.clone()),
                 device: wanted.device.clone(),
                 status: AttachStatus::Reserved,
                 mode: wanted.mode.clone(),
@@ -118,7 +150,12 @@ impl Attachments<'_> {
                 created_at: now,
                 updated_at: None,
             };
-            match self.control.store().commit(Changes::new().insert(&attachment).update(&volume)).await {
+            match self
+                .control
+                .store()
+                .commit(Changes::new().insert(&attachment).update(&volume))
+                .await
+            {
                 Ok(()) => break,
                 Err(error) if error.is_conflict() => {}
                 Err(error) => return Err(error.into()),
@@ -134,12 +171,25 @@ impl Attachments<'_> {
     ///
     /// # Errors
     /// `NotFound`, and what the array refuses: the attachment is then `error_attaching`.
-    pub async fn update(&self, caller: &Caller, id: &str, connector: Connector) -> Result<Attachment, ControlError> {
+    pub async fn update(
+        &self,
+        caller: &Caller,
+        id: &str,
+        connector: Connector,
+    ) -> Result<Attachment, ControlError> {
         let attachment = self.get(caller, id).await?;
         if attachment.status == AttachStatus::Attached {
-            return Err(ControlError::invalid(format!("Invalid attachment: attachment {id} is attached already.")));
+            return Err(ControlError::invalid(format!(
+                "Invalid attachment: attachment {id} is attached already."
+            )));
         }
-        self.carry_out(caller, Verb::Connect, &attachment, json!({ "connector": without_secret(connector) })).await?;
+        self.carry_out(
+            caller,
+            Verb::Connect,
+            &attachment,
+            json!({ "connector": without_secret(connector) }),
+        )
+        .await?;
         self.get(caller, id).await
     }
 
@@ -152,16 +202,28 @@ impl Attachments<'_> {
         for _ in 0..50 {
             self.get(caller, id).await?;
             let missing = || ControlError::not_found("Volume attachment", id);
-            let mut attachment = self.control.store().get::<Attachment>(id).await?.ok_or_else(missing)?;
+            let mut attachment = self
+                .control
+                .store()
+                .get::<Attachment>(id)
+                .await?
+                .ok_or_else(missing)?;
             let mut volume = self.volume(caller, &attachment.volume_id).await?;
             attach(&mut volume.record, &mut attachment.record, now);
-            match self.control.store().commit(Changes::new().update(&attachment).update(&volume)).await {
+            match self
+                .control
+                .store()
+                .commit(Changes::new().update(&attachment).update(&volume))
+                .await
+            {
                 Ok(()) => return Ok(()),
                 Err(error) if error.is_conflict() => {}
                 Err(error) => return Err(error.into()),
             }
         }
-        Err(ControlError::conflict(format!("Attachment {id} is being changed by many at once. Try again.")))
+        Err(ControlError::conflict(format!(
+            "Attachment {id} is being changed by many at once. Try again."
+        )))
     }
 
     /// Disconnects and forgets an attachment; gives those that remain on the volume.
@@ -170,7 +232,8 @@ impl Attachments<'_> {
     /// `NotFound`, and what the array refuses.
     pub async fn delete(&self, caller: &Caller, id: &str) -> Result<Vec<Attachment>, ControlError> {
         let attachment = self.get(caller, id).await?;
-        self.carry_out(caller, Verb::Disconnect, &attachment, json!({})).await?;
+        self.carry_out(caller, Verb::Disconnect, &attachment, json!({}))
+            .await?;
         self.of(&attachment.volume_id).await
     }
 
@@ -179,23 +242,43 @@ impl Attachments<'_> {
     /// # Errors
     /// What the store says.
     pub async fn of(&self, volume: &str) -> Result<Vec<Attachment>, ControlError> {
-        let query = Query::new().eq("volume_id", volume).sort("created_at", Direction::Asc);
+        let query = Query::new()
+            .eq("volume_id", volume)
+            .sort("created_at", Direction::Asc);
         let found = self.control.store().list::<Attachment>(&query).await?;
         Ok(found.into_iter().map(|stored| stored.record).collect())
     }
 
     async fn volume(&self, caller: &Caller, id: &str) -> Result<Stored<Volume>, ControlError> {
         let found = self.control.store().get::<Volume>(id).await?;
-        found.filter(|found| caller.may_see(&found.project_id)).ok_or_else(|| ControlError::not_found("Volume", id))
+        found
+            .filter(|found| caller.may_see(&found.project_id))
+            .ok_or_else(|| ControlError::not_found("Volume", id))
     }
 
     /// Journals, carries out and waits: Nova needs the answer.
-    async fn carry_out(&self, caller: &Caller, verb: Verb, attachment: &Attachment, input: serde_json::Value) -> Result<(), ControlError> {
-        let volume = self.volume(&Caller::internal(), &attachment.volume_id).await?;
-        let new = NewOperation::new(verb, "attachment", &attachment.id).input(input).step("array");
-        let operation = self.control.operations().prepare(caller, new.on(volume.backend.clone().unwrap_or_default()))?;
+    async fn carry_out(
+        &self,
+        caller: &Caller,
+        verb: Verb,
+        attachment: &Attachment,
+        input: serde_json::Value,
+    ) -> Result<(), ControlError> {
+        let volume = self
+            .volume(&Caller::internal(), &attachment.volume_id)
+            .await?;
+        let new = NewOperation::new(verb, "attachment", &attachment.id)
+            .input(input)
+            .step("array");
+        let operation = self
+            .control
+            .operations()
+            .prepare(caller, new.on(volume.backend.clone().unwrap_or_default()))?;
         let id = operation.id.clone();
-        self.control.operations().submit(Changes::new(), operation).await?;
+        self.control
+            .operations()
+            .submit(Changes::new(), operation)
+            .await?;
         let ended = self.control.operations().wait(&id).await?;
         match (ended.state, ended.error) {
             (OperationState::Succeeded, _) => Ok(()),
@@ -204,13 +287,26 @@ impl Attachments<'_> {
                 refused.operation = Some(id);
                 Err(refused)
             }
-            _ => Err(ControlError::unavailable(format!("Operation {id} has not ended yet: the host is stopping."))),
+            _ => Err(ControlError::unavailable(format!(
+                "Operation {id} has not ended yet: the host is stopping."
+            ))),
         }
     }
 
     async fn with_secret(&self, attachment: &mut Attachment) -> Result<(), ControlError> {
-        let Some(chap) = attachment.connection.as_mut().and_then(|connection| connection.chap.as_mut()) else { return Ok(()) };
-        if let Some(secret) = self.control.store().get::<Secret>(&secret::key(&chap.user)).await? {
+        let Some(chap) = attachment
+            .connection
+            .as_mut()
+            .and_then(|connection| connection.chap.as_mut())
+        else {
+            return Ok(());
+        };
+        if let Some(secret) = self
+            .control
+            .store()
+            .get::<Secret>(&secret::key(&chap.user))
+            .await?
+        {
             secret.record.password.clone_into(&mut chap.password);
         }
         Ok(())
@@ -223,16 +319,27 @@ fn without_secret(mut connector: Connector) -> Connector {
 }
 
 /// Both rows as they are once the host uses the volume.
-fn attach(volume: &mut Volume, attachment: &mut Attachment, now: springform_model::time::Timestamp) {
+fn attach(
+    volume: &mut Volume,
+    attachment: &mut Attachment,
+    now: springform_model::time::Timestamp,
+) {
     attachment.status = AttachStatus::Attached;
     attachment.attached_at = Some(now);
     attachment.updated_at = Some(now);
     let mode = attachment.mode.get_or_insert_with(|| "rw".to_owned());
-    volume.admin_metadata.insert("attached_mode".to_owned(), mode.clone());
-    volume.admin_metadata.entry("readonly".to_owned()).or_insert_with(|| "False".to_owned());
+    volume
+        .admin_metadata
+        .insert("attached_mode".to_owned(), mode.clone());
+    volume
+        .admin_metadata
+        .entry("readonly".to_owned())
+        .or_insert_with(|| "False".to_owned());
     volume.status = VolumeStatus::InUse;
     volume.updated_at = Some(now);
-    volume.attachments.retain(|known| known.attachment_id != attachment.id);
+    volume
+        .attachments
+        .retain(|known| known.attachment_id != attachment.id);
     volume.attachments.push(VolumeAttachment {
         attachment_id: attachment.id.clone(),
         server_id: attachment.instance_id.clone(),

@@ -8,8 +8,8 @@ mod runner;
 pub use call::{DriverCall, Patience, Unseen};
 pub use journal::{NewOperation, Operations};
 pub use run::Run;
-pub use runner::{Executor, Executors};
 pub(crate) use runner::Runner;
+pub use runner::{Executor, Executors};
 
 use springform_model::operation::OperationError;
 

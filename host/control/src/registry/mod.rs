@@ -31,7 +31,9 @@ pub struct Loaded {
 
 impl std::fmt::Debug for Loaded {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Loaded").field("digest", &self.digest).finish_non_exhaustive()
+        f.debug_struct("Loaded")
+            .field("digest", &self.digest)
+            .finish_non_exhaustive()
     }
 }
 
@@ -49,7 +51,10 @@ impl LoadRefusal {
     /// A refusal.
     #[must_use]
     pub fn new(stage: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { stage: stage.into(), message: message.into() }
+        Self {
+            stage: stage.into(),
+            message: message.into(),
+        }
     }
 }
 

@@ -169,7 +169,10 @@ impl Failover<'_> {
             .note(|o| o.progress.done += arrived.len() as u64)
             .await;
         // Moved before a restart: what comes after the switch may not have been done for them.
-        let mut moved: Vec<Member> = arrived.into_iter().filter(|m| self.moved_by_this(m)).collect();
+        let mut moved: Vec<Member> = arrived
+            .into_iter()
+            .filter(|m| self.moved_by_this(m))
+            .collect();
         if pending.is_empty() {
             if let Some(kept) = self.kept_plan().await.filter(|_| !moved.is_empty()) {
                 self.after_the_switch(&kept, moved).await?;
@@ -249,7 +252,11 @@ impl Failover<'_> {
         self.ledger
             .note(|o| {
                 o.result = serde_json::json!({ "target": kept.target });
-                if let Some(step) = o.steps.iter_mut().find(|s| s.name == Phase::Planning.as_str()) {
+                if let Some(step) = o
+                    .steps
+                    .iter_mut()
+                    .find(|s| s.name == Phase::Planning.as_str())
+                {
                     step.data = data;
                 }
             })
@@ -260,14 +267,21 @@ impl Failover<'_> {
     async fn kept_plan(&self) -> Option<FailoverPlan> {
         self.ledger
             .note(|o| {
-                let step = o.steps.iter().find(|s| s.name == Phase::Planning.as_str())?;
+                let step = o
+                    .steps
+                    .iter()
+                    .find(|s| s.name == Phase::Planning.as_str())?;
                 serde_json::from_value(step.data.clone()).ok()
             })
             .await
     }
 
     /// Finishing and fencing; both may be repeated.
-    async fn after_the_switch(&self, made: &FailoverPlan, moved: Vec<Member>) -> Result<(), Problem> {
+    async fn after_the_switch(
+        &self,
+        made: &FailoverPlan,
+        moved: Vec<Member>,
+    ) -> Result<(), Problem> {
         let ground = self.ledger.ground();
         self.ledger.enter(Phase::Finishing.as_str(), None).await?;
         let call = Call::FinishFailover {

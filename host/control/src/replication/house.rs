@@ -46,7 +46,12 @@ impl Arrays for House {
         let seen = self.control.store().get::<Service>(name).await;
         if let Ok(Some(service)) = seen {
             for target in &mut targets {
-                if let Some(health) = service.record.targets.iter().find(|h| h.target == target.name) {
+                if let Some(health) = service
+                    .record
+                    .targets
+                    .iter()
+                    .find(|h| h.target == target.name)
+                {
                     target.reachable = health.reachable;
                 }
             }
@@ -85,7 +90,9 @@ impl Arrays for House {
         call: Call,
     ) -> Result<Reply, CallError> {
         let deadline = self.control.config().step_deadline;
-        self.control.call_once(backend, operation, cursor, deadline, call).await
+        self.control
+            .call_once(backend, operation, cursor, deadline, call)
+            .await
     }
 
     fn cancelled(&self, operation: &str) -> bool {
@@ -102,7 +109,12 @@ impl Arrays for House {
 }
 
 fn rows(control: &Control) -> Rows {
-    Rows::new(control.store().clone(), Arc::new(House { control: control.clone() }))
+    Rows::new(
+        control.store().clone(),
+        Arc::new(House {
+            control: control.clone(),
+        }),
+    )
 }
 
 struct Verbs;
@@ -122,13 +134,20 @@ impl Executor for Verbs {
                 Err(problem) => last = Some(problem),
             }
             tokio::time::sleep(Duration::from_millis(u64::from(round) * 50)).await;
-            let stored = run.control().store().get::<Operation>(&run.operation().id).await;
+            let stored = run
+                .control()
+                .store()
+                .get::<Operation>(&run.operation().id)
+                .await;
             operation = match stored {
                 Ok(Some(stored)) => stored.record,
                 _ => run.operation().clone(),
             };
         }
-        Err(failure("store", last.map_or_else(String::new, |p| p.to_string())))
+        Err(failure(
+            "store",
+            last.map_or_else(String::new, |p| p.to_string()),
+        ))
     }
 }
 
@@ -187,7 +206,10 @@ impl Replication<'_> {
         if caller.is_admin {
             return Ok(());
         }
-        Err(ControlError::new(ErrorKind::Forbidden, "Replication is the administrator's."))
+        Err(ControlError::new(
+            ErrorKind::Forbidden,
+            "Replication is the administrator's.",
+        ))
     }
 
     /// The one backend a scope lives on.
@@ -195,7 +217,11 @@ impl Replication<'_> {
         let found = rows.backends_of(scope).await?;
         match found.as_slice() {
             [one] => Ok(one.clone()),
-            [] => Err(Problem::NotFound(format!("{} has no volume on any backend", scope.describe())).into()),
+            [] => Err(Problem::NotFound(format!(
+                "{} has no volume on any backend",
+                scope.describe()
+            ))
+            .into()),
             many => Err(Problem::Invalid(format!(
                 "{} has volumes on {}; name volumes of one backend at a time",
                 scope.describe(),
@@ -214,7 +240,11 @@ impl Replication<'_> {
         let rows = rows(self.control);
         let backend = self.backend_of(&rows, &order.scope).await?;
         let made = plan::make(&rows, &backend, order).await?;
-        rows.commit(Writes { plan: Some(made.clone()), ..Writes::default() }).await?;
+        rows.commit(Writes {
+            plan: Some(made.clone()),
+            ..Writes::default()
+        })
+        .await?;
         Ok(made)
     }
 
@@ -222,7 +252,11 @@ impl Replication<'_> {
     ///
     /// # Errors
     /// Everything that can be refused before an array is asked; a conflict names the operation in the way.
-    pub async fn submit(&self, caller: &Caller, request: Request) -> Result<Operation, ControlError> {
+    pub async fn submit(
+        &self,
+        caller: &Caller,
+        request: Request,
+    ) -> Result<Operation, ControlError> {
         Self::admin(caller)?;
         let rows = rows(self.control);
         let backend = match request.scope() {
@@ -230,7 +264,8 @@ impl Replication<'_> {
             None => {
                 let id = request.drill().unwrap_or_default();
                 let held = rows.drill(id).await?;
-                held.ok_or_else(|| Problem::NotFound(format!("there is no drill {id}")))?.backend
+                held.ok_or_else(|| Problem::NotFound(format!("there is no drill {id}")))?
+                    .backend
             }
         };
         let who = Who {
@@ -256,7 +291,11 @@ impl Replication<'_> {
         let mut ask = super::Ask::about(Scope::Backend(backend.to_owned()));
         ask.to = to.filter(|t| !t.is_empty()).map(str::to_owned);
         let back = ask.to.as_deref() == Some(springform_model::replication::service::PRIMARY);
-        let request = if back { Request::Failback(ask) } else { Request::Failover(ask) };
+        let request = if back {
+            Request::Failback(ask)
+        } else {
+            Request::Failover(ask)
+        };
         self.submit(caller, request).await
     }
 
@@ -298,7 +337,11 @@ impl Replication<'_> {
     ///
     /// # Errors
     /// What the store says.
-    pub async fn relations(&self, caller: &Caller, query: Query) -> Result<Vec<Relation>, ControlError> {
+    pub async fn relations(
+        &self,
+        caller: &Caller,
+        query: Query,
+    ) -> Result<Vec<Relation>, ControlError> {
         Self::admin(caller)?;
         let found = self.control.store().list::<Relation>(&query).await?;
         Ok(found.into_iter().map(|r| r.record).collect())
@@ -308,7 +351,11 @@ impl Replication<'_> {
     ///
     /// # Errors
     /// What the store says.
-    pub async fn outbox(&self, caller: &Caller, query: Query) -> Result<Vec<Delivery>, ControlError> {
+    pub async fn outbox(
+        &self,
+        caller: &Caller,
+        query: Query,
+    ) -> Result<Vec<Delivery>, ControlError> {
         Self::admin(caller)?;
         let found = self.control.store().list::<Delivery>(&query).await?;
         Ok(found.into_iter().map(|d| d.record).collect())

@@ -10,7 +10,9 @@ use springform_model::operation::Operation;
 use springform_model::replication::drill::Drill;
 use springform_model::replication::relation::Relation;
 use springform_model::time::Timestamp;
-use springform_store::{Changes, Direction, Order, Query, Record, Store, StoreError, Stored, Table, Value};
+use springform_store::{
+    Changes, Direction, Order, Query, Record, Store, StoreError, Stored, Table, Value,
+};
 
 use super::ground::{BackendView, Ground, Member, Problem, Writes};
 use super::{Plan, Scope};
@@ -38,7 +40,13 @@ pub trait Arrays: Send + Sync + 'static {
     ///
     /// # Errors
     /// See [`CallError`].
-    async fn call(&self, backend: &str, operation: &str, cursor: Vec<u8>, call: Call) -> Result<Reply, CallError>;
+    async fn call(
+        &self,
+        backend: &str,
+        operation: &str,
+        cursor: Vec<u8>,
+        call: Call,
+    ) -> Result<Reply, CallError>;
 
     /// Whether somebody asked to cancel an operation that runs here.
     fn cancelled(&self, operation: &str) -> bool;
@@ -127,7 +135,8 @@ impl Ground for Rows {
 
     async fn service(&self, backend: &str) -> Result<(Service, u64), Problem> {
         let stored = self.store.get::<Service>(backend).await.map_err(internal)?;
-        let stored = stored.ok_or_else(|| Problem::NotFound(format!("there is no backend {backend}")))?;
+        let stored =
+            stored.ok_or_else(|| Problem::NotFound(format!("there is no backend {backend}")))?;
         Ok((stored.record, stored.revision))
     }
 
@@ -146,9 +155,15 @@ impl Ground for Rows {
         }
         let volumes = self.store.list::<Volume>(&query).await.map_err(internal)?;
         let ids: Vec<String> = volumes.iter().map(|v| v.record.id.clone()).collect();
-        let relations = self.store.get_many::<Relation>(&ids).await.map_err(internal)?;
-        let mut relations: HashMap<String, Stored<Relation>> =
-            relations.into_iter().map(|r| (r.record.volume_id.clone(), r)).collect();
+        let relations = self
+            .store
+            .get_many::<Relation>(&ids)
+            .await
+            .map_err(internal)?;
+        let mut relations: HashMap<String, Stored<Relation>> = relations
+            .into_iter()
+            .map(|r| (r.record.volume_id.clone(), r))
+            .collect();
         let revisions: Vec<u64> = volumes.iter().map(|v| v.revision).collect();
         let volumes: Vec<Volume> = volumes.into_iter().map(|v| v.record).collect();
         let specs = self.arrays.specs(&volumes).await?;
@@ -160,25 +175,51 @@ impl Ground for Rows {
                 let stored = relations.remove(&volume.id);
                 let relation_revision = stored.as_ref().map(|r| r.revision);
                 let relation = stored.map(|r| r.record).unwrap_or_else(|| {
-                    let target = volume.placement.as_ref().map(|p| p.target.clone()).unwrap_or_default();
-                    let wanted = volume.placement.as_ref().is_some_and(|p| p.replication.is_some());
-                    Relation::new(volume.id.clone(), backend, target, volume.generation, wanted)
+                    let target = volume
+                        .placement
+                        .as_ref()
+                        .map(|p| p.target.clone())
+                        .unwrap_or_default();
+                    let wanted = volume
+                        .placement
+                        .as_ref()
+                        .is_some_and(|p| p.replication.is_some());
+                    Relation::new(
+                        volume.id.clone(),
+                        backend,
+                        target,
+                        volume.generation,
+                        wanted,
+                    )
                 });
                 spec.generation = relation.generation;
-                Member { volume, revision, relation, relation_revision, spec }
+                Member {
+                    volume,
+                    revision,
+                    relation,
+                    relation_revision,
+                    spec,
+                }
             })
             .collect())
     }
 
     async fn count(&self, scope: &Scope, backend: &str) -> Result<u64, Problem> {
-        self.store.count::<Volume>(&Self::query(scope, backend)).await.map_err(internal)
+        self.store
+            .count::<Volume>(&Self::query(scope, backend))
+            .await
+            .map_err(internal)
     }
 
     async fn backends_of(&self, scope: &Scope) -> Result<Vec<String>, Problem> {
         if let Scope::Backend(name) = scope {
             return Ok(vec![name.clone()]);
         }
-        let services = self.store.list::<Service>(&Query::new()).await.map_err(internal)?;
+        let services = self
+            .store
+            .list::<Service>(&Query::new())
+            .await
+            .map_err(internal)?;
         let mut found = Vec::new();
         for service in services {
             if self.count(scope, &service.record.backend).await? > 0 {
@@ -192,14 +233,23 @@ impl Ground for Rows {
         let now = self.now();
         let mut changes = Changes::new();
         for member in &writes.members {
-            changes = changes.update(&Stored { record: member.volume.clone(), revision: member.revision });
+            changes = changes.update(&Stored {
+                record: member.volume.clone(),
+                revision: member.revision,
+            });
             changes = match member.relation_revision {
-                Some(revision) => changes.update(&Stored { record: member.relation.clone(), revision }),
+                Some(revision) => changes.update(&Stored {
+                    record: member.relation.clone(),
+                    revision,
+                }),
                 None => changes.insert(&member.relation),
             };
         }
         for (service, revision) in writes.services {
-            changes = changes.update(&Stored { record: service, revision });
+            changes = changes.update(&Stored {
+                record: service,
+                revision,
+            });
         }
         for drill in &writes.drills {
             changes = changes.put(drill);
@@ -239,14 +289,30 @@ impl Ground for Rows {
     }
 
     async fn plan(&self, id: &str) -> Result<Option<Plan>, Problem> {
-        Ok(self.store.get::<Plan>(id).await.map_err(internal)?.map(|s| s.record))
+        Ok(self
+            .store
+            .get::<Plan>(id)
+            .await
+            .map_err(internal)?
+            .map(|s| s.record))
     }
 
     async fn drill(&self, id: &str) -> Result<Option<Drill>, Problem> {
-        Ok(self.store.get::<Drill>(id).await.map_err(internal)?.map(|s| s.record))
+        Ok(self
+            .store
+            .get::<Drill>(id)
+            .await
+            .map_err(internal)?
+            .map(|s| s.record))
     }
 
-    async fn call(&self, backend: &str, operation: &str, cursor: Vec<u8>, call: Call) -> Result<Reply, CallError> {
+    async fn call(
+        &self,
+        backend: &str,
+        operation: &str,
+        cursor: Vec<u8>,
+        call: Call,
+    ) -> Result<Reply, CallError> {
         crate::crash_point!("before-call");
         let answer = self.arrays.call(backend, operation, cursor, call).await;
         crate::crash_point!("after-call");

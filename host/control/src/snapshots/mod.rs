@@ -45,7 +45,14 @@ impl Control {
 }
 
 pub(crate) fn register(executors: &mut Executors) {
-    executors.add(&[Verb::CreateSnapshot, Verb::DeleteSnapshot, Verb::UnmanageSnapshot], Arc::new(work::Working));
+    executors.add(
+        &[
+            Verb::CreateSnapshot,
+            Verb::DeleteSnapshot,
+            Verb::UnmanageSnapshot,
+        ],
+        Arc::new(work::Working),
+    );
 }
 
 impl Snapshots<'_> {
@@ -54,16 +61,32 @@ impl Snapshots<'_> {
     /// # Errors
     /// `NotFound`.
     pub async fn get(&self, caller: &Caller, id: &str) -> Result<Snapshot, ControlError> {
-        let found = self.control.store().get::<Snapshot>(id).await?.map(|stored| stored.record);
-        found.filter(|found| caller.may_see(&found.project_id)).ok_or_else(|| ControlError::not_found("Snapshot", id))
+        let found = self
+            .control
+            .store()
+            .get::<Snapshot>(id)
+            .await?
+            .map(|stored| stored.record);
+        found
+            .filter(|found| caller.may_see(&found.project_id))
+            .ok_or_else(|| ControlError::not_found("Snapshot", id))
     }
 
     /// One page of snapshots.
     ///
     /// # Errors
     /// `NotFound` for a marker that is none, `Invalid` for a column that is none.
-    pub async fn list(&self, caller: &Caller, query: Query, all_tenants: bool) -> Result<Vec<Snapshot>, ControlError> {
-        let found = self.control.store().list::<Snapshot>(&caller.scope(query, all_tenants)).await?;
+    pub async fn list(
+        &self,
+        caller: &Caller,
+        query: Query,
+        all_tenants: bool,
+    ) -> Result<Vec<Snapshot>, ControlError> {
+        let found = self
+            .control
+            .store()
+            .list::<Snapshot>(&caller.scope(query, all_tenants))
+            .await?;
         Ok(found.into_iter().map(|stored| stored.record).collect())
     }
 
@@ -71,30 +94,51 @@ impl Snapshots<'_> {
     ///
     /// # Errors
     /// `NotFound`, `Invalid`, `OverLimit`, `Conflict`.
-    pub async fn create(&self, caller: &Caller, wanted: CreateSnapshot) -> Result<Snapshot, ControlError> {
+    pub async fn create(
+        &self,
+        caller: &Caller,
+        wanted: CreateSnapshot,
+    ) -> Result<Snapshot, ControlError> {
         let control = self.control;
         let volume = control.volumes().get(caller, &wanted.volume_id).await?;
         control.volumes().may_change(&volume).await?;
-        let allowed = volume.status == VolumeStatus::Available || (wanted.force && volume.status == VolumeStatus::InUse);
+        let allowed = volume.status == VolumeStatus::Available
+            || (wanted.force && volume.status == VolumeStatus::InUse);
         if !allowed {
             return Err(ControlError::invalid(format!(
-                "Invalid volume: Volume {} status must be available, but current status is: {}.", volume.id, volume.status
+                "Invalid volume: Volume {} status must be available, but current status is: {}.",
+                volume.id, volume.status
             )));
         }
-        let new = NewOperation::new(Verb::CreateSnapshot, "snapshot", Uuid::now_v7().to_string()).step("array");
-        let new = new.on(volume.backend.clone().unwrap_or_default()).input(json!({ "volume": volume.id }));
+        let new = NewOperation::new(Verb::CreateSnapshot, "snapshot", Uuid::now_v7().to_string())
+            .step("array");
+        let new = new
+            .on(volume.backend.clone().unwrap_or_default())
+            .input(json!({ "volume": volume.id }));
         let operation = control.operations().prepare(caller, new)?;
-        let snapshot = new_snapshot(control, caller, wanted, &volume, &operation.id, &operation.subject);
+        let snapshot = new_snapshot(
+            control,
+            caller,
+            wanted,
+            &volume,
+            &operation.id,
+            &operation.subject,
+        );
         let limits = control.quotas().limits_of(&caller.project_id).await?;
         let mut changes = Changes::new().insert(&snapshot);
         if let Some(limit) = limits.get("snapshots").copied().filter(|limit| *limit >= 0) {
-            let mine = Query::new().eq("project_id", &caller.project_id).eq("consumes_quota", true);
+            let mine = Query::new()
+                .eq("project_id", &caller.project_id)
+                .eq("consumes_quota", true);
             changes = changes.at_most::<Snapshot>("snapshots", Measure::Count, mine, limit);
         }
         match control.operations().submit(changes, operation).await {
             Ok(()) => Ok(snapshot),
             Err(StoreError::Limit { limit, .. }) => Err(ControlError::new(
-                ErrorKind::OverLimit, format!("SnapshotLimitExceeded: Maximum number of snapshots allowed ({limit}) exceeded."),
+                ErrorKind::OverLimit,
+                format!(
+                    "SnapshotLimitExceeded: Maximum number of snapshots allowed ({limit}) exceeded."
+                ),
             )),
             Err(error) => Err(error.into()),
         }
@@ -105,7 +149,14 @@ impl Snapshots<'_> {
     /// # Errors
     /// `NotFound`, `Invalid`, `Conflict`.
     pub async fn delete(&self, caller: &Caller, id: &str, force: bool) -> Result<(), ControlError> {
-        self.turn(caller, id, Verb::DeleteSnapshot, force, SnapshotStatus::Deleting).await
+        self.turn(
+            caller,
+            id,
+            Verb::DeleteSnapshot,
+            force,
+            SnapshotStatus::Deleting,
+        )
+        .await
     }
 
     /// Gives a snapshot back to the array.
@@ -113,10 +164,24 @@ impl Snapshots<'_> {
     /// # Errors
     /// `NotFound`, `Invalid`, `Conflict`.
     pub async fn unmanage(&self, caller: &Caller, id: &str) -> Result<(), ControlError> {
-        self.turn(caller, id, Verb::UnmanageSnapshot, false, SnapshotStatus::Unmanaging).await
+        self.turn(
+            caller,
+            id,
+            Verb::UnmanageSnapshot,
+            false,
+            SnapshotStatus::Unmanaging,
+        )
+        .await
     }
 
-    async fn turn(&self, caller: &Caller, id: &str, verb: Verb, force: bool, then: SnapshotStatus) -> Result<(), ControlError> {
+    async fn turn(
+        &self,
+        caller: &Caller,
+        id: &str,
+        verb: Verb,
+        force: bool,
+        then: SnapshotStatus,
+    ) -> Result<(), ControlError> {
         let control = self.control;
         for _ in 0..50 {
             let snapshot = self.get(caller, id).await?;
@@ -129,24 +194,39 @@ impl Snapshots<'_> {
             if let Some(holder) = &stored.operation {
                 return Err(ControlError::busy(&format!("Snapshot {id}"), holder));
             }
-            let allowed = [SnapshotStatus::Available, SnapshotStatus::Error, SnapshotStatus::ErrorDeleting];
+            let allowed = [
+                SnapshotStatus::Available,
+                SnapshotStatus::Error,
+                SnapshotStatus::ErrorDeleting,
+            ];
             if !allowed.contains(&stored.status) && !(force && caller.is_admin) {
                 return Err(ControlError::invalid(format!(
-                    "Invalid snapshot: Snapshot status must be available or error or error_deleting, but snapshot {id} is {}.", stored.status
+                    "Invalid snapshot: Snapshot status must be available or error or error_deleting, but snapshot {id} is {}.",
+                    stored.status
                 )));
             }
-            let new = NewOperation::new(verb, "snapshot", id).step("array").input(json!({ "volume": stored.volume_id }));
-            let operation = control.operations().prepare(caller, new.on(stored.backend.clone().unwrap_or_default()))?;
+            let new = NewOperation::new(verb, "snapshot", id)
+                .step("array")
+                .input(json!({ "volume": stored.volume_id }));
+            let operation = control
+                .operations()
+                .prepare(caller, new.on(stored.backend.clone().unwrap_or_default()))?;
             stored.record.status = then;
             stored.record.operation = Some(operation.id.clone());
             stored.record.updated_at = Some(control.now());
-            match control.operations().submit(Changes::new().update(&stored), operation).await {
+            match control
+                .operations()
+                .submit(Changes::new().update(&stored), operation)
+                .await
+            {
                 Ok(()) => return Ok(()),
                 Err(error) if error.is_conflict() => {}
                 Err(error) => return Err(error.into()),
             }
         }
-        Err(ControlError::conflict(format!("Snapshot {id} is being changed by many at once. Try again.")))
+        Err(ControlError::conflict(format!(
+            "Snapshot {id} is being changed by many at once. Try again."
+        )))
     }
 
     /// Changes what the user says of a snapshot. `decide` must not touch what the array knows.
@@ -154,7 +234,12 @@ impl Snapshots<'_> {
     /// # Errors
     /// `NotFound`, or what the store says.
     pub async fn update(
-        &self, caller: &Caller, id: &str, name: Option<Option<String>>, description: Option<Option<String>>, metadata: Option<Metadata>,
+        &self,
+        caller: &Caller,
+        id: &str,
+        name: Option<Option<String>>,
+        description: Option<Option<String>>,
+        metadata: Option<Metadata>,
     ) -> Result<Snapshot, ControlError> {
         self.edit(caller, id, |snapshot| {
             if let Some(name) = &name {
@@ -174,29 +259,57 @@ impl Snapshots<'_> {
     ///
     /// # Errors
     /// `Forbidden`, `NotFound`, `Invalid`.
-    pub async fn reset_status(&self, caller: &Caller, id: &str, status: &str) -> Result<Snapshot, ControlError> {
+    pub async fn reset_status(
+        &self,
+        caller: &Caller,
+        id: &str,
+        status: &str,
+    ) -> Result<Snapshot, ControlError> {
         if !caller.is_admin {
-            return Err(ControlError::new(ErrorKind::Forbidden, "Policy doesn't allow volume_extension:snapshot_admin_actions:reset_status to be performed."));
+            return Err(ControlError::new(
+                ErrorKind::Forbidden,
+                "Policy doesn't allow volume_extension:snapshot_admin_actions:reset_status to be performed.",
+            ));
         }
-        let status: SnapshotStatus = status.parse().map_err(|error| ControlError::input(format!("Must specify a valid status: {error}")))?;
-        self.edit(caller, id, |snapshot| snapshot.status = status).await
+        let status: SnapshotStatus = status.parse().map_err(|error| {
+            ControlError::input(format!("Must specify a valid status: {error}"))
+        })?;
+        self.edit(caller, id, |snapshot| snapshot.status = status)
+            .await
     }
 
-    async fn edit(&self, caller: &Caller, id: &str, change: impl Fn(&mut Snapshot)) -> Result<Snapshot, ControlError> {
+    async fn edit(
+        &self,
+        caller: &Caller,
+        id: &str,
+        change: impl Fn(&mut Snapshot),
+    ) -> Result<Snapshot, ControlError> {
         let now = self.control.now();
-        edit(self.control.store(), id, || ControlError::not_found("Snapshot", id), |snapshot: &mut Snapshot| {
-            if !caller.may_see(&snapshot.project_id) {
-                return Err(ControlError::not_found("Snapshot", id));
-            }
-            change(snapshot);
-            snapshot.updated_at = Some(now);
-            Ok(())
-        })
+        edit(
+            self.control.store(),
+            id,
+            || ControlError::not_found("Snapshot", id),
+            |snapshot: &mut Snapshot| {
+                if !caller.may_see(&snapshot.project_id) {
+                    return Err(ControlError::not_found("Snapshot", id));
+                }
+                change(snapshot);
+                snapshot.updated_at = Some(now);
+                Ok(())
+            },
+        )
         .await
     }
 }
 
-fn new_snapshot(control: &Control, caller: &Caller, wanted: CreateSnapshot, volume: &Volume, operation: &str, id: &str) -> Snapshot {
+fn new_snapshot(
+    control: &Control,
+    caller: &Caller,
+    wanted: CreateSnapshot,
+    volume: &Volume,
+    operation: &str,
+    id: &str,
+) -> Snapshot {
     Snapshot {
         id: id.to_owned(),
         project_id: caller.project_id.clone(),
@@ -213,7 +326,10 @@ fn new_snapshot(control: &Control, caller: &Caller, wanted: CreateSnapshot, volu
         consumes_quota: true,
         backend: volume.backend.clone(),
         array_name: None,
-        target: volume.placement.as_ref().map(|placement| placement.target.clone()),
+        target: volume
+            .placement
+            .as_ref()
+            .map(|placement| placement.target.clone()),
         operation: Some(operation.to_owned()),
         created_at: control.now(),
         updated_at: None,

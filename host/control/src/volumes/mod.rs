@@ -7,8 +7,8 @@ mod destroy;
 mod turn;
 mod work;
 
-pub use create::CreateVolume;
 pub use change::UpdateVolume;
+pub use create::CreateVolume;
 pub(crate) use turn::{report, take_turn};
 
 use std::sync::Arc;
@@ -40,16 +40,32 @@ impl Volumes<'_> {
     /// # Errors
     /// `NotFound`, or what the store says.
     pub async fn get(&self, caller: &Caller, id: &str) -> Result<Volume, ControlError> {
-        let found = self.control.store().get::<Volume>(id).await?.map(|stored| stored.record);
-        found.filter(|volume| caller.may_see(&volume.project_id)).ok_or_else(|| ControlError::not_found("Volume", id))
+        let found = self
+            .control
+            .store()
+            .get::<Volume>(id)
+            .await?
+            .map(|stored| stored.record);
+        found
+            .filter(|volume| caller.may_see(&volume.project_id))
+            .ok_or_else(|| ControlError::not_found("Volume", id))
     }
 
     /// One page of volumes. Give the query a limit.
     ///
     /// # Errors
     /// `NotFound` for a marker that is none, `Invalid` for a column that is none.
-    pub async fn list(&self, caller: &Caller, query: Query, all_tenants: bool) -> Result<Vec<Volume>, ControlError> {
-        let found = self.control.store().list::<Volume>(&caller.scope(query, all_tenants)).await?;
+    pub async fn list(
+        &self,
+        caller: &Caller,
+        query: Query,
+        all_tenants: bool,
+    ) -> Result<Vec<Volume>, ControlError> {
+        let found = self
+            .control
+            .store()
+            .list::<Volume>(&caller.scope(query, all_tenants))
+            .await?;
         Ok(found.into_iter().map(|stored| stored.record).collect())
     }
 
@@ -57,7 +73,12 @@ impl Volumes<'_> {
     ///
     /// # Errors
     /// What the store says.
-    pub async fn summary(&self, caller: &Caller, query: Query, all_tenants: bool) -> Result<(u64, u64), ControlError> {
+    pub async fn summary(
+        &self,
+        caller: &Caller,
+        query: Query,
+        all_tenants: bool,
+    ) -> Result<(u64, u64), ControlError> {
         let query = caller.scope(query, all_tenants);
         let count = self.control.store().count::<Volume>(&query).await?;
         let size = self.control.store().sum::<Volume>("size", &query).await?;
@@ -68,7 +89,11 @@ impl Volumes<'_> {
 pub(crate) fn register(executors: &mut Executors) {
     executors.add(&[Verb::CreateVolume], Arc::new(create::Creating));
     let verbs = [
-        Verb::DeleteVolume, Verb::ExtendVolume, Verb::RevertVolume, Verb::UnmanageVolume, Verb::RetypeVolume,
+        Verb::DeleteVolume,
+        Verb::ExtendVolume,
+        Verb::RevertVolume,
+        Verb::UnmanageVolume,
+        Verb::RetypeVolume,
         Verb::ManageVolume,
     ];
     executors.add(&verbs, Arc::new(work::Working));
