@@ -55,7 +55,6 @@ pub fn openapi_document() -> serde_json::Value {
 }
 
 /// The whole API as one router.
-#[must_use]
 pub fn router(state: ApiState) -> Router {
     let rates = limits::Rates::new(state.limits.requests_per_second, state.limits.burst);
     let places = Arc::new(Semaphore::new(state.limits.concurrency.max(1)));

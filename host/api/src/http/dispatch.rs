@@ -38,7 +38,7 @@ pub enum Face {
 }
 
 /// Serves one request on a route.
-pub async fn dispatch(
+pub(crate) async fn dispatch(
     state: Arc<State>,
     route: Arc<Route>,
     face: Face,
@@ -130,7 +130,7 @@ async fn read(body: Body, limit: usize, within: Duration) -> Result<Bytes, Refus
 }
 
 /// `http://host:port` as the client reached us, or as the operator says it does.
-pub fn base(state: &State, headers: &HeaderMap) -> String {
+pub(crate) fn base(state: &State, headers: &HeaderMap) -> String {
     if let Some(endpoint) = &state.public_endpoint {
         return endpoint.trim_end_matches('/').to_owned();
     }

@@ -10,7 +10,8 @@ mod routes;
 mod version;
 
 pub use call::Call;
-pub use dispatch::{Face, Inbound, RouteName, base, dispatch, stamp};
+pub use dispatch::{Face, Inbound, RouteName, stamp};
+pub(crate) use dispatch::{base, dispatch};
 pub use fields::{Fields, truth};
 pub use query::{MAX_LIMIT, Page, Params};
 pub use refusal::{Refusal, unknown_path};

@@ -2,7 +2,6 @@
 
 mod attachment;
 mod connection;
-mod group;
 mod service;
 mod snapshot;
 mod time;
@@ -10,8 +9,7 @@ mod types;
 mod volume;
 
 pub use attachment::{AttachmentShape, AttachmentView, BriefAttachment};
-pub use connection::{attachment_info, volume_info};
-pub use group::{GROUP, GROUP_SNAPSHOT, GroupSnapshotView, GroupView};
+pub use connection::volume_info;
 pub use service::{SERVICE, ServiceView, capabilities, pool};
 pub use snapshot::{SNAPSHOT, SnapshotView};
 pub use time::{Time, time};

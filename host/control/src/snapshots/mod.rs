@@ -199,7 +199,8 @@ impl Snapshots<'_> {
                 SnapshotStatus::Error,
                 SnapshotStatus::ErrorDeleting,
             ];
-            if !allowed.contains(&stored.status) && !(force && caller.is_admin) {
+            let overruled = force && caller.is_admin;
+            if !allowed.contains(&stored.status) && !overruled {
                 return Err(ControlError::invalid(format!(
                     "Invalid snapshot: Snapshot status must be available or error or error_deleting, but snapshot {id} is {}.",
                     stored.status

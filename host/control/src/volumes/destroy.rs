@@ -252,6 +252,7 @@ impl Volumes<'_> {
     ///
     /// # Errors
     /// `NotFound`, `Invalid`, `Unavailable`.
+    #[allow(clippy::too_many_arguments)] // one for each field of the request
     pub async fn manage(
         &self,
         caller: &Caller,

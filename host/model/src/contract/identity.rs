@@ -61,6 +61,8 @@ pub struct SessionScheme {
 /// How arrays want to be addressed; carried out by the host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+// One value a driver, read once: a box would only be in the way.
+#[allow(clippy::large_enum_variant)]
 pub enum CredentialScheme {
     /// No credential.
     None,
