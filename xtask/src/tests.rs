@@ -35,9 +35,12 @@ impl Test {
 /// Unmodified upstream programs against the simulator and the host.
 pub fn python() -> anyhow::Result<()> {
     let debug = target().join("debug");
-    run(command("bash")
-        .arg(root().join("tests/upstream/run.sh"))
-        .env("FLASHARRAY_SIM", debug.join("flasharray-sim"))
-        .env("SPRINGFORM_BIN", debug.join("springform"))
-        .env("SPRINGFORM_GUESTS", target().join("guests")))
+    for script in ["tests/upstream/run.sh", "tests/clients/run.sh"] {
+        run(command("bash")
+            .arg(root().join(script))
+            .env("FLASHARRAY_SIM", debug.join("flasharray-sim"))
+            .env("SPRINGFORM_BIN", debug.join("springform"))
+            .env("SPRINGFORM_GUESTS", target().join("guests")))?;
+    }
+    Ok(())
 }

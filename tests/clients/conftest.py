@@ -1,0 +1,152 @@
+"""A place to fail over in for the real command-line clients: two simulated arrays and the real host, as processes."""
+
+import json
+import os
+import pathlib
+import socket
+import subprocess
+import sys
+import time
+import urllib.parse
+import urllib.request
+
+import pytest
+
+PROJECT = "0123456789abcdef0123456789abcdef"
+SERVICE = "springform@pure1"
+
+
+def built(variable, *parts):
+    """A program or component that the Rust build made."""
+    if variable in os.environ:
+        return pathlib.Path(os.environ[variable])
+    root = pathlib.Path(__file__).resolve().parents[2]
+    target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", root / "target"))
+    path = target.joinpath(*parts)
+    assert path.exists(), f"{path} is not built: run `cargo xtask build-guests` and `cargo build --workspace --bins`"
+    return path
+
+
+def http(method, url, body=None):
+    data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, data=data, method=method, headers={"content-type": "application/json"})
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        return answer.read()
+
+
+class Site:
+    """The arrays, the host, and the clients pointed at it."""
+
+    def __init__(self, folder, arrays, address):
+        self.folder = folder
+        self.control = arrays["control"]
+        self.url = f"http://{address}"
+
+    def cinder(self, *words, fails=False):
+        return self._client("cinder", [
+            "--os-auth-type", "noauth", "--os-endpoint", f"{self.url}/v3",
+            "--os-user-id", "admin", "--os-project-id", PROJECT, *words,
+        ], fails)
+
+    def openstack(self, *words, fails=False):
+        return self._client("openstack", ["--os-auth-type", "none", "--os-endpoint", f"{self.url}/v3", *words], fails)
+
+    def _client(self, name, words, fails):
+        program = pathlib.Path(sys.executable).parent / name
+        done = subprocess.run([program, *words], capture_output=True, text=True, timeout=60,
+                              env={k: v for k, v in os.environ.items() if not k.startswith("OS_")})
+        assert (done.returncode != 0) == fails, f"{name} {' '.join(words)}\n{done.stdout}\n{done.stderr}"
+        return done.stdout + done.stderr
+
+    def api(self, method, path, body=None):
+        request = urllib.request.Request(
+            f"{self.url}/v3{path}", method=method, data=None if body is None else json.dumps(body).encode(),
+            headers={"content-type": "application/json", "X-Auth-Token": f"admin:{PROJECT}",
+                     "OpenStack-API-Version": "volume 3.44"})
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return json.loads(answer.read() or b"null")
+
+    def volume(self, name, status):
+        """Waits until a volume has a status; whatever it has at the end is what the test sees."""
+        for _ in range(200):
+            found = [v for v in self.api("GET", "/volumes/detail")["volumes"] if v["name"] == name]
+            if found and found[0]["status"] in (status, "error"):
+                break
+            time.sleep(0.05)
+        assert found and found[0]["status"] == status, found
+        return found[0]
+
+    def service(self):
+        return next(s for s in self.api("GET", "/os-services")["services"] if s["host"] == SERVICE)
+
+    def settled(self):
+        """Waits until no failover is under way."""
+        for _ in range(300):
+            if self.service()["replication_status"] != "failing-over":
+                return
+            time.sleep(0.05)
+
+    def arrays(self, method, path, body=None):
+        return http(method, f"{self.control}{path}", body)
+
+    def io(self, method, array, host, volume, data=None):
+        name = urllib.parse.quote(volume, safe="")
+        query = "offset=0" if data is not None else "offset=0&length=16"
+        return self.arrays(method, f"/io/{array}/{urllib.parse.quote(host)}/{name}?{query}", data)
+
+
+@pytest.fixture
+def site(tmp_path):
+    simulator = subprocess.Popen(
+        [built("FLASHARRAY_SIM", "debug", "flasharray-sim"),
+         "--arrays", "pure1,sec2", "--connect", "pure1:sec2:async", "--clock", "test"],
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    host = None
+    try:
+        arrays = json.loads(simulator.stdout.readline())
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            address = f"127.0.0.1:{free.getsockname()[1]}"
+        first, second = arrays["arrays"]["pure1"], arrays["arrays"]["sec2"]
+        guests = built("SPRINGFORM_GUESTS", "guests")
+        (tmp_path / "springform.toml").write_text(f"""
+[service]
+listen = "{address}"
+allow_inline_secrets = true
+
+[driver.pure-async]
+path = "{guests / 'pure_async.wasm'}"
+
+[[backend]]
+volume_backend_name = "pure1"
+driver = "pure-async"
+san_ip = "{first['address']}"
+pure_api_token = "{first['api_token']}"
+ca_file = "{arrays['ca']}"
+
+[[backend.replication_device]]
+backend_id = "sec2"
+san_ip = "{second['address']}"
+type = "async"
+api_token = "{second['api_token']}"
+ca_file = "{arrays['ca']}"
+""")
+        log = (tmp_path / "springform.log").open("w")
+        host = subprocess.Popen([built("SPRINGFORM_BIN", "debug", "springform"), "serve", "--config",
+                                 tmp_path / "springform.toml"], stderr=log, stdout=log)
+        place = Site(tmp_path, arrays, address)
+        for _ in range(600):
+            assert host.poll() is None, (tmp_path / "springform.log").read_text()
+            try:
+                if place.service()["state"] == "up":
+                    break
+            except OSError:
+                pass
+            time.sleep(0.1)
+        assert place.service()["state"] == "up", (tmp_path / "springform.log").read_text()
+        yield place
+    finally:
+        for process in (host, simulator):
+            if process:
+                process.terminate()
+                process.wait(timeout=30)
