@@ -66,9 +66,9 @@ class Site:
         with urllib.request.urlopen(request, timeout=20) as answer:
             return json.loads(answer.read() or b"null")
 
-    def volume(self, name, status):
+    def volume(self, name, status, seconds=10):
         """Waits until a volume has a status; whatever it has at the end is what the test sees."""
-        for _ in range(200):
+        for _ in range(seconds * 20):
             found = [v for v in self.api("GET", "/volumes/detail")["volumes"] if v["name"] == name]
             if found and found[0]["status"] in (status, "error"):
                 break
@@ -78,6 +78,14 @@ class Site:
 
     def service(self):
         return next(s for s in self.api("GET", "/os-services")["services"] if s["host"] == SERVICE)
+
+    def until(self, state):
+        """Waits until the backend is up or down."""
+        for _ in range(600):
+            if self.service()["state"] == state:
+                return
+            time.sleep(0.1)
+        raise AssertionError(self.service())
 
     def settled(self):
         """Waits until no failover is under way."""
@@ -96,57 +104,92 @@ class Site:
 
 
 @pytest.fixture
-def site(tmp_path):
+def arrays():
+    """Two simulated arrays, connected for replication, on a clock that stands still."""
     simulator = subprocess.Popen(
         [built("FLASHARRAY_SIM", "debug", "flasharray-sim"),
          "--arrays", "pure1,sec2", "--connect", "pure1:sec2:async", "--clock", "test"],
         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    host = None
     try:
-        arrays = json.loads(simulator.stdout.readline())
+        yield json.loads(simulator.stdout.readline())
+    finally:
+        simulator.terminate()
+        simulator.wait(timeout=30)
+
+
+class Host:
+    """The real program. It is started by the test, so that a test can do something to the arrays before."""
+
+    def __init__(self, folder, arrays):
+        self.folder, self.known, self.process = folder, arrays, None
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
-            address = f"127.0.0.1:{free.getsockname()[1]}"
+            self.address = f"127.0.0.1:{free.getsockname()[1]}"
+        self.database = folder / "springform.db"
         first, second = arrays["arrays"]["pure1"], arrays["arrays"]["sec2"]
-        guests = built("SPRINGFORM_GUESTS", "guests")
-        (tmp_path / "springform.toml").write_text(f"""
+        (folder / "springform.toml").write_text(f"""
 [service]
-listen = "{address}"
+listen = "{self.address}"
+database = "{self.database}"
 allow_inline_secrets = true
 
 [driver.pure-async]
-path = "{guests / 'pure_async.wasm'}"
+path = "{built("SPRINGFORM_GUESTS", "guests") / "pure_async.wasm"}"
 
 [[backend]]
 volume_backend_name = "pure1"
 driver = "pure-async"
-san_ip = "{first['address']}"
-pure_api_token = "{first['api_token']}"
-ca_file = "{arrays['ca']}"
+san_ip = "{first["address"]}"
+pure_api_token = "{first["api_token"]}"
+ca_file = "{arrays["ca"]}"
 
 [[backend.replication_device]]
 backend_id = "sec2"
-san_ip = "{second['address']}"
+san_ip = "{second["address"]}"
 type = "async"
-api_token = "{second['api_token']}"
-ca_file = "{arrays['ca']}"
+api_token = "{second["api_token"]}"
+ca_file = "{arrays["ca"]}"
 """)
-        log = (tmp_path / "springform.log").open("w")
-        host = subprocess.Popen([built("SPRINGFORM_BIN", "debug", "springform"), "serve", "--config",
-                                 tmp_path / "springform.toml"], stderr=log, stdout=log)
-        place = Site(tmp_path, arrays, address)
-        for _ in range(600):
-            assert host.poll() is None, (tmp_path / "springform.log").read_text()
+
+    def start(self):
+        log = (self.folder / "springform.log").open("w")
+        self.process = subprocess.Popen(
+            [built("SPRINGFORM_BIN", "debug", "springform"), "serve", "--config", self.folder / "springform.toml"],
+            stderr=log, stdout=log)
+        return self
+
+    def log(self):
+        return (self.folder / "springform.log").read_text()
+
+    def site(self):
+        """Waits until it serves."""
+        place = Site(self.folder, self.known, self.address)
+        for _ in range(300):
+            assert self.process.poll() is None, self.log()
             try:
-                if place.service()["state"] == "up":
-                    break
+                place.service()
+                return place
             except OSError:
-                pass
-            time.sleep(0.1)
-        assert place.service()["state"] == "up", (tmp_path / "springform.log").read_text()
-        yield place
+                time.sleep(0.1)
+        raise AssertionError(self.log())
+
+    def stop(self):
+        if self.process:
+            self.process.terminate()
+            self.process.wait(timeout=60)
+
+
+@pytest.fixture
+def host(tmp_path, arrays):
+    program = Host(tmp_path, arrays)
+    try:
+        yield program
     finally:
-        for process in (host, simulator):
-            if process:
-                process.terminate()
-                process.wait(timeout=30)
+        program.stop()
+
+
+@pytest.fixture
+def site(host):
+    place = host.start().site()
+    place.until("up")
+    return place
