@@ -55,8 +55,7 @@ Go on with
   springform driver list
   springform operation list
   cinder --os-auth-type noauth --os-endpoint {url}/v3 --os-user-id admin --os-project-id 0123456789abcdef0123456789abcdef service-list --withreplication
-  curl -X POST -d '{{"on":true}}' {control}/arrays/{PRIMARY}/power      # the array comes back
-  springform failback --backend {PRIMARY}                               # of the service {SERVICE}"#,
+  curl -X POST -d '{{"on":true}}' {control}/arrays/{PRIMARY}/power      # the array of {SERVICE} comes back"#,
         primary = site.sim.address(PRIMARY),
         second = site.sim.address(SECOND),
         control = site.sim.control_url(),
