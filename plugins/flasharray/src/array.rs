@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use springform_sdk::fail::failure_on;
 use springform_sdk::http::{Http, HttpError, Method, Request, Response};
-use springform_sdk::types::{Context, Failure, FailureCode, Target};
+use springform_sdk::types::{Context, Failure, FailureCode, ReplicationKind, Target};
 
 use crate::query::Query;
 
@@ -316,6 +316,36 @@ impl<'a> Arrays<'a> {
     pub fn others(&self, name: &str) -> impl Iterator<Item = Array<'a>> + use<'a> {
         let name = name.to_owned();
         self.all().filter(move |a| a.name() != name)
+    }
+
+    /// The two arrays that a stretched pod is on: the primary, and the first target that replicates synchronously.
+    #[must_use]
+    pub fn stretched(&self) -> Vec<Array<'a>> {
+        let second = self.pick(|t| {
+            matches!(
+                t.kind,
+                Some(ReplicationKind::Sync | ReplicationKind::TriSync)
+            )
+        });
+        self.pick(|t| t.primary).into_iter().chain(second).collect()
+    }
+
+    /// The other of these two.
+    #[must_use]
+    pub fn partner(&self, of: &str) -> Option<Array<'a>> {
+        let (here, beyond): (Vec<_>, Vec<_>) =
+            self.stretched().into_iter().partition(|a| a.name() == of);
+        if here.is_empty() {
+            return None;
+        }
+        beyond.into_iter().next()
+    }
+
+    /// Whether machines are to reach stretched volumes through both arrays.
+    #[must_use]
+    pub fn uniform(&self) -> bool {
+        let mut options = self.context.targets.iter().flat_map(|t| &t.options);
+        options.any(|(key, value)| key == "uniform" && crate::options::is_true(value))
     }
 
     fn pick(&self, which: impl Fn(&Target) -> bool) -> Option<Array<'a>> {

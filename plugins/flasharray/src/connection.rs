@@ -1,4 +1,7 @@
 //! Hosts and their connections over iSCSI.
+//!
+//! A stretched volume is one volume on two arrays, but hosts and LUNs are each array's own: the machine is connected to
+//! each of them, and an array that is gone costs paths, not the connection.
 
 use std::net::IpAddr;
 
@@ -14,7 +17,7 @@ use crate::volume::{self, Volumes, array_name};
 use crate::{names, pgroup};
 
 impl Volumes<'_> {
-    /// Connects a machine.
+    /// Connects a machine, with uniform access on both arrays of a stretched volume.
     ///
     /// # Errors
     /// See the contract's `connections.connect`.
@@ -24,9 +27,22 @@ impl Volumes<'_> {
             failure_on(on.name(), FailureCode::InvalidArgument, "the connector has no iSCSI initiator name; install and start an iSCSI initiator on the machine")
         })?;
         let name = array_name(volume);
-        let host = self.host(&on, connector, initiator)?;
-        let lun = lun(&on, &host, &name)?;
-        let paths = self.paths(&on, lun)?;
+        let far = self.beyond(&on, &name).filter(|_| self.arrays.uniform());
+        let mut paths = Vec::new();
+        let mut without = None;
+        for array in std::iter::once(on).chain(far) {
+            match self.reach(&array, &name, connector, initiator) {
+                Ok(more) => paths.extend(more),
+                // The other array has every byte: fewer paths are no reason to have none.
+                Err(failure) if far.is_some() && is_elsewhere(&failure) => {
+                    without.get_or_insert(failure);
+                }
+                Err(failure) => return Err(failure),
+            }
+        }
+        if let Some(failure) = without.filter(|_| paths.is_empty()) {
+            return Err(failure);
+        }
         let serial = match volume.placement.as_ref().and_then(|p| p.serial.clone()) {
             Some(serial) => Some(serial),
             None => volume::read(&on, &name)?
@@ -47,6 +63,19 @@ impl Volumes<'_> {
         })
     }
 
+    /// Connects a machine on one array.
+    fn reach(
+        &self,
+        on: &Array<'_>,
+        name: &str,
+        connector: &Connector,
+        initiator: &str,
+    ) -> Result<Vec<Path>, Failure> {
+        let host = self.host(on, connector, initiator)?;
+        let lun = lun(on, &host, name)?;
+        self.paths(on, lun)
+    }
+
     /// Disconnects one machine, or all of them. Not connected is success.
     ///
     /// # Errors
@@ -59,35 +88,21 @@ impl Volumes<'_> {
     ) -> Result<Disconnected, Failure> {
         let on = self.serving(volume)?;
         let name = array_name(volume);
+        let gone = |last_of_host| Disconnected {
+            last_of_host,
+            connection: None,
+        };
         if keep {
-            return Ok(Disconnected {
-                last_of_host: false,
-                connection: None,
-            });
+            return Ok(gone(false));
         }
-        let Some(connector) = connector else {
-            release_all(&on, &name)?;
-            return Ok(Disconnected {
-                last_of_host: true,
-                connection: None,
-            });
-        };
-        let Some(initiator) = connector.initiator.as_deref() else {
-            return Ok(Disconnected {
-                last_of_host: false,
-                connection: None,
-            });
-        };
-        match find_host(&on, initiator)? {
-            Some(host) => Ok(Disconnected {
-                last_of_host: release(&on, &host, &name)?,
-                connection: None,
-            }),
-            None => Ok(Disconnected {
-                last_of_host: true,
-                connection: None,
-            }),
+        // Also where access is not uniform: before a failover the machine was connected to the other array.
+        if let Some(far) = self.beyond(&on, &name)
+            && let Err(failure) = cut(&far, &name, connector)
+            && !is_elsewhere(&failure)
+        {
+            return Err(failure);
         }
+        Ok(gone(cut(&on, &name, connector)?))
     }
 
     /// The machine's host object, made where there is none.
@@ -164,7 +179,22 @@ impl Volumes<'_> {
                 "the array does not know the configured pure_host_personality",
             )?;
         }
+        if let Some(preferred) = self.preferred()? {
+            let body = json!({ "preferred_arrays": [{ "name": preferred }] });
+            pgroup::must(
+                on.send(Method::Patch, "/hosts", &query, Some(&body)),
+                "the host object does not take the configured pure_preferred_array",
+            )?;
+        }
         Ok(name)
+    }
+
+    /// The preferred array by the name it has for itself. One that never answered cannot be preferred yet.
+    fn preferred(&self) -> Result<Option<String>, Failure> {
+        let Some(target) = self.options.preferred_array() else {
+            return Ok(None);
+        };
+        Ok(self.arrays.named(target)?.known_name())
     }
 
     fn paths(&self, on: &Array<'_>, lun: u32) -> Result<Vec<Path>, Failure> {
@@ -183,7 +213,10 @@ impl Volumes<'_> {
                 portal: Some(portal.to_owned()),
                 port: iqn.to_owned(),
                 lun,
-                preferred: true,
+                preferred: self
+                    .options
+                    .preferred_array()
+                    .is_none_or(|preferred| preferred == on.name()),
             })
             .collect();
         if paths.is_empty() {
@@ -194,6 +227,28 @@ impl Volumes<'_> {
             ));
         }
         Ok(paths)
+    }
+}
+
+/// Whether a failure of one array leaves the other array's paths as good as they were.
+fn is_elsewhere(failure: &Failure) -> bool {
+    matches!(
+        failure.code,
+        FailureCode::Unavailable | FailureCode::FailedPrecondition
+    )
+}
+
+/// Disconnects one machine, or all, on one array. Says whether the machine has no other volume there.
+fn cut(on: &Array<'_>, name: &str, connector: Option<&Connector>) -> Result<bool, Failure> {
+    let Some(connector) = connector else {
+        return release_all(on, name).map(|()| true);
+    };
+    let Some(initiator) = connector.initiator.as_deref() else {
+        return Ok(false);
+    };
+    match find_host(on, initiator)? {
+        Some(host) => release(on, &host, name),
+        None => Ok(true),
     }
 }
 
@@ -243,7 +298,7 @@ fn lun(on: &Array<'_>, host: &str, volume: &str) -> Result<u32, Failure> {
 }
 
 /// Takes one connection away, and the host object if it is ours and has no other. Says whether it had no other.
-fn release(on: &Array<'_>, host: &str, volume: &str) -> Result<bool, Failure> {
+pub(crate) fn release(on: &Array<'_>, host: &str, volume: &str) -> Result<bool, Failure> {
     let query = Query::new()
         .one("host_names", host)
         .one("volume_names", volume);

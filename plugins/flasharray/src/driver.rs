@@ -1,6 +1,7 @@
-//! The asynchronous driver: every function of the contract in terms of the library's modules.
+//! The drivers: every function of the contract in terms of the library's modules.
 //!
-//! Generic over how requests travel, so that the component and the native tests run the same code.
+//! Volume by volume the layout decides which module answers. Generic over how requests travel, so that the components and
+//! the native tests run the same code.
 
 use springform_sdk::fail::failure;
 use springform_sdk::http::Http;
@@ -11,9 +12,12 @@ use springform_sdk::interfaces::replication::{
 use springform_sdk::types::{Context, Error, FailureCode, Outcome, Placement, Snapshot, Volume};
 
 use crate::array::Arrays;
+use crate::layout::Kind;
 use crate::options::Options;
 use crate::volume::Volumes;
-use crate::{demote, drill, failover, health, observe, reprotect, setup, snapshot, stats};
+use crate::{
+    demote, drill, failover, health, moves, observe, reprotect, setup, snapshot, stats, stretched,
+};
 
 /// One call's view of the world.
 pub struct Driver<'a> {
@@ -23,13 +27,13 @@ pub struct Driver<'a> {
 }
 
 impl<'a> Driver<'a> {
-    /// A driver for one call.
+    /// A driver of this kind, for one call.
     #[must_use]
-    pub fn new(http: &'a dyn Http, context: &'a Context) -> Self {
+    pub fn new(kind: Kind, http: &'a dyn Http, context: &'a Context) -> Self {
         Self {
             context,
             arrays: Arrays::new(http, context),
-            options: Options::new(context),
+            options: Options::new(context, kind),
         }
     }
 
@@ -47,7 +51,7 @@ impl<'a> Driver<'a> {
     /// # Errors
     /// See the contract.
     pub fn setup(&self) -> Result<SetupReport, Error> {
-        setup::Setup::new(self.arrays, self.options).run()
+        setup::Setup::new(self.context, self.arrays, self.options).run()
     }
 
     /// `backend.check`.
@@ -91,11 +95,10 @@ impl<'a> Driver<'a> {
     /// # Errors
     /// See the contract.
     pub fn observe(&self, volumes: &[Volume]) -> Result<Vec<Observation>, Error> {
-        Ok(observe::observe(
-            self.context,
-            &self.arrays,
-            &self.options,
+        Ok(self.options.layout().each(
             volumes,
+            |single| observe::observe(self.context, &self.arrays, &self.options, single),
+            |pod| stretched::observe::observe(self.context, &self.arrays, pod),
         )?)
     }
 
@@ -104,7 +107,7 @@ impl<'a> Driver<'a> {
     /// # Errors
     /// See the contract.
     pub fn plan(&self, request: &PlanRequest) -> Result<FailoverPlan, Error> {
-        Ok(failover::plan(
+        Ok(moves::plan(
             self.context,
             &self.arrays,
             &self.options,
@@ -116,8 +119,12 @@ impl<'a> Driver<'a> {
     ///
     /// # Errors
     /// See the contract.
-    pub fn final_sync(&self, plan: &FailoverPlan) -> Result<FailoverPlan, Error> {
-        failover::final_sync(self.context, &self.arrays, &self.options, plan)
+    pub fn final_sync(
+        &self,
+        plan: &FailoverPlan,
+        volumes: &[Volume],
+    ) -> Result<FailoverPlan, Error> {
+        moves::final_sync(self.context, &self.arrays, &self.options, plan, volumes)
     }
 
     /// `replication.demote`.
@@ -125,11 +132,10 @@ impl<'a> Driver<'a> {
     /// # Errors
     /// See the contract.
     pub fn demote(&self, target: &str, volumes: &[Volume]) -> Result<Vec<Outcome>, Error> {
-        Ok(demote::demote(
-            &self.arrays,
-            &self.options,
-            target,
+        Ok(self.options.layout().each(
             volumes,
+            |single| demote::demote(&self.arrays, &self.options, target, single),
+            |pod| stretched::demote::demote(&self.arrays, target, pod),
         )?)
     }
 
@@ -142,7 +148,11 @@ impl<'a> Driver<'a> {
         plan: &FailoverPlan,
         volumes: &[Volume],
     ) -> Result<Vec<Outcome>, Error> {
-        Ok(failover::fail_over(&self.arrays, plan, volumes)?)
+        Ok(self.options.layout().each(
+            volumes,
+            |single| failover::fail_over(&self.arrays, plan, single),
+            |pod| stretched::failover::fail_over(&self.arrays, plan, pod),
+        )?)
     }
 
     /// `replication.reprotect`.
@@ -156,14 +166,13 @@ impl<'a> Driver<'a> {
         discard: bool,
         wait: bool,
     ) -> Result<Vec<Outcome>, Error> {
-        reprotect::reprotect(
-            self.context,
-            &self.arrays,
-            &self.options,
+        self.options.layout().each(
             volumes,
-            to,
-            discard,
-            wait,
+            |single| {
+                let (arrays, options) = (&self.arrays, &self.options);
+                reprotect::reprotect(self.context, arrays, options, single, to, discard, wait)
+            },
+            |pod| stretched::reprotect::reprotect(self.context, &self.arrays, pod, to, wait),
         )
     }
 

@@ -13,13 +13,37 @@ pub fn volume(name: &str) -> String {
     format!("{}-cinder", name.chars().skip(skip).collect::<String>())
 }
 
+/// `<pod>::<name>`.
+#[must_use]
+pub fn in_pod(pod: &str, name: &str) -> String {
+    format!("{pod}::{name}")
+}
+
+/// The pod in a name.
+#[must_use]
+pub fn pod_of(name: &str) -> Option<&str> {
+    name.split_once("::").map(|(pod, _)| pod)
+}
+
+/// A name without its pod.
+#[must_use]
+pub fn without_pod(name: &str) -> &str {
+    name.split_once("::").map_or(name, |(_, rest)| rest)
+}
+
+/// The pod in which one volume travels into or out of a stretched pod.
+#[must_use]
+pub fn ghost_pod(prefix: &str, volume_id: &str) -> String {
+    format!("{prefix}-{volume_id}")
+}
+
 /// `<volume>.<snapshot name>`.
 #[must_use]
 pub fn snapshot(volume: &str, snapshot: &str) -> String {
     format!("{volume}.{snapshot}")
 }
 
-/// A writable copy made for a drill.
+/// A writable copy made for a drill: outside any pod, so that nothing of it replicates.
 #[must_use]
 pub fn test_copy(volume: &str, test: &str) -> String {
     let short: String = test
@@ -27,6 +51,7 @@ pub fn test_copy(volume: &str, test: &str) -> String {
         .filter(char::is_ascii_alphanumeric)
         .take(8)
         .collect();
+    let volume = without_pod(volume);
     let base = volume.strip_suffix("-cinder").unwrap_or(volume);
     format!("{base}-t{short}")
 }

@@ -2,15 +2,50 @@
 
 use springform_sdk::types::Context;
 
+use crate::layout::{Kind, Layout};
+
 /// Reads options of one call.
 #[derive(Clone, Copy)]
-pub struct Options<'a>(&'a Context);
+pub struct Options<'a> {
+    context: &'a Context,
+    kind: Kind,
+}
 
 impl<'a> Options<'a> {
-    /// The options of a context.
+    /// The options of a context, for one of the drivers.
     #[must_use]
-    pub fn new(context: &'a Context) -> Self {
-        Self(context)
+    pub fn new(context: &'a Context, kind: Kind) -> Self {
+        Self { context, kind }
+    }
+
+    /// How volumes are laid out.
+    #[must_use]
+    pub fn layout(&self) -> Layout<'a> {
+        Layout {
+            kind: self.kind,
+            pod: self
+                .text("pure_replication_pod_name")
+                .unwrap_or("cinder-pod"),
+        }
+    }
+
+    /// Prefix of the pods in which volumes travel into and out of the stretched pod.
+    #[must_use]
+    pub fn ghost_pod(&self) -> &'a str {
+        self.text("pure_ghost_pod_name")
+            .unwrap_or("cinder-ghost-pod")
+    }
+
+    /// How long a pod may take to come online on its second array, in seconds.
+    #[must_use]
+    pub fn stretch_timeout(&self) -> u64 {
+        self.number("pure_stretch_timeout").unwrap_or(3600)
+    }
+
+    /// The array whose paths machines are to prefer, by its configured name.
+    #[must_use]
+    pub fn preferred_array(&self) -> Option<&'a str> {
+        self.text("pure_preferred_array")
     }
 
     /// Protection group of all asynchronous volumes.
@@ -102,7 +137,7 @@ impl<'a> Options<'a> {
     }
 
     fn text(&self, name: &str) -> Option<&'a str> {
-        self.0
+        self.context
             .options
             .iter()
             .find(|(key, _)| key == name)
@@ -119,7 +154,9 @@ impl<'a> Options<'a> {
     }
 }
 
-fn is_true(text: &str) -> bool {
+/// Whether an option's text means yes.
+#[must_use]
+pub fn is_true(text: &str) -> bool {
     matches!(
         text.to_ascii_lowercase().as_str(),
         "true" | "1" | "yes" | "on"

@@ -39,7 +39,7 @@ pub fn reprotect(
             refuse_independent(target, options, &names)?;
         }
     }
-    let mut work = Setup::new(*arrays, *options);
+    let mut work = Setup::new(context, *arrays, *options);
     work.protect(&from, &own_name, &targets)?;
     let (_, warnings) = work.into_parts();
     if warnings.len() == targets.len() && !targets.is_empty() {

@@ -1,10 +1,11 @@
-//! Makes the arrays match the configuration: protection group, schedule, retention, permission on each target.
+//! Makes the arrays match the configuration: the pod where there is one (`stretched::setup`), then the protection group,
+//! its schedule and retention, and the permission on each target.
 
 use serde_json::{Value, json};
 use springform_sdk::fail::pending;
 use springform_sdk::http::Method;
 use springform_sdk::interfaces::backend::{Change, SetupReport};
-use springform_sdk::types::{Error, Failure, FailureCode};
+use springform_sdk::types::{Context, Error, Failure, FailureCode};
 
 use crate::array::{Array, Arrays, Trouble, flag, number, text};
 use crate::options::Options;
@@ -16,18 +17,20 @@ const APPEARS: u32 = 500;
 
 /// What `setup` works with.
 pub struct Setup<'a> {
-    arrays: Arrays<'a>,
-    options: Options<'a>,
-    changes: Vec<Change>,
-    warnings: Vec<String>,
-    names: Vec<(String, String)>,
+    pub(crate) context: &'a Context,
+    pub(crate) arrays: Arrays<'a>,
+    pub(crate) options: Options<'a>,
+    pub(crate) changes: Vec<Change>,
+    pub(crate) warnings: Vec<String>,
+    pub(crate) names: Vec<(String, String)>,
 }
 
 impl<'a> Setup<'a> {
     /// A set-up that has done nothing yet.
     #[must_use]
-    pub fn new(arrays: Arrays<'a>, options: Options<'a>) -> Self {
+    pub fn new(context: &'a Context, arrays: Arrays<'a>, options: Options<'a>) -> Self {
         Self {
+            context,
             arrays,
             options,
             changes: Vec::new(),
@@ -46,6 +49,9 @@ impl<'a> Setup<'a> {
             Ok(own_name) => {
                 self.names
                     .push((primary.name().to_owned(), own_name.clone()));
+                if self.options.layout().kind.has_pod() {
+                    self.pod(&primary, &own_name)?;
+                }
                 let others: Vec<_> = self.arrays.others(primary.name()).collect();
                 if !others.is_empty() {
                     self.protect(&primary, &own_name, &others)?;
@@ -252,7 +258,7 @@ impl<'a> Setup<'a> {
         Ok(())
     }
 
-    fn did(&mut self, on: &Array<'_>, text: String) {
+    pub(crate) fn did(&mut self, on: &Array<'_>, text: String) {
         self.changes.push(Change {
             target: on.name().to_owned(),
             text,

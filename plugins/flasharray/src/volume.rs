@@ -8,7 +8,7 @@ use springform_sdk::types::{Failure, FailureCode, Placement, Qos, ReplicationKin
 use crate::array::{Array, Arrays, Trouble, flag, number, text};
 use crate::options::Options;
 use crate::query::Query;
-use crate::{connection, names, pgroup};
+use crate::{connection, layout, names, pgroup, pod};
 
 /// What "no limit" is written as.
 const NO_IOPS: u64 = 100_000_000;
@@ -35,13 +35,7 @@ pub fn array_name(volume: &Volume) -> String {
 /// Whether the type asks for asynchronous replication.
 #[must_use]
 pub fn wants_async(volume: &Volume) -> bool {
-    matches!(
-        volume
-            .volume_type
-            .as_ref()
-            .and_then(|t| t.replication.as_ref()),
-        Some(ReplicationKind::Async)
-    )
+    matches!(layout::wanted(volume), Some(ReplicationKind::Async))
 }
 
 impl<'a> Volumes<'a> {
@@ -66,7 +60,9 @@ impl<'a> Volumes<'a> {
         on: &Array<'a>,
         source: Option<&str>,
     ) -> Result<Placement, Failure> {
-        let name = array_name(volume);
+        let layout = self.options.layout();
+        layout.supports(layout::wanted(volume))?;
+        let name = layout.name(volume);
         let mut body = match source {
             Some(source) => json!({ "source": { "name": source } }),
             None => json!({ "provisioned": volume.size }),
@@ -92,8 +88,10 @@ impl<'a> Volumes<'a> {
         if source.is_some() {
             self.fit(on, &name, volume, &made)?;
         }
-        let replication = if wants_async(volume) {
-            self.protect(on, &name, volume)?
+        let replication = if names::pod_of(&name).is_some() {
+            Some(ReplicationKind::Sync)
+        } else if wants_async(volume) {
+            self.protect(on, &name)?
         } else {
             None
         };
@@ -129,10 +127,15 @@ impl<'a> Volumes<'a> {
                 );
                 Err(refused.into_failure(FailureCode::AlreadyExists, &sentence))
             }
-            None => Err(refused.into_failure(
-                FailureCode::Exhausted,
-                "the array does not create the volume (space, number of volumes, source gone)",
-            )),
+            None => {
+                if let Some(pod) = names::pod_of(name) {
+                    pod::online(on, pod)?;
+                }
+                Err(refused.into_failure(
+                    FailureCode::Exhausted,
+                    "the array does not create the volume (space, number of volumes, source gone)",
+                ))
+            }
         }
     }
 
@@ -166,12 +169,7 @@ impl<'a> Volumes<'a> {
     }
 
     /// Puts a new volume into the group; where that fails nothing is left behind.
-    fn protect(
-        &self,
-        on: &Array<'a>,
-        name: &str,
-        volume: &Volume,
-    ) -> Result<Option<ReplicationKind>, Failure> {
+    fn protect(&self, on: &Array<'a>, name: &str) -> Result<Option<ReplicationKind>, Failure> {
         // Without another array there is nothing to replicate to; the volume is made and honestly reported as unprotected.
         if self.arrays.others(on.name()).next().is_none() {
             return Ok(None);
@@ -186,11 +184,7 @@ impl<'a> Volumes<'a> {
             }
             Err(failure) => {
                 if failure.code == FailureCode::FailedPrecondition {
-                    let bare = Volume {
-                        placement: None,
-                        ..volume.clone()
-                    };
-                    self.erase(on, &array_name(&bare), true)?;
+                    self.erase(on, name, true)?;
                 }
                 Err(failure)
             }
@@ -203,7 +197,23 @@ impl<'a> Volumes<'a> {
     /// See the contract's `volumes.delete`.
     pub fn delete(&self, volume: &Volume) -> Result<(), Failure> {
         let on = self.serving(volume)?;
-        self.erase(&on, &array_name(volume), self.options.eradicate())
+        let name = self.options.layout().name(volume);
+        if let Some(other) = self.beyond(&on, &name) {
+            // Machines reach a stretched volume through both arrays. One that is gone has no say; its own connections end
+            // when its copy does.
+            if let Err(failure) = connection::release_all(&other, &name)
+                && failure.code != FailureCode::Unavailable
+            {
+                return Err(failure);
+            }
+        }
+        self.erase(&on, &name, self.options.eradicate())
+    }
+
+    /// The other array that holds a volume of this name, where it is stretched.
+    #[must_use]
+    pub fn beyond(&self, on: &Array<'a>, name: &str) -> Option<Array<'a>> {
+        names::pod_of(name).and_then(|_| self.arrays.partner(on.name()))
     }
 
     fn erase(&self, on: &Array<'a>, name: &str, eradicate: bool) -> Result<(), Failure> {

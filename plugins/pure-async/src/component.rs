@@ -2,6 +2,7 @@
 
 use flasharray::describe;
 use flasharray::driver::Driver;
+use flasharray::layout::Kind;
 use springform_sdk::WasiHttp;
 use springform_sdk::interfaces::backend::{SetupReport, Statistics, TargetHealth};
 use springform_sdk::interfaces::connections::{Connection, Connector, Disconnected};
@@ -22,7 +23,7 @@ struct PureAsync;
 springform_sdk::export_driver!(PureAsync);
 
 fn driver(context: &Context) -> Driver<'_> {
-    Driver::new(&WasiHttp, context)
+    Driver::new(Kind::Asynchronous, &WasiHttp, context)
 }
 
 impl identity::Guest for PureAsync {
@@ -152,8 +153,8 @@ impl replication::Guest for PureAsync {
     fn plan_failover(ctx: Context, request: PlanRequest) -> Answer<FailoverPlan> {
         driver(&ctx).plan(&request)
     }
-    fn final_sync(ctx: Context, plan: FailoverPlan, _volumes: Vec<Volume>) -> Answer<FailoverPlan> {
-        driver(&ctx).final_sync(&plan)
+    fn final_sync(ctx: Context, plan: FailoverPlan, volumes: Vec<Volume>) -> Answer<FailoverPlan> {
+        driver(&ctx).final_sync(&plan, &volumes)
     }
     fn demote(ctx: Context, target: String, volumes: Vec<Volume>) -> Answer<Vec<Outcome>> {
         driver(&ctx).demote(&target, &volumes)

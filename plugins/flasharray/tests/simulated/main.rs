@@ -9,3 +9,5 @@
 mod life;
 mod replication;
 mod rig;
+mod sync_failover;
+mod sync_life;

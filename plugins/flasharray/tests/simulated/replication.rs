@@ -80,7 +80,11 @@ fn a_planned_failover_and_failback_lose_nothing() {
             d.plan(&request(&volume, Some("b"), FailoverMode::Planned))
         })
         .unwrap();
-    let plan = rig.call("sync", |d| d.final_sync(&plan)).unwrap();
+    let plan = rig
+        .call("sync", |d| {
+            d.final_sync(&plan, std::slice::from_ref(&volume))
+        })
+        .unwrap();
     assert_eq!(plan.volumes[0].loss_seconds, Some(0));
     rig.call("demote", |d| d.demote("a", std::slice::from_ref(&volume)))
         .unwrap();
@@ -98,7 +102,11 @@ fn a_planned_failover_and_failback_lose_nothing() {
         })
         .unwrap();
     assert!(back.volumes[0].possible, "{:?}", back.volumes[0].reason);
-    let back = rig.call("sync back", |d| d.final_sync(&back)).unwrap();
+    let back = rig
+        .call("sync back", |d| {
+            d.final_sync(&back, std::slice::from_ref(&volume))
+        })
+        .unwrap();
     rig.call("demote back", |d| {
         d.demote("b", std::slice::from_ref(&volume))
     })
@@ -187,7 +195,9 @@ fn while_failed_over_new_volumes_land_on_the_array_that_serves() {
     context.extensions = vec![("springform/active-target".to_owned(), "b".to_owned())];
     rig.power("a", false);
     let volume = replicated("a0000000-0000-0000-0000-000000000007");
-    let placement = Driver::new(&rig, &context).create(&volume, None).unwrap();
+    let placement = Driver::new(rig.kind, &rig, &context)
+        .create(&volume, None)
+        .unwrap();
     assert_eq!(
         (placement.target.as_str(), placement.replication),
         ("b", None)

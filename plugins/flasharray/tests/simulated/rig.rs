@@ -5,8 +5,10 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 
 use flasharray::driver::Driver;
+use flasharray::layout::Kind;
 use flasharray_sim::{Sim, SimConfig};
 use springform_sdk::http::{Http, HttpError, Request, Response};
+use springform_sdk::interfaces::backend::SetupReport;
 use springform_sdk::interfaces::connections::Connector;
 use springform_sdk::interfaces::replication::{FailoverMode, FailoverPlan, PlanRequest};
 use springform_sdk::types::{Context, Error, Qos, ReplicationKind, Target, Volume, VolumeType};
@@ -20,12 +22,42 @@ pub struct Rig {
     pub sim: Sim,
     agent: ureq::Agent,
     tokens: RefCell<HashMap<String, String>>,
-    targets: Vec<Target>,
+    /// The arrays as configured; a test may change an option.
+    pub targets: Vec<Target>,
+    /// Which of the drivers talks to them.
+    pub kind: Kind,
+    state: RefCell<Vec<u8>>,
+    /// Where new volumes land, after a failover of the backend.
+    pub landing: RefCell<Option<String>>,
 }
 
 impl Rig {
     pub fn pair() -> Self {
-        let sim = Sim::start(SimConfig::pair("a", "b").test_clock()).unwrap();
+        let targets = vec![
+            target("a", true, None),
+            target("b", false, Some(ReplicationKind::Async)),
+        ];
+        Self::with(Kind::Asynchronous, SimConfig::pair("a", "b"), targets)
+    }
+
+    /// Two arrays with a stretched pod.
+    pub fn stretched() -> Self {
+        let targets = vec![
+            target("a", true, None),
+            target("b", false, Some(ReplicationKind::Sync)),
+        ];
+        Self::with(Kind::ActiveCluster, SimConfig::pair("a", "b"), targets)
+    }
+
+    /// The same, with machines connected to both arrays.
+    pub fn uniform() -> Self {
+        let mut rig = Self::stretched();
+        rig.targets[1].options = vec![("uniform".to_owned(), "true".to_owned())];
+        rig
+    }
+
+    pub fn with(kind: Kind, config: SimConfig, targets: Vec<Target>) -> Self {
+        let sim = Sim::start(config.test_clock()).unwrap();
         let pem = std::fs::read(sim.ca_file()).unwrap();
         let roots = RootCerts::new_with_certs(&[Certificate::from_pem(&pem).unwrap().to_owned()]);
         let tls = TlsConfig::builder().root_certs(roots).build();
@@ -34,13 +66,22 @@ impl Rig {
             .http_status_as_error(false)
             .build()
             .into();
-        let targets = vec![target("a", true), target("b", false)];
         Self {
             sim,
             agent,
             tokens: RefCell::default(),
             targets,
+            kind,
+            state: RefCell::default(),
+            landing: RefCell::default(),
         }
+    }
+
+    /// Sets the backend up and keeps what that learned, as the host does.
+    pub fn set_up(&self) -> SetupReport {
+        let report = self.call("setup", |d| d.setup()).unwrap();
+        self.state.replace(report.state.clone());
+        report
     }
 
     pub fn context(&self, operation: &str) -> Context {
@@ -52,11 +93,16 @@ impl Rig {
             backend: "pure1".to_owned(),
             options: vec![("pure_replica_interval_default".to_owned(), "600".to_owned())],
             targets: self.targets.clone(),
-            state: Vec::new(),
+            state: self.state.borrow().clone(),
             cursor: Vec::new(),
             deadline_ms: 30_000,
             now,
-            extensions: Vec::new(),
+            extensions: self
+                .landing
+                .borrow()
+                .iter()
+                .map(|t| ("springform/active-target".to_owned(), t.clone()))
+                .collect(),
         }
     }
 
@@ -66,10 +112,15 @@ impl Rig {
         operation: &str,
         call: impl Fn(&Driver<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
+        let mut cursor = Vec::new();
         for _ in 0..50 {
-            let context = self.context(operation);
-            match call(&Driver::new(self, &context)) {
-                Err(Error::Pending(_)) => self.advance(1.0),
+            let mut context = self.context(operation);
+            context.cursor.clone_from(&cursor);
+            match call(&Driver::new(self.kind, self, &context)) {
+                Err(Error::Pending(pending)) => {
+                    cursor = pending.cursor;
+                    self.advance(1.0);
+                }
                 done => return done,
             }
         }
@@ -87,6 +138,7 @@ impl Rig {
     }
 
     pub fn power(&self, array: &str, on: bool) {
+        self.tokens.borrow_mut().remove(array);
         self.control(
             "POST",
             &format!("/arrays/{array}/power"),
@@ -121,7 +173,7 @@ impl Rig {
         response.body_mut().read_to_vec().unwrap()
     }
 
-    fn control(&self, method: &str, path: &str, body: &str) -> serde_json::Value {
+    pub fn control(&self, method: &str, path: &str, body: &str) -> serde_json::Value {
         let url = format!("{}{path}", self.sim.control_url());
         let request = ureq::http::Request::builder()
             .method(method)
@@ -189,11 +241,11 @@ impl Http for Rig {
     }
 }
 
-fn target(name: &str, primary: bool) -> Target {
+pub fn target(name: &str, primary: bool, kind: Option<ReplicationKind>) -> Target {
     Target {
         name: name.to_owned(),
         primary,
-        kind: (!primary).then_some(ReplicationKind::Async),
+        kind,
         options: Vec::new(),
         reachable: true,
         extensions: Vec::new(),
@@ -226,6 +278,13 @@ pub fn replicated(id: &str) -> Volume {
     }
 }
 
+/// One of the type that asks for a stretched volume.
+pub fn stretched(id: &str) -> Volume {
+    let mut volume = replicated(id);
+    volume.volume_type.as_mut().unwrap().replication = Some(ReplicationKind::Sync);
+    volume
+}
+
 pub fn connector() -> Connector {
     Connector {
         host: "node1".to_owned(),
@@ -252,7 +311,11 @@ pub fn request(volume: &Volume, to: Option<&str>, mode: FailoverMode) -> PlanReq
 
 /// A volume made, placed, connected and written.
 pub fn written(rig: &Rig, id: &str, bytes: &[u8]) -> Volume {
-    let mut volume = replicated(id);
+    filled(rig, replicated(id), bytes)
+}
+
+/// The same for a volume of any type.
+pub fn filled(rig: &Rig, mut volume: Volume, bytes: &[u8]) -> Volume {
     volume.placement = Some(rig.call("create", |d| d.create(&volume, None)).unwrap());
     rig.call("connect", |d| {
         Ok(d.volumes().connect(&volume, &connector())?)

@@ -1,0 +1,119 @@
+//! A failover of volumes whose layouts differ: one target for all of them, each layout's own reasons.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use springform_sdk::interfaces::replication::{FailoverPlan, PlanRequest, VolumePlan};
+use springform_sdk::types::{Context, Error, Failure, FailureCode, Volume};
+
+use crate::array::Arrays;
+use crate::options::Options;
+use crate::{failover, stretched};
+
+/// Says what a failover would do.
+///
+/// # Errors
+/// See the contract's `replication.plan-failover`.
+pub fn plan(
+    context: &Context,
+    arrays: &Arrays<'_>,
+    options: &Options<'_>,
+    request: &PlanRequest,
+) -> Result<FailoverPlan, Failure> {
+    let layout = options.layout();
+    let (inside, single): (Vec<_>, Vec<_>) = request
+        .volumes
+        .iter()
+        .cloned()
+        .partition(|v| layout.is_stretched(v));
+    let part = |volumes: Vec<Volume>, to: Option<String>| PlanRequest {
+        volumes,
+        to,
+        mode: request.mode.clone(),
+        point: request.point.clone(),
+    };
+    if inside.is_empty() {
+        return failover::plan(context, arrays, options, request);
+    }
+    let mut plan =
+        stretched::failover::plan(context, arrays, &layout, &part(inside, request.to.clone()))?;
+    if single.is_empty() {
+        return Ok(plan);
+    }
+    let copied = part(single, Some(plan.target.clone()));
+    match failover::plan(context, arrays, options, &copied) {
+        Ok(other) => {
+            plan.volumes.extend(other.volumes);
+            plan.interrupts.extend(other.interrupts);
+            plan.token = other.token;
+        }
+        // Stretched volumes do not stay behind because others have no copy there.
+        Err(failure) if failure.code == FailureCode::FailedPrecondition => {
+            let left = copied.volumes.iter().map(|v| VolumePlan {
+                volume_id: v.id.clone(),
+                source: v.placement.as_ref().map(|p| p.target.clone()),
+                point: None,
+                possible: false,
+                reason: Some(failure.message.clone()),
+                loss_seconds: None,
+                loss_bytes: None,
+                warnings: Vec::new(),
+            });
+            plan.volumes.extend(left);
+        }
+        Err(failure) => return Err(failure),
+    }
+    in_order(&mut plan.volumes, &request.volumes);
+    Ok(plan)
+}
+
+fn in_order(planned: &mut Vec<VolumePlan>, volumes: &[Volume]) {
+    let mut by_id: BTreeMap<_, _> = planned
+        .drain(..)
+        .map(|p| (p.volume_id.clone(), p))
+        .collect();
+    planned.extend(volumes.iter().filter_map(|v| by_id.remove(&v.id)));
+}
+
+/// Brings the target up to date, where it is not by itself.
+///
+/// # Errors
+/// See the contract's `replication.final-sync`.
+pub fn final_sync(
+    context: &Context,
+    arrays: &Arrays<'_>,
+    options: &Options<'_>,
+    plan: &FailoverPlan,
+    volumes: &[Volume],
+) -> Result<FailoverPlan, Error> {
+    let layout = options.layout();
+    let (inside, single): (Vec<_>, Vec<_>) = volumes
+        .iter()
+        .cloned()
+        .partition(|v| layout.is_stretched(v));
+    if !inside.is_empty() {
+        stretched::failover::final_sync(arrays, plan, &inside)?;
+    }
+    if single.is_empty() {
+        let mut renewed = plan.clone();
+        for entry in renewed.volumes.iter_mut().filter(|v| v.possible) {
+            if let Some(point) = &mut entry.point {
+                point.taken_at = context.now;
+            }
+        }
+        return Ok(renewed);
+    }
+    let ids: BTreeSet<_> = single.iter().map(|v| v.id.as_str()).collect();
+    let (copied, mut rest): (Vec<_>, Vec<_>) = plan
+        .volumes
+        .iter()
+        .cloned()
+        .partition(|p| ids.contains(p.volume_id.as_str()));
+    let copied = FailoverPlan {
+        volumes: copied,
+        ..plan.clone()
+    };
+    let mut renewed = failover::final_sync(context, arrays, options, &copied)?;
+    renewed.volumes.append(&mut rest);
+    in_order(&mut renewed.volumes, volumes);
+    Ok(renewed)
+}
