@@ -3,7 +3,6 @@
 import json
 import os
 import pathlib
-import socket
 import subprocess
 import sys
 import time
@@ -11,20 +10,9 @@ import urllib.parse
 import urllib.request
 
 import pytest
+from programs import PROJECT, built, free_address
 
-PROJECT = "0123456789abcdef0123456789abcdef"
 SERVICE = "springform@pure1"
-
-
-def built(variable, *parts):
-    """A program or component that the Rust build made."""
-    if variable in os.environ:
-        return pathlib.Path(os.environ[variable])
-    root = pathlib.Path(__file__).resolve().parents[2]
-    target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", root / "target"))
-    path = target.joinpath(*parts)
-    assert path.exists(), f"{path} is not built: run `cargo xtask build-guests` and `cargo build --workspace --bins`"
-    return path
 
 
 def http(method, url, body=None):
@@ -122,9 +110,7 @@ class Host:
 
     def __init__(self, folder, arrays):
         self.folder, self.known, self.process = folder, arrays, None
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.address = f"127.0.0.1:{free.getsockname()[1]}"
+        self.address = free_address()
         self.database = folder / "springform.db"
         first, second = arrays["arrays"]["pure1"], arrays["arrays"]["sec2"]
         (folder / "springform.toml").write_text(f"""

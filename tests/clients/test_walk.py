@@ -1,6 +1,7 @@
 """The main job with the real command-line clients, as an operator types it."""
 
-from conftest import PROJECT, SERVICE
+from conftest import SERVICE
+from programs import PROJECT
 
 IQN = "iqn.2026-11.example:compute1"
 

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Makes (or finds) the Python environment of the judges and prints its directory.
-# Usage: venv.sh [dir]     default: ${SPRINGFORM_VENV:-$HOME/.cache/springform/venv}
-# Idempotent: the environment carries the hash of requirements.txt as its stamp.
+# Makes (or finds) a Python environment and prints its directory: the judges', or another list's.
+# Usage: venv.sh [dir [requirements]]     default: ${SPRINGFORM_VENV:-$HOME/.cache/springform/venv} requirements.txt
+# Idempotent: the environment carries the hash of the requirements as its stamp.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
 dir=${1:-${SPRINGFORM_VENV:-$HOME/.cache/springform/venv}}
+requirements=${2:-$here/requirements.txt}
 stamp="$dir/.springform-requirements"
 
 python=${SPRINGFORM_PYTHON:-}
@@ -20,19 +21,19 @@ if [ -z "$python" ]; then
     exit 1
 fi
 
-wanted="$(sha256sum <"$here/requirements.txt" | cut -d' ' -f1) $("$python" -V)"
+wanted="$(sha256sum <"$requirements" | cut -d' ' -f1) $("$python" -V)"
 mkdir -p "$(dirname "$dir")"
 
 # Two test runs may start at once; the second waits for the first and then finds the stamp.
 exec 9>"$dir.lock"
 flock 9
 if [ "$(cat "$stamp" 2>/dev/null || true)" != "$wanted" ]; then
-    echo "venv.sh: installing the pinned judges into $dir" >&2
+    echo "venv.sh: installing $requirements into $dir" >&2
     rm -rf "$dir"
     "$python" -m venv "$dir"
     # --no-deps: the list is complete, and pip may not improve on it.
     "$dir/bin/pip" install --disable-pip-version-check --no-input --quiet --no-deps \
-        -r "$here/requirements.txt" >&2
+        -r "$requirements" >&2
     "$dir/bin/pip" check --disable-pip-version-check >&2
     echo "$wanted" >"$stamp"
 fi

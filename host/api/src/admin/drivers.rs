@@ -9,13 +9,13 @@ use uuid::Uuid;
 
 use crate::http::{Answer, Call, Refusal, Routes, json};
 
-const DRIVER: &str = "{name:text, configured:text?, deployed:object?, running:object?, rollback:object?, backends:[object], generations:[object]}";
+const DRIVER: &str = "@driver";
 
 pub(super) fn routes(r: &mut Routes) {
     r.get("/drivers", "springform:drivers:list", list)
         .admin()
         .says("Lists the drivers with their four versions.")
-        .gives(200, "{drivers:[object]}");
+        .gives(200, "{drivers:[@driver]}");
     r.get("/drivers/{name}", "springform:drivers:get", show)
         .admin()
         .says("Shows a driver.")

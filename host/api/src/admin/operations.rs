@@ -18,7 +18,7 @@ pub(super) fn routes(r: &mut Routes) {
         .admin()
         .asks(&["state", "backend", "verb", "subject", "limit", "marker"])
         .says("Lists operations, newest first.")
-        .gives(200, "{operations:[object], next:text?}");
+        .gives(200, "{operations:[@operation], next:text?}");
     r.get(
         "/operations/{operation_id}",
         "springform:operations:get",
@@ -26,7 +26,7 @@ pub(super) fn routes(r: &mut Routes) {
     )
     .admin()
     .says("Shows an operation with its steps.")
-    .gives(200, "{id:text, verb:text, state:text, steps:[object]}");
+    .gives(200, "@operation");
     r.get(
         "/operations/{operation_id}/events",
         "springform:operations:get",
@@ -42,7 +42,7 @@ pub(super) fn routes(r: &mut Routes) {
     )
     .admin()
     .says("Asks an operation to stop where that is safe.")
-    .gives(202, "{id:text, verb:text, state:text, steps:[object]}");
+    .gives(202, "@operation");
 }
 
 async fn list(call: Call) -> Answer {

@@ -6,7 +6,7 @@ use springform_control::attachments::CreateAttachment;
 use super::listing::{Kind, Known, listed, query};
 use super::volume_actions::connector;
 use crate::http::{Answer, Call, Refusal, Routes, Under, empty, json};
-use crate::views::{AttachmentShape, AttachmentView, BriefAttachment};
+use crate::views::{AttachmentView, BriefAttachment};
 
 const KNOWN: &[Known] = &[
     ("volume_id", "volume_id", Kind::Text),
@@ -23,7 +23,8 @@ const ASKS: &[&str] = &[
     "instance_id",
     "status",
 ];
-const MANY: &str = "{attachments:[object], attachments_links?:[object]}";
+const ONE: &str = "{attachment:@attachment}";
+const MANY: &str = "{attachments:[{id:text, status:text, instance:text?, volume_id:text}], attachments_links?:[@link]}";
 
 pub(super) fn routes(r: &mut Routes) {
     r.get("/attachments", "volume:attachment_get_all", list)
@@ -36,37 +37,40 @@ pub(super) fn routes(r: &mut Routes) {
         .gives(200, MANY);
     r.post("/attachments", "volume:attachment_create", create)
         .says("Reserves a volume, and connects it where a connector is given (from 3.27).")
-        .takes("{attachment:{volume_uuid:text, instance_uuid?:text?, connector?:object?, mode?:text?}}")
-        .gives(200, AttachmentShape::FULL);
+        .takes("{attachment:{volume_uuid:id, instance_uuid?:id?, connector?:@connector?, mode?:'rw'|'ro'}}")
+        .gives(200, ONE);
     r.get(
         "/attachments/{attachment_id}",
         "volume:attachment_get",
         show,
     )
     .says("Shows an attachment (from 3.27).")
-    .gives(200, AttachmentShape::FULL);
+    .gives(200, ONE);
     r.put(
         "/attachments/{attachment_id}",
         "volume:attachment_update",
         update,
     )
     .says("Connects a reserved volume (from 3.27).")
-    .takes("{attachment:{connector:object}}")
-    .gives(200, AttachmentShape::FULL);
+    .takes("{attachment:{connector:@connector}}")
+    .gives(200, ONE);
     r.delete(
         "/attachments/{attachment_id}",
         "volume:attachment_delete",
         delete,
     )
     .says("Disconnects and lets go (from 3.27).")
-    .gives(200, "{attachments:[object]}");
+    .gives(
+        200,
+        "{attachments:[{id:text, status:text, volume_id:text}]}",
+    );
     r.post(
         "/attachments/{attachment_id}/action",
         "volume:attachment_complete",
         action,
     )
     .says("Marks an attachment as done: `os-complete` (from 3.44).")
-    .takes("object")
+    .takes("{os-complete:object?}")
     .ends(204);
 }
 

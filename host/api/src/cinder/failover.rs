@@ -8,7 +8,7 @@ pub(super) fn routes(r: &mut Routes) {
         r.put(path, "volume:failover_host", failover)
             .admin()
             .says("Fails a backend over, or back with `backend_id` `default`.")
-            .takes("{host:text, backend_id?:text?, cluster?:text?}")
+            .takes("{host:name, backend_id?:name?, cluster?:name?}")
             .ends(202);
     }
 }

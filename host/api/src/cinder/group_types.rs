@@ -7,18 +7,20 @@ use super::types::public;
 use crate::http::{Answer, Call, Refusal, Routes, Under, empty, json};
 use crate::views::GroupTypeView;
 
-const TYPE: &str =
-    "{group_type:{id:text, name:text, description:text?, is_public:bool, group_specs?:map}}";
+const TYPE: &str = "{group_type:@group-type}";
 
 pub(super) fn routes(r: &mut Routes) {
     r.get("/group_types", "group:group_types:get_all", list)
         .asks(&["is_public", "name", "limit", "marker", "sort"])
         .says("Lists group types (from 3.11).")
-        .gives(200, "{group_types:[object], group_types_links?:[object]}");
+        .gives(
+            200,
+            "{group_types:[@group-type], group_types_links?:[@link]}",
+        );
     r.post("/group_types", "group:group_types:create", create)
         .admin()
         .says("Makes a group type (from 3.11).")
-        .takes("{group_type:{name:text, description?:text?, is_public?:bool, group_specs?:map?}}")
+        .takes("{group_type:{name:name, description?:short?, is_public?:bool, group_specs?:map?}}")
         .gives(202, TYPE);
     r.get("/group_types/{type_id}", "group:group_types:get", show)
         .says("Shows a group type (from 3.11).")
@@ -26,7 +28,7 @@ pub(super) fn routes(r: &mut Routes) {
     r.put("/group_types/{type_id}", "group:group_types:update", update)
         .admin()
         .says("Changes a group type (from 3.11).")
-        .takes("{group_type:{name?:text?, description?:text?, is_public?:bool}}")
+        .takes("{group_type:{name?:name?, description?:short?, is_public?:bool}}")
         .gives(200, TYPE);
     r.delete("/group_types/{type_id}", "group:group_types:delete", delete)
         .admin()

@@ -20,10 +20,10 @@ pub(super) fn routes(r: &mut Routes) {
             "message_level",
         ])
         .says("Lists what went wrong for the project (from 3.3).")
-        .gives(200, "{messages:[object], messages_links?:[object]}");
+        .gives(200, "{messages:[@message], messages_links?:[@link]}");
     r.get("/messages/{message_id}", "message:get", show)
         .says("Shows one message (from 3.3).")
-        .gives(200, "{message:object}");
+        .gives(200, "{message:@message}");
     r.delete("/messages/{message_id}", "message:delete", delete)
         .says("Deletes a message (from 3.3).")
         .ends(204);

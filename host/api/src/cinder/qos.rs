@@ -7,7 +7,7 @@ use super::listing::{listed, query};
 use crate::http::{Answer, Call, Refusal, Routes, empty, json};
 use crate::views::{Links, QosView};
 
-const QOS: &str = "{qos_specs:{id:text, name:text, consumer:text, specs:map}, links:[object]}";
+const QOS: &str = "{qos_specs:@qos-specs, links:[@link]}";
 
 pub(super) fn routes(r: &mut Routes) {
     r.get(
@@ -18,7 +18,7 @@ pub(super) fn routes(r: &mut Routes) {
     .admin()
     .asks(&["limit", "marker", "sort"])
     .says("Lists QoS specs.")
-    .gives(200, "{qos_specs:[object], qos_specs_links?:[object]}");
+    .gives(200, "{qos_specs:[@qos-specs], qos_specs_links?:[@link]}");
     r.post(
         "/qos-specs",
         "volume_extension:qos_specs_manage:create",
@@ -61,7 +61,7 @@ pub(super) fn routes(r: &mut Routes) {
     )
     .admin()
     .says("Takes keys away.")
-    .takes("{keys:[text]}")
+    .takes("{keys:[name]}")
     .ends(202);
     r.get(
         "/qos-specs/{qos_id}/associations",
@@ -70,7 +70,10 @@ pub(super) fn routes(r: &mut Routes) {
     )
     .admin()
     .says("Lists the types that have them.")
-    .gives(200, "{qos_associations:[object]}");
+    .gives(
+        200,
+        "{qos_associations:[{association_type:text, name:text, id:text}]}",
+    );
     r.get(
         "/qos-specs/{qos_id}/associate",
         "volume_extension:qos_specs_manage:update",

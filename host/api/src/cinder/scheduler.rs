@@ -14,7 +14,7 @@ pub(super) fn routes(r: &mut Routes) {
     .admin()
     .asks(&["detail", "name", "volume_type"])
     .says("Lists pools.")
-    .gives(200, "{pools:[{name:text, capabilities?:object}]}");
+    .gives(200, "{pools:[@pool]}");
     r.get(
         "/capabilities/{host}",
         "volume_extension:capabilities",

@@ -4,7 +4,7 @@ use serde_json::json as value;
 
 use super::listing::Listed;
 use crate::http::{Answer, Call, Fields, Refusal, Routes, empty, json};
-use crate::views::{SERVICE, ServiceView};
+use crate::views::ServiceView;
 
 /// The one binary there is: each backend is a volume service.
 const BINARY: &str = "cinder-volume";
@@ -14,7 +14,7 @@ pub(super) fn routes(r: &mut Routes) {
         .admin()
         .asks(&["host", "binary"])
         .says("Lists the services of the backends.")
-        .gives(200, SERVICE);
+        .gives(200, "{services:[@service]}");
     r.put(
         "/os-services/enable",
         "volume_extension:services:update",
@@ -22,7 +22,7 @@ pub(super) fn routes(r: &mut Routes) {
     )
     .admin()
     .says("Lets the scheduler use a backend again.")
-    .takes("{host:text, binary?:text?, service?:text?}")
+    .takes("{host:name, binary?:name?, service?:name?}")
     .gives(
         200,
         "{host:text, service:text, binary:text, status:text, disabled:bool}",
@@ -34,7 +34,7 @@ pub(super) fn routes(r: &mut Routes) {
     )
     .admin()
     .says("Keeps the scheduler off a backend.")
-    .takes("{host:text, binary?:text?, service?:text?}")
+    .takes("{host:name, binary?:name?, service?:name?}")
     .gives(
         200,
         "{host:text, service:text, binary:text, status:text, disabled:bool}",
@@ -46,7 +46,7 @@ pub(super) fn routes(r: &mut Routes) {
     )
     .admin()
     .says("Keeps the scheduler off a backend and says why.")
-    .takes("{host:text, disabled_reason:text, binary?:text?, service?:text?}")
+    .takes("{host:name, disabled_reason:name, binary?:text?, service?:text?}")
     .gives(
         200,
         "{host:text, service:text, binary:text, status:text, disabled:bool, disabled_reason:text}",
@@ -54,12 +54,12 @@ pub(super) fn routes(r: &mut Routes) {
     r.put("/os-services/freeze", "volume:freeze_host", freeze)
         .admin()
         .says("Refuses creates and deletes on a backend.")
-        .takes("{host:text, cluster?:text?}")
+        .takes("{host:name, cluster?:name?}")
         .ends(200);
     r.put("/os-services/thaw", "volume:thaw_host", thaw)
         .admin()
         .says("Ends a freeze.")
-        .takes("{host:text, cluster?:text?}")
+        .takes("{host:name, cluster?:name?}")
         .ends(200);
     r.put("/os-services/get-log", "volume:services:get-log", get_log)
         .admin()

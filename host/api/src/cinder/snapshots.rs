@@ -7,7 +7,7 @@ use springform_model::cloud::{Metadata, Snapshot};
 use super::listing::{Kind, Known, listed, query};
 use super::volumes::pairs_of;
 use crate::http::{Answer, Call, Fields, Page, Refusal, Routes, Under, empty, json};
-use crate::views::{SNAPSHOT, SnapshotView};
+use crate::views::SnapshotView;
 
 const KNOWN: &[Known] = &[
     ("name", "name", Kind::Text),
@@ -38,11 +38,10 @@ const ASKS: &[&str] = &[
     "volume_id",
     "metadata",
 ];
-const ONE: &str = "{snapshot:{id:text, volume_id:text, status:text, size:int, metadata:map}}";
-const MANY: &str = "{snapshots:[object], snapshots_links?:[object], count?:int}";
+const ONE: &str = "{snapshot:@snapshot}";
+const MANY: &str = "{snapshots:[@snapshot], snapshots_links?:[@link], count?:count}";
 
 pub(super) fn routes(r: &mut Routes) {
-    debug_assert!(SNAPSHOT.starts_with('{'));
     r.get("/snapshots", "volume:get_all_snapshots", list)
         .asks(ASKS)
         .says("Lists snapshots.")
@@ -53,14 +52,14 @@ pub(super) fn routes(r: &mut Routes) {
         .gives(200, MANY);
     r.post("/snapshots", "volume:create_snapshot", create)
         .says("Takes a snapshot of a volume.")
-        .takes("{snapshot:{volume_id:text, name?:text?, description?:text?, metadata?:map?, force?:bool?}}")
+        .takes("{snapshot:{volume_id:id, name?:short?, description?:short?, metadata?:map?, force?:bool?}}")
         .gives(202, ONE);
     r.get("/snapshots/{snapshot_id}", "volume:get_snapshot", show)
         .says("Shows a snapshot.")
         .gives(200, ONE);
     r.put("/snapshots/{snapshot_id}", "volume:update_snapshot", update)
         .says("Changes name or description.")
-        .takes("{snapshot:{name?:text?, description?:text?}}")
+        .takes("{snapshot:{name?:short?, description?:short?}}")
         .gives(200, ONE);
     r.delete("/snapshots/{snapshot_id}", "volume:delete_snapshot", delete)
         .says("Deletes a snapshot.")
@@ -68,7 +67,7 @@ pub(super) fn routes(r: &mut Routes) {
     r.post("/snapshots/{snapshot_id}/action", "volume_extension:snapshot_admin_actions", action)
         .admin()
         .says("Resets the status (`os-reset_status`), deletes by force (`os-force_delete`), or lets go (`os-unmanage`).")
-        .takes("object")
+        .takes("{os-reset_status:{status:name}}|{os-force_delete:object?}|{os-update_snapshot_status:{status:name}}")
         .ends(202);
     r.get(
         "/snapshots/{snapshot_id}/metadata",

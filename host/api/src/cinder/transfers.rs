@@ -7,7 +7,7 @@ use super::listing::{Kind, listed, query};
 use crate::http::{Answer, Call, Routes, empty, json};
 use crate::views::{Links, Time};
 
-const TRANSFER: &str = "{transfer:{id:text, name:text?, volume_id:text, created_at?:text, links:[object], auth_key?:text}}";
+const TRANSFER: &str = "{transfer:@transfer}";
 
 pub(super) fn routes(r: &mut Routes) {
     old(r);
@@ -45,14 +45,14 @@ fn add(
     r.get(all, "volume:get_all_transfers", list)
         .asks(ASKS)
         .says("Lists the transfers that wait to be accepted.")
-        .gives(200, "{transfers:[object], transfers_links?:[object]}");
+        .gives(200, "{transfers:[@transfer], transfers_links?:[@link]}");
     r.get(detail, "volume:get_all_transfers", list_detail)
         .asks(ASKS)
         .says("Lists the transfers that wait to be accepted, in detail.")
-        .gives(200, "{transfers:[object], transfers_links?:[object]}");
+        .gives(200, "{transfers:[@transfer], transfers_links?:[@link]}");
     r.post(all, "volume:create_transfer", create)
         .says("Offers a volume to another project; the key is shown once.")
-        .takes("{transfer:{volume_id:text, name?:text?, no_snapshots?:bool?}}")
+        .takes("{transfer:{volume_id:id, name?:short?, no_snapshots?:bool?}}")
         .gives(202, TRANSFER);
     r.get(single, "volume:get_transfer", show)
         .says("Shows a transfer.")
@@ -62,7 +62,7 @@ fn add(
         .ends(202);
     r.post(accepted, "volume:accept_transfer", accept)
         .says("Takes an offered volume.")
-        .takes("{accept:{auth_key:text}}")
+        .takes("{accept:{auth_key:name}}")
         .gives(202, TRANSFER);
 }
 

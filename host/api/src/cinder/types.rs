@@ -6,7 +6,9 @@ use springform_model::cloud::VolumeType;
 
 use super::listing::{Kind, listed, query};
 use crate::http::{Answer, Call, Refusal, Routes, Under, empty, json};
-use crate::views::{TypeView, VOLUME_TYPE};
+use crate::views::TypeView;
+
+const ONE: &str = "{volume_type:@volume-type}";
 
 pub(super) fn routes(r: &mut Routes) {
     r.get("/types", "volume_extension:type_get_all", list)
@@ -19,24 +21,27 @@ pub(super) fn routes(r: &mut Routes) {
             "extra_specs",
         ])
         .says("Lists the volume types that the project may use.")
-        .gives(200, "{volume_types:[object], volume_type_links?:[object]}");
+        .gives(
+            200,
+            "{volume_types:[@volume-type], volume_type_links?:[@link]}",
+        );
     r.post("/types", "volume_extension:type_create", create)
         .admin()
         .says("Makes a volume type.")
-        .takes("{volume_type:{name:text, description?:text?, os-volume-type-access:is_public?:bool, extra_specs?:map?}}")
-        .gives(200, VOLUME_TYPE);
+        .takes("{volume_type:{name:name, description?:short?, os-volume-type-access:is_public?:bool, extra_specs?:map?}}")
+        .gives(200, ONE);
     r.get("/types/default", "volume_extension:type_get", default)
         .says("Shows the type of volumes for which none is named.")
-        .gives(200, VOLUME_TYPE);
+        .gives(200, ONE);
     r.get("/types/{type_id}", "volume_extension:type_get", show)
         .asks(&["is_public"])
         .says("Shows a volume type.")
-        .gives(200, VOLUME_TYPE);
+        .gives(200, ONE);
     r.put("/types/{type_id}", "volume_extension:type_update", update)
         .admin()
         .says("Changes a volume type.")
-        .takes("{volume_type:{name?:text?, description?:text?, is_public?:bool, os-volume-type-access:is_public?:bool}}")
-        .gives(200, VOLUME_TYPE);
+        .takes("{volume_type:{name?:name?, description?:short?, is_public?:bool, os-volume-type-access:is_public?:bool}}")
+        .gives(200, ONE);
     r.delete("/types/{type_id}", "volume_extension:type_delete", delete)
         .admin()
         .says("Deletes a volume type that no volume has.")
@@ -44,7 +49,7 @@ pub(super) fn routes(r: &mut Routes) {
     r.post("/types/{type_id}/action", "volume_extension:volume_type_access", access_action)
         .admin()
         .says("Lets a project use a private type (`addProjectAccess`) or no longer (`removeProjectAccess`).")
-        .takes("{addProjectAccess?:{project:text}, removeProjectAccess?:{project:text}}")
+        .takes("{addProjectAccess:{project:name}}|{removeProjectAccess:{project:name}}")
         .ends(202);
     r.get(
         "/types/{type_id}/os-volume-type-access",

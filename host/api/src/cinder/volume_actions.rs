@@ -4,15 +4,27 @@ use serde_json::{Map, Value, json as value};
 use springform_control::volumes::UpdateVolume;
 use springform_model::contract::Connector;
 
-use crate::http::{Answer, Call, Fields, Refusal, Routes, empty, json};
+use crate::http::{Answer, Call, Fields, Refusal, Routes, Shape, empty, json};
 use crate::views::volume_info;
 
 pub(super) fn routes(r: &mut Routes) {
     r.post("/volumes/{volume_id}/action", "volume_extension:volume_actions", action)
         .says("Does something to a volume; the one member of the body names it. Some actions are for administrators.")
-        .takes("object")
-        .ends(202);
+        .takes(ACTIONS)
+        .ends(202)
+        .or_gives(200, "");
 }
+
+/// What the body may be.
+const ACTIONS: Shape = "{os-extend:{new_size:size}}|{os-retype:{new_type:name, migration_policy?:'never'|'on-demand'}}|\
+    {revert:{snapshot_id:id}}|{os-reserve:object?}|{os-unreserve:object?}|{os-begin_detaching:object?}|\
+    {os-roll_detaching:object?}|{os-set_bootable:{bootable:bool}}|{os-update_readonly_flag:{readonly:bool}}|\
+    {os-reset_status:{status?:name?, attach_status?:name?, migration_status?:name?}}|{os-force_delete:object?}|\
+    {os-unmanage:object?}|{os-initialize_connection:{connector:@connector}}|\
+    {os-terminate_connection:{connector?:@connector?}}|\
+    {os-attach:{instance_uuid?:id?, host_name?:short?, mountpoint?:short?, mode?:'rw'|'ro'}}|\
+    {os-detach:{attachment_id?:id?}}|{os-force_detach:{attachment_id?:id?, connector?:@connector?}}|\
+    {os-set_image_metadata:{metadata:map}}|{os-unset_image_metadata:{key:name}}|{os-show_image_metadata:object?}";
 
 /// Actions that only an administrator may ask for.
 const ADMIN: &[&str] = &[

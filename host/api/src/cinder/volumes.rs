@@ -9,7 +9,7 @@ use springform_model::cloud::Volume;
 
 use super::listing::{Kind, Known, listed, query};
 use crate::http::{Answer, Call, Refusal, Routes, Under, empty, json};
-use crate::views::{Brief, Links, VOLUME, VolumeView};
+use crate::views::{Brief, Links, VolumeView};
 
 /// Filters of the lists.
 const KNOWN: &[Known] = &[
@@ -65,33 +65,35 @@ const ASKS: &[&str] = &[
     "glance_metadata",
 ];
 
-const ONE: &str = "{volume:{id:text, status:text, size:int, name:text?, links:[object]}}";
+const ONE: &str = "{volume:@volume}";
 
 pub(super) fn routes(r: &mut Routes) {
-    debug_assert!(VOLUME.contains("consumes_quota"));
     r.get("/volumes", "volume:get_all", list)
         .asks(ASKS)
         .says("Lists volumes by name.")
-        .gives(200, "{volumes:[{id:text, name:text?, links:[object]}], volumes_links?:[object], count?:int}");
+        .gives(
+            200,
+            "{volumes:[@brief], volumes_links?:[@link], count?:count}",
+        );
     r.get("/volumes/detail", "volume:get_all", detail)
         .asks(ASKS)
         .says("Lists volumes in detail.")
         .gives(
             200,
-            "{volumes:[object], volumes_links?:[object], count?:int}",
+            "{volumes:[@volume], volumes_links?:[@link], count?:count}",
         );
     r.get("/volumes/summary", "volume:get_all", summary)
         .asks(&["all_tenants"])
         .says("Counts volumes and their size (from 3.12).")
         .gives(
             200,
-            "{volume-summary:{total_count:int, total_size:int, metadata?:object}}",
+            "{volume-summary:{total_count:count, total_size:count, metadata?:object}}",
         );
     r.post("/volumes", "volume:create", create)
         .says("Makes a volume.")
         .takes(
-            "{volume:{size?:int?, name?:text?, description?:text?, volume_type?:text?, availability_zone?:text?, \
-            metadata?:map?, snapshot_id?:text?, source_volid?:text?, group_id?:text?, multiattach?:bool?}}",
+            "{volume:{size?:size?, name?:short?, description?:short?, volume_type?:name?, availability_zone?:name?, \
+            metadata?:map?, snapshot_id?:id?, source_volid?:id?, group_id?:id?, multiattach?:bool?}}",
         )
         .gives(202, ONE);
     r.get("/volumes/{volume_id}", "volume:get", show)
@@ -99,7 +101,7 @@ pub(super) fn routes(r: &mut Routes) {
         .gives(200, ONE);
     r.put("/volumes/{volume_id}", "volume:update", update)
         .says("Changes name, description or metadata.")
-        .takes("{volume:{name?:text?, description?:text?, metadata?:map?}}")
+        .takes("{volume:{name?:short?, description?:short?, metadata?:map?}}")
         .gives(200, ONE);
     r.delete("/volumes/{volume_id}", "volume:delete", delete)
         .asks(&["cascade", "force"])

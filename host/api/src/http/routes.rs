@@ -49,6 +49,8 @@ pub struct Route {
     pub status: u16,
     /// Form of the answer's body; none: empty.
     pub answer: Option<Shape>,
+    /// Another way to succeed: its status and the form of its body; an empty form: no body.
+    pub or_else: Option<(u16, Shape)>,
     /// Query parameters it knows.
     pub query: &'static [&'static str],
     /// Bytes a body may have; none: the server's general limit.
@@ -104,6 +106,12 @@ impl Route {
     pub fn ends(&mut self, status: u16) -> &mut Self {
         self.status = status;
         self.answer = None;
+        self
+    }
+
+    /// How else it may succeed, where one path serves several calls; an empty form: no body.
+    pub fn or_gives(&mut self, status: u16, shape: Shape) -> &mut Self {
+        self.or_else = Some((status, shape));
         self
     }
 
@@ -184,6 +192,7 @@ impl Routes {
             request: None,
             status: 200,
             answer: None,
+            or_else: None,
             query: &[],
             body_limit: None,
             handler: Arc::new(move |call| Box::pin(handler(call))),

@@ -1,5 +1,8 @@
 //! The OpenAPI document, made from the table of routes that the router is made from.
 
+mod links;
+mod named;
+mod parameters;
 mod shape;
 
 use http::Method;
@@ -34,11 +37,13 @@ pub fn document(cinder: &Routes, admin: &Routes) -> Value {
             if let Some(item) = item.as_object_mut() {
                 item.insert(
                     route.method.as_str().to_ascii_lowercase(),
-                    operation(route, face),
+                    operation(route, face, routes),
                 );
             }
         }
     }
+    let mut schemas = named::schemas();
+    schemas.extend(errors());
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -51,34 +56,55 @@ pub fn document(cinder: &Routes, admin: &Routes) -> Value {
         "paths": paths,
         "components": {
             "securitySchemes": {"token": {"type": "apiKey", "in": "header", "name": "X-Auth-Token"}},
-            "schemas": {
-                "cinder-error": {
-                    "type": "object",
-                    "additionalProperties": {
-                        "type": "object",
-                        "required": ["code", "message"],
-                        "properties": {"code": {"type": "integer"}, "message": {"type": "string"}},
-                    },
-                },
-                "admin-error": {
-                    "type": "object",
-                    "required": ["error"],
-                    "properties": {"error": {
-                        "type": "object",
-                        "required": ["code", "message", "retryable"],
-                        "properties": {
-                            "code": {"type": "integer"}, "message": {"type": "string"},
-                            "retryable": {"type": "boolean"}, "operation": {"type": ["string", "null"]},
-                        },
-                    }},
-                },
-            },
+            "schemas": schemas,
         },
         "security": [{"token": []}],
     })
 }
 
-fn operation(route: &Route, face: &str) -> Value {
+/// Bodies of refusals, of both faces.
+fn errors() -> Map<String, Value> {
+    let mut schemas = Map::new();
+    schemas.insert(
+        "cinder-error".into(),
+        json!({
+            "type": "object",
+            "minProperties": 1,
+            "additionalProperties": {
+                "type": "object",
+                "required": ["code", "message"],
+                "properties": {"code": {"type": "integer"}, "message": {"type": "string"}},
+            },
+        }),
+    );
+    schemas.insert(
+        "admin-error".into(),
+        json!({
+            "type": "object",
+            "required": ["error"],
+            "properties": {"error": {
+                "type": "object",
+                "required": ["code", "message", "retryable"],
+                "properties": {
+                    "code": {"type": "integer"}, "message": {"type": "string"},
+                    "retryable": {"type": "boolean"}, "operation": {"type": ["string", "null"]},
+                },
+            }},
+        }),
+    );
+    schemas
+}
+
+/// `get_volumes__volume_id_`: the name by which links refer to an operation.
+fn operation_id(route: &Route) -> String {
+    format!(
+        "{}{}",
+        route.method.as_str().to_ascii_lowercase(),
+        route.path.replace(['/', '{', '}', '-'], "_")
+    )
+}
+
+fn operation(route: &Route, face: &str, routes: &Routes) -> Value {
     let mut responses = Map::new();
     let mut success = json!({"description": "Done."});
     if let Some(answer) = route.answer {
@@ -88,36 +114,37 @@ fn operation(route: &Route, face: &str) -> Value {
             "application/json"
         };
         let schema = if answer == "events" {
-            json!({"type": "string"})
+            json!({"description": "Server-sent events, for as long as there is something to tell."})
         } else {
             shape::schema(answer, false)
         };
         success = json!({"description": "Done.", "content": {kind: {"schema": schema}}});
     }
+    let links = links::from(route, routes);
+    if let Some(fields) = success.as_object_mut().filter(|_| !links.is_empty()) {
+        fields.insert("links".into(), Value::Object(links));
+    }
     responses.insert(route.status.to_string(), success);
+    if let Some((status, form)) = route.or_else {
+        let mut other =
+            json!({"description": "Done; some of the calls on this path answer with a body."});
+        if let Some(fields) = other.as_object_mut().filter(|_| !form.is_empty()) {
+            let content = json!({"application/json": {"schema": shape::schema(form, false)}});
+            fields.insert("content".into(), content);
+        }
+        responses.insert(status.to_string(), other);
+    }
     for (status, text) in REFUSALS {
         responses.entry((*status).to_owned()).or_insert_with(|| {
             let schema = json!({"$ref": format!("#/components/schemas/{face}-error")});
             json!({"description": text, "content": {"application/json": {"schema": schema}}})
         });
     }
-    let mut parameters: Vec<Value> = parts(route.path)
-        .map(|name| json!({"name": name, "in": "path", "required": true, "schema": {"type": "string", "minLength": 1}}))
-        .collect();
-    parameters.extend(
-        route.query.iter().map(|name| json!({"name": name, "in": "query", "required": false, "schema": {"type": "string"}})),
-    );
-    if face == "cinder" {
-        parameters.push(json!({
-            "name": "OpenStack-API-Version", "in": "header", "required": false,
-            "schema": {"type": "string"}, "example": "volume 3.71",
-        }));
-    }
     let mut operation = json!({
-        "operationId": format!("{}{}", route.method.as_str().to_ascii_lowercase(), route.path.replace(['/', '{', '}', '-'], "_")),
+        "operationId": operation_id(route),
         "summary": route.summary,
         "description": format!("Policy rule `{}`.", route.rule),
-        "parameters": parameters,
+        "parameters": parameters::of(route, face),
         "responses": responses,
     });
     if let (Some(request), Some(fields)) = (route.request, operation.as_object_mut()) {
@@ -132,10 +159,4 @@ fn operation(route: &Route, face: &str) -> Value {
         );
     }
     operation
-}
-
-/// Names of the `{parts}` of a path.
-fn parts(path: &str) -> impl Iterator<Item = &str> {
-    path.split('/')
-        .filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'))
 }

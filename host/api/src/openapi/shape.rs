@@ -1,7 +1,9 @@
 //! A small notation for the form of JSON bodies, and its translation to JSON Schema.
 //!
-//! `text`, `int`, `number`, `bool`, `map` (text to text), `any`, `[type]`, `{name:type, name?:type}`; `type?` may be
-//! null. In a request every object is closed, in an answer it is open, as clients should take it.
+//! `text`, `name` (1 to 255 characters), `short` (up to 255), `id` (up to 36, not empty), `size` (whole GiB), `int`, `count`
+//! (whole, not negative), `number`, `bool`, `map` (text to text), `object`, `any`, `[type]`, `{name:type, name?:type}`,
+//! `'word'`, `@named` (a schema of the document's components), `a|b` (one or the other); `type?` may be null. In a request
+//! every object is closed, in an answer it is open, as clients should take it.
 
 use serde_json::{Map, Value, json};
 
@@ -48,7 +50,26 @@ impl Reader<'_> {
     }
 
     fn kind(&mut self) -> Value {
-        let schema = if self.eat('{') {
+        let first = self.single();
+        let mut kinds = vec![first];
+        while self.eat('|') {
+            kinds.push(self.single());
+        }
+        match kinds.len() {
+            1 => kinds.pop().unwrap_or_default(),
+            _ => json!({"anyOf": kinds}),
+        }
+    }
+
+    fn single(&mut self) -> Value {
+        let schema = if self.eat('\'') {
+            let word = self.word();
+            self.eat('\'');
+            json!({"type": "string", "enum": [word]})
+        } else if self.eat('@') {
+            let word = self.word();
+            json!({"$ref": format!("#/components/schemas/{word}")})
+        } else if self.eat('{') {
             self.object()
         } else if self.eat('[') {
             let items = self.kind();
@@ -56,7 +77,7 @@ impl Reader<'_> {
             json!({"type": "array", "items": items})
         } else {
             let word = self.word();
-            Self::simple(&word)
+            self.simple(&word)
         };
         if self.eat('?') {
             nullable(schema)
@@ -65,12 +86,26 @@ impl Reader<'_> {
         }
     }
 
-    fn simple(word: &str) -> Value {
+    fn simple(&self, word: &str) -> Value {
         match word {
             "text" => json!({"type": "string"}),
+            "name" => {
+                json!({"type": "string", "minLength": 1, "maxLength": 255, "pattern": r"^\S(.*\S)?$"})
+            }
+            "short" => json!({"type": "string", "maxLength": 255}),
+            "id" => {
+                json!({"type": "string", "minLength": 1, "maxLength": 36, "pattern": "^[0-9a-f-]+$"})
+            }
+            "size" => json!({"type": "integer", "minimum": 1, "maximum": 0x7fff_ffff}),
+            "count" => json!({"type": "integer", "minimum": 0}),
             "int" => json!({"type": "integer"}),
             "number" => json!({"type": "number"}),
             "bool" => json!({"type": "boolean"}),
+            "map" if self.closed => json!({
+                "type": "object",
+                "propertyNames": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": r"\S"},
+                "additionalProperties": {"type": "string", "maxLength": 255},
+            }),
             "map" => json!({"type": "object", "additionalProperties": {"type": "string"}}),
             "object" => json!({"type": "object"}),
             "any" => json!({}),
@@ -93,11 +128,13 @@ impl Reader<'_> {
                 self.kind()
             } else if let Some((key, kind)) = name.clone().rsplit_once(':') {
                 name = key.to_owned();
-                let schema = Self::simple(kind);
+                let mut schema = self.simple(kind);
                 if self.eat('?') {
-                    nullable(schema)
-                } else {
-                    schema
+                    schema = nullable(schema);
+                }
+                match self.eat('|') {
+                    true => json!({"anyOf": [schema, self.kind()]}),
+                    false => schema,
                 }
             } else {
                 json!({"$comment": "malformed shape"})
@@ -122,19 +159,17 @@ impl Reader<'_> {
 }
 
 fn nullable(mut schema: Value) -> Value {
-    match schema
-        .get("type")
-        .and_then(Value::as_str)
-        .map(str::to_owned)
-    {
-        Some(kind) => {
-            if let Some(fields) = schema.as_object_mut() {
-                fields.insert("type".into(), json!([kind, "null"]));
-            }
-            schema
-        }
-        None => schema,
+    let kind = schema.get("type").and_then(Value::as_str);
+    let (Some(kind), false) = (kind.map(str::to_owned), schema.get("enum").is_some()) else {
+        return match schema {
+            Value::Object(fields) if fields.is_empty() => Value::Object(fields),
+            schema => json!({"anyOf": [schema, {"type": "null"}]}),
+        };
+    };
+    if let Some(fields) = schema.as_object_mut() {
+        fields.insert("type".into(), json!([kind, "null"]));
     }
+    schema
 }
 
 #[cfg(test)]
@@ -160,6 +195,27 @@ mod tests {
                     },
                 }},
             })
+        );
+    }
+
+    #[test]
+    fn words_alternatives_and_named_schemas_can_be_written() {
+        assert_eq!(
+            schema("{mode:'rw'|'ro', volume:@volume?}", false),
+            json!({
+                "type": "object", "required": ["mode", "volume"],
+                "properties": {
+                    "mode": {"anyOf": [{"type": "string", "enum": ["rw"]}, {"type": "string", "enum": ["ro"]}]},
+                    "volume": {"anyOf": [{"$ref": "#/components/schemas/volume"}, {"type": "null"}]},
+                },
+            })
+        );
+        assert_eq!(
+            schema("{size:size?|'any', name:name}", false)["properties"]["size"],
+            json!({"anyOf": [
+                {"type": ["integer", "null"], "minimum": 1, "maximum": 0x7fff_ffff},
+                {"type": "string", "enum": ["any"]},
+            ]})
         );
     }
 

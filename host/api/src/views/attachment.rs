@@ -7,15 +7,9 @@ use springform_model::cloud::{AttachStatus, Attachment};
 use super::{Time, connection};
 use crate::http::Shape;
 
-/// Forms of attachments.
-#[derive(Debug)]
-pub struct AttachmentShape;
-
-impl AttachmentShape {
-    /// With all its fields.
-    pub const FULL: Shape = "{attachment:{id:text, status:text, instance:text?, volume_id:text, attached_at:text, \
-        detached_at:text, attach_mode:text, connection_info:object}}";
-}
+/// Form of an attachment.
+pub const ATTACHMENT: Shape = "{id:text, status:text, instance:text?, volume_id:text, attached_at:text, detached_at:text, \
+    attach_mode:text, connection_info:object}";
 
 /// An attachment with everything.
 #[derive(Debug)]

@@ -8,12 +8,12 @@ mod time;
 mod types;
 mod volume;
 
-pub use attachment::{AttachmentShape, AttachmentView, BriefAttachment};
+pub use attachment::{ATTACHMENT, AttachmentView, BriefAttachment};
 pub use connection::volume_info;
 pub use service::{SERVICE, ServiceView, capabilities, pool};
 pub use snapshot::{SNAPSHOT, SnapshotView};
 pub use time::{Time, time};
-pub use types::{GroupTypeView, QosView, TypeView, VOLUME_TYPE};
+pub use types::{GROUP_TYPE, GroupTypeView, QosView, TypeView, VOLUME_TYPE};
 pub use volume::{VOLUME, VolumeView};
 
 use serde::ser::SerializeSeq;

@@ -11,9 +11,9 @@ use super::{Time, time};
 use crate::http::{Shape, Version};
 
 /// Form of a service.
-pub const SERVICE: Shape = "{services:[{binary:text, host:text, zone:text, status:text, state:text, updated_at:text?, \
+pub const SERVICE: Shape = "{binary:text, host:text, zone:text, status:'enabled'|'disabled', state:'up'|'down', updated_at:text?, \
     backend_state?:text?, cluster?:text?, disabled_reason:text?, replication_status?:text, active_backend_id?:text?, \
-    frozen?:bool}]}";
+    frozen?:bool}";
 
 const GIB: f64 = 1_073_741_824.0;
 

@@ -9,7 +9,7 @@ use crate::http::{Shape, Version};
 
 /// Form of a snapshot.
 pub const SNAPSHOT: Shape = "{id:text, created_at:text, updated_at:text?, name:text?, description:text?, volume_id:text, \
-    status:text, size:int, metadata:map, group_snapshot_id?:text?, user_id?:text, consumes_quota?:bool, \
+    status:text, size:count, metadata:map, group_snapshot_id?:text?, user_id?:text, consumes_quota?:bool, \
     os-extended-snapshot-attributes:project_id?:text, os-extended-snapshot-attributes:progress?:text}";
 
 /// A snapshot for one caller.

@@ -7,8 +7,12 @@ use springform_model::cloud::{GroupType, QosSpecs, VolumeType};
 use crate::http::Shape;
 
 /// Form of a volume type.
-pub const VOLUME_TYPE: Shape = "{volume_type:{id:text, name:text, is_public:bool, description:text?, \
-    os-volume-type-access:is_public:bool, extra_specs?:map, qos_specs_id?:text?}}";
+pub const VOLUME_TYPE: Shape = "{id:text, name:text, is_public:bool, description:text?, \
+    os-volume-type-access:is_public:bool, extra_specs?:map, qos_specs_id?:text?}";
+
+/// Form of a group type.
+pub const GROUP_TYPE: Shape =
+    "{id:text, name:text, description:text?, is_public:bool, group_specs?:map}";
 
 /// Extra specs that tell every tenant what a type can do; the rest is for administrators.
 const USER_VISIBLE: [&str; 3] = [

@@ -8,11 +8,13 @@ use super::{Links, Time, time};
 use crate::http::{Shape, Version};
 
 /// Form of a volume at the newest microversion.
-pub const VOLUME: Shape = "{id:text, status:text, size:int, availability_zone:text, created_at:text, updated_at:text?, \
-    name:text?, description:text?, volume_type:text?, snapshot_id:text?, source_volid:text?, metadata:map, links:[object], \
-    user_id:text, bootable:text, encrypted:bool, replication_status:text?, consistencygroup_id:text?, multiattach:bool, \
-    attachments:[object], migration_status?:text?, group_id?:text?, provider_id?:text?, shared_targets?:bool?, \
-    service_uuid?:text?, cluster_name?:text?, volume_type_id?:text?, consumes_quota?:bool, volume_image_metadata?:map}";
+pub const VOLUME: Shape = "{id:text, status:text, size:count, availability_zone:text, created_at:text, updated_at:text?, \
+    name:text?, description:text?, volume_type:text?, snapshot_id:text?, source_volid:text?, metadata:map, links:[@link], \
+    user_id:text, bootable:'true'|'false', encrypted:bool, replication_status:text?, consistencygroup_id:text?, multiattach:bool, \
+    attachments:[{id:text, attachment_id:text, volume_id:text, server_id:text?, host_name:text?, device:text?, attached_at:text?}], migration_status?:text?, group_id?:text?, provider_id?:text?, shared_targets?:bool?, \
+    service_uuid?:text?, cluster_name?:text?, volume_type_id?:text?, consumes_quota?:bool, volume_image_metadata?:map, \
+    os-vol-tenant-attr:tenant_id?:text, os-vol-mig-status-attr:migstat?:text?, os-vol-mig-status-attr:name_id?:text?, \
+    os-vol-host-attr:host?:text?}";
 
 /// A volume for one caller.
 #[derive(Debug)]
