@@ -38,6 +38,8 @@ pub struct BackendHandle {
     pub config: BackendConfig,
     pub(crate) turns: Semaphore,
     pub(crate) wake: Notify,
+    /// An operation of replication began or ended: the observer may look sooner.
+    pub(crate) look: Notify,
     status: RwLock<BackendStatus>,
 }
 
@@ -52,6 +54,7 @@ impl BackendHandle {
             config,
             turns,
             wake: Notify::new(),
+            look: Notify::new(),
             status: RwLock::new(status),
         }
     }

@@ -81,6 +81,8 @@ pub struct ControlConfig {
     pub default_type: Option<String>,
     /// How often statistics are read.
     pub statistics_interval: Duration,
+    /// How often replication is observed while all is well; more often while something happens.
+    pub observe_interval: Duration,
     /// How long one step may take.
     pub step_deadline: Duration,
     /// How long one operation may take.
@@ -99,6 +101,7 @@ impl Default for ControlConfig {
             availability_zone: "nova".to_owned(),
             default_type: None,
             statistics_interval: Duration::from_secs(60),
+            observe_interval: Duration::from_secs(60),
             step_deadline: Duration::from_secs(120),
             operation_deadline: Duration::from_secs(1800),
             open_operations: 10_000,

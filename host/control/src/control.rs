@@ -9,7 +9,7 @@ use springform_model::contract::Context;
 use springform_model::operation::Operation;
 use springform_model::time::Timestamp;
 use springform_store::{Changes, Query, Store};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -18,6 +18,7 @@ use crate::clock::Clock;
 use crate::config::{BackendConfig, ControlConfig};
 use crate::engine::{Executors, Runner};
 use crate::metrics::Metrics;
+use crate::observer::{self, Pace};
 use crate::registry::{DriverLoader, Generation, Loaded, Table};
 use crate::{ControlError, watch};
 
@@ -37,6 +38,8 @@ struct Inner {
     swap: Mutex<()>,
     runner: Runner,
     metrics: Metrics,
+    /// An array that was left behind answers again.
+    returned: Notify,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -92,6 +95,7 @@ impl Control {
                 table: Table::default(),
                 swap: Mutex::new(()),
                 metrics: Metrics::new(),
+                returned: Notify::new(),
             }),
         };
         control.make_services().await?;
@@ -108,9 +112,10 @@ impl Control {
         }
         for backend in control.inner.backends.values() {
             control.spawn(watch::watch(control.clone(), backend.clone()));
+            control.spawn(observe(control.clone(), backend.clone()));
         }
         control.spawn(watch::prune(control.clone()));
-        control.spawn(crate::replication::tend(control.clone()));
+        control.spawn(crate::replication::keep_house(control.clone()));
         control.resume().await?;
         Ok(control)
     }
@@ -215,7 +220,13 @@ impl Control {
     #[must_use]
     pub fn metrics_text(&self) -> String {
         self.metrics().open(self.runner().open());
+        self.metrics().observed().grow_old(self.now());
         self.metrics().text()
+    }
+
+    /// Resolves when an array that was left behind answers again.
+    pub(crate) async fn array_returned(&self) {
+        self.inner.returned.notified().await;
     }
 
     pub(crate) fn runner(&self) -> &Runner {
@@ -253,6 +264,25 @@ impl Control {
             deadline_ms: 10_000,
             now: self.now().as_millis(),
             extensions: Vec::new(),
+        }
+    }
+}
+
+/// Observes the replication of one backend for ever.
+async fn observe(control: Control, backend: Arc<BackendHandle>) {
+    let lookout = crate::replication::rows(&control);
+    let pace = Pace::steady(control.config().observe_interval);
+    observer::watch(&lookout, backend.name(), pace, &Seen(&control)).await;
+}
+
+/// What was seen is counted; an array that came back is fenced at once.
+struct Seen<'a>(&'a Control);
+
+impl observer::Watch for Seen<'_> {
+    fn seen(&self, watched: &observer::Watched) {
+        self.0.metrics().observed().seen(watched);
+        if watched.tally.targets.values().any(|target| target.back > 0) {
+            self.0.inner.returned.notify_one();
         }
     }
 }

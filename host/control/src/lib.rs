@@ -15,6 +15,7 @@ pub mod group_types;
 pub mod limits;
 pub mod messages;
 pub mod metrics;
+pub mod observer;
 pub mod outbox;
 pub mod qos;
 pub mod query;

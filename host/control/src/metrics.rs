@@ -11,6 +11,8 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 use springform_model::contract::{CallError, Reply};
 
+use crate::observer::Numbers;
+
 type Labels = Vec<(&'static str, String)>;
 
 /// The control plane's numbers.
@@ -20,6 +22,7 @@ pub struct Metrics {
     seconds: Family<Labels, Histogram, fn() -> Histogram>,
     up: Family<Labels, Gauge>,
     open: Gauge,
+    observed: Numbers,
 }
 
 impl std::fmt::Debug for Metrics {
@@ -55,7 +58,9 @@ impl Metrics {
             "Operations that have not ended",
             open.clone(),
         );
+        let observed = Numbers::register(&mut registry);
         Self {
+            observed,
             registry: Mutex::new(registry),
             calls,
             seconds,
@@ -94,6 +99,11 @@ impl Metrics {
 
     pub(crate) fn open(&self, open: usize) {
         self.open.set(i64::try_from(open).unwrap_or(i64::MAX));
+    }
+
+    /// What was observed of replication.
+    pub(crate) fn observed(&self) -> &Numbers {
+        &self.observed
     }
 
     /// Lets another module add its own numbers.

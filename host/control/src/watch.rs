@@ -126,6 +126,28 @@ async fn edit_service(
     .await
 }
 
+/// Finds out which of a backend's arrays answer, and writes it down.
+pub(crate) async fn health(control: &Control, backend: &str) {
+    let id = Uuid::now_v7().to_string();
+    let deadline = control.config().step_deadline;
+    let health = control
+        .call_once(backend, &id, Vec::new(), deadline, Call::Check)
+        .await
+        .and_then(|reply| reply.into_check());
+    let Ok(health) = health else { return };
+    let known = control.store().get::<Service>(backend).await;
+    if known.is_ok_and(|known| known.is_some_and(|known| known.record.targets == health)) {
+        return;
+    }
+    let stored = edit_service(control, backend, |service| {
+        health.clone_into(&mut service.targets);
+    })
+    .await;
+    if let Err(error) = stored {
+        tracing::warn!(backend, error = %error.message, "which arrays answer could not be kept");
+    }
+}
+
 async fn statistics(control: &Control, backend: &BackendHandle) {
     let name = backend.name();
     let deadline = control.config().step_deadline;

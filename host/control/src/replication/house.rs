@@ -8,14 +8,15 @@ use async_trait::async_trait;
 use springform_model::cloud::{Service, Volume};
 use springform_model::contract::{Call, CallError, Reply, VolumeSpec};
 use springform_model::operation::{Operation, OperationError, Verb};
-use springform_model::replication::drill::Drill;
+use springform_model::replication::drill::{Drill, DrillState};
 use springform_model::replication::relation::Relation;
 use springform_model::time::Timestamp;
 use springform_store::Query;
 
 use super::ground::{BackendView, Ground, Problem, Writes};
 use super::request::{self, Request, Who};
-use super::rows::{Arrays, Rows};
+use super::rows::{self, Arrays, Rows};
+use super::tend::{self, Household};
 use super::{Order, Plan, Scope, plan};
 use crate::engine::{Executor, Executors, Run, failure};
 use crate::outbox::Delivery;
@@ -25,6 +26,22 @@ use crate::{Caller, Control, ControlError, ErrorKind};
 const BATCH: usize = 64;
 /// Runs of an operation whose rows somebody else keeps changing.
 const ROUNDS: u32 = 20;
+
+/// The verbs of replication.
+pub(super) const VERBS: [Verb; 12] = [
+    Verb::Failover,
+    Verb::Failback,
+    Verb::CommitDrill,
+    Verb::Reprotect,
+    Verb::Resync,
+    Verb::Enable,
+    Verb::Disable,
+    Verb::StartDrill,
+    Verb::StopDrill,
+    Verb::Promote,
+    Verb::Reconcile,
+    Verb::Fence,
+];
 
 /// The arrays of a running host.
 struct House {
@@ -105,10 +122,29 @@ impl Arrays for House {
 
     fn shown(&self, operation: &Operation) {
         self.control.runner().show(operation);
+        // Whoever waits for the next step of a failover would be waken a thousand times; beginnings and ends are enough.
+        let turns = operation.state.is_terminal() || operation.steps.len() <= 1;
+        if let Some(backend) = operation.backend.as_deref().filter(|_| turns)
+            && let Some(handle) = self.control.backend(backend)
+        {
+            handle.look.notify_one();
+        }
+    }
+
+    async fn refresh(&self, backend: &str) {
+        crate::watch::health(&self.control, backend).await;
+    }
+
+    async fn disturbed(&self, backend: &str) {
+        match self.control.backend(backend) {
+            Some(handle) => handle.look.notified().await,
+            None => std::future::pending().await,
+        }
     }
 }
 
-fn rows(control: &Control) -> Rows {
+/// Rows and arrays of a running host.
+pub(crate) fn rows(control: &Control) -> Rows {
     Rows::new(
         control.store().clone(),
         Arc::new(House {
@@ -153,21 +189,7 @@ impl Executor for Verbs {
 
 /// Makes the engine know the verbs of replication.
 pub(crate) fn register(executors: &mut Executors) {
-    let verbs = [
-        Verb::Failover,
-        Verb::Failback,
-        Verb::CommitDrill,
-        Verb::Reprotect,
-        Verb::Resync,
-        Verb::Enable,
-        Verb::Disable,
-        Verb::StartDrill,
-        Verb::StopDrill,
-        Verb::Promote,
-        Verb::Reconcile,
-        Verb::Fence,
-    ];
-    executors.add(&verbs, Arc::new(Verbs));
+    executors.add(&VERBS, Arc::new(Verbs));
 }
 
 impl From<Problem> for ControlError {
@@ -184,6 +206,89 @@ impl From<Problem> for ControlError {
             error.operation = operation;
         }
         error
+    }
+}
+
+/// Tends the replication of a running host for ever.
+pub(crate) async fn keep_house(control: Control) {
+    tend::tend(&House { control }).await;
+}
+
+#[async_trait]
+impl Household for House {
+    fn backends(&self) -> Vec<String> {
+        self.control
+            .backends()
+            .map(|b| b.name().to_owned())
+            .collect()
+    }
+
+    async fn due_drills(&self) -> Result<Vec<Drill>, Problem> {
+        let open = DrillState::ALL.into_iter().filter(|s| !s.is_over());
+        let query = Query::new()
+            .is_in("state", open.map(DrillState::as_str))
+            .compare(
+                "due_at",
+                springform_store::Order::LessOrEqual,
+                self.control.now(),
+            )
+            .limit(100);
+        let due = self.control.store().list::<Drill>(&query).await;
+        Ok(due
+            .map_err(rows::internal)?
+            .into_iter()
+            .map(|d| d.record)
+            .collect())
+    }
+
+    async fn owed(
+        &self,
+        backend: &str,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<Relation>, Problem> {
+        let mut query = Query::new()
+            .eq("kind", "owed")
+            .eq("state", "settled")
+            .eq("backend", backend)
+            .sort("id", springform_store::Direction::Asc)
+            .limit(limit);
+        if let Some(after) = after {
+            query = query.compare("id", springform_store::Order::Greater, after);
+        }
+        let owed = self.control.store().list::<Relation>(&query).await;
+        Ok(owed
+            .map_err(rows::internal)?
+            .into_iter()
+            .map(|r| r.record)
+            .collect())
+    }
+
+    async fn answering(&self, backend: &str) -> Result<Vec<String>, Problem> {
+        let service = self.control.store().get::<Service>(backend).await;
+        let service = service.map_err(rows::internal)?;
+        let targets = service.map(|s| s.record.targets).unwrap_or_default();
+        Ok(targets
+            .into_iter()
+            .filter(|t| t.reachable)
+            .map(|t| t.target)
+            .collect())
+    }
+
+    async fn submit(&self, backend: &str, request: Request) -> Result<Operation, Problem> {
+        let rows = rows(&self.control);
+        let operation = request::begin(&rows, backend, request, Who::default()).await?;
+        self.control.operations().start(operation.clone());
+        Ok(operation)
+    }
+
+    async fn is_open(&self, operation: &str) -> bool {
+        let found = self.control.store().get::<Operation>(operation).await;
+        found.is_ok_and(|o| o.is_some_and(|o| !o.record.state.is_terminal()))
+    }
+
+    async fn woken(&self) {
+        self.control.array_returned().await;
     }
 }
 

@@ -19,12 +19,14 @@ mod verbs;
 pub use failover::{Input as FailoverInput, run as run_failover};
 pub use ground::{BackendView, Ground, Member, Problem, Writes};
 pub use house::Replication;
-pub(crate) use house::register;
+pub(crate) use house::keep_house;
+pub(crate) use house::{register, rows};
+pub(crate) use members::chunks;
 pub use plan::{Order, Plan, make as make_plan};
 pub use request::{Ask, Request, Who, begin, reset_active_backend};
 pub use rows::{Arrays, Rows};
 pub use scope::Scope;
-pub(crate) use tend::tend;
+pub use tend::{Household, tend};
 pub use verbs::{Input as VerbInput, run as run_verb};
 
 /// Carries out a journalled operation of any verb of replication, or goes on with one that was interrupted.

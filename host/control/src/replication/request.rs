@@ -177,7 +177,9 @@ pub async fn begin(
     };
     let mut writes = Writes::default();
     let moves = matches!(request, Request::Failover(_) | Request::Failback(_));
-    if service.frozen && !moves {
+    // A freeze protects what is there; an array that was left behind and can still be written endangers it.
+    let fences = matches!(request, Request::Fence(_));
+    if service.frozen && !moves && !fences {
         return Err(Problem::Conflict {
             message: format!(
                 "backend {backend} is frozen; thaw it first (failover and failback work all the same)"

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use springform_model::cloud::{Service, Volume};
 use springform_model::contract::{Call, CallError, Reply, VolumeSpec};
-use springform_model::operation::Operation;
-use springform_model::replication::drill::Drill;
+use springform_model::operation::{Operation, Verb};
+use springform_model::replication::drill::{Drill, DrillState};
 use springform_model::replication::relation::Relation;
 use springform_model::time::Timestamp;
 use springform_store::{
@@ -16,7 +16,8 @@ use springform_store::{
 
 use super::ground::{BackendView, Ground, Member, Problem, Writes};
 use super::{Plan, Scope};
-use crate::outbox::Delivery;
+use crate::observer::{Lookout, Watched};
+use crate::outbox::{CloudEvent, Delivery};
 
 /// What is not in the store: backends, drivers, the clock.
 #[async_trait]
@@ -56,6 +57,14 @@ pub trait Arrays: Send + Sync + 'static {
 
     /// An operation was written: whoever watches it may be told.
     fn shown(&self, operation: &Operation);
+
+    /// Finds out which arrays answer, and writes it down.
+    async fn refresh(&self, _backend: &str) {}
+
+    /// Resolves when an operation of replication began or ended on the backend.
+    async fn disturbed(&self, _backend: &str) {
+        std::future::pending().await
+    }
 }
 
 impl Record for Plan {
@@ -92,6 +101,21 @@ impl Record for Delivery {
     }
 }
 
+impl Record for Watched {
+    const TABLE: Table = Table::documents("observations");
+
+    fn id(&self) -> &str {
+        &self.backend
+    }
+
+    fn columns(&self) -> Vec<(&'static str, Value)> {
+        vec![
+            ("backend", Value::from(&self.backend)),
+            ("created_at", Value::from(self.at.unwrap_or_default())),
+        ]
+    }
+}
+
 /// Rows in the store.
 pub struct Rows {
     store: Store,
@@ -105,6 +129,17 @@ impl Rows {
         Self { store, arrays }
     }
 
+    /// One delivery of each event for each receiver.
+    fn deliver(&self, changes: Changes, events: Vec<CloudEvent>, now: Timestamp) -> Changes {
+        let receivers = self.arrays.receivers();
+        events
+            .iter()
+            .flat_map(|event| receivers.iter().map(move |receiver| (event, receiver)))
+            .fold(changes, |changes, (event, receiver)| {
+                changes.put(&Delivery::new(event.clone(), receiver, now))
+            })
+    }
+
     fn query(scope: &Scope, backend: &str) -> Query {
         let query = Query::new().eq("backend", backend);
         match scope {
@@ -116,7 +151,13 @@ impl Rows {
     }
 }
 
-fn internal(error: StoreError) -> Problem {
+/// The word of a verb as the journal's column has it.
+fn word(verb: Verb) -> String {
+    let value = serde_json::to_value(verb).unwrap_or_default();
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+pub(super) fn internal(error: StoreError) -> Problem {
     match error {
         StoreError::Conflict { table, id } => Problem::Moved(format!("{table} {id}")),
         other => Problem::Internal(format!("the database refused: {other}")),
@@ -257,12 +298,7 @@ impl Ground for Rows {
         if let Some(plan) = &writes.plan {
             changes = changes.put(plan);
         }
-        let receivers = self.arrays.receivers();
-        for event in writes.events {
-            for receiver in &receivers {
-                changes = changes.put(&Delivery::new(event.clone(), receiver, now));
-            }
-        }
+        changes = self.deliver(changes, writes.events, now);
         if let Some(operation) = &writes.operation {
             let mut operation = operation.clone();
             operation.cancel_requested |= self.arrays.cancelled(&operation.id);
@@ -317,5 +353,71 @@ impl Ground for Rows {
         let answer = self.arrays.call(backend, operation, cursor, call).await;
         crate::crash_point!("after-call");
         answer
+    }
+}
+
+#[async_trait]
+impl Lookout for Rows {
+    async fn keep(&self, seen: &[Member]) -> Result<(), Problem> {
+        let changes = seen.iter().fold(Changes::new(), |changes, member| {
+            match member.relation_revision {
+                Some(revision) => changes.update(&Stored {
+                    record: member.relation.clone(),
+                    revision,
+                }),
+                // A volume that was deleted meanwhile must not leave a relation behind.
+                None => changes
+                    .unchanged::<Volume>(&member.volume.id, member.revision)
+                    .insert(&member.relation),
+            }
+        });
+        self.store.commit(changes).await.map_err(internal)
+    }
+
+    async fn watched(&self, backend: &str) -> Result<Option<(Watched, u64)>, Problem> {
+        let stored = self.store.get::<Watched>(backend).await.map_err(internal)?;
+        Ok(stored.map(|s| (s.record, s.revision)))
+    }
+
+    async fn announce(
+        &self,
+        watched: &Watched,
+        revision: Option<u64>,
+        events: Vec<CloudEvent>,
+    ) -> Result<(), Problem> {
+        let changes = match revision {
+            Some(revision) => Changes::new().update(&Stored {
+                record: watched.clone(),
+                revision,
+            }),
+            None => Changes::new().insert(watched),
+        };
+        let changes = self.deliver(changes, events, self.now());
+        self.store.commit(changes).await.map_err(internal)
+    }
+
+    async fn busy(&self, backend: &str) -> Result<bool, Problem> {
+        let query = Query::new()
+            .eq("open", true)
+            .eq("backend", backend)
+            .is_in("verb", super::house::VERBS.map(word));
+        let open = self.store.count::<Operation>(&query).await;
+        Ok(open.map_err(internal)? > 0)
+    }
+
+    async fn drills(&self, backend: &str) -> Result<u64, Problem> {
+        let open = DrillState::ALL.into_iter().filter(|s| !s.is_over());
+        let query = Query::new()
+            .eq("backend", backend)
+            .is_in("state", open.map(DrillState::as_str));
+        self.store.count::<Drill>(&query).await.map_err(internal)
+    }
+
+    async fn refresh(&self, backend: &str) {
+        self.arrays.refresh(backend).await;
+    }
+
+    async fn disturbed(&self, backend: &str) {
+        self.arrays.disturbed(backend).await;
     }
 }

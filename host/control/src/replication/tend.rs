@@ -1,94 +1,164 @@
 //! What replication needs done without anybody asking: drills end by their timer, whoever was left behind is fenced when it
 //! answers again.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use springform_model::replication::drill::{Drill, DrillState};
+use async_trait::async_trait;
+use springform_model::operation::Operation;
+use springform_model::replication::drill::Drill;
 use springform_model::replication::relation::Relation;
-use springform_store::{Order, Query};
+use tokio::time::Instant;
 
+use super::ground::Problem;
 use super::{Ask, Request, Scope};
-use crate::{Caller, Control};
 
 /// How often it is looked.
 const PAUSE: Duration = Duration::from_secs(30);
+/// The longest pause between two attempts to fence an array that answers and does not let itself be fenced.
+const LONGEST: Duration = Duration::from_secs(600);
 /// Volumes fenced with one operation.
-const MANY: u32 = 500;
+const MANY: u32 = 2000;
+
+/// What is to be tended.
+#[async_trait]
+pub trait Household: Send + Sync {
+    /// Backends.
+    fn backends(&self) -> Vec<String>;
+
+    /// Drills that are not over although their time is.
+    async fn due_drills(&self) -> Result<Vec<Drill>, Problem>;
+
+    /// One page of settled relations of a backend with an array that must be fenced, by id, after `after`.
+    async fn owed(
+        &self,
+        backend: &str,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<Relation>, Problem>;
+
+    /// Arrays of the backend that answer.
+    async fn answering(&self, backend: &str) -> Result<Vec<String>, Problem>;
+
+    /// Journals a verb and carries it out in the background.
+    async fn submit(&self, backend: &str, request: Request) -> Result<Operation, Problem>;
+
+    /// Whether an operation has not ended yet.
+    async fn is_open(&self, operation: &str) -> bool;
+
+    /// Resolves when it should be looked sooner.
+    async fn woken(&self);
+}
+
+/// The last attempt to fence what a backend owes.
+struct Attempt {
+    operation: Option<String>,
+    /// One of the volumes it was about: as long as that is owed, the attempt did not get anywhere.
+    about: Option<String>,
+    pause: Duration,
+    next: Instant,
+}
 
 /// Looks for ever.
-pub(crate) async fn tend(control: Control) {
+pub async fn tend(house: &dyn Household) {
+    let mut attempts = BTreeMap::new();
     loop {
-        tokio::time::sleep(PAUSE).await;
-        end_drills(&control).await;
-        pay_debts(&control).await;
-    }
-}
-
-async fn end_drills(control: &Control) {
-    let query = Query::new()
-        .is_in(
-            "state",
-            [DrillState::Starting, DrillState::Open, DrillState::Stopping].map(DrillState::as_str),
-        )
-        .compare("due_at", Order::LessOrEqual, control.now())
-        .limit(100);
-    let due = control
-        .store()
-        .list::<Drill>(&query)
-        .await
-        .unwrap_or_default();
-    for drill in due.into_iter().filter(|d| d.record.operation.is_none()) {
-        let request = Request::StopDrill(drill.record.id.clone());
-        if let Err(error) = control
-            .replication()
-            .submit(&Caller::internal(), request)
-            .await
-        {
-            tracing::warn!(drill = %drill.record.id, error = %error.message, "a drill whose time is over cannot be ended yet");
+        tokio::select! {
+            () = tokio::time::sleep(PAUSE) => {}
+            () = house.woken() => {}
+        }
+        if let Err(error) = end_drills(house).await {
+            tracing::warn!(%error, "drills whose time is over cannot be looked for");
+        }
+        for backend in house.backends() {
+            if let Err(error) = pay_debts(house, &backend, &mut attempts).await {
+                tracing::warn!(backend, %error, "an array that was left behind cannot be fenced yet");
+            }
         }
     }
 }
 
-async fn pay_debts(control: &Control) {
-    let query = Query::new()
-        .eq("kind", "owed")
-        .eq("state", "settled")
-        .limit(MANY);
-    let owed = control
-        .store()
-        .list::<Relation>(&query)
-        .await
-        .unwrap_or_default();
-    for backend in control.backends() {
-        let service = control
-            .store()
-            .get::<springform_model::cloud::Service>(backend.name())
-            .await;
-        let Ok(Some(service)) = service else { continue };
-        let answers = |target: &str| {
-            service
-                .record
-                .targets
-                .iter()
-                .any(|t| t.target == target && t.reachable)
-        };
-        let ids: Vec<String> = owed
-            .iter()
-            .filter(|r| {
-                r.record.backend == backend.name() && r.record.owed().any(|d| answers(&d.target))
-            })
-            .map(|r| r.record.volume_id.clone())
-            .collect();
-        if ids.is_empty() {
+async fn end_drills(house: &dyn Household) -> Result<(), Problem> {
+    for drill in house.due_drills().await? {
+        if drill.operation.is_some() {
             continue;
         }
-        let request = Request::Fence(Ask::about(Scope::Volumes(ids)));
-        if let Err(error) = control
-            .replication()
-            .submit(&Caller::internal(), request)
-            .await
-        {
-            tracing::warn!(backend = backend.name(), error = %error.message, "an array that was left behind cannot be fenced yet");
+        let request = Request::StopDrill(drill.id.clone());
+        if let Err(error) = house.submit(&drill.backend, request).await {
+            tracing::warn!(drill = %drill.id, %error, "a drill whose time is over cannot be ended yet");
         }
     }
+    Ok(())
+}
+
+/// Volumes of a backend that can be fenced now: the array that was left behind answers. At most [`MANY`].
+async fn payable(house: &dyn Household, backend: &str) -> Result<Vec<String>, Problem> {
+    let mut ids = Vec::new();
+    let mut after: Option<String> = None;
+    let mut answering = None;
+    loop {
+        let page = house.owed(backend, after.as_deref(), MANY).await?;
+        let Some(last) = page.last() else {
+            return Ok(ids);
+        };
+        after = Some(last.volume_id.clone());
+        if answering.is_none() {
+            answering = Some(house.answering(backend).await?);
+        }
+        let answers = |target: &String| answering.iter().flatten().any(|a| a == target);
+        let found = page.iter().filter(|r| r.owed().any(|d| answers(&d.target)));
+        ids.extend(found.map(|r| r.volume_id.clone()));
+        if ids.len() >= MANY as usize {
+            ids.truncate(MANY as usize);
+            return Ok(ids);
+        }
+    }
+}
+
+async fn pay_debts(
+    house: &dyn Household,
+    backend: &str,
+    attempts: &mut BTreeMap<String, Attempt>,
+) -> Result<(), Problem> {
+    let ids = payable(house, backend).await?;
+    if ids.is_empty() {
+        attempts.remove(backend);
+        return Ok(());
+    }
+    let pause = match attempts.get(backend) {
+        Some(last) => {
+            if let Some(operation) = &last.operation
+                && house.is_open(operation).await
+            {
+                return Ok(());
+            }
+            let stuck = last.about.as_ref().is_some_and(|id| ids.contains(id));
+            if stuck && Instant::now() < last.next {
+                return Ok(());
+            }
+            if stuck {
+                last.pause.saturating_mul(2).min(LONGEST)
+            } else {
+                PAUSE
+            }
+        }
+        None => PAUSE,
+    };
+    let about = ids.first().cloned();
+    let request = Request::Fence(Ask::about(Scope::Volumes(ids)));
+    let submitted = house.submit(backend, request).await;
+    let attempt = Attempt {
+        operation: submitted.as_ref().ok().map(|o| o.id.clone()),
+        about,
+        // What is refused because another operation holds the backend costs nothing and is tried again soon.
+        pause: if submitted.is_ok() { pause } else { PAUSE },
+        next: Instant::now()
+            + if submitted.is_ok() {
+                pause
+            } else {
+                Duration::ZERO
+            },
+    };
+    attempts.insert(backend.to_owned(), attempt);
+    submitted.map(drop)
 }

@@ -6,6 +6,7 @@ use springform_model::cloud::{
 };
 use springform_model::contract::{Call, Reply};
 use springform_model::operation::{Operation, OperationError, Verb};
+use springform_model::replication::relation::Relation;
 use springform_store::{Changes, Direction, Query, StoreError};
 
 use super::create::available;
@@ -198,7 +199,7 @@ async fn vanish(run: &mut Run, id: &str) -> Result<(), OperationError> {
         .await
         .map_err(broken)?;
     let changes = attachments.iter().fold(
-        Changes::new().remove::<Volume>(id),
+        Changes::new().remove::<Volume>(id).remove::<Relation>(id),
         |changes, attachment| changes.remove::<Attachment>(&attachment.id),
     );
     run.commit(changes).await.map_err(broken)

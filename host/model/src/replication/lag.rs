@@ -1,5 +1,7 @@
 //! How far behind a copy is, and from when that is alarming.
 
+use serde::{Deserialize, Serialize};
+
 use crate::contract::{Link, LinkState, ReplicationKind};
 use crate::time::Timestamp;
 
@@ -9,14 +11,40 @@ pub const WARN_ABOVE_PERMILLE: u64 = 2000;
 pub const CRITICAL_FROM_PERMILLE: u64 = 3000;
 
 /// How alarming a lag is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "kebab-case")]
 pub enum Severity {
     /// Within the schedule.
+    #[default]
     Fine,
     /// Over twice the schedule.
     Warning,
     /// Three times the schedule, or no copy at all.
     Critical,
+}
+
+impl Severity {
+    /// The word for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Fine => "ok",
+            Self::Warning => "warning",
+            Self::Critical => "critical",
+        }
+    }
+
+    /// As a number for metrics: 0, 1, 2.
+    #[must_use]
+    pub fn rank(self) -> i64 {
+        match self {
+            Self::Fine => 0,
+            Self::Warning => 1,
+            Self::Critical => 2,
+        }
+    }
 }
 
 /// The lag of one link.

@@ -36,6 +36,8 @@ pub struct ServiceConfig {
     pub default_volume_type: Option<String>,
     /// How long a stopping host lets calls finish; what is then still open stays in the journal.
     pub shutdown_grace: Duration,
+    /// How often replication is observed while all is well.
+    pub observe_interval: Duration,
     /// Log format.
     pub log: LogFormat,
     /// Log filter: `info`, `springform_control=debug,info`.
@@ -79,6 +81,9 @@ impl ServiceConfig {
                 section
                     .number("shutdown_grace_seconds", 0..=3600)
                     .unwrap_or(30),
+            ),
+            observe_interval: Duration::from_secs(
+                section.number("observe_seconds", 1..=3600).unwrap_or(60),
             ),
             log: section
                 .choice(

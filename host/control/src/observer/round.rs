@@ -1,0 +1,189 @@
+//! One look at a backend: page by page of its volumes, what the driver saw is stepped into each relation and kept.
+
+use std::collections::HashMap;
+
+use springform_model::contract::{Call, Fault, FaultKind, Observation, Reply};
+use springform_model::replication::relation::{Effect, Event, Relation};
+use uuid::Uuid;
+
+use super::port::Lookout;
+use super::tally::Tally;
+use crate::replication::{Member, Problem, Scope, chunks};
+
+/// Volumes asked about with one call.
+const PAGE: usize = 512;
+/// Volumes written down with one commit: a running failover changes rows of its own meanwhile.
+const KEPT: usize = 64;
+/// How often what was seen is written again, with rows that were read again.
+const RACES: u32 = 4;
+/// Calls that fail, one after the other, before the rest is left for the next time.
+const PATIENCE: u32 = 2;
+
+/// Looks at every replicated volume of a backend. What was seen until something failed is kept all the same.
+///
+/// # Errors
+/// In words: the driver did not answer for some volumes, or the store refused.
+pub async fn look(lookout: &dyn Lookout, backend: &str) -> Result<Tally, String> {
+    let scope = Scope::Backend(backend.to_owned());
+    let view = lookout.backend(backend).await.map_err(words)?;
+    if view.targets.iter().any(|target| !target.reachable) {
+        // One of them may be back; a driver does not ask an array of which it is said that it does not answer.
+        lookout.refresh(backend).await;
+    }
+    let id = Uuid::now_v7().to_string();
+    let mut tally = Tally {
+        drills: lookout.drills(backend).await.map_err(words)?,
+        ..Tally::default()
+    };
+    let mut after: Option<String> = None;
+    let (mut failed, mut in_a_row): (Option<String>, u32) = (None, 0);
+    loop {
+        let page = lookout
+            .members(&scope, backend, after.as_deref(), PAGE)
+            .await
+            .map_err(words)?;
+        let Some(last) = page.last() else { break };
+        after = Some(last.volume.id.clone());
+        // What has not been placed yet cannot be seen.
+        let members: Vec<Member> = page
+            .into_iter()
+            .filter(|m| m.replicated() && m.volume.placement.is_some())
+            .collect();
+        if members.is_empty() {
+            continue;
+        }
+        match ask(lookout, backend, &id, &members).await {
+            Ok(seen) => {
+                in_a_row = 0;
+                let mut seen = seen.into_iter();
+                for chunk in chunks(members, KEPT) {
+                    let seen = seen.by_ref().take(chunk.len()).collect();
+                    keep(lookout, backend, chunk, seen, &mut tally)
+                        .await
+                        .map_err(words)?;
+                }
+            }
+            Err(why) => {
+                in_a_row += 1;
+                failed.get_or_insert(why);
+                if in_a_row >= PATIENCE {
+                    break;
+                }
+            }
+        }
+    }
+    match failed {
+        None => Ok(tally),
+        Some(why) => Err(why),
+    }
+}
+
+fn words(problem: Problem) -> String {
+    problem.to_string()
+}
+
+async fn ask(
+    lookout: &dyn Lookout,
+    backend: &str,
+    id: &str,
+    members: &[Member],
+) -> Result<Vec<Observation>, String> {
+    let call = Call::Observe {
+        volumes: members.iter().map(|m| m.spec.clone()).collect(),
+    };
+    let answer = lookout.call(backend, id, Vec::new(), call).await;
+    let seen = answer
+        .and_then(Reply::into_observations)
+        .and_then(|seen| {
+            let fits = seen.len() == members.len()
+                && seen
+                    .iter()
+                    .zip(members)
+                    .all(|(seen, member)| seen.volume_id == member.volume.id);
+            if fits {
+                Ok(seen)
+            } else {
+                let text = format!(
+                    "the driver answered {} observations for {} volumes, or in another order; none of it is believed",
+                    seen.len(),
+                    members.len()
+                );
+                Err(springform_model::contract::CallError::Fault(Fault::new(FaultKind::Partial, text)))
+            }
+        });
+    seen.map_err(|error| format!("backend {backend} could not be observed: {error}"))
+}
+
+/// Whether what was asked about this relation is still the question: a volume that was moved meanwhile was not seen where
+/// it is now.
+fn still(asked: &Relation, now: &Relation) -> bool {
+    asked.generation == now.generation && asked.serving == now.serving && asked.phase == now.phase
+}
+
+async fn keep(
+    lookout: &dyn Lookout,
+    backend: &str,
+    members: Vec<Member>,
+    seen: Vec<Observation>,
+    tally: &mut Tally,
+) -> Result<(), Problem> {
+    let now = lookout.now();
+    let asked: HashMap<String, (Relation, Observation)> = members
+        .iter()
+        .zip(seen)
+        .map(|(m, seen)| (m.volume.id.clone(), (m.relation.clone(), seen)))
+        .collect();
+    let mut members = members;
+    let mut races = 0;
+    let stepped = loop {
+        let mut stepped = Vec::with_capacity(members.len());
+        let mut writes = Vec::with_capacity(members.len());
+        for mut member in members {
+            let Some((before, seen)) = asked.get(&member.volume.id) else {
+                continue;
+            };
+            if !still(before, &member.relation) {
+                continue;
+            }
+            // An observation is never refused; a refusal would mean that there is nothing to keep.
+            let Ok((relation, effects)) = member.relation.step(Event::Seen(seen.clone()), now)
+            else {
+                continue;
+            };
+            member.relation = relation;
+            writes.push(member);
+            stepped.push((effects, seen));
+        }
+        let kept = if writes.is_empty() {
+            Ok(())
+        } else {
+            lookout.keep(&writes).await
+        };
+        match kept {
+            Ok(()) => break writes.into_iter().zip(stepped).collect::<Vec<_>>(),
+            Err(Problem::Moved(_)) => {
+                races += 1;
+                if races > RACES {
+                    // An operation is at them; they are looked at again when it is over.
+                    return Ok(());
+                }
+                let ids = asked.keys().cloned().collect();
+                members = lookout
+                    .members(&Scope::Volumes(ids), backend, None, asked.len())
+                    .await?;
+            }
+            Err(problem) => return Err(problem),
+        }
+    };
+    for (member, (effects, seen)) in stepped {
+        let back: Vec<String> = effects
+            .into_iter()
+            .filter_map(|effect| match effect {
+                Effect::Fence { target, .. } => Some(target),
+                _ => None,
+            })
+            .collect();
+        tally.add(&member.relation, seen, &back, now);
+    }
+    Ok(())
+}

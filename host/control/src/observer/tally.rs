@@ -1,0 +1,162 @@
+//! What one look at a backend adds up to. A sum, because a thousand volumes behind one dark link are one fact.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use springform_model::contract::{Link, LinkState, Observation, Protection, Role};
+use springform_model::replication::lag::{self, Severity};
+use springform_model::replication::relation::Relation;
+use springform_model::time::Timestamp;
+
+/// Volumes that are named one by one; more are only counted.
+const NAMED: usize = 100;
+
+/// What one look at a backend adds up to.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tally {
+    /// Replicated volumes that were looked at.
+    pub volumes: u64,
+    /// How many are in each state of protection.
+    pub protection: BTreeMap<String, u64>,
+    /// By target of replication.
+    pub targets: BTreeMap<String, TargetTally>,
+    /// Volumes that were written on two arrays; at most a hundred are named.
+    pub split_brain: BTreeSet<String>,
+    /// Open drills.
+    pub drills: u64,
+}
+
+/// The links to one target.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TargetTally {
+    /// How many volumes' links are in each state.
+    pub links: BTreeMap<String, u64>,
+    /// The worst of these states.
+    pub worst: Option<LinkState>,
+    /// The largest lag, seconds.
+    pub lag_seconds: Option<u64>,
+    /// The largest ratio of lag to schedule, thousandths.
+    pub ratio_permille: Option<u64>,
+    /// The most alarming lag.
+    pub severity: Severity,
+    /// Volumes whose copy here was left behind and must be fenced.
+    pub owed: u64,
+    /// How many of these can be fenced: the array answers.
+    pub back: u64,
+}
+
+/// What was last known of a backend, and since when nothing new.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Watched {
+    /// Backend.
+    pub backend: String,
+    /// When all of it was last seen; none before the first time.
+    pub at: Option<Timestamp>,
+    /// What was seen then.
+    pub tally: Tally,
+    /// Looks since then that failed.
+    pub failures: u32,
+    /// Why the last one failed.
+    pub error: Option<String>,
+}
+
+/// From well to ill.
+fn rank(state: &LinkState) -> u8 {
+    match state {
+        LinkState::Healthy => 0,
+        LinkState::Paused => 1,
+        LinkState::Resyncing => 2,
+        LinkState::Degraded => 3,
+        LinkState::Unknown | LinkState::Other(_) => 4,
+        LinkState::Down => 5,
+    }
+}
+
+impl Tally {
+    /// Adds one volume.
+    pub fn add(
+        &mut self,
+        relation: &Relation,
+        seen: &Observation,
+        back: &[String],
+        now: Timestamp,
+    ) {
+        self.volumes += 1;
+        *self
+            .protection
+            .entry(seen.protection.as_str().to_owned())
+            .or_default() += 1;
+        if seen.role == Role::SplitBrain && self.split_brain.len() < NAMED {
+            self.split_brain.insert(relation.volume_id.clone());
+        }
+        for link in &seen.links {
+            self.target(&link.target).add(link, now);
+        }
+        for debt in relation.owed() {
+            self.target(&debt.target).owed += 1;
+        }
+        for target in back {
+            self.target(target).back += 1;
+        }
+    }
+
+    fn target(&mut self, name: &str) -> &mut TargetTally {
+        self.targets.entry(name.to_owned()).or_default()
+    }
+
+    /// How many volumes are in a state of protection.
+    #[must_use]
+    pub fn protected_as(&self, state: &Protection) -> u64 {
+        self.protection.get(state.as_str()).copied().unwrap_or(0)
+    }
+
+    /// Volumes that shall have a copy and have none.
+    #[must_use]
+    pub fn unprotected(&self) -> u64 {
+        self.protected_as(&Protection::Unprotected)
+    }
+
+    /// Whether it should be looked at again soon, given what was seen before.
+    #[must_use]
+    pub fn is_uneasy(&self, before: &Self) -> bool {
+        let growing = |name: &String, now: &TargetTally| {
+            let was = before.targets.get(name).and_then(|t| t.ratio_permille);
+            now.ratio_permille
+                .is_some_and(|ratio| ratio > 1000 && was.is_none_or(|was| ratio > was))
+        };
+        !self.split_brain.is_empty()
+            || self.protected_as(&Protection::Initialising) > 0
+            || self
+                .targets
+                .iter()
+                .any(|(name, target)| target.back > 0 || !target.in_sync() || growing(name, target))
+    }
+}
+
+impl TargetTally {
+    fn add(&mut self, link: &Link, now: Timestamp) {
+        *self
+            .links
+            .entry(link.state.as_str().to_owned())
+            .or_default() += 1;
+        if self
+            .worst
+            .as_ref()
+            .is_none_or(|worst| rank(&link.state) > rank(worst))
+        {
+            self.worst = Some(link.state.clone());
+        }
+        let lag = lag::of(link, now);
+        self.lag_seconds = self.lag_seconds.max(lag.seconds);
+        self.ratio_permille = self.ratio_permille.max(lag.ratio_permille);
+        self.severity = self.severity.max(lag.severity);
+    }
+
+    /// A link that somebody switched off is as it shall be.
+    fn in_sync(&self) -> bool {
+        matches!(
+            self.worst,
+            None | Some(LinkState::Healthy | LinkState::Paused)
+        )
+    }
+}

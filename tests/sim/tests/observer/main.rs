@@ -1,0 +1,247 @@
+//! What the observer sees, how often it looks, what it tells; and that what came back is fenced. On paused time.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+mod rig;
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use rig::{INTERVAL, Rig};
+use springform_control::replication::{self, Ask, Request, Scope, Who};
+use springform_model::operation::{OperationState, Verb};
+use springform_model::replication::drill::DrillState;
+use springform_model::replication::lag::Severity;
+use springform_model::replication::relation::DebtState;
+use springform_sim_tests::nouns::BACKEND;
+use tokio::time::{Instant, sleep};
+
+async fn seconds(seconds: u64) {
+    sleep(Duration::from_secs(seconds)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_all_is_well_it_is_looked_once_a_minute_and_what_was_seen_is_kept_with_its_time() {
+    let rig = Rig::new(700);
+    let began = Instant::now();
+    rig.start();
+    rig.well_for(600).await;
+    assert!(rig.pauses(began).iter().all(|p| *p == 60));
+    let rows = rig.ground.rows();
+    assert_eq!(rows.relations.len(), 700, "every page was looked at");
+    let now = replication::Ground::now(&rig.ground);
+    for (relation, _) in rows.relations.values() {
+        let seen = relation.observed.as_ref().unwrap();
+        assert!(now.seconds_since(seen.at) <= 60);
+        assert_eq!(seen.what.volume_id, relation.volume_id);
+    }
+    drop(rows);
+    assert_eq!(rig.known().tally.volumes, 700);
+    assert!(rig.events.lock().unwrap().is_empty(), "nothing is new");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_link_that_goes_down_is_told_once_and_looked_at_more_often_until_it_is_back() {
+    let rig = Rig::new(3);
+    rig.start();
+    rig.well_for(300).await;
+    rig.power("b", false);
+    rig.well_for(120).await;
+    let down = Instant::now();
+    rig.well_for(120).await;
+    assert!(rig.pauses(down).iter().all(|p| *p == 10));
+    rig.power("b", true);
+    rig.well_for(120).await;
+    let well = Instant::now();
+    rig.well_for(240).await;
+    assert!(rig.pauses(well).iter().all(|p| *p == 60));
+    let told: Vec<_> = rig
+        .told("link")
+        .into_iter()
+        .map(|e| (e["target"].clone(), e["from"].clone(), e["to"].clone()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("b".into(), "healthy".into(), "down".into()),
+            ("b".into(), "down".into(), "healthy".into())
+        ]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn copies_that_fall_behind_their_schedule_are_told_over_twice_and_from_three_times_of_it() {
+    let rig = Rig::new(3);
+    rig.start();
+    rig.well_for(120).await;
+    seconds(INTERVAL * 4).await;
+    let target = rig.known().tally.targets["b"].clone();
+    assert_eq!(target.severity, Severity::Critical);
+    assert!(target.lag_seconds.unwrap() >= INTERVAL * 3);
+    rig.well_for(120).await;
+    let severities: Vec<_> = rig
+        .told("lag")
+        .into_iter()
+        .filter(|e| e["target"] == "b")
+        .map(|e| e["to"].clone())
+        .collect();
+    assert_eq!(severities, ["warning", "critical", "ok"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_driver_that_cannot_look_is_asked_less_and_less_and_what_is_known_grows_old() {
+    let rig = Rig::new(3);
+    rig.start();
+    rig.well_for(120).await;
+    rig.blind.store(true, Ordering::SeqCst);
+    let blind = Instant::now();
+    rig.well_for(3600).await;
+    let pauses = rig.pauses(blind);
+    assert!(
+        pauses.starts_with(&[10, 20, 40, 80, 160, 300, 300]),
+        "{pauses:?}"
+    );
+    let known = rig.known();
+    assert!(known.error.unwrap().contains("no array answers"));
+    let now = replication::Ground::now(&rig.ground);
+    assert!(now.seconds_since(known.at.unwrap()) > 3500);
+    assert_eq!(known.tally.volumes, 3, "what was seen last is still known");
+    rig.blind.store(false, Ordering::SeqCst);
+    rig.well_for(600).await;
+    assert_eq!(rig.known().failures, 0);
+    assert_eq!(
+        (rig.told("unobserved").len(), rig.told("observed").len()),
+        (1, 1)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_leaves_a_volume_out_is_not_believed() {
+    let rig = Rig::new(3);
+    rig.forgetful.store(true, Ordering::SeqCst);
+    rig.start();
+    seconds(5).await;
+    assert!(rig.known().error.unwrap().contains("2 observations for 3"));
+    assert!(rig.ground.rows().relations.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_seen_of_a_volume_that_moved_meanwhile_is_dropped() {
+    let rig = Rig::new(3);
+    rig.overtaken.store(true, Ordering::SeqCst);
+    rig.start();
+    seconds(5).await;
+    for id in ["v0000", "v0001", "v0002"] {
+        let relation = rig.relation(id);
+        assert_eq!(relation.serving.as_deref(), Some("b"));
+        assert_eq!(relation.observed, None, "it was seen where it is not");
+    }
+    seconds(60).await;
+    let seen = rig.relation("v0000").observed.unwrap();
+    assert_eq!(seen.what.target.as_deref(), Some("b"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_operation_that_ends_is_looked_at_soon() {
+    let rig = Rig::new(3);
+    rig.start();
+    rig.well_for(120).await;
+    seconds(5).await;
+    let before = rig.looks.lock().unwrap().len();
+    seconds(20).await;
+    assert_eq!(rig.looks.lock().unwrap().len(), before);
+    rig.disturbed.notify_one();
+    seconds(1).await;
+    assert_eq!(rig.looks.lock().unwrap().len(), before + 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_old_primary_is_fenced_when_it_answers_again() {
+    let rig = Rig::new(1200);
+    rig.start();
+    rig.well_for(120).await;
+    rig.power("a", false);
+    let moved = rig.fail_over("b").await;
+    assert_eq!(moved.state, OperationState::Succeeded);
+    seconds(300).await;
+    assert_eq!(rig.relation("v0000").debts[0].state, DebtState::Owed);
+    assert!(rig.ground.world().arrays["a"].copies["v0000"].writable);
+    rig.power("a", true);
+    seconds(30).await;
+    let writable = |array: &str| {
+        let world = rig.ground.world();
+        world.arrays[array]
+            .copies
+            .values()
+            .filter(|c| c.writable)
+            .count()
+    };
+    assert_eq!((writable("a"), writable("b")), (0, 1200));
+    seconds(30).await;
+    assert_eq!(rig.relation("v0000").debts[0].state, DebtState::Fenced);
+    assert_eq!(rig.told("array-returned")[0]["volumes"], 1200);
+    assert_eq!(rig.told("array-fenced").len(), 1);
+    let fences = rig.ground.rows();
+    let fences = fences.operations.values();
+    assert_eq!(fences.filter(|o| o.verb == Verb::Fence).count(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_frozen_backend_is_fenced_all_the_same() {
+    let rig = Rig::new(2);
+    rig.start();
+    rig.power("a", false);
+    rig.fail_over("b").await;
+    rig.ground.rows().service.as_mut().unwrap().0.frozen = true;
+    rig.power("a", true);
+    seconds(90).await;
+    assert!(!rig.ground.world().arrays["a"].copies["v0000"].writable);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_array_that_does_not_let_itself_be_fenced_is_tried_less_and_less_but_for_ever() {
+    let rig = Rig::new(2);
+    rig.start();
+    rig.power("a", false);
+    rig.fail_over("b").await;
+    rig.stubborn.store(true, Ordering::SeqCst);
+    rig.power("a", true);
+    seconds(4 * 3600).await;
+    let tried = || {
+        let rows = rig.ground.rows();
+        let all = rows.operations.values();
+        all.filter(|o| o.verb == Verb::Fence).count()
+    };
+    assert!((20..40).contains(&tried()), "{}", tried());
+    rig.stubborn.store(false, Ordering::SeqCst);
+    seconds(700).await;
+    assert!(!rig.ground.world().arrays["a"].copies["v0000"].writable);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drill_ends_by_its_timer() {
+    let rig = Rig::new(2);
+    rig.start();
+    let ask = Ask {
+        to: Some("b".into()),
+        minutes: Some(10),
+        ..Ask::about(Scope::Backend(BACKEND.into()))
+    };
+    let begun = replication::begin(&*rig, BACKEND, Request::StartDrill(ask), Who::default())
+        .await
+        .unwrap();
+    replication::run(&*rig, begun).await.unwrap();
+    seconds(60).await;
+    assert_eq!(rig.known().tally.drills, 1);
+    assert_eq!(rig.ground.world().arrays["b"].tests.len(), 2);
+    seconds(600).await;
+    assert!(rig.ground.world().arrays["b"].tests.is_empty());
+    let states: Vec<_> = rig.ground.rows().drills.values().map(|d| d.state).collect();
+    assert_eq!(states, [DrillState::Stopped]);
+    seconds(60).await;
+    assert_eq!(rig.known().tally.drills, 0);
+}
