@@ -68,6 +68,8 @@ impl Control {
         crate::volumes::register(&mut executors);
         crate::snapshots::register(&mut executors);
         crate::attachments::register(&mut executors);
+        crate::groups::register(&mut executors);
+        crate::group_snapshots::register(&mut executors);
         crate::replication::register(&mut executors);
         let runner = Runner::new(
             executors,

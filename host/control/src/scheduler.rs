@@ -41,6 +41,8 @@ pub struct Candidate {
     pub statistics: Arc<Statistics>,
     /// The pool.
     pub pool: Pool,
+    /// Abilities that its driver declares.
+    pub features: Vec<String>,
 }
 
 impl Candidate {
@@ -73,10 +75,24 @@ impl Candidate {
                 ("thick_provisioning_support", word(!self.pool.thin)),
                 ("total_capacity_gb", gib(self.pool.total_bytes)),
                 ("free_capacity_gb", gib(self.pool.free_bytes)),
+                (
+                    "consistent_group_snapshot_enabled",
+                    word(self.has("groups") && self.has("group-snapshots")),
+                ),
+                (
+                    "consistent_group_replication_enabled",
+                    word(self.has("groups") && stats.replication_enabled),
+                ),
+                ("group_replication_enabled", word(stats.replication_enabled)),
             ]
             .map(|(key, value)| (key.to_owned(), value)),
         );
         all
+    }
+
+    /// What the driver cannot do is not believed because its statistics claim it: abilities are those of its description.
+    fn has(&self, feature: &str) -> bool {
+        self.features.iter().any(|known| known == feature)
     }
 
     fn virtual_free(&self) -> u64 {
@@ -136,12 +152,17 @@ impl Control {
                     "{name}: ServiceFilter: its statistics are not known yet"
                 )),
                 (None, Some(statistics)) => {
+                    let features = self
+                        .generation(name)
+                        .map(|generation| generation.loaded.driver.description().features.clone());
+                    let features = features.unwrap_or_default();
                     for pool in statistics.pools.clone() {
                         candidates.push(Candidate {
                             backend: backend.clone(),
                             service: service.clone(),
                             statistics: statistics.clone(),
                             pool,
+                            features: features.clone(),
                         });
                     }
                 }
@@ -156,16 +177,62 @@ impl Control {
     /// `Unavailable`; the sentence says which filter refused which backend and why.
     pub async fn schedule(&self, request: &Request) -> Result<Candidate, ControlError> {
         let (candidates, mut refusals) = self.candidates().await?;
-        choose(candidates, request, &mut refusals).ok_or_else(|| {
-            if refusals.is_empty() {
-                refusals.push("no backend is configured".to_owned());
-            }
-            ControlError::unavailable(format!(
-                "No valid backend was found. {}",
-                refusals.join("; ")
-            ))
-        })
+        choose(candidates, request, &mut refusals).ok_or_else(|| none_fits(refusals))
     }
+
+    /// The best pool of a backend on which every request finds a pool: the members of a group share a backend, not a pool.
+    ///
+    /// # Errors
+    /// As [`Control::schedule`].
+    pub async fn schedule_all(&self, requests: &[Request]) -> Result<Candidate, ControlError> {
+        let (candidates, mut refusals) = self.candidates().await?;
+        choose_all(candidates, requests, &mut refusals).ok_or_else(|| none_fits(refusals))
+    }
+}
+
+fn none_fits(mut refusals: Vec<String>) -> ControlError {
+    if refusals.is_empty() {
+        refusals.push("no backend is configured".to_owned());
+    }
+    ControlError::unavailable(format!(
+        "No valid backend was found. {}",
+        refusals.join("; ")
+    ))
+}
+
+/// The best candidate among the backends that have a pool for each request; the reasons against the others are added
+/// to `refusals`.
+#[must_use]
+pub fn choose_all(
+    candidates: Vec<Candidate>,
+    requests: &[Request],
+    refusals: &mut Vec<String>,
+) -> Option<Candidate> {
+    let mut pools: BTreeMap<String, Vec<Candidate>> = BTreeMap::new();
+    for candidate in candidates {
+        let name = candidate.backend.name().to_owned();
+        pools.entry(name).or_default().push(candidate);
+    }
+    let mut best: Option<Candidate> = None;
+    for pools in pools.into_values() {
+        let mut chosen = None;
+        for request in requests {
+            let mut why = Vec::new();
+            chosen = choose(pools.clone(), request, &mut why);
+            if chosen.is_none() {
+                refusals.extend(why);
+                break;
+            }
+        }
+        let Some(chosen) = chosen else { continue };
+        if best
+            .as_ref()
+            .is_none_or(|best| chosen.virtual_free() > best.virtual_free())
+        {
+            best = Some(chosen);
+        }
+    }
+    best
 }
 
 /// The best of the candidates; the reasons against the others are added to `refusals`.

@@ -103,17 +103,18 @@ pub fn type_spec(full: &FullType, gib: u64) -> TypeSpec {
     }
 }
 
+/// Whether a spec says `<is> True`, in any spelling of it.
+#[must_use]
+pub fn is_true(spec: &str) -> bool {
+    let word = spec.trim().to_ascii_lowercase();
+    word.trim_start_matches("<is>").trim() == "true"
+}
+
 /// What a type's extra specs ask for; none: not replicated. Enabled without a kind means asynchronous.
 #[must_use]
 pub fn replication_of(kind: &VolumeType) -> Option<ReplicationKind> {
     let enabled = kind.extra_specs.get("replication_enabled")?;
-    if !enabled
-        .trim()
-        .to_ascii_lowercase()
-        .trim_start_matches("<is>")
-        .trim()
-        .eq("true")
-    {
+    if !is_true(enabled) {
         return None;
     }
     let wanted = kind

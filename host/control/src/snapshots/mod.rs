@@ -199,6 +199,11 @@ impl Snapshots<'_> {
                 SnapshotStatus::Error,
                 SnapshotStatus::ErrorDeleting,
             ];
+            if stored.group_snapshot_id.is_some() {
+                return Err(ControlError::invalid(format!(
+                    "Invalid snapshot: Snapshot {id} must not be part of a group."
+                )));
+            }
             let overruled = force && caller.is_admin;
             if !allowed.contains(&stored.status) && !overruled {
                 return Err(ControlError::invalid(format!(

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use serde_json::json;
 use springform_model::cloud::{
-    Metadata, ReplicationStatus, Snapshot, SnapshotStatus, Volume, VolumeStatus,
+    Group, Metadata, ReplicationStatus, Snapshot, SnapshotStatus, Volume, VolumeStatus,
 };
 use springform_model::contract::{Call, Placement};
 use springform_model::operation::{OperationError, Verb};
@@ -63,8 +63,16 @@ impl Volumes<'_> {
         let control = self.control;
         let source = self.source(caller, &wanted).await?;
         let full = self.type_of(caller, &wanted, source.as_ref()).await?;
+        let group = self.group_of(caller, &wanted, full.as_ref()).await?;
+        let mut wanted = wanted;
+        if let Some(group) = &group {
+            wanted.availability_zone = Some(group.availability_zone.clone());
+        }
         let volume = new_volume(control, caller, wanted, source.as_ref(), full.as_ref())?;
-        let request = request(&volume, full.as_ref(), source.as_ref(), Vec::new());
+        let mut request = request(&volume, full.as_ref(), source.as_ref(), Vec::new());
+        if let Some(group) = &group {
+            request.backend.clone_from(&group.backend);
+        }
         let scheduled = control.schedule(&request).await;
         let limits = guards(control, &volume, full.as_ref()).await?;
         let mut volume = volume;
@@ -81,7 +89,10 @@ impl Volumes<'_> {
         }
         let operation = control.operations().prepare(caller, new)?;
         volume.operation = Some(operation.id.clone());
-        let changes = limits.insert(&volume);
+        let mut changes = limits.insert(&volume);
+        if let Some(group) = &group {
+            changes = changes.unchanged::<Group>(&group.id, group.revision);
+        }
         match control.operations().submit(changes, operation).await {
             Ok(()) => Ok(volume),
             Err(StoreError::Limit { name, limit, used }) => {
@@ -89,6 +100,19 @@ impl Volumes<'_> {
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// A volume as it will be stored and the limits it has to keep, for a verb that makes several in one commit.
+    pub(crate) async fn draft(
+        &self,
+        caller: &Caller,
+        wanted: CreateVolume,
+    ) -> Result<(Volume, Changes), ControlError> {
+        let source = self.source(caller, &wanted).await?;
+        let full = self.type_of(caller, &wanted, source.as_ref()).await?;
+        let volume = new_volume(self.control, caller, wanted, source.as_ref(), full.as_ref())?;
+        let limits = guards(self.control, &volume, full.as_ref()).await?;
+        Ok((volume, limits))
     }
 
     async fn source(
@@ -276,7 +300,8 @@ async fn guards(
     Ok(changes)
 }
 
-fn over(name: &str, limit: i64, used: i64, size: u64) -> ControlError {
+/// A quota that would be exceeded, in Cinder's words.
+pub(crate) fn over(name: &str, limit: i64, used: i64, size: u64) -> ControlError {
     let size = i64::try_from(size).unwrap_or(i64::MAX);
     ControlError::new(
         ErrorKind::OverLimit,
@@ -339,7 +364,7 @@ impl Executor for Creating {
     }
 }
 
-pub(super) fn available(
+pub(crate) fn available(
     volume: &mut Volume,
     placement: &Placement,
     now: springform_model::time::Timestamp,
@@ -397,7 +422,9 @@ async fn place(run: &mut Run, id: &str) -> Result<Placement, OperationError> {
             .and_then(|tried| serde_json::from_value(tried.clone()).ok())
             .unwrap_or_default();
         tried.push(backend);
-        let bound = volume.snapshot_id.is_some() || volume.source_volid.is_some();
+        let bound = volume.snapshot_id.is_some()
+            || volume.source_volid.is_some()
+            || volume.group_id.is_some();
         if bound
             || tried.len() >= TRIES
             || !matches!(error.code.as_str(), "exhausted" | "unavailable")
@@ -428,7 +455,8 @@ async fn place(run: &mut Run, id: &str) -> Result<Placement, OperationError> {
     }
 }
 
-async fn call_for(control: &Control, volume: &Volume) -> Result<Call, OperationError> {
+/// The call that makes a volume, from whatever it is made from.
+pub(crate) async fn call_for(control: &Control, volume: &Volume) -> Result<Call, OperationError> {
     let store = control.store();
     let broken = |error: StoreError| failure("store", error.to_string());
     let gone = |what: &str| failure("not-found", format!("the source {what} is gone"));

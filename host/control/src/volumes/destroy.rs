@@ -136,6 +136,12 @@ impl Volumes<'_> {
                 &[VolumeStatus::Available, VolumeStatus::InUse],
                 "retype",
             )?;
+            if let Some(group) = &volume.group_id {
+                return Err(ControlError::invalid(format!(
+                    "Invalid volume: Volume {} must not be part of a group to retype; it is in group {group}.",
+                    volume.id
+                )));
+            }
             if volume.type_id.as_deref() == Some(&kind.id) {
                 return Err(ControlError::input(format!(
                     "New volume_type same as original: {}.",
@@ -232,6 +238,12 @@ impl Volumes<'_> {
                 &[VolumeStatus::Available, VolumeStatus::Error],
                 "unmanage",
             )?;
+            if let Some(group) = &volume.group_id {
+                return Err(ControlError::invalid(format!(
+                    "Invalid volume: Volume {} is in group {group}; remove it from the group first.",
+                    volume.id
+                )));
+            }
             volume.status = VolumeStatus::Unmanaging;
             Ok(())
         };

@@ -4,12 +4,14 @@ mod actions;
 mod change;
 mod create;
 mod destroy;
+mod group;
 mod turn;
 mod work;
 
 pub use change::UpdateVolume;
 pub use create::CreateVolume;
-pub(crate) use turn::{report, take_turn};
+pub(crate) use create::{available, call_for, over};
+pub(crate) use turn::{not_frozen, report, take_turn};
 
 use std::sync::Arc;
 

@@ -92,7 +92,7 @@ pub(crate) fn report(
     error: &OperationError,
 ) -> Changes {
     let now = control.now();
-    let resource = operation.subject_kind.to_uppercase();
+    let resource = operation.subject_kind.to_uppercase().replace('-', "_");
     let resource = if resource == "SNAPSHOT" {
         "VOLUME_SNAPSHOT".to_owned()
     } else {

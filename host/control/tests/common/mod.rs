@@ -1,6 +1,8 @@
 //! A control plane over a simulated driver. The array is a map outside the control plane, so it survives a restart.
 
-use std::collections::BTreeMap;
+mod groups;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -26,6 +28,16 @@ pub struct Array {
     pub away: AtomicBool,
     pub hang: AtomicBool,
     pub calls: AtomicU64,
+    /// Whether the driver keeps consistency groups.
+    pub grouping: AtomicBool,
+    /// Groups on the array and their members.
+    pub groups: Mutex<BTreeMap<String, BTreeSet<String>>>,
+    /// Snapshots on the array; those of a group snapshot carry its id.
+    pub snapshots: Mutex<BTreeMap<String, Option<String>>>,
+    /// Volumes of which no snapshot and no copy can be taken, and which cannot be deleted.
+    pub sick: Mutex<BTreeSet<String>>,
+    /// Names of the calls, in order.
+    pub log: Mutex<Vec<&'static str>>,
 }
 
 pub struct Simulated {
@@ -63,6 +75,7 @@ impl Driver for Simulated {
 
     async fn call(&self, context: Context, call: Call) -> Result<Reply, CallError> {
         self.array.calls.fetch_add(1, Ordering::SeqCst);
+        self.array.log.lock().unwrap().push(call.name());
         tokio::task::yield_now().await;
         if self.array.away.load(Ordering::SeqCst) {
             return fail(FailureCode::Unavailable, "the array does not answer");
@@ -77,7 +90,16 @@ impl Driver for Simulated {
                 .insert(volume.id.clone(), volume.size);
             std::future::pending::<()>().await;
         }
+        if call.name().starts_with("groups.") {
+            let answer = groups::answer(&self.array, call);
+            if self.array.hang.load(Ordering::SeqCst) {
+                std::future::pending::<()>().await;
+            }
+            return answer;
+        }
         let mut volumes = self.array.volumes.lock().unwrap();
+        let mut snapshots = self.array.snapshots.lock().unwrap();
+        let sick = self.array.sick.lock().unwrap();
         let place = |id: &str| Placement {
             array_name: format!("{id}-sim"),
             target: "a".into(),
@@ -97,6 +119,14 @@ impl Driver for Simulated {
                 volumes.insert(volume.id.clone(), volume.size);
                 Ok(Reply::Placement(place(&volume.id)))
             }
+            Call::CloneVolume { source, .. } if sick.contains(&source.id) => {
+                fail(FailureCode::FailedPrecondition, "the source is sick")
+            }
+            Call::CreateSnapshot { volume, .. } | Call::DeleteVolume { volume }
+                if sick.contains(&volume.id) =>
+            {
+                fail(FailureCode::FailedPrecondition, "the volume is sick")
+            }
             Call::CreateFromSnapshot { volume, .. } | Call::CloneVolume { volume, .. } => {
                 volumes.insert(volume.id.clone(), volume.size);
                 Ok(Reply::Placement(place(&volume.id)))
@@ -109,12 +139,18 @@ impl Driver for Simulated {
                 volumes.insert(volume.id, new_size);
                 Ok(Reply::Done)
             }
-            Call::CreateSnapshot { snapshot, .. } => Ok(Reply::Snapshot(SnapshotPlacement {
-                array_name: format!("{}.snap", snapshot.id),
-                metadata: Vec::new(),
-                extensions: Vec::new(),
-            })),
-            Call::DeleteSnapshot { .. } => Ok(Reply::Done),
+            Call::CreateSnapshot { snapshot, .. } => {
+                snapshots.insert(snapshot.id.clone(), None);
+                Ok(Reply::Snapshot(SnapshotPlacement {
+                    array_name: format!("{}.snap", snapshot.id),
+                    metadata: Vec::new(),
+                    extensions: Vec::new(),
+                }))
+            }
+            Call::DeleteSnapshot { snapshot, .. } => {
+                snapshots.remove(&snapshot.id);
+                Ok(Reply::Done)
+            }
             Call::Connect { connector, .. } => Ok(Reply::Connection(Connection {
                 driver_volume_type: "iscsi".into(),
                 paths: Vec::new(),
@@ -175,8 +211,12 @@ impl DriverLoader for Loader {
         if path.ends_with("unloadable") {
             return Err(LoadRefusal::new("validate", "option colour is required"));
         }
+        let mut description = seen.description;
+        if self.0.grouping.load(Ordering::SeqCst) {
+            description.features = vec!["groups".into(), "group-snapshots".into()];
+        }
         let driver = Arc::new(Simulated {
-            description: seen.description,
+            description,
             array: self.0.clone(),
         });
         Ok(Loaded {

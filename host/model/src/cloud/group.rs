@@ -69,6 +69,9 @@ pub struct GroupSnapshot {
     pub status: GroupStatus,
     /// Group type id.
     pub group_type_id: String,
+    /// Whether the array took it as one, at one point in time; else it is a snapshot of each member, one after the other.
+    #[serde(default)]
+    pub consistent: bool,
     /// Operation that holds its turn.
     pub operation: Option<String>,
     /// When.

@@ -1,0 +1,165 @@
+//! Taking a group snapshot: the rows of all its snapshots are made with it, in one commit.
+
+use serde_json::json;
+use springform_model::cloud::{
+    GroupSnapshot, GroupStatus, Metadata, Snapshot, SnapshotStatus, Volume, VolumeStatus,
+};
+use springform_model::operation::Verb;
+use springform_store::{Changes, Measure, Query, StoreError};
+use uuid::Uuid;
+
+use super::GroupSnapshots;
+use crate::engine::NewOperation;
+use crate::error::ErrorKind;
+use crate::groups::{ROUNDS, contended, invalid, moved, still};
+use crate::volumes::not_frozen;
+use crate::{Caller, ControlError};
+
+/// What is asked for.
+#[derive(Debug, Clone, Default)]
+pub struct CreateGroupSnapshot {
+    /// Group.
+    pub group_id: String,
+    /// Name, of it and of each of its snapshots.
+    pub name: Option<String>,
+    /// Description, likewise.
+    pub description: Option<String>,
+}
+
+impl GroupSnapshots<'_> {
+    /// Takes a snapshot of every member. It is `creating` in the answer. Volumes in use are included.
+    ///
+    /// # Errors
+    /// `NotFound`, `Invalid` for a group or a member in another state, `OverLimit`, `Conflict`.
+    pub async fn create(
+        &self,
+        caller: &Caller,
+        wanted: CreateGroupSnapshot,
+    ) -> Result<GroupSnapshot, ControlError> {
+        let control = self.control;
+        for _ in 0..ROUNDS {
+            let mut group = control.groups().stored(caller, &wanted.group_id).await?;
+            not_frozen(control, group.backend.as_deref()).await?;
+            if let Some(holder) = &group.operation {
+                return Err(ControlError::busy(&format!("Group {}", group.id), holder));
+            }
+            if group.status != GroupStatus::Available {
+                return Err(invalid(format!(
+                    "Group status must be available, but current status is: {}",
+                    group.status
+                )));
+            }
+            let members = control.groups().members(&group.id).await?;
+            for member in &members {
+                may_be_taken(member)?;
+            }
+            let id = Uuid::now_v7().to_string();
+            let mut snapshots: Vec<Snapshot> = members
+                .iter()
+                .map(|member| self.snapshot(caller, &wanted, member, &id))
+                .collect();
+            let ids: Vec<&str> = snapshots
+                .iter()
+                .map(|snapshot| snapshot.id.as_str())
+                .collect();
+            let new = NewOperation::new(Verb::CreateGroupSnapshot, "group-snapshot", &id)
+                .on(group.backend.clone().unwrap_or_default())
+                .input(json!({ "snapshots": ids }));
+            let operation = control.operations().prepare(caller, new)?;
+            let taken = GroupSnapshot {
+                id,
+                project_id: caller.project_id.clone(),
+                user_id: caller.user_id.clone(),
+                group_id: group.id.clone(),
+                name: wanted.name.clone(),
+                description: wanted.description.clone(),
+                status: GroupStatus::Creating,
+                group_type_id: group.group_type_id.clone(),
+                consistent: false,
+                operation: Some(operation.id.clone()),
+                created_at: control.now(),
+                updated_at: None,
+            };
+            // The group's turn keeps its members what they are until the snapshot is taken.
+            group.record.operation = Some(operation.id.clone());
+            let mut changes = self.limit(caller).await?;
+            changes = still(changes, &group.id, members.len())
+                .update(&group)
+                .insert(&taken);
+            for snapshot in &mut snapshots {
+                snapshot.operation = Some(operation.id.clone());
+                changes = changes.insert(snapshot);
+            }
+            match control.operations().submit(changes, operation).await {
+                Ok(()) => return Ok(taken),
+                Err(error) if moved(&error) => {}
+                Err(StoreError::Limit { limit, .. }) => {
+                    return Err(ControlError::new(
+                        ErrorKind::OverLimit,
+                        format!(
+                            "SnapshotLimitExceeded: Maximum number of snapshots allowed ({limit}) exceeded."
+                        ),
+                    ));
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(contended(&wanted.group_id))
+    }
+
+    async fn limit(&self, caller: &Caller) -> Result<Changes, ControlError> {
+        let limits = self.control.quotas().limits_of(&caller.project_id).await?;
+        let mine = Query::new()
+            .eq("project_id", &caller.project_id)
+            .eq("consumes_quota", true);
+        Ok(match limits.get("snapshots").copied() {
+            Some(limit) if limit >= 0 => {
+                Changes::new().at_most::<Snapshot>("snapshots", Measure::Count, mine, limit)
+            }
+            _ => Changes::new(),
+        })
+    }
+
+    fn snapshot(
+        &self,
+        caller: &Caller,
+        wanted: &CreateGroupSnapshot,
+        member: &Volume,
+        group_snapshot: &str,
+    ) -> Snapshot {
+        Snapshot {
+            id: Uuid::now_v7().to_string(),
+            project_id: caller.project_id.clone(),
+            user_id: caller.user_id.clone(),
+            volume_id: member.id.clone(),
+            name: wanted.name.clone(),
+            description: wanted.description.clone(),
+            size: member.size,
+            status: SnapshotStatus::Creating,
+            progress: "0%".to_owned(),
+            metadata: Metadata::new(),
+            group_snapshot_id: Some(group_snapshot.to_owned()),
+            type_id: member.type_id.clone(),
+            consumes_quota: true,
+            backend: member.backend.clone(),
+            array_name: None,
+            target: member
+                .placement
+                .as_ref()
+                .map(|placement| placement.target.clone()),
+            operation: None,
+            created_at: self.control.now(),
+            updated_at: None,
+        }
+    }
+}
+
+fn may_be_taken(member: &Volume) -> Result<(), ControlError> {
+    if matches!(member.status, VolumeStatus::Available | VolumeStatus::InUse) {
+        return Ok(());
+    }
+    Err(ControlError::invalid(format!(
+        "Invalid volume: The snapshot cannot be created when the volume {} is in {} status.",
+        member.id, member.status
+    )))
+}

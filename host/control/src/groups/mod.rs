@@ -1,0 +1,166 @@
+//! Generic groups: what is asked for is checked and journalled here, and carried out by `work` and `fill`.
+//!
+//! A driver that exports the contract's `groups` keeps each group on the array (`Group::array_name`); with any other a
+//! group is a set of volumes that only the records know, and what is asked of it is done volume by volume.
+
+mod create;
+mod delete;
+mod fill;
+mod replication;
+pub(crate) mod rules;
+pub(crate) mod settle;
+mod source;
+mod update;
+mod work;
+
+pub use create::CreateGroup;
+pub use replication::FailoverGroup;
+pub use source::GroupSource;
+pub use update::UpdateGroup;
+
+use std::sync::Arc;
+
+use springform_model::cloud::{Group, GroupStatus, Volume};
+use springform_model::operation::Verb;
+use springform_store::{Changes, Direction, Measure, Query, StoreError, Stored};
+
+use crate::edit::edit;
+use crate::engine::Executors;
+use crate::error::ErrorKind;
+use crate::{Caller, Control, ControlError};
+
+/// Rounds of a change that others disturb.
+pub(crate) const ROUNDS: u32 = 50;
+
+/// Name of the guard that keeps a group's members what they were read as.
+pub(crate) const MEMBERS: &str = "members of the group";
+
+/// Groups.
+#[derive(Debug, Clone, Copy)]
+pub struct Groups<'a> {
+    pub(crate) control: &'a Control,
+}
+
+impl Control {
+    /// Groups.
+    #[must_use]
+    pub fn groups(&self) -> Groups<'_> {
+        Groups { control: self }
+    }
+}
+
+pub(crate) fn register(executors: &mut Executors) {
+    let verbs = [Verb::CreateGroup, Verb::UpdateGroup, Verb::DeleteGroup];
+    executors.add(&verbs, Arc::new(work::Working));
+    executors.add(&[Verb::CreateGroupFrom], Arc::new(fill::Filling));
+}
+
+/// `Invalid Group: …`
+pub(crate) fn invalid(why: impl std::fmt::Display) -> ControlError {
+    ControlError::invalid(format!("Invalid Group: {why}"))
+}
+
+/// A group that somebody keeps changing.
+pub(crate) fn contended(id: &str) -> ControlError {
+    ControlError::conflict(format!(
+        "Group {id} is being changed by many at once. Try again."
+    ))
+}
+
+/// Whether a commit was refused because something it was computed from is not so any more.
+pub(crate) fn moved(error: &StoreError) -> bool {
+    error.is_conflict() || matches!(error, StoreError::Limit { name, .. } if name == MEMBERS)
+}
+
+/// Only if the group has no more members than were read.
+pub(crate) fn still(changes: Changes, group: &str, members: usize) -> Changes {
+    let most = i64::try_from(members).unwrap_or(i64::MAX);
+    let query = Query::new().eq("group_id", group);
+    changes.at_most::<Volume>(MEMBERS, Measure::Count, query, most)
+}
+
+impl Groups<'_> {
+    /// One group of the caller's view.
+    ///
+    /// # Errors
+    /// `NotFound`, or what the store says.
+    pub async fn get(&self, caller: &Caller, id: &str) -> Result<Group, ControlError> {
+        Ok(self.stored(caller, id).await?.record)
+    }
+
+    pub(crate) async fn stored(
+        &self,
+        caller: &Caller,
+        id: &str,
+    ) -> Result<Stored<Group>, ControlError> {
+        let found = self.control.store().get::<Group>(id).await?;
+        found
+            .filter(|group| caller.may_see(&group.project_id))
+            .ok_or_else(|| ControlError::not_found("Group", id))
+    }
+
+    /// One page of groups.
+    ///
+    /// # Errors
+    /// `NotFound` for a marker that is none, `Invalid` for a column that is none.
+    pub async fn list(
+        &self,
+        caller: &Caller,
+        query: Query,
+        all_tenants: bool,
+    ) -> Result<Vec<Group>, ControlError> {
+        let query = caller.scope(query, all_tenants);
+        let found = self.control.store().list::<Group>(&query).await?;
+        Ok(found.into_iter().map(|stored| stored.record).collect())
+    }
+
+    /// The members of a group, by id.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn volumes(&self, id: &str) -> Result<Vec<Volume>, ControlError> {
+        let found = self.members(id).await?;
+        Ok(found.into_iter().map(|stored| stored.record).collect())
+    }
+
+    pub(crate) async fn members(&self, id: &str) -> Result<Vec<Stored<Volume>>, StoreError> {
+        let query = Query::new().eq("group_id", id).sort("id", Direction::Asc);
+        self.control.store().list::<Volume>(&query).await
+    }
+
+    /// Sets the state as an administrator says.
+    ///
+    /// # Errors
+    /// `Forbidden`, `NotFound`, `Invalid` for a word that is no state.
+    pub async fn reset_status(
+        &self,
+        caller: &Caller,
+        id: &str,
+        status: &str,
+    ) -> Result<Group, ControlError> {
+        if !caller.is_admin {
+            return Err(ControlError::new(
+                ErrorKind::Forbidden,
+                "Policy doesn't allow group:reset_status to be performed.",
+            ));
+        }
+        let word: GroupStatus = status.trim().to_ascii_lowercase().parse().map_err(|_| {
+            ControlError::invalid(format!(
+                "Invalid Group Status: Group status: {status} is invalid, valid status are: {}.",
+                rules::words(GroupStatus::ALL)
+            ))
+        })?;
+        let now = self.control.now();
+        edit(
+            self.control.store(),
+            id,
+            || ControlError::not_found("Group", id),
+            |group: &mut Group| {
+                group.status = word;
+                group.updated_at = Some(now);
+                Ok(())
+            },
+        )
+        .await
+    }
+}

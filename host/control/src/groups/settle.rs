@@ -1,0 +1,63 @@
+//! Writing what came of an operation: the noun, its members and the journal in one commit.
+
+use springform_model::operation::OperationError;
+use springform_store::{Changes, Record, StoreError, Stored};
+
+use super::ROUNDS;
+use crate::engine::{Run, failure};
+
+/// What becomes of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// As it is.
+    Leave,
+    /// Written.
+    Write,
+    /// Gone.
+    Remove,
+}
+
+pub(crate) fn broken(error: StoreError) -> OperationError {
+    failure("store", format!("the database refused: {error}"))
+}
+
+fn with<T: Record>(changes: Changes, stored: &Stored<T>, fate: Fate) -> Changes {
+    match fate {
+        Fate::Leave => changes,
+        Fate::Write => changes.update(stored),
+        Fate::Remove => changes.delete::<T>(stored.record.id(), stored.revision),
+    }
+}
+
+/// Reads a record and its members again, lets both be decided, and commits them with the operation and with `more`;
+/// decides again when somebody else was faster. What is gone is left gone.
+pub(crate) async fn settle<T: Record, M: Record>(
+    run: &mut Run,
+    id: &str,
+    members: &[String],
+    mut decide: impl FnMut(&mut T) -> Fate + Send,
+    mut each: impl FnMut(&mut M) -> Fate + Send,
+    more: impl Fn() -> Changes + Send,
+) -> Result<(), OperationError> {
+    for _ in 0..ROUNDS {
+        let store = run.control().store().clone();
+        let mut changes = more();
+        if let Some(mut stored) = store.get::<T>(id).await.map_err(broken)? {
+            let fate = decide(&mut stored.record);
+            changes = with(changes, &stored, fate);
+        }
+        for mut member in store.get_many::<M>(members).await.map_err(broken)? {
+            let fate = each(&mut member.record);
+            changes = with(changes, &member, fate);
+        }
+        match run.commit(changes).await {
+            Ok(()) => return Ok(()),
+            Err(error) if error.is_conflict() => {}
+            Err(error) => return Err(broken(error)),
+        }
+    }
+    Err(failure(
+        "store",
+        format!("{} {id} is being changed by many at once", T::TABLE.name),
+    ))
+}
