@@ -3,25 +3,40 @@
 use springform_sdk::interfaces::identity::{
     CredentialScheme, Description, Feature, OptionSchema, OptionType, SessionScheme,
 };
-use springform_sdk::types::ReplicationKind;
+
+use crate::layout::Kind;
 
 /// REST versions the library speaks, oldest first. The answers it reads are the same in all of them.
 const VERSIONS: [&str; 8] = [
     "2.4", "2.16", "2.23", "2.26", "2.36", "2.44", "2.52", "2.58",
 ];
 
-/// The description of the asynchronous driver.
+/// The description of a driver.
 #[must_use]
-pub fn asynchronous() -> Description {
+pub fn of(kind: Kind) -> Description {
+    let (name, summary) = match kind {
+        Kind::Asynchronous => (
+            "pure-async",
+            "FlashArray volumes replicated asynchronously by a protection group",
+        ),
+        Kind::ActiveCluster => (
+            "pure-activecluster",
+            "FlashArray volumes stretched over two arrays (ActiveCluster), or replicated asynchronously",
+        ),
+        Kind::TriSync => (
+            "pure-trisync",
+            "FlashArray volumes stretched over two arrays and replicated to a third",
+        ),
+    };
     Description {
-        name: "pure-async".to_owned(),
+        name: name.to_owned(),
         vendor: "Pure Storage".to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        summary: "FlashArray volumes replicated asynchronously by a protection group".to_owned(),
-        replication: vec![ReplicationKind::Async],
+        summary: summary.to_owned(),
+        replication: kind.offers().to_vec(),
         protocols: vec!["iSCSI".to_owned()],
-        options: options(),
-        target_options: target_options(),
+        options: options(kind),
+        target_options: target_options(kind),
         credentials: CredentialScheme::Session(session()),
         secret_option: Some("pure_api_token".to_owned()),
         target_secret_option: Some("api_token".to_owned()),
@@ -59,7 +74,44 @@ fn session() -> SessionScheme {
     }
 }
 
-fn options() -> Vec<OptionSchema> {
+fn options(kind: Kind) -> Vec<OptionSchema> {
+    let mut all = common();
+    if kind.has_pod() {
+        all.extend(of_pods());
+    }
+    all
+}
+
+fn of_pods() -> Vec<OptionSchema> {
+    vec![
+        option(
+            "pure_replication_pod_name",
+            OptionType::Text,
+            Some("cinder-pod"),
+            "pod of all stretched volumes",
+        ),
+        option(
+            "pure_ghost_pod_name",
+            OptionType::Text,
+            Some("cinder-ghost-pod"),
+            "prefix of the pods in which volumes travel into and out of the stretched pod",
+        ),
+        option(
+            "pure_stretch_timeout",
+            OptionType::Seconds,
+            Some("3600"),
+            "how long such a pod may take to come online on its second array",
+        ),
+        option(
+            "pure_preferred_array",
+            OptionType::Text,
+            None,
+            "backend_id of the array whose paths machines prefer; set on host objects that the driver makes",
+        ),
+    ]
+}
+
+fn common() -> Vec<OptionSchema> {
     let personalities = [
         "aix",
         "esxi",
@@ -158,8 +210,17 @@ fn options() -> Vec<OptionSchema> {
     ]
 }
 
-fn target_options() -> Vec<OptionSchema> {
-    vec![secret("api_token", "API token of the target array")]
+fn target_options(kind: Kind) -> Vec<OptionSchema> {
+    let mut all = vec![secret("api_token", "API token of the target array")];
+    if kind.has_pod() {
+        all.push(option(
+            "uniform",
+            OptionType::Boolean,
+            Some("false"),
+            "machines are connected to both arrays of a stretched volume",
+        ));
+    }
+    all
 }
 
 fn option(name: &str, kind: OptionType, default: Option<&str>, doc: &str) -> OptionSchema {

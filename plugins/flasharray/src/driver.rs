@@ -9,7 +9,10 @@ use springform_sdk::interfaces::backend::{SetupReport, Statistics, TargetHealth}
 use springform_sdk::interfaces::replication::{
     FailoverPlan, Observation, PlanRequest, ReconcileReport, TestCopy,
 };
-use springform_sdk::types::{Context, Error, FailureCode, Outcome, Placement, Snapshot, Volume};
+use springform_sdk::interfaces::volumes::{Adopted, Reference};
+use springform_sdk::types::{
+    Context, Error, FailureCode, Outcome, Placement, Snapshot, Volume, VolumeType,
+};
 
 use crate::array::Arrays;
 use crate::layout::Kind;
@@ -88,6 +91,28 @@ impl<'a> Driver<'a> {
             |s| snapshot::name_of(from, s),
         );
         Ok(volumes.create(volume, &on, Some(&name))?)
+    }
+
+    /// `volumes.retype`.
+    ///
+    /// # Errors
+    /// See the contract.
+    pub fn retype(&self, volume: &Volume, wanted: Option<&VolumeType>) -> Result<Placement, Error> {
+        self.volumes().retype(self.context, volume, wanted)
+    }
+
+    /// `volumes.manage`.
+    ///
+    /// # Errors
+    /// See the contract.
+    pub fn manage(
+        &self,
+        volume: &Volume,
+        reference: &Reference,
+        keep_name: bool,
+    ) -> Result<Adopted, Error> {
+        self.volumes()
+            .manage(self.context, volume, reference, keep_name)
     }
 
     /// `replication.observe`.
@@ -181,7 +206,7 @@ impl<'a> Driver<'a> {
     /// # Errors
     /// See the contract.
     pub fn switch(&self, volumes: &[Volume], on: bool) -> Result<Vec<Outcome>, Error> {
-        Ok(reprotect::switch(&self.arrays, &self.options, volumes, on)?)
+        stretched::switch::switch(self.context, &self.arrays, &self.options, volumes, on)
     }
 
     /// `replication.start-test`.
@@ -195,14 +220,12 @@ impl<'a> Driver<'a> {
         point: Option<&str>,
         volumes: &[Volume],
     ) -> Result<Vec<TestCopy>, Error> {
-        Ok(drill::start(
-            self.context,
-            &self.arrays,
-            &self.options,
-            test,
-            target,
-            point,
+        let (context, arrays) = (self.context, &self.arrays);
+        stretched::drill::elsewhere(target, volumes)?;
+        Ok(self.options.layout().each(
             volumes,
+            |single| drill::start(context, arrays, &self.options, test, target, point, single),
+            |pod| stretched::drill::start(context, arrays, test, target, point, pod),
         )?)
     }
 
@@ -211,7 +234,18 @@ impl<'a> Driver<'a> {
     /// # Errors
     /// See the contract.
     pub fn stop_test(&self, test: &str, target: &str, volumes: &[Volume]) -> Result<(), Error> {
-        Ok(drill::stop(&self.arrays, test, target, volumes)?)
+        drill::stop(&self.arrays, test, target, volumes)?;
+        let layout = self.options.layout();
+        let (inside, _): (Vec<_>, Vec<_>) = volumes
+            .iter()
+            .cloned()
+            .partition(|v| layout.is_stretched(v));
+        Ok(stretched::drill::forget(
+            &self.arrays,
+            test,
+            target,
+            &inside,
+        )?)
     }
 
     /// `replication.commit-test`.

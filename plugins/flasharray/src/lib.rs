@@ -1,10 +1,13 @@
 //! Pure Storage FlashArray REST 2.x, as replication drivers need it. Plain Rust, tested natively; the components
-//! `pure-async`, `pure-activecluster` and `pure-trisync` are thin shells around [`driver::Driver`].
+//! `pure-async`, `pure-activecluster` and `pure-trisync` are thin shells around [`driver::Driver`];
+//! they differ in their [`layout::Kind`].
 //!
 //! Two rules run through every module. An array's refusal is never understood by its English text: the object is read
 //! back, and what is there decides. And nothing waits: what takes time is answered as `pending`.
 
 pub mod array;
+#[cfg(target_arch = "wasm32")]
+pub mod component;
 pub mod connection;
 pub mod demote;
 pub mod describe;

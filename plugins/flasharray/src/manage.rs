@@ -6,13 +6,16 @@ use springform_sdk::http::Method;
 use springform_sdk::interfaces::volumes::{
     Adopted, AdoptedSnapshot, Manageable, ManageablePage, Reference,
 };
-use springform_sdk::types::{Failure, FailureCode, Snapshot, SnapshotPlacement, Volume};
+use springform_sdk::types::{
+    Context, Error, Failure, FailureCode, ReplicationKind, Snapshot, SnapshotPlacement, Volume,
+};
 
 use crate::array::{Array, Trouble, flag, number, text};
 use crate::query::Query;
 use crate::snapshot::name_of;
+use crate::stretched::travel::Journey;
 use crate::volume::{Volumes, array_name, read};
-use crate::{names, pgroup};
+use crate::{layout, names, pgroup};
 
 impl Volumes<'_> {
     /// Size of a volume that could be managed.
@@ -43,42 +46,70 @@ impl Volumes<'_> {
     /// See the contract's `volumes.manage`.
     pub fn manage(
         &self,
+        context: &Context,
         volume: &Volume,
         reference: &Reference,
         keep_name: bool,
-    ) -> Result<Adopted, Failure> {
+    ) -> Result<Adopted, Error> {
+        let layout = self.options.layout();
+        layout.supports(layout::wanted(volume))?;
+        let into = layout::wants_pod(layout::wanted(volume));
         let on = self.arrays.landing()?;
         let old = source_name(&on, reference)?;
-        let new = if keep_name {
-            old.clone()
-        } else {
-            names::volume(&volume.name)
+        let inside = names::pod_of(&old);
+        if inside.is_some() != into && inside.is_some() {
+            return Err(failure_on(
+                on.name(),
+                FailureCode::FailedPrecondition,
+                format!("{old} is in a pod; manage it with a type that replicates synchronously"),
+            )
+            .into());
+        }
+        let new = match inside {
+            _ if keep_name => old.clone(),
+            Some(pod) => names::in_pod(pod, &names::volume(&volume.name)),
+            None => names::volume(&volume.name),
         };
         let found = match read(&on, &old)? {
             Some(found) => found,
-            // Renamed by an earlier attempt of this operation.
-            None => read(&on, &new)?.ok_or_else(|| absent(&on, &old))?,
+            // Renamed by an earlier attempt of this operation, perhaps on its way into the pod.
+            None => match read(&on, &new)? {
+                Some(found) => found,
+                None if into => read(&on, &layout.name(volume))?
+                    .or(read(&on, &self.travelling(volume, &new))?)
+                    .ok_or_else(|| absent(&on, &old))?,
+                None => return Err(absent(&on, &old).into()),
+            },
         };
         if flag(&found, "/destroyed") {
-            return Err(absent(&on, &old));
+            return Err(absent(&on, &old).into());
         }
         if !keep_name && number(&found, "/connection_count").unwrap_or(0) > 0 {
             return Err(failure_on(
                 on.name(),
                 FailureCode::FailedPrecondition,
                 "the volume is connected to a machine; disconnect it first",
-            ));
+            )
+            .into());
         }
-        if text(&found, "/name") != Some(&new) {
+        if text(&found, "/name") == Some(&old) && old != new {
             rename(&on, "/volumes", &old, &new)?;
         }
-        let placement = if crate::volume::wants_async(volume) {
+        let placement = if into {
+            let name = match inside {
+                Some(_) => new,
+                None => Journey::new(context, &self.arrays, self.options, on, &new, &volume.id)?
+                    .enter()?,
+            };
+            let serial = text(&found, "/serial");
+            self.placement(&on, &name, serial, Some(ReplicationKind::Sync))?
+        } else if crate::volume::wants_async(volume) {
             pgroup::join(&on, self.options.pgroup(), &[&new])?;
             self.placement(
                 &on,
                 &new,
                 text(&found, "/serial"),
-                Some(springform_sdk::types::ReplicationKind::Async),
+                Some(ReplicationKind::Async),
             )?
         } else {
             self.placement(&on, &new, text(&found, "/serial"), None)?
@@ -87,6 +118,11 @@ impl Volumes<'_> {
             placement,
             size: number(&found, "/provisioned").unwrap_or(0),
         })
+    }
+
+    fn travelling(&self, volume: &Volume, name: &str) -> String {
+        let ghost = names::ghost_pod(self.options.ghost_pod(), &volume.id);
+        names::in_pod(&ghost, names::without_pod(name))
     }
 
     /// Gives a volume back under a name that says so.

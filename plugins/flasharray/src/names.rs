@@ -46,14 +46,20 @@ pub fn snapshot(volume: &str, snapshot: &str) -> String {
 /// A writable copy made for a drill: outside any pod, so that nothing of it replicates.
 #[must_use]
 pub fn test_copy(volume: &str, test: &str) -> String {
-    let short: String = test
-        .chars()
-        .filter(char::is_ascii_alphanumeric)
-        .take(8)
-        .collect();
     let volume = without_pod(volume);
     let base = volume.strip_suffix("-cinder").unwrap_or(volume);
-    format!("{base}-t{short}")
+    format!("{base}-t{}", short(test))
+}
+
+/// Suffix of the snapshots from which such copies are made.
+#[must_use]
+pub fn drill_snapshot(test: &str) -> String {
+    format!("drill-{}", short(test))
+}
+
+fn short(test: &str) -> String {
+    let kept = test.chars().filter(char::is_ascii_alphanumeric);
+    kept.take(8).collect()
 }
 
 /// `<host>-<32 hex>-cinder`. Where the connector has no system UUID the digits follow from its initiator, so that the same

@@ -12,10 +12,15 @@ use crate::{names, pgroup};
 /// Name on the array.
 #[must_use]
 pub fn name_of(volume: &Volume, snapshot: &Snapshot) -> String {
-    snapshot
-        .array_name
-        .clone()
-        .unwrap_or_else(|| names::snapshot(&array_name(volume), &snapshot.name))
+    let volume = array_name(volume);
+    let Some(stored) = &snapshot.array_name else {
+        return names::snapshot(&volume, &snapshot.name);
+    };
+    // A volume that has travelled into or out of a pod took its snapshots along.
+    match names::without_pod(stored).split_once('.') {
+        Some((of, suffix)) if of == names::without_pod(&volume) => names::snapshot(&volume, suffix),
+        _ => stored.clone(),
+    }
 }
 
 impl Volumes<'_> {

@@ -2,7 +2,7 @@
 
 use springform_sdk::http::Method;
 use springform_sdk::interfaces::backend::{Pool, Statistics};
-use springform_sdk::types::{Context, Failure};
+use springform_sdk::types::{Context, Failure, ReplicationKind};
 
 use crate::array::{Array, Arrays, number};
 use crate::options::Options;
@@ -29,14 +29,30 @@ pub fn read(
         protocol: "iSCSI".to_owned(),
         pools: vec![pool(context, &on, options)?],
         replication_enabled: !targets.is_empty(),
-        replication_types: if targets.is_empty() {
-            Vec::new()
-        } else {
-            vec!["async".to_owned()]
-        },
+        replication_types: types(arrays, options, targets.is_empty()),
         replication_targets: targets,
         extensions: Vec::new(),
     })
+}
+
+/// What the scheduler may match a type against: what is configured, of what the driver can do.
+fn types(arrays: &Arrays<'_>, options: &Options<'_>, alone: bool) -> Vec<String> {
+    if alone {
+        return Vec::new();
+    }
+    let stretched = arrays.stretched().len() > 1;
+    let has = |kind: &&ReplicationKind| match kind {
+        ReplicationKind::Async => true,
+        _ => stretched,
+    };
+    let word = |kind: &ReplicationKind| match kind {
+        ReplicationKind::Async => "async".to_owned(),
+        ReplicationKind::Sync => "sync".to_owned(),
+        ReplicationKind::TriSync => "trisync".to_owned(),
+        ReplicationKind::Other(other) => other.clone(),
+    };
+    let offered = options.layout().kind.offers();
+    offered.iter().filter(has).map(word).collect()
 }
 
 fn pool(context: &Context, on: &Array<'_>, options: &Options<'_>) -> Result<Pool, Failure> {

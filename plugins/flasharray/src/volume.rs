@@ -1,13 +1,15 @@
 //! The life of volumes.
 
 use serde_json::{Value, json};
-use springform_sdk::fail::failure_on;
 use springform_sdk::http::Method;
-use springform_sdk::types::{Failure, FailureCode, Placement, Qos, ReplicationKind, Volume};
+use springform_sdk::types::{
+    Context, Error, Failure, FailureCode, Placement, Qos, ReplicationKind, Volume,
+};
 
 use crate::array::{Array, Arrays, Trouble, flag, number, text};
 use crate::options::Options;
 use crate::query::Query;
+use crate::stretched::travel::Journey;
 use crate::{connection, layout, names, pgroup, pod};
 
 /// What "no limit" is written as.
@@ -321,36 +323,42 @@ impl<'a> Volumes<'a> {
         Ok(placed(on, name, serial, replication))
     }
 
-    /// Changes the limits of a volume and its membership to what a type asks for.
+    /// Changes the limits of a volume, its membership and its pod to what a type asks for.
     ///
     /// # Errors
-    /// See the contract's `volumes.retype`.
+    /// See the contract's `volumes.retype`; `pending` while the volume is on its way into or out of the pod.
     pub fn retype(
         &self,
+        context: &Context,
         volume: &Volume,
         wanted: Option<&springform_sdk::types::VolumeType>,
-    ) -> Result<Placement, Failure> {
+    ) -> Result<Placement, Error> {
+        let layout = self.options.layout();
+        layout.supports(wanted.and_then(|t| t.replication.as_ref()))?;
         let on = self.serving(volume)?;
-        let name = array_name(volume);
         let after = Volume {
             volume_type: wanted.cloned(),
             ..volume.clone()
         };
-        let kind = wanted.and_then(|t| t.replication.as_ref());
-        if kind.is_some_and(|k| *k != ReplicationKind::Async) {
-            return Err(failure_on(
-                on.name(),
-                FailureCode::Unsupported,
-                "this driver replicates asynchronously only",
-            ));
+        let mut name = array_name(volume);
+        let into = layout::wants_pod(layout::wanted(&after));
+        if into != names::pod_of(&name).is_some() {
+            let journey = Journey::new(context, &self.arrays, self.options, on, &name, &volume.id)?;
+            name = match names::pod_of(&name) {
+                Some(pod) => journey.leave(pod)?,
+                None => journey.enter()?,
+            };
         }
-        let replication = if wants_async(&after) {
+        let replication = if into {
+            Some(ReplicationKind::Sync)
+        } else if wants_async(&after) {
             pgroup::join(&on, self.options.pgroup(), &[&name])?;
             Some(ReplicationKind::Async)
         } else {
             pgroup::leave(&on, self.options.pgroup(), &[&name])?;
             None
         };
+        // Under the name it has now: limits that go to the old one are lost.
         let qos = limits(&after)
             .unwrap_or_else(|| json!({ "iops_limit": NO_IOPS, "bandwidth_limit": NO_BANDWIDTH }));
         pgroup::must(
@@ -362,12 +370,8 @@ impl<'a> Volumes<'a> {
             ),
             "the array does not take the limits of the new type",
         )?;
-        self.placement(
-            &on,
-            &name,
-            volume.placement.as_ref().and_then(|p| p.serial.as_deref()),
-            replication,
-        )
+        let serial = volume.placement.as_ref().and_then(|p| p.serial.as_deref());
+        Ok(self.placement(&on, &name, serial, replication)?)
     }
 }
 

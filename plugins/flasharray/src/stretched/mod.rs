@@ -4,7 +4,10 @@
 //! What is left to the driver is to ask the right array: the one that would serve, never the one that is gone.
 
 pub mod demote;
+pub mod drill;
 pub mod failover;
 pub mod observe;
 pub mod reprotect;
 pub mod setup;
+pub mod switch;
+pub mod travel;

@@ -217,15 +217,11 @@ fn a_volume_that_exists_is_taken_over_and_given_back() {
     );
     let mut new = replicated("99999999-9999-9999-9999-999999999999");
     let adopted = rig
-        .call("manage", |d| {
-            Ok(d.volumes().manage(&new, &reference, false)?)
-        })
+        .call("manage", |d| d.manage(&new, &reference, false))
         .unwrap();
     assert_eq!(adopted.size, MIB);
     let repeated = rig
-        .call("manage", |d| {
-            Ok(d.volumes().manage(&new, &reference, false)?)
-        })
+        .call("manage", |d| d.manage(&new, &reference, false))
         .unwrap();
     assert_eq!(repeated.placement, adopted.placement);
     new.placement = Some(adopted.placement);

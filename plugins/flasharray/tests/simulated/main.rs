@@ -11,3 +11,4 @@ mod replication;
 mod rig;
 mod sync_failover;
 mod sync_life;
+mod sync_travel;

@@ -1,8 +1,7 @@
-//! The contract's traits, each function one line.
+//! The contract's traits, each function one line, for all three components: they differ in their kind.
 
-use flasharray::describe;
-use flasharray::driver::Driver;
-use flasharray::layout::Kind;
+use std::marker::PhantomData;
+
 use springform_sdk::WasiHttp;
 use springform_sdk::interfaces::backend::{SetupReport, Statistics, TargetHealth};
 use springform_sdk::interfaces::connections::{Connection, Connector, Disconnected};
@@ -16,37 +15,48 @@ use springform_sdk::types::{
     Context, Error, Outcome, Placement, Snapshot, SnapshotPlacement, Volume, VolumeType,
 };
 
+use crate::describe;
+use crate::driver::Driver;
+use crate::layout::Kind;
+
 type Answer<T> = Result<T, Error>;
 
-struct PureAsync;
-
-springform_sdk::export_driver!(PureAsync);
-
-fn driver(context: &Context) -> Driver<'_> {
-    Driver::new(Kind::Asynchronous, &WasiHttp, context)
+/// What a component is made from.
+pub trait Shell {
+    /// Which driver it is.
+    const KIND: Kind;
 }
 
-impl identity::Guest for PureAsync {
-    fn describe() -> Description {
-        describe::asynchronous()
+/// A component of one kind. Export it with `springform_sdk::export_driver!` under an alias.
+pub struct Component<S>(PhantomData<S>);
+
+impl<S: Shell> Component<S> {
+    fn driver(context: &Context) -> Driver<'_> {
+        Driver::new(S::KIND, &WasiHttp, context)
     }
 }
 
-impl backend::Guest for PureAsync {
+impl<S: Shell> identity::Guest for Component<S> {
+    fn describe() -> Description {
+        describe::of(S::KIND)
+    }
+}
+
+impl<S: Shell> backend::Guest for Component<S> {
     fn setup(ctx: Context) -> Answer<SetupReport> {
-        driver(&ctx).setup()
+        Self::driver(&ctx).setup()
     }
     fn check(ctx: Context) -> Answer<Vec<TargetHealth>> {
-        Ok(driver(&ctx).check())
+        Ok(Self::driver(&ctx).check())
     }
     fn stats(ctx: Context) -> Answer<Statistics> {
-        driver(&ctx).stats()
+        Self::driver(&ctx).stats()
     }
 }
 
-impl volumes::Guest for PureAsync {
+impl<S: Shell> volumes::Guest for Component<S> {
     fn create(ctx: Context, volume: Volume) -> Answer<Placement> {
-        driver(&ctx).create(&volume, None)
+        Self::driver(&ctx).create(&volume, None)
     }
     fn create_from_snapshot(
         ctx: Context,
@@ -54,36 +64,38 @@ impl volumes::Guest for PureAsync {
         source: Snapshot,
         source_volume: Volume,
     ) -> Answer<Placement> {
-        driver(&ctx).create(&volume, Some((&source_volume, Some(&source))))
+        Self::driver(&ctx).create(&volume, Some((&source_volume, Some(&source))))
     }
     fn clone(ctx: Context, volume: Volume, source: Volume) -> Answer<Placement> {
-        driver(&ctx).create(&volume, Some((&source, None)))
+        Self::driver(&ctx).create(&volume, Some((&source, None)))
     }
     fn delete(ctx: Context, volume: Volume) -> Answer<()> {
-        Ok(driver(&ctx).volumes().delete(&volume)?)
+        Ok(Self::driver(&ctx).volumes().delete(&volume)?)
     }
     fn extend(ctx: Context, volume: Volume, new_size: u64) -> Answer<()> {
-        Ok(driver(&ctx).volumes().extend(&volume, new_size)?)
+        Ok(Self::driver(&ctx).volumes().extend(&volume, new_size)?)
     }
     fn create_snapshot(
         ctx: Context,
         volume: Volume,
         snapshot: Snapshot,
     ) -> Answer<SnapshotPlacement> {
-        Ok(driver(&ctx).volumes().snapshot(&volume, &snapshot)?)
+        Ok(Self::driver(&ctx).volumes().snapshot(&volume, &snapshot)?)
     }
     fn delete_snapshot(ctx: Context, volume: Volume, snapshot: Snapshot) -> Answer<()> {
-        Ok(driver(&ctx).volumes().delete_snapshot(&volume, &snapshot)?)
+        Ok(Self::driver(&ctx)
+            .volumes()
+            .delete_snapshot(&volume, &snapshot)?)
     }
     fn revert(ctx: Context, volume: Volume, snapshot: Snapshot) -> Answer<()> {
-        let name = flasharray::snapshot::name_of(&volume, &snapshot);
-        Ok(driver(&ctx).volumes().revert(&volume, &name)?)
+        let name = crate::snapshot::name_of(&volume, &snapshot);
+        Ok(Self::driver(&ctx).volumes().revert(&volume, &name)?)
     }
     fn retype(ctx: Context, volume: Volume, new_type: Option<VolumeType>) -> Answer<Placement> {
-        Ok(driver(&ctx).volumes().retype(&volume, new_type.as_ref())?)
+        Self::driver(&ctx).retype(&volume, new_type.as_ref())
     }
     fn inspect(ctx: Context, reference: Reference) -> Answer<u64> {
-        Ok(driver(&ctx).volumes().inspect(&reference)?)
+        Ok(Self::driver(&ctx).volumes().inspect(&reference)?)
     }
     fn manage(
         ctx: Context,
@@ -91,12 +103,10 @@ impl volumes::Guest for PureAsync {
         reference: Reference,
         keep_name: bool,
     ) -> Answer<Adopted> {
-        Ok(driver(&ctx)
-            .volumes()
-            .manage(&volume, &reference, keep_name)?)
+        Self::driver(&ctx).manage(&volume, &reference, keep_name)
     }
     fn unmanage(ctx: Context, volume: Volume) -> Answer<()> {
-        Ok(driver(&ctx).volumes().unmanage(&volume)?)
+        Ok(Self::driver(&ctx).volumes().unmanage(&volume)?)
     }
     fn manage_snapshot(
         ctx: Context,
@@ -105,17 +115,17 @@ impl volumes::Guest for PureAsync {
         reference: Reference,
         keep_name: bool,
     ) -> Answer<AdoptedSnapshot> {
-        Ok(driver(&ctx)
+        Ok(Self::driver(&ctx)
             .volumes()
             .manage_snapshot(&volume, &snapshot, &reference, keep_name)?)
     }
     fn unmanage_snapshot(ctx: Context, volume: Volume, snapshot: Snapshot) -> Answer<()> {
-        Ok(driver(&ctx)
+        Ok(Self::driver(&ctx)
             .volumes()
             .unmanage_snapshot(&volume, &snapshot)?)
     }
     fn list_manageable(ctx: Context, after: Option<String>, limit: u32) -> Answer<ManageablePage> {
-        Ok(driver(&ctx)
+        Ok(Self::driver(&ctx)
             .volumes()
             .manageable("/volumes", after.as_deref(), limit)?)
     }
@@ -124,15 +134,15 @@ impl volumes::Guest for PureAsync {
         after: Option<String>,
         limit: u32,
     ) -> Answer<ManageablePage> {
-        Ok(driver(&ctx)
+        Ok(Self::driver(&ctx)
             .volumes()
             .manageable("/volume-snapshots", after.as_deref(), limit)?)
     }
 }
 
-impl connections::Guest for PureAsync {
+impl<S: Shell> connections::Guest for Component<S> {
     fn connect(ctx: Context, volume: Volume, connector: Connector) -> Answer<Connection> {
-        Ok(driver(&ctx).volumes().connect(&volume, &connector)?)
+        Ok(Self::driver(&ctx).volumes().connect(&volume, &connector)?)
     }
     fn disconnect(
         ctx: Context,
@@ -140,27 +150,27 @@ impl connections::Guest for PureAsync {
         connector: Option<Connector>,
         keep: bool,
     ) -> Answer<Disconnected> {
-        Ok(driver(&ctx)
+        Ok(Self::driver(&ctx)
             .volumes()
             .disconnect(&volume, connector.as_ref(), keep)?)
     }
 }
 
-impl replication::Guest for PureAsync {
+impl<S: Shell> replication::Guest for Component<S> {
     fn observe(ctx: Context, volumes: Vec<Volume>) -> Answer<Vec<Observation>> {
-        driver(&ctx).observe(&volumes)
+        Self::driver(&ctx).observe(&volumes)
     }
     fn plan_failover(ctx: Context, request: PlanRequest) -> Answer<FailoverPlan> {
-        driver(&ctx).plan(&request)
+        Self::driver(&ctx).plan(&request)
     }
     fn final_sync(ctx: Context, plan: FailoverPlan, volumes: Vec<Volume>) -> Answer<FailoverPlan> {
-        driver(&ctx).final_sync(&plan, &volumes)
+        Self::driver(&ctx).final_sync(&plan, &volumes)
     }
     fn demote(ctx: Context, target: String, volumes: Vec<Volume>) -> Answer<Vec<Outcome>> {
-        driver(&ctx).demote(&target, &volumes)
+        Self::driver(&ctx).demote(&target, &volumes)
     }
     fn fail_over(ctx: Context, plan: FailoverPlan, volumes: Vec<Volume>) -> Answer<Vec<Outcome>> {
-        driver(&ctx).fail_over(&plan, &volumes)
+        Self::driver(&ctx).fail_over(&plan, &volumes)
     }
     /// Nothing is left to do: each copy is complete in itself, and protection of the new side is `reprotect`'s.
     fn finish_failover(
@@ -177,7 +187,7 @@ impl replication::Guest for PureAsync {
         discard: bool,
         wait: bool,
     ) -> Answer<Vec<Outcome>> {
-        driver(&ctx).reprotect(&volumes, to.as_deref(), discard, wait)
+        Self::driver(&ctx).reprotect(&volumes, to.as_deref(), discard, wait)
     }
     fn resync(
         ctx: Context,
@@ -185,13 +195,13 @@ impl replication::Guest for PureAsync {
         volumes: Vec<Volume>,
         discard: bool,
     ) -> Answer<Vec<Outcome>> {
-        driver(&ctx).reprotect(&volumes, Some(&target), discard, true)
+        Self::driver(&ctx).reprotect(&volumes, Some(&target), discard, true)
     }
     fn enable(ctx: Context, volumes: Vec<Volume>) -> Answer<Vec<Outcome>> {
-        driver(&ctx).switch(&volumes, true)
+        Self::driver(&ctx).switch(&volumes, true)
     }
     fn disable(ctx: Context, volumes: Vec<Volume>) -> Answer<Vec<Outcome>> {
-        driver(&ctx).switch(&volumes, false)
+        Self::driver(&ctx).switch(&volumes, false)
     }
     fn start_test(
         ctx: Context,
@@ -200,7 +210,7 @@ impl replication::Guest for PureAsync {
         point: Option<String>,
         volumes: Vec<Volume>,
     ) -> Answer<Vec<TestCopy>> {
-        driver(&ctx).start_test(&test_id, &target, point.as_deref(), &volumes)
+        Self::driver(&ctx).start_test(&test_id, &target, point.as_deref(), &volumes)
     }
     fn stop_test(
         ctx: Context,
@@ -208,7 +218,7 @@ impl replication::Guest for PureAsync {
         target: String,
         volumes: Vec<Volume>,
     ) -> Answer<()> {
-        driver(&ctx).stop_test(&test_id, &target, &volumes)
+        Self::driver(&ctx).stop_test(&test_id, &target, &volumes)
     }
     fn commit_test(
         ctx: Context,
@@ -216,9 +226,9 @@ impl replication::Guest for PureAsync {
         plan: FailoverPlan,
         volumes: Vec<Volume>,
     ) -> Answer<Vec<Outcome>> {
-        driver(&ctx).commit_test(&test_id, &plan, &volumes)
+        Self::driver(&ctx).commit_test(&test_id, &plan, &volumes)
     }
     fn reconcile(ctx: Context, _volumes: Vec<Volume>, dry_run: bool) -> Answer<ReconcileReport> {
-        driver(&ctx).reconcile(dry_run)
+        Self::driver(&ctx).reconcile(dry_run)
     }
 }

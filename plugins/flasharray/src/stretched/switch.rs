@@ -1,0 +1,82 @@
+//! Turns protection of volumes on or off where a pod is involved: volumes travel into the pod, or out of it.
+
+use springform_sdk::types::{
+    Context, Error, Failure, FailureCode, Outcome, Pending, Placement, ReplicationKind, Volume,
+};
+
+use super::travel::Journey;
+use crate::array::Arrays;
+use crate::layout::{wanted, wants_pod};
+use crate::options::Options;
+use crate::volume::{array_name, placed};
+use crate::{failover, names, reprotect};
+
+/// An outcome for each volume, in order. All that have to wait wait together.
+///
+/// # Errors
+/// `pending` while one of them is on its way.
+pub fn switch(
+    context: &Context,
+    arrays: &Arrays<'_>,
+    options: &Options<'_>,
+    volumes: &[Volume],
+    on: bool,
+) -> Result<Vec<Outcome>, Error> {
+    let mut waiting: Option<Pending> = None;
+    let mut outcomes = Vec::with_capacity(volumes.len());
+    for volume in volumes {
+        let result = match one(context, arrays, options, volume, on) {
+            Ok(placement) => Ok(placement),
+            Err(Error::Pending(pending)) => {
+                waiting.get_or_insert(pending);
+                continue;
+            }
+            Err(Error::Failed(failure)) => Err(failure),
+        };
+        outcomes.push(Outcome {
+            id: volume.id.clone(),
+            result,
+        });
+    }
+    match waiting {
+        Some(pending) => Err(Error::Pending(pending)),
+        None => Ok(outcomes),
+    }
+}
+
+fn one(
+    context: &Context,
+    arrays: &Arrays<'_>,
+    options: &Options<'_>,
+    volume: &Volume,
+    on: bool,
+) -> Result<Placement, Error> {
+    let inside = options.layout().is_stretched(volume);
+    let into = on && wants_pod(wanted(volume));
+    if !inside && !into {
+        let alone = std::slice::from_ref(volume);
+        let outcome = reprotect::switch(arrays, options, alone, on)?;
+        let first = outcome.into_iter().next().map(|o| o.result);
+        return first
+            .unwrap_or_else(|| Err(unanswered()))
+            .map_err(Error::from);
+    }
+    let from = failover::source_of(arrays, std::slice::from_ref(volume))?;
+    let name = array_name(volume);
+    let journey = Journey::new(context, arrays, *options, from, &name, &volume.id)?;
+    let serial = volume.placement.as_ref().and_then(|p| p.serial.clone());
+    if on {
+        let name = match names::pod_of(&name) {
+            Some(_) => name,
+            None => journey.enter()?,
+        };
+        return Ok(placed(&from, &name, serial, Some(ReplicationKind::Sync)));
+    }
+    let pod = names::pod_of(&name).unwrap_or(options.layout().pod);
+    let name = journey.leave(pod)?;
+    Ok(placed(&from, &name, serial, None))
+}
+
+fn unanswered() -> Failure {
+    springform_sdk::fail::failure(FailureCode::Protocol, "an answer is missing")
+}
