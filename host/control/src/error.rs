@@ -13,6 +13,8 @@ pub enum ErrorKind {
     NotFound,
     /// The caller may not do this.
     Forbidden,
+    /// The request makes sense, but not as things stand; the message says what has to change first.
+    Refused,
     /// Something is in the way; [`ControlError::operation`] may name it.
     Conflict,
     /// A quota or a size limit.

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use springform_control::outbox::Delivery;
-use springform_control::replication::{self, Ask, Ground, Request, Rows, Scope, Who};
+use springform_control::replication::{self, Ask, Consent, Ground, Request, Rows, Scope, Who};
 use springform_model::cloud::{Service, Volume};
 use springform_model::contract::{FailoverMode, Role};
 use springform_model::operation::Operation;
@@ -48,11 +48,11 @@ fn everything() -> Ask {
 
 async fn request(store: &Store, verb: &str) -> Request {
     let left_behind = |role| {
-        Some(Acknowledge {
+        Consent(vec![Acknowledge {
             target: ARRAYS[0].into(),
             role,
             generation: 2,
-        })
+        }])
     };
     match verb {
         "planned" => Request::Failover(Ask {

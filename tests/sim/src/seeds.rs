@@ -241,15 +241,17 @@ impl Sim {
                 .relations()
                 .into_values()
                 .find_map(|r| r.debts.first().map(|d| (d.clone(), r.generation)));
-            ask.acknowledge = debt.map(|(debt, generation)| Acknowledge {
-                target: debt.target,
-                role: if debt.state == DebtState::Owed {
-                    Role::Primary
-                } else {
-                    Role::Secondary
-                },
-                generation,
-            });
+            ask.acknowledge = debt
+                .map(|(debt, generation)| Acknowledge {
+                    target: debt.target,
+                    role: if debt.state == DebtState::Owed {
+                        Role::Primary
+                    } else {
+                        Role::Secondary
+                    },
+                    generation,
+                })
+                .into();
         }
         ask
     }
@@ -352,15 +354,18 @@ impl Sim {
             };
             let mut ask = Ask::about(Scope::Volumes(vec![id.clone()]));
             ask.to = Some(m.to.clone());
-            ask.acknowledge = relation.debt(&m.to).map(|d| Acknowledge {
-                target: d.target.clone(),
-                role: if d.state == DebtState::Owed {
-                    Role::Primary
-                } else {
-                    Role::Secondary
-                },
-                generation: relation.generation,
-            });
+            ask.acknowledge = relation
+                .debt(&m.to)
+                .map(|d| Acknowledge {
+                    target: d.target.clone(),
+                    role: if d.state == DebtState::Owed {
+                        Role::Primary
+                    } else {
+                        Role::Secondary
+                    },
+                    generation: relation.generation,
+                })
+                .into();
             let operation = replication::begin(
                 self.ground.as_ref(),
                 BACKEND,

@@ -124,7 +124,8 @@ impl Refusal {
     }
 
     fn is_retryable(&self) -> bool {
-        self.retry_after.is_some() || matches!(self.status.as_u16(), 409 | 429 | 503)
+        let in_the_way = self.status == StatusCode::CONFLICT && self.operation.is_some();
+        in_the_way || self.retry_after.is_some() || matches!(self.status.as_u16(), 429 | 503)
     }
 
     fn finish(&self, body: &serde_json::Value) -> Response {
@@ -141,7 +142,11 @@ impl Refusal {
 }
 
 impl IntoResponse for Refusal {
-    fn into_response(self) -> Response {
+    fn into_response(mut self) -> Response {
+        // Cinder has no 422: its clients know a request that does not fit the state of things as a bad one.
+        if self.status == StatusCode::UNPROCESSABLE_ENTITY {
+            self.status = StatusCode::BAD_REQUEST;
+        }
         let mut inner = json!({"code": self.status.as_u16(), "message": self.message});
         if let Some(fields) = inner.as_object_mut() {
             if self.key() == "overLimit" {
@@ -176,6 +181,7 @@ impl From<springform_control::ControlError> for Refusal {
         use springform_control::ErrorKind;
         let status = match error.kind {
             ErrorKind::Invalid => StatusCode::BAD_REQUEST,
+            ErrorKind::Refused => StatusCode::UNPROCESSABLE_ENTITY,
             ErrorKind::NotFound => StatusCode::NOT_FOUND,
             ErrorKind::Forbidden => StatusCode::FORBIDDEN,
             ErrorKind::Conflict => StatusCode::CONFLICT,

@@ -12,9 +12,10 @@ use springform_model::contract::{Call, FailoverMode, FailoverPlan, Outcome, Plac
 use springform_model::operation::{Operation, OperationError};
 use springform_model::replication::drill::{self, DrillEvent};
 use springform_model::replication::failover::{Phase, batch_size};
-use springform_model::replication::relation::{Acknowledge, Effect, Event, Phase as Stand};
+use springform_model::replication::relation::{Effect, Event, Phase as Stand};
 use springform_model::replication::service;
 
+use super::consent::Consent;
 use super::ground::{BackendView, Ground, Member, Problem, Writes};
 use super::ledger::{Ledger, journalled, problem};
 use super::members::{self, Change};
@@ -35,7 +36,8 @@ pub struct Input {
     /// The plan it was made from.
     pub plan: Option<String>,
     /// Leave to use a target that holds an older generation.
-    pub acknowledge: Option<Acknowledge>,
+    #[serde(default)]
+    pub acknowledge: Consent,
     /// The drill whose copies become the volumes.
     pub drill: Option<String>,
     /// Copy the serving side to the target before anything else: a failback.
@@ -334,7 +336,7 @@ impl Failover<'_> {
                 &self.ledger,
                 &self.view,
                 to,
-                self.input.acknowledge.as_ref(),
+                &self.input.acknowledge,
                 chunk,
                 false,
             )
@@ -382,7 +384,11 @@ impl Failover<'_> {
                         to: made.target.clone(),
                         mode: made.mode.clone(),
                         expected: None,
-                        acknowledge: self.input.acknowledge.clone(),
+                        acknowledge: self
+                            .input
+                            .acknowledge
+                            .about(&member.relation, &made.target)
+                            .cloned(),
                         drill: self.input.drill.clone(),
                     };
                     let (relation, _) = member.relation.step(event, ground.now())?;

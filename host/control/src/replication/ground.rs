@@ -105,6 +105,9 @@ pub enum Problem {
         /// The operation in the way.
         operation: Option<String>,
     },
+    /// The request makes sense, but not as things stand; waiting alone does not help.
+    #[error("{0}")]
+    Refused(String),
     /// A row was written by somebody else since it was read.
     #[error("{0} was changed by somebody else meanwhile; try again")]
     Moved(String),

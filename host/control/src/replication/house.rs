@@ -198,6 +198,7 @@ impl From<Problem> for ControlError {
             Problem::Invalid(_) => ErrorKind::Invalid,
             Problem::NotFound(_) => ErrorKind::NotFound,
             Problem::Conflict { .. } | Problem::Moved(_) => ErrorKind::Conflict,
+            Problem::Refused(_) => ErrorKind::Refused,
             Problem::Unavailable(_) => ErrorKind::Unavailable,
             Problem::Internal(_) => ErrorKind::Internal,
         };
@@ -336,15 +337,31 @@ impl Replication<'_> {
         }
     }
 
-    /// Says what a failover would do and keeps it as a plan which can be applied as long as what it was made from holds.
+    /// Says what a failover, failback or reprotection would do, and keeps it as a plan which can be applied as long as
+    /// what it was made from holds.
     ///
     /// # Errors
     /// Unknown target, nothing to move, a target that does not answer.
-    pub async fn plan(&self, caller: &Caller, order: Order) -> Result<Plan, ControlError> {
+    pub async fn plan(
+        &self,
+        caller: &Caller,
+        verb: Verb,
+        order: Order,
+    ) -> Result<Plan, ControlError> {
         Self::admin(caller)?;
         let rows = rows(self.control);
         let backend = self.backend_of(&rows, &order.scope).await?;
-        let made = plan::make(&rows, &backend, order).await?;
+        let made = match verb {
+            Verb::Failover => plan::make(&rows, &backend, order).await?,
+            Verb::Failback | Verb::Reprotect => {
+                super::back::make(&rows, &backend, verb, order).await?
+            }
+            _ => {
+                return Err(ControlError::invalid(
+                    "there are plans of failover, failback and reprotect",
+                ));
+            }
+        };
         rows.commit(Writes {
             plan: Some(made.clone()),
             ..Writes::default()
@@ -426,6 +443,27 @@ impl Replication<'_> {
         Self::admin(caller)?;
         let found = rows(self.control).plan(id).await?;
         found.ok_or_else(|| ControlError::not_found("Plan", id))
+    }
+
+    /// A drill, by its own id or by that of the operation which started it.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub async fn get_drill(&self, caller: &Caller, id: &str) -> Result<Drill, ControlError> {
+        Self::admin(caller)?;
+        let rows = rows(self.control);
+        if let Some(found) = rows.drill(id).await? {
+            return Ok(found);
+        }
+        let started = self.control.store().get::<Operation>(id).await?;
+        let named = started.and_then(|o| o.record.input.get("drill")?.as_str().map(str::to_owned));
+        let found = match named {
+            Some(id) => rows.drill(&id).await?,
+            None => None,
+        };
+        found.ok_or_else(|| {
+            ControlError::new(ErrorKind::NotFound, format!("there is no drill {id}"))
+        })
     }
 
     /// Drills.

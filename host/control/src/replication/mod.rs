@@ -3,6 +3,8 @@
 //! What may follow what is decided by the machines of `springform_model::replication`; what is written when, which call is
 //! made when and by how many at once is decided here. Everything stands on one port, [`Ground`].
 
+mod back;
+mod consent;
 mod failover;
 mod fence;
 mod ground;
@@ -16,6 +18,8 @@ mod scope;
 mod tend;
 mod verbs;
 
+pub use back::make as make_plan_back;
+pub use consent::Consent;
 pub use failover::{Input as FailoverInput, run as run_failover};
 pub use ground::{BackendView, Ground, Member, Problem, Writes};
 pub use house::Replication;

@@ -7,11 +7,13 @@ use sha2::{Digest, Sha256};
 use springform_model::contract::{
     Call, CallError, FailoverMode, FailoverPlan, PlanRequest, Reply, VolumePlan,
 };
+use springform_model::operation::Verb;
+use springform_model::replication::relation::Acknowledge;
 use springform_model::time::Timestamp;
 use uuid::Uuid;
 
-use super::Scope;
 use super::ground::{BackendView, Ground, Member, Problem};
+use super::{Scope, consent};
 
 /// Volumes planned with one call.
 pub const PAGE: usize = 1024;
@@ -36,6 +38,9 @@ pub struct Order {
 pub struct Plan {
     /// UUID.
     pub id: String,
+    /// What it is a plan of.
+    #[serde(default = "failover")]
+    pub verb: Verb,
     /// What was asked.
     pub order: Order,
     /// Backend.
@@ -52,6 +57,9 @@ pub struct Plan {
     pub worst_loss_seconds: Option<u64>,
     /// Bytes lost where the arrays tell.
     pub loss_bytes: u64,
+    /// What has to be acknowledged, because it would be thrown away.
+    #[serde(default)]
+    pub acknowledge: Vec<Acknowledge>,
     /// What else is interrupted.
     pub interrupts: Vec<String>,
     /// Digest of what it was made from.
@@ -60,6 +68,32 @@ pub struct Plan {
     pub created_at: Timestamp,
     /// Until when it can be applied.
     pub expires_at: Timestamp,
+}
+
+fn failover() -> Verb {
+    Verb::Failover
+}
+
+/// A plan that says nothing yet.
+pub fn blank(ground: &dyn Ground, backend: &str, verb: Verb, order: Order) -> Plan {
+    let now = ground.now();
+    Plan {
+        id: Uuid::new_v4().to_string(),
+        verb,
+        order,
+        backend: backend.to_owned(),
+        target: String::new(),
+        volumes: Vec::new(),
+        total: 0,
+        possible: 0,
+        worst_loss_seconds: None,
+        loss_bytes: 0,
+        acknowledge: Vec::new(),
+        interrupts: Vec::new(),
+        fingerprint: String::new(),
+        created_at: now,
+        expires_at: now.plus_micros(LIFE_MICROS),
+    }
 }
 
 /// Collects what a plan depends on: who serves each volume, under which generation, and the backend's configuration.
@@ -171,24 +205,9 @@ pub async fn fingerprint(
 pub async fn make(ground: &dyn Ground, backend: &str, order: Order) -> Result<Plan, Problem> {
     let view = ground.backend(backend).await?;
     let mut to = resolve(&view, order.to.as_deref())?;
-    let id = Uuid::new_v4().to_string();
-    let now = ground.now();
     let mut print = Fingerprint::new(&view);
-    let mut plan = Plan {
-        id: id.clone(),
-        order: order.clone(),
-        backend: backend.to_owned(),
-        target: String::new(),
-        volumes: Vec::new(),
-        total: 0,
-        possible: 0,
-        worst_loss_seconds: None,
-        loss_bytes: 0,
-        interrupts: Vec::new(),
-        fingerprint: String::new(),
-        created_at: now,
-        expires_at: now.plus_micros(LIFE_MICROS),
-    };
+    let mut plan = blank(ground, backend, Verb::Failover, order.clone());
+    let id = plan.id.clone();
     let mut after: Option<String> = None;
     loop {
         let members = ground
@@ -210,7 +229,7 @@ pub async fn make(ground: &dyn Ground, backend: &str, order: Order) -> Result<Pl
         let answer = page(ground, backend, &id, &order, to.clone(), &with)
             .await
             .map_err(|e| {
-                Problem::Unavailable(format!(
+                Problem::Refused(format!(
                     "backend {backend} could not plan the failover: {e}"
                 ))
             })?;
@@ -225,6 +244,11 @@ pub async fn make(ground: &dyn Ground, backend: &str, order: Order) -> Result<Pl
                 volume.possible = false;
                 volume.reason = Some(format!("it is already served by {}", answer.target));
             } else if let Some(debt) = member.relation.debt(&answer.target) {
+                if let Some(one) = consent::needed(&member.relation, &answer.target)
+                    && !plan.acknowledge.contains(&one)
+                {
+                    plan.acknowledge.push(one);
+                }
                 volume.warnings.push(format!(
                     "{} holds generation {}, older than {}; it must be overwritten or acknowledged first",
                     answer.target, debt.generation, member.relation.generation
@@ -262,7 +286,7 @@ pub async fn make(ground: &dyn Ground, backend: &str, order: Order) -> Result<Pl
     Ok(plan)
 }
 
-fn unprotected(member: &Member, view: &BackendView) -> VolumePlan {
+pub fn unprotected(member: &Member, view: &BackendView) -> VolumePlan {
     let source = member.volume.placement.as_ref().map(|p| p.target.clone());
     let stays = source
         .as_deref()

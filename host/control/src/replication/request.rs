@@ -7,15 +7,15 @@ use springform_model::cloud::Service;
 use springform_model::contract::FailoverMode;
 use springform_model::operation::{Operation, OperationState, Progress, Verb};
 use springform_model::replication::drill::{self, Drill, DrillEvent, DrillMember, DrillState};
-use springform_model::replication::relation::Acknowledge;
 use springform_model::replication::service;
 use uuid::Uuid;
 
+use super::consent::Consent;
 use super::failover::Input as FailoverInput;
 use super::ground::{Ground, Problem, Writes};
 use super::plan::{self, Order};
 use super::verbs::Input as VerbInput;
-use super::{Plan, Scope};
+use super::{Plan, Scope, back, consent};
 
 /// Operations end within this time, done or not.
 const DEADLINE_MICROS: i64 = 6 * 3600 * 1_000_000;
@@ -41,7 +41,7 @@ pub struct Ask {
     pub plan: Option<String>,
     /// Leave to discard what a left-behind array wrote on its own.
     #[serde(default)]
-    pub acknowledge: Option<Acknowledge>,
+    pub acknowledge: Consent,
     /// Whether attached volumes may be moved.
     #[serde(default = "yes")]
     pub allow_attached: bool,
@@ -67,7 +67,7 @@ impl Ask {
             mode: None,
             point: None,
             plan: None,
-            acknowledge: None,
+            acknowledge: Consent::default(),
             allow_attached: true,
             dry_run: false,
             minutes: None,
@@ -180,17 +180,14 @@ pub async fn begin(
     // A freeze protects what is there; an array that was left behind and can still be written endangers it.
     let fences = matches!(request, Request::Fence(_));
     if service.frozen && !moves && !fences {
-        return Err(Problem::Conflict {
-            message: format!(
-                "backend {backend} is frozen; thaw it first (failover and failback work all the same)"
-            ),
-            operation: None,
-        });
+        return Err(Problem::Refused(format!(
+            "backend {backend} is frozen; thaw it first (failover and failback work all the same)"
+        )));
     }
     let scope = match request {
         Request::Failover(ask) => {
             operation.verb = Verb::Failover;
-            let input = failover_input(ground, backend, ask, &service).await?;
+            let input = failover_input(ground, backend, operation.verb, ask, &service).await?;
             let scope = input.order.scope.clone();
             operation.input = json(&input)?;
             scope
@@ -206,7 +203,7 @@ pub async fn begin(
                 mode: Some(FailoverMode::Planned),
                 ..ask
             };
-            let mut input = failover_input(ground, backend, ask, &service).await?;
+            let mut input = failover_input(ground, backend, operation.verb, ask, &service).await?;
             input.overwrite_first = true;
             let scope = input.order.scope.clone();
             operation.input = json(&input)?;
@@ -246,15 +243,21 @@ pub async fn begin(
             operation.input = json(&FailoverInput {
                 order,
                 plan: None,
-                acknowledge: None,
+                acknowledge: Consent::default(),
                 drill: Some(id),
                 overwrite_first: false,
             })?;
             writes.drills.push(held);
             scope
         }
-        Request::Reprotect(ask) => plain(&mut operation, Verb::Reprotect, ask)?,
-        Request::Resync(ask) => plain(&mut operation, Verb::Resync, ask)?,
+        Request::Reprotect(ask) => {
+            may_overwrite(ground, backend, Verb::Reprotect, &ask).await?;
+            plain(&mut operation, Verb::Reprotect, ask)?
+        }
+        Request::Resync(ask) => {
+            may_overwrite(ground, backend, Verb::Resync, &ask).await?;
+            plain(&mut operation, Verb::Resync, ask)?
+        }
         Request::Enable(ask) => plain(&mut operation, Verb::Enable, ask)?,
         Request::Disable(ask) => plain(&mut operation, Verb::Disable, ask)?,
         Request::Promote(ask) => plain(&mut operation, Verb::Promote, ask)?,
@@ -302,6 +305,24 @@ fn plain(operation: &mut Operation, verb: Verb, ask: Ask) -> Result<Scope, Probl
     Ok(scope)
 }
 
+/// What can be refused of a verb that copies over other arrays.
+async fn may_overwrite(
+    ground: &dyn Ground,
+    backend: &str,
+    verb: Verb,
+    ask: &Ask,
+) -> Result<(), Problem> {
+    let view = ground.backend(backend).await?;
+    if let Some(id) = &ask.plan {
+        check_plan(ground, &view, id, verb, ask).await?;
+    }
+    let to = plan::resolve(&view, ask.to.as_deref())?;
+    if let Some(target) = to.as_deref().and_then(|t| view.target(t)) {
+        back::answers(&view, target)?;
+    }
+    consent::demand(ground, &view, &ask.scope, to.as_deref(), &ask.acknowledge).await
+}
+
 fn json(value: &impl Serialize) -> Result<Value, Problem> {
     serde_json::to_value(value)
         .map_err(|e| Problem::Internal(format!("the operation cannot be written down: {e}")))
@@ -310,19 +331,20 @@ fn json(value: &impl Serialize) -> Result<Value, Problem> {
 async fn failover_input(
     ground: &dyn Ground,
     backend: &str,
+    verb: Verb,
     ask: Ask,
     service: &Service,
 ) -> Result<FailoverInput, Problem> {
     let view = ground.backend(backend).await?;
-    let mut order = Order {
-        scope: ask.scope,
-        to: ask.to,
-        mode: ask.mode.unwrap_or(FailoverMode::Unplanned),
-        point: ask.point,
+    let order = match &ask.plan {
+        Some(id) => check_plan(ground, &view, id, verb, &ask).await?,
+        None => Order {
+            scope: ask.scope,
+            to: ask.to,
+            mode: ask.mode.unwrap_or(FailoverMode::Unplanned),
+            point: ask.point,
+        },
     };
-    if let Some(id) = &ask.plan {
-        order = check_plan(ground, &view, id, order).await?;
-    }
     let to = plan::resolve(&view, order.to.as_deref())?;
     if let (Some(to), Scope::Backend(_)) = (&to, &order.scope) {
         let home = view.primary().map(|t| t.name.as_str());
@@ -330,18 +352,18 @@ async fn failover_input(
         let broken =
             service.replication_status == springform_model::cloud::ReplicationStatus::FailoverError;
         if active == Some(to) && !broken {
-            return Err(Problem::Invalid(format!(
+            return Err(Problem::Refused(format!(
                 "backend {backend} is served by {to} already"
             )));
         }
     }
-    if let Some(target) = to.as_deref().and_then(|t| view.target(t))
-        && !target.reachable
-    {
-        return Err(Problem::Unavailable(format!(
-            "target {} of backend {backend} does not answer; choose another target",
-            target.name
-        )));
+    if let Some(target) = to.as_deref().and_then(|t| view.target(t)) {
+        back::answers(&view, target)?;
+    }
+    // Away from home nobody can have been left behind but by an earlier failover; the common case asks for no page.
+    let first_move = matches!(order.scope, Scope::Backend(_)) && service.active_target.is_none();
+    if let Some(to) = to.as_deref().filter(|_| !first_move) {
+        consent::demand(ground, &view, &order.scope, Some(to), &ask.acknowledge).await?;
     }
     if !ask.allow_attached {
         refuse_attached(ground, backend, &order.scope).await?;
@@ -360,18 +382,36 @@ async fn check_plan(
     ground: &dyn Ground,
     view: &super::BackendView,
     id: &str,
-    order: Order,
+    verb: Verb,
+    ask: &Ask,
 ) -> Result<Order, Problem> {
     let kept: Plan = ground
         .plan(id)
         .await?
         .ok_or_else(|| Problem::NotFound(format!("there is no plan {id}")))?;
-    if kept.backend != view.name || kept.order.scope != order.scope {
+    if kept.verb != verb {
+        return Err(Problem::Invalid(format!(
+            "plan {id} is of another verb; make one of the verb it is given to"
+        )));
+    }
+    let other_target = plan::resolve(view, ask.to.as_deref())?.is_some_and(|to| to != kept.target);
+    let other_mode = ask
+        .mode
+        .as_ref()
+        .is_some_and(|mode| *mode != kept.order.mode);
+    if other_target || other_mode || (ask.point.is_some() && ask.point != kept.order.point) {
+        return Err(Problem::Invalid(format!(
+            "plan {id} goes to {}, {}; leave out target, mode and point, or make another plan",
+            kept.target,
+            kept.order.mode.as_str()
+        )));
+    }
+    if kept.backend != view.name || kept.order.scope != ask.scope {
         return Err(Problem::Invalid(format!(
             "plan {id} is about {} on backend {}, not about {}",
             kept.order.scope.describe(),
             kept.backend,
-            order.scope.describe()
+            ask.scope.describe()
         )));
     }
     if ground.now() >= kept.expires_at {
@@ -400,7 +440,7 @@ async fn refuse_attached(ground: &dyn Ground, backend: &str, scope: &Scope) -> R
             return Ok(());
         };
         if let Some(member) = page.iter().find(|m| !m.volume.attachments.is_empty()) {
-            return Err(Problem::conflict(format!(
+            return Err(Problem::Refused(format!(
                 "volume {} is in use; detach it, or allow attached volumes",
                 member.volume.id
             )));

@@ -7,8 +7,9 @@ use springform_model::cloud::{ReplicationStatus, Service};
 use springform_model::contract::{Call, CallError, Failure, Reply, TestCopy};
 use springform_model::operation::{Operation, OperationError, Verb};
 use springform_model::replication::drill::{self, Drill, DrillEvent};
-use springform_model::replication::relation::{Acknowledge, DrillRef, Event};
+use springform_model::replication::relation::{DrillRef, Event};
 
+use super::consent::Consent;
 use super::ground::{BackendView, Ground, Member, Problem, Writes};
 use super::ledger::{Ledger, journalled, problem};
 use super::members::{self, Change};
@@ -163,7 +164,7 @@ impl Work<'_, '_> {
         match self.verb {
             Verb::Enable | Verb::Disable => self.switch(chunk, self.verb == Verb::Enable).await,
             _ => {
-                let ack = self.input.ask.acknowledge.as_ref();
+                let ack = &self.input.ask.acknowledge;
                 let failed = overwrite(
                     self.ledger,
                     &self.view,
@@ -490,7 +491,7 @@ pub async fn overwrite(
     ledger: &Ledger<'_>,
     view: &BackendView,
     to: Option<&str>,
-    acknowledge: Option<&Acknowledge>,
+    acknowledge: &Consent,
     chunk: Vec<Member>,
     once: bool,
 ) -> Result<Vec<(Member, OperationError)>, Problem> {
@@ -511,8 +512,8 @@ pub async fn overwrite(
         let refusal = goals(&member).into_iter().find_map(|to| {
             let event = Event::Reprotect {
                 from: None,
+                acknowledge: acknowledge.about(&member.relation, &to).cloned(),
                 to,
-                acknowledge: acknowledge.cloned(),
             };
             member.relation.step(event, now).err()
         });
@@ -530,7 +531,7 @@ pub async fn overwrite(
     } else {
         members::again(ground, &view.name, able).await?
     };
-    let discard = acknowledge.is_some();
+    let discard = !acknowledge.is_empty();
     let volumes = able.iter().map(|m| m.spec.clone()).collect();
     let call = match (to, once) {
         (Some(to), true) => Call::Resync {

@@ -1,0 +1,112 @@
+//! Drills: start one on copies, see which are open, throw the copies away or make them the volumes.
+
+use serde_json::json as value;
+use springform_control::query::{Direction, Query};
+use springform_control::replication::Request;
+
+use super::asks::{self, Takes};
+use crate::http::{Answer, Call, Routes, json};
+
+const DRILL: &str = "{id:text, backend:text, target:text, state:text, members:[object], operation:text?, created_at:int, ends_at:int}";
+
+pub(super) fn routes(r: &mut Routes) {
+    r.get("/drills", "springform:drills:list", list)
+        .admin()
+        .asks(&["state", "backend", "limit", "marker"])
+        .says("Lists drills, newest first.")
+        .gives(200, "{drills:[object], next:text?}");
+    r.get("/drills/{drill_id}", "springform:drills:list", show)
+        .admin()
+        .says("Shows a drill with its copies.")
+        .gives(200, DRILL);
+    r.post("/drills", "springform:drills:start", start)
+        .admin()
+        .says("Makes writable copies of volumes on a target while replication goes on.")
+        .takes("{scope:{backend?:text?, volumes?:[text]?, group?:text?, project?:text?}, to?:text?, point?:text?, minutes?:int?}")
+        .gives(202, "{operation:text, drill:text}");
+    r.post("/drills/{drill_id}/stop", "springform:drills:stop", stop)
+        .admin()
+        .says("Throws the copies of a drill away.")
+        .gives(202, "{operation:text, drill:text}");
+    r.post(
+        "/drills/{drill_id}/commit",
+        "springform:drills:commit",
+        commit,
+    )
+    .admin()
+    .says("Makes the copies of a drill the volumes.")
+    .gives(202, "{operation:text, drill:text}");
+}
+
+async fn list(call: Call) -> Answer {
+    let page = call.query.page(&[])?;
+    let rows = page.limit.unwrap_or(50).clamp(1, 1000);
+    let mut query = Query::new()
+        .sort("created_at", Direction::Desc)
+        .limit(u32::try_from(rows).unwrap_or(1000));
+    for column in ["state", "backend"] {
+        if let Some(text) = call.query.get(column) {
+            query = query.eq(column, text);
+        }
+    }
+    if let Some(marker) = page.marker {
+        query = query.marker(marker);
+    }
+    let found = call
+        .control()
+        .replication()
+        .drills(&call.caller, query)
+        .await?;
+    let next = found
+        .last()
+        .filter(|_| found.len() as u64 == rows)
+        .map(|last| last.id.clone());
+    json(200, &value!({"drills": found, "next": next}))
+}
+
+async fn show(call: Call) -> Answer {
+    let found = call
+        .control()
+        .replication()
+        .get_drill(&call.caller, call.part("drill_id"))
+        .await?;
+    json(200, &found)
+}
+
+async fn begin(call: &Call, request: Request) -> Answer {
+    let operation = call
+        .control()
+        .replication()
+        .submit(&call.caller, request)
+        .await?;
+    let drill = operation.input.get("drill");
+    json(202, &value!({ "operation": operation.id, "drill": drill }))
+}
+
+async fn start(call: Call) -> Answer {
+    let ask = asks::ask(&call, &[Takes::Target, Takes::Minutes])?;
+    begin(&call, Request::StartDrill(ask)).await
+}
+
+/// A drill is known by its own id and by that of the operation which started it.
+async fn named(call: &Call) -> Result<String, crate::http::Refusal> {
+    if !call.body.is_empty() {
+        call.fields()?.finish()?;
+    }
+    let found = call
+        .control()
+        .replication()
+        .get_drill(&call.caller, call.part("drill_id"))
+        .await?;
+    Ok(found.id)
+}
+
+async fn stop(call: Call) -> Answer {
+    let id = named(&call).await?;
+    begin(&call, Request::StopDrill(id)).await
+}
+
+async fn commit(call: Call) -> Answer {
+    let id = named(&call).await?;
+    begin(&call, Request::CommitDrill(id)).await
+}
