@@ -14,7 +14,7 @@ use springform_sdk::types::{Failure, FailureCode, Volume};
 use crate::array::{Array, Trouble, number, text};
 use crate::query::Query;
 use crate::volume::{self, Volumes, array_name};
-use crate::{names, pgroup};
+use crate::{names, pgroup, pod};
 
 impl Volumes<'_> {
     /// Connects a machine, with uniform access on both arrays of a stretched volume.
@@ -40,8 +40,16 @@ impl Volumes<'_> {
                 Err(failure) => return Err(failure),
             }
         }
-        if let Some(failure) = without.filter(|_| paths.is_empty()) {
-            return Err(failure);
+        if let Some(failure) = without {
+            // Without the serving array the other one's paths lead somewhere only while the pod is online there.
+            let alone = !paths.iter().any(|p| p.target == on.name());
+            let serves = match (&far, names::pod_of(&name)) {
+                (Some(far), Some(pod)) if alone => pod::online(far, pod).is_ok(),
+                _ => !alone,
+            };
+            if !serves || paths.is_empty() {
+                return Err(failure);
+            }
         }
         let serial = match volume.placement.as_ref().and_then(|p| p.serial.clone()) {
             Some(serial) => Some(serial),

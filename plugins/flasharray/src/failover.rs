@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use springform_sdk::fail::{failure_on, pending};
+use springform_sdk::fail::failure_on;
 use springform_sdk::http::Method;
 use springform_sdk::interfaces::replication::{
     FailoverPlan, PlanRequest, RecoveryPoint, VolumePlan,
 };
-use springform_sdk::types::{Context, Error, Failure, FailureCode, Outcome, Volume};
+use springform_sdk::types::{Context, Failure, FailureCode, Outcome, Volume};
 
 use crate::array::{Array, Arrays, Trouble, text};
 use crate::options::Options;
@@ -17,16 +17,13 @@ use crate::query::Query;
 use crate::volume::{array_name, placed};
 use crate::{demote, pgroup, setup};
 
-/// How long a transfer is given before it is looked at again, in milliseconds.
-const ARRIVES: u32 = 1000;
-
 /// What a plan must carry from call to call.
 #[derive(Serialize, Deserialize)]
-struct Token {
+pub(crate) struct Token {
     /// `<source>:<group>` on the target.
-    group: String,
+    pub(crate) group: String,
     /// Array from which the volumes come, by its configured name.
-    source: String,
+    pub(crate) source: String,
 }
 
 /// Says what a failover would do.
@@ -112,62 +109,6 @@ fn plan_one(
         loss_bytes: None,
         warnings: Vec::new(),
     }
-}
-
-/// Brings the target up to date; `pending` until the last snapshot has arrived.
-///
-/// # Errors
-/// See the contract's `replication.final-sync`.
-pub fn final_sync(
-    context: &Context,
-    arrays: &Arrays<'_>,
-    options: &Options<'_>,
-    plan: &FailoverPlan,
-) -> Result<FailoverPlan, Error> {
-    let token = read_token(plan)?;
-    let source = arrays.named(&token.source)?;
-    let target = arrays.named(&plan.target)?;
-    let suffix = suffix(&context.operation_id);
-    let name = format!("{}.{suffix}", token.group);
-    let arrived = pgroup::arrivals(&target, &token.group)?
-        .into_iter()
-        .find(|a| a.name == name);
-    let Some(arrived) = arrived else {
-        pgroup::send_now(&source, options.pgroup(), &suffix)?;
-        return Err(pending(
-            format!("the final snapshot to reach {}", plan.target),
-            Some(0),
-            ARRIVES,
-        ));
-    };
-    if !arrived.complete {
-        let percent = u8::try_from(arrived.permille / 10).ok();
-        return Err(pending(
-            format!("the final snapshot to reach {}", plan.target),
-            percent,
-            ARRIVES,
-        ));
-    }
-    let point = RecoveryPoint {
-        id: arrived.name,
-        taken_at: arrived.taken_at,
-    };
-    let there = contents(&target, &point.id)?;
-    let mut renewed = plan.clone();
-    for entry in renewed.volumes.iter_mut().filter(|v| v.possible) {
-        entry.point = Some(point.clone());
-        entry.loss_seconds = Some(0);
-        entry.loss_bytes = Some(0);
-    }
-    if there.is_empty() {
-        return Err(failure_on(
-            target.name(),
-            FailureCode::FailedPrecondition,
-            "the final snapshot holds no volume",
-        )
-        .into());
-    }
-    Ok(renewed)
 }
 
 /// Makes a batch writable on the target. An outcome for each, in order.
@@ -369,7 +310,7 @@ fn best<'a>(
         })
 }
 
-fn read_token(plan: &FailoverPlan) -> Result<Token, Failure> {
+pub(crate) fn read_token(plan: &FailoverPlan) -> Result<Token, Failure> {
     serde_json::from_slice(&plan.token).map_err(|_| {
         failure_on(
             &plan.target,
@@ -377,16 +318,4 @@ fn read_token(plan: &FailoverPlan) -> Result<Token, Failure> {
             "the plan was not made by this driver; plan again",
         )
     })
-}
-
-/// A suffix for a snapshot that belongs to an operation: letters and digits, as an array allows.
-fn suffix(operation: &str) -> String {
-    format!(
-        "sf-{}",
-        operation
-            .chars()
-            .filter(char::is_ascii_alphanumeric)
-            .take(24)
-            .collect::<String>()
-    )
 }

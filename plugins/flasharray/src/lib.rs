@@ -15,6 +15,7 @@ pub mod drill;
 pub mod driver;
 pub mod failover;
 pub mod health;
+pub mod last_transfer;
 pub mod layout;
 pub mod manage;
 pub mod moves;

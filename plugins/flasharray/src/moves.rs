@@ -7,7 +7,7 @@ use springform_sdk::types::{Context, Error, Failure, FailureCode, Volume};
 
 use crate::array::Arrays;
 use crate::options::Options;
-use crate::{failover, stretched};
+use crate::{failover, last_transfer, stretched};
 
 /// Says what a failover would do.
 ///
@@ -112,7 +112,7 @@ pub fn final_sync(
         volumes: copied,
         ..plan.clone()
     };
-    let mut renewed = failover::final_sync(context, arrays, options, &copied)?;
+    let mut renewed = last_transfer::final_sync(context, arrays, options, &copied, &single)?;
     renewed.volumes.append(&mut rest);
     in_order(&mut renewed.volumes, volumes);
     Ok(renewed)

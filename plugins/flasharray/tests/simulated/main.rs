@@ -6,7 +6,9 @@
     clippy::indexing_slicing
 )]
 
+mod bytes;
 mod life;
+mod memory;
 mod replication;
 mod rig;
 mod sync_failover;

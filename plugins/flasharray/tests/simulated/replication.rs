@@ -238,3 +238,30 @@ fn a_stale_primary_is_seen_and_not_overwritten_unasked() {
     let seen = rig.call("observe", |d| d.observe(one)).unwrap();
     assert!(seen[0].stale_writable.is_empty());
 }
+
+#[test]
+fn what_was_written_until_the_demotion_follows_with_the_second_transfer_of_the_same_operation() {
+    let rig = Rig::pair();
+    rig.call("setup", |d| d.setup()).unwrap();
+    let mut volume = written(&rig, "a0000000-0000-0000-0000-000000000009", b"first");
+    rig.advance(HOUR);
+    let plan = rig
+        .call("op", |d| {
+            d.plan(&request(&volume, Some("b"), FailoverMode::Planned))
+        })
+        .unwrap();
+    let one = std::slice::from_ref(&volume).to_vec();
+    let plan = rig.call("op", |d| d.final_sync(&plan, &one)).unwrap();
+    rig.write("a", &name(&volume), b"last!");
+    rig.call("op", |d| d.demote("a", &one)).unwrap();
+    let plan = rig.call("op", |d| d.final_sync(&plan, &one)).unwrap();
+    switch(&rig, &plan, &mut volume);
+    assert_eq!(rig.read("b", &name(&volume), 5), b"last!");
+    let seen = rig
+        .call("observe", |d| d.observe(std::slice::from_ref(&volume)))
+        .unwrap();
+    assert!(
+        seen[0].stale_writable.is_empty(),
+        "the first array sends nothing any more"
+    );
+}
