@@ -123,6 +123,32 @@ fn a_planned_failover_whose_final_sync_fails_switches_nothing() {
 }
 
 #[test]
+fn a_source_that_may_have_been_demoted_is_not_believed_to_serve_again_because_the_next_attempt_failed_early()
+ {
+    // The demotion's answer was lost; the next move fails before it gets that far.
+    let doubtful = run(
+        &fresh(),
+        vec![
+            begin("first", "b", FailoverMode::Planned),
+            Event::Synced("first".into()),
+            Event::Failed("first".into()),
+            begin("second", "c", FailoverMode::Planned),
+            Event::Failed("second".into()),
+        ],
+    );
+    assert!(matches!(doubtful.phase, Phase::Stranded(_)), "{doubtful:?}");
+    let back = run(
+        &doubtful,
+        vec![
+            begin("third", "a", FailoverMode::Planned),
+            Event::Promoted("third".into()),
+        ],
+    );
+    assert_eq!(back.serving.as_deref(), Some("a"));
+    assert_eq!((back.phase, back.debts), (Phase::Settled, Vec::new()));
+}
+
+#[test]
 fn the_same_operation_id_has_the_same_outcome() {
     let moved = forced_to_b();
     let (again, effects) = moved

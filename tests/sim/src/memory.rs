@@ -12,7 +12,7 @@ use springform_control::replication::{BackendView, Ground, Member, Plan, Problem
 use springform_model::cloud::{Service, Volume};
 use springform_model::contract::{
     Call, CallError, Failure, FailureCode, Fault, FaultKind, Pending, ReplicationKind, Reply,
-    Target,
+    Target, VolumeSpec,
 };
 use springform_model::operation::Operation;
 use springform_model::replication::drill::Drill;
@@ -65,6 +65,8 @@ pub struct Memory {
     /// What goes wrong.
     pub faults: Mutex<Faults>,
     rng: Mutex<StdRng>,
+    ids: Mutex<u64>,
+    history: Mutex<Vec<String>>,
     epoch: tokio::time::Instant,
     /// Milliseconds a call takes at most.
     pub latency: u64,
@@ -81,6 +83,8 @@ impl Memory {
             world: Mutex::new(World::new()),
             faults: Mutex::default(),
             rng: Mutex::new(StdRng::seed_from_u64(seed)),
+            ids: Mutex::default(),
+            history: Mutex::default(),
             epoch: tokio::time::Instant::now(),
             latency,
             driver: Mutex::new(1),
@@ -95,6 +99,18 @@ impl Memory {
     /// Arrays; no await while they are held.
     pub fn world(&self) -> MutexGuard<'_, World> {
         self.world.lock().unwrap()
+    }
+
+    /// Writes a line of the history.
+    pub fn tell(&self, line: impl std::fmt::Display) {
+        let at = self.epoch.elapsed().as_millis();
+        self.history.lock().unwrap().push(format!("{at:6} {line}"));
+    }
+
+    /// The history until now.
+    #[must_use]
+    pub fn told(&self) -> String {
+        self.history.lock().unwrap().join("\n")
     }
 
     fn roll(&self, percent: u32) -> bool {
@@ -146,6 +162,13 @@ fn within(scope: &Scope, volume: &Volume) -> bool {
 impl Ground for Memory {
     fn now(&self) -> Timestamp {
         Timestamp(1_700_000_000_000_000 + i64::try_from(self.epoch.elapsed().as_micros()).unwrap())
+    }
+
+    fn new_id(&self) -> String {
+        let mut ids = self.ids.lock().unwrap();
+        *ids += 1;
+        // Ids sort as anything but the order in which they were made, as in a running host.
+        format!("{:08x}-{ids}", self.rng.lock().unwrap().random::<u32>())
     }
 
     async fn backend(&self, name: &str) -> Result<BackendView, Problem> {
@@ -228,6 +251,7 @@ impl Ground for Memory {
             }
         }
         rows.commits += 1;
+        self.tell(told_writes(&writes));
         for member in writes.members {
             let id = member.volume.id.clone();
             rows.volumes
@@ -273,7 +297,7 @@ impl Ground for Memory {
     async fn call(
         &self,
         _backend: &str,
-        _operation: &str,
+        operation: &str,
         cursor: Vec<u8>,
         call: Call,
     ) -> Result<Reply, CallError> {
@@ -296,7 +320,9 @@ impl Ground for Memory {
                 cursor: vec![1],
             }));
         }
+        let text = told_call(&call);
         let answer = self.world().call(call);
+        self.tell(format!("{operation}: {text}: {}", told_answer(&answer)));
         if self.roll(faults.lose_answer) {
             return Err(CallError::Fault(Fault::new(
                 FaultKind::Deadline,
@@ -305,4 +331,66 @@ impl Ground for Memory {
         }
         answer
     }
+}
+
+fn told_call(call: &Call) -> String {
+    let ids = |volumes: &[VolumeSpec]| {
+        let ids: Vec<&str> = volumes.iter().map(|v| v.id.as_str()).collect();
+        ids.join(" ")
+    };
+    match call {
+        Call::PlanFailover { request } => {
+            format!("plan to {:?} {}", request.to, ids(&request.volumes))
+        }
+        Call::FailOver { plan, volumes } => {
+            format!("promote on {} {}", plan.target, ids(volumes))
+        }
+        Call::FinalSync { plan, volumes } => {
+            format!("last writes to {} {}", plan.target, ids(volumes))
+        }
+        Call::CommitTest { plan, volumes, .. } => {
+            format!("promote the drill on {} {}", plan.target, ids(volumes))
+        }
+        Call::Demote { target, volumes } => format!("demote on {target} {}", ids(volumes)),
+        Call::Reprotect { to, volumes, .. } => format!("overwrite {to:?} {}", ids(volumes)),
+        other => other.name().to_owned(),
+    }
+}
+
+fn told_answer(answer: &Result<Reply, CallError>) -> String {
+    match answer {
+        Ok(Reply::Outcomes(outcomes)) => {
+            let failed: Vec<&str> = outcomes
+                .iter()
+                .filter(|o| o.result.is_err())
+                .map(|o| o.id.as_str())
+                .collect();
+            if failed.is_empty() {
+                "done".to_owned()
+            } else {
+                format!("failed for {}", failed.join(" "))
+            }
+        }
+        Ok(_) => "done".to_owned(),
+        Err(error) => error.to_string(),
+    }
+}
+
+fn told_writes(writes: &Writes) -> String {
+    let mut text = "commit".to_owned();
+    if let Some(o) = &writes.operation {
+        text += &format!(" [{} {}]", o.id, o.state.as_str());
+    }
+    for m in &writes.members {
+        let r = &m.relation;
+        text += &format!(
+            " [{} {} serving {} generation {} held by {}]",
+            r.volume_id,
+            r.phase.name(),
+            r.serving.as_deref().unwrap_or("-"),
+            r.generation,
+            m.volume.operation.as_deref().unwrap_or("-"),
+        );
+    }
+    text
 }

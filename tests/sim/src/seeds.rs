@@ -26,7 +26,6 @@ struct Sim {
     rng: StdRng,
     running: Vec<JoinHandle<()>>,
     before: BTreeMap<String, Relation>,
-    log: Vec<String>,
 }
 
 /// What a run came to.
@@ -47,6 +46,12 @@ pub struct Summary {
 /// # Errors
 /// The broken law and everything that was done until then.
 pub fn run(seed: u64) -> Result<Summary, String> {
+    play(seed).0
+}
+
+/// Runs one seed and tells its history too: what was done, and every row and array as it was left.
+#[must_use]
+pub fn play(seed: u64) -> (Result<Summary, String>, String) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
@@ -55,7 +60,9 @@ pub fn run(seed: u64) -> Result<Summary, String> {
     runtime.block_on(async {
         let mut sim = Sim::new(seed);
         let outcome = sim.play().await;
-        outcome.map_err(|law| format!("seed {seed}: {law}\n{}", sim.log.join("\n")))
+        let outcome = outcome.map_err(|law| format!("seed {seed}: {law}\n{}", sim.ground.told()));
+        let history = sim.history();
+        (outcome, history)
     })
 }
 
@@ -94,8 +101,13 @@ impl Sim {
             rng,
             running: Vec::new(),
             before: BTreeMap::new(),
-            log: Vec::new(),
         }
+    }
+
+    fn history(&self) -> String {
+        let rows = self.ground.rows();
+        let world = self.ground.world();
+        format!("{}\n{rows:?}\n{world:?}", self.ground.told())
     }
 
     fn relations(&self) -> BTreeMap<String, Relation> {
@@ -146,8 +158,8 @@ impl Sim {
                 let name = *ARRAYS.choose(&mut self.rng).unwrap();
                 let up = self.rng.random_bool(0.6);
                 self.ground.world().arrays.get_mut(name).unwrap().up = up;
-                self.log
-                    .push(format!("array {name} {}", if up { "up" } else { "down" }));
+                self.ground
+                    .tell(format!("array {name} {}", if up { "up" } else { "down" }));
             }
             60..65 => {
                 let mut percent = || self.rng.random_range(0..25);
@@ -157,7 +169,7 @@ impl Sim {
                     pending: percent(),
                 };
                 *self.ground.faults.lock().unwrap() = faults;
-                self.log.push(format!("{faults:?}"));
+                self.ground.tell(format!("{faults:?}"));
             }
             65..72 => {
                 summary.restarts += 1;
@@ -203,7 +215,7 @@ impl Sim {
             .filter(|o| !o.state.is_terminal())
             .cloned()
             .collect();
-        self.log.push(format!("restart, {} open", open.len()));
+        self.ground.tell(format!("restart, {} open", open.len()));
         for operation in open {
             self.running
                 .push(tokio::spawn(carry_out(Arc::clone(&self.ground), operation)));
@@ -290,7 +302,7 @@ impl Sim {
                     .values()
                     .find(|o| !o.state.is_terminal())
                     .map(|o| o.id.clone());
-                self.log.push(format!("cancel {open:?}"));
+                self.ground.tell(format!("cancel {open:?}"));
                 self.ground.rows().cancelled.extend(open);
                 return;
             }
@@ -299,11 +311,11 @@ impl Sim {
         let text = format!("{request:?}");
         match replication::begin(self.ground.as_ref(), BACKEND, request, Who::default()).await {
             Ok(operation) => {
-                self.log.push(format!("{} {text}", operation.id));
+                self.ground.tell(format!("{} {text}", operation.id));
                 self.running
                     .push(tokio::spawn(carry_out(Arc::clone(&self.ground), operation)));
             }
-            Err(problem) => self.log.push(format!("refused: {problem}: {text}")),
+            Err(problem) => self.ground.tell(format!("refused: {problem}: {text}")),
         }
     }
 

@@ -9,6 +9,20 @@
 use springform_sim_tests::seeds;
 
 #[test]
+fn a_seed_tells_the_same_history_every_time() {
+    for seed in 0..50 {
+        let (first, second) = (seeds::play(seed), seeds::play(seed));
+        assert_eq!(first.1, second.1, "seed {seed}");
+        assert_eq!(
+            first.0.map(|s| s.operations),
+            second.0.map(|s| s.operations),
+            "seed {seed}"
+        );
+    }
+    assert_ne!(seeds::play(0).1, seeds::play(1).1);
+}
+
+#[test]
 fn the_laws_hold_in_two_thousand_simulated_worlds() {
     if let Ok(seed) = std::env::var("SEED") {
         let summary = seeds::run(seed.parse().expect("SEED is a number"))

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use springform_model::cloud::{ReplicationStatus, VolumeStatus};
 use springform_model::contract::{Call, FailoverMode, FailoverPlan, Outcome, Placement, Reply};
 use springform_model::operation::{Operation, OperationError};
+use springform_model::replication::Refusal;
 use springform_model::replication::drill::{self, DrillEvent};
 use springform_model::replication::failover::{Phase, batch_size};
 use springform_model::replication::relation::{Effect, Event, Phase as Stand};
@@ -178,8 +179,11 @@ impl Failover<'_> {
             .filter(|m| self.moved_by_this(m))
             .collect();
         if pending.is_empty() {
-            if let Some(kept) = self.kept_plan().await.filter(|_| !moved.is_empty()) {
-                self.after_the_switch(&kept, moved).await?;
+            if !moved.is_empty() {
+                match self.kept_plan().await {
+                    Some(kept) => self.after_the_switch(&kept, moved).await?,
+                    None => self.fence(moved).await?,
+                }
             }
             return Ok(None);
         }
@@ -306,8 +310,13 @@ impl Failover<'_> {
         }
         if made.mode != FailoverMode::Planned {
             self.ledger.enter(Phase::Fencing.as_str(), None).await?;
-            fence::pay(&self.ledger, &self.view, moved).await?;
+            self.fence(moved).await?;
         }
+        Ok(())
+    }
+
+    async fn fence(&self, moved: Vec<Member>) -> Result<(), Problem> {
+        fence::pay(&self.ledger, &self.view, moved, false).await?;
         Ok(())
     }
 
@@ -339,6 +348,7 @@ impl Failover<'_> {
                 &self.input.acknowledge,
                 chunk,
                 false,
+                true,
             )
             .await?;
             self.ledger.note(|o| o.progress = before).await;
@@ -371,14 +381,10 @@ impl Failover<'_> {
         let mut waits = 0;
         let mut queue = able;
         while !queue.is_empty() {
-            let (busy, free): (Vec<_>, Vec<_>) = queue.into_iter().partition(|m| {
-                m.volume
-                    .operation
-                    .as_deref()
-                    .is_some_and(|o| o != self.ledger.id())
-            });
-            for chunk in members::chunks(free, self.view.batch) {
+            let mut busy = Vec::new();
+            for chunk in members::chunks(queue, self.view.batch) {
                 let (begun, refused) = members::change(ground, chunk, |member| {
+                    members::free(&self.ledger, member)?;
                     let event = Event::Begin {
                         operation: self.ledger.id().to_owned(),
                         to: made.target.clone(),
@@ -400,13 +406,22 @@ impl Failover<'_> {
                     Ok(Change::Write)
                 })
                 .await?;
-                taken.extend(begun);
+                // One that this operation moved before a restart, and nobody has since, has nothing to begin.
+                let (moving, there): (Vec<_>, Vec<_>) = begun
+                    .into_iter()
+                    .partition(|m| matches!(m.relation.phase, Stand::Moving(_)));
+                taken.extend(moving);
+                self.ledger
+                    .note(|o| o.progress.done += there.len() as u64)
+                    .await;
+                members::release(&self.ledger, there).await?;
                 for (member, refusal) in refused {
-                    self.lost(
-                        member,
-                        problem("failed-precondition", refusal.to_string(), &self.view.name),
-                    )
-                    .await?;
+                    if matches!(refusal, Refusal::Busy { .. }) {
+                        busy.push(member);
+                        continue;
+                    }
+                    let why = problem("failed-precondition", refusal.to_string(), &self.view.name);
+                    self.lost(member, why).await?;
                 }
             }
             if busy.is_empty() {
@@ -644,7 +659,12 @@ impl Failover<'_> {
                 member.volume.placement = Some(placement.clone());
                 member.spec.placement = Some(placement.clone());
             }
-            member.volume.operation = None;
+            // Whoever was left behind and answers is fenced next: until then nobody may move the volume back there.
+            let fence = made.mode != FailoverMode::Planned
+                && fence::due(&self.view, member).next().is_some();
+            if !fence {
+                member.volume.operation = None;
+            }
             member.volume.updated_at = Some(now);
             member.volume.replication_status = Some(if moved_home {
                 ReplicationStatus::Enabled
@@ -748,10 +768,16 @@ impl Failover<'_> {
                 return Ok(());
             };
             after = Some(last.volume.id.clone());
-            for member in page {
-                if member.volume.operation.as_deref() == Some(self.ledger.id()) {
-                    self.lost(member, why.clone()).await?;
-                }
+            let (settled, stuck): (Vec<_>, Vec<_>) = page
+                .into_iter()
+                .filter(|m| m.volume.operation.as_deref() == Some(self.ledger.id()))
+                .partition(|m| m.relation.phase == Stand::Settled);
+            let (moved, untouched): (Vec<_>, Vec<_>) =
+                settled.into_iter().partition(|m| self.moved_by_this(m));
+            self.fence(moved).await?;
+            members::release(&self.ledger, untouched).await?;
+            for member in stuck {
+                self.lost(member, why.clone()).await?;
             }
         }
     }

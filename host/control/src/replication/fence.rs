@@ -1,79 +1,95 @@
 //! Paying debts: whoever was left behind is demoted as soon as it answers, and is not trusted before.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
-use springform_model::contract::Call;
-use springform_model::replication::relation::{DebtState, Event};
+use springform_model::contract::{Call, Reply};
+use springform_model::replication::relation::Event;
 
 use super::ground::{BackendView, Member, Problem};
 use super::ledger::Ledger;
 use super::members::{self, Change};
 
 /// Demotes left-behind copies on every array that answers. An array that does not answer stays a debt.
+///
+/// The volumes' turn is held meanwhile: an array that is being fenced must not be made the one that serves. It is given
+/// back at the end, except where `keep` says that the caller goes on with it. Volumes of another operation are left to it.
 pub async fn pay(
     ledger: &Ledger<'_>,
     view: &BackendView,
     members: Vec<Member>,
-) -> Result<u64, Problem> {
-    let mut by_target: BTreeMap<String, Vec<Member>> = BTreeMap::new();
-    for member in members {
-        for debt in member.relation.owed() {
-            by_target
-                .entry(debt.target.clone())
-                .or_default()
-                .push(member.clone());
-        }
+    keep: bool,
+) -> Result<Vec<Member>, Problem> {
+    let payable = |m: &Member| due(view, m).next().is_some();
+    let (owing, mut rest): (Vec<_>, Vec<_>) = members.into_iter().partition(payable);
+    for chunk in members::chunks(owing, view.batch) {
+        let (held, busy) = members::hold(ledger, chunk).await?;
+        rest.extend(busy.into_iter().map(|(m, _)| m));
+        rest.extend(batch(ledger, view, held, keep).await?);
     }
-    let mut paid = 0;
-    for (target, members) in by_target {
-        if view.target(&target).is_none_or(|t| !t.reachable) {
-            continue;
-        }
-        for chunk in members::chunks(members, view.batch) {
-            let call = Call::Demote {
+    if !keep {
+        rest = members::release(ledger, rest).await?;
+    }
+    Ok(rest)
+}
+
+/// Arrays that can be fenced now.
+pub fn due<'a>(view: &'a BackendView, member: &'a Member) -> impl Iterator<Item = &'a str> {
+    let answers = |target: &str| view.target(target).is_some_and(|t| t.reachable);
+    let owed = member.relation.owed().map(|d| d.target.as_str());
+    owed.filter(move |t| answers(t))
+}
+
+async fn batch(
+    ledger: &Ledger<'_>,
+    view: &BackendView,
+    mut held: Vec<Member>,
+    keep: bool,
+) -> Result<Vec<Member>, Problem> {
+    let targets: BTreeSet<String> = held
+        .iter()
+        .flat_map(|m| due(view, m).map(str::to_owned))
+        .collect();
+    for target in targets {
+        let (owing, mut others): (Vec<_>, Vec<_>) = held
+            .into_iter()
+            .partition(|m| due(view, m).any(|t| t == target));
+        let call = Call::Demote {
+            target: target.clone(),
+            volumes: owing.iter().map(|m| m.spec.clone()).collect(),
+        };
+        // One attempt: this array may be the very reason of the failover. The observer tries again.
+        let answer = ledger
+            .ground()
+            .call(&view.name, ledger.id(), Vec::new(), call)
+            .await;
+        let outcomes = answer
+            .and_then(Reply::into_outcomes)
+            .ok()
+            .filter(|outcomes| outcomes.len() == owing.len())
+            .unwrap_or_default();
+        let demoted: BTreeSet<String> = outcomes
+            .into_iter()
+            .filter(|o| o.result.is_ok())
+            .map(|o| o.id)
+            .collect();
+        let now = ledger.ground().now();
+        let (fenced, unfenced): (Vec<_>, Vec<_>) = owing
+            .into_iter()
+            .partition(|m| demoted.contains(&m.volume.id));
+        let (fenced, _) = members::change(ledger.ground(), fenced, |m| {
+            let event = Event::Fenced {
                 target: target.clone(),
-                volumes: chunk.iter().map(|m| m.spec.clone()).collect(),
             };
-            // One attempt: this array may be the very reason of the failover. The observer tries again.
-            let answer = ledger
-                .ground()
-                .call(&view.name, ledger.id(), Vec::new(), call)
-                .await;
-            let Ok(outcomes) = answer.and_then(springform_model::contract::Reply::into_outcomes)
-            else {
-                break;
-            };
-            if outcomes.len() != chunk.len() {
-                break;
+            m.relation = m.relation.step(event, now)?.0;
+            if !keep && due(view, m).next().is_none() {
+                members::let_go(ledger, m);
             }
-            let fenced: Vec<Member> = chunk
-                .into_iter()
-                .zip(outcomes)
-                .filter(|(m, o)| o.id == m.volume.id && o.result.is_ok())
-                .map(|(m, _)| m)
-                .collect();
-            paid += fenced.len() as u64;
-            let now = ledger.ground().now();
-            members::change(ledger.ground(), fenced, |m| {
-                if m.relation
-                    .debt(&target)
-                    .is_none_or(|d| d.state == DebtState::Fenced)
-                {
-                    return Ok(Change::Leave);
-                }
-                m.relation = m
-                    .relation
-                    .step(
-                        Event::Fenced {
-                            target: target.clone(),
-                        },
-                        now,
-                    )?
-                    .0;
-                Ok(Change::Write)
-            })
-            .await?;
-        }
+            Ok(Change::Write)
+        })
+        .await?;
+        others.extend(fenced);
+        others.extend(unfenced);
+        held = others;
     }
-    Ok(paid)
+    Ok(held)
 }

@@ -149,6 +149,11 @@ pub trait Ground: Send + Sync + 'static {
     /// The clock.
     fn now(&self) -> Timestamp;
 
+    /// A new id for an operation, a plan or a drill. A simulation draws it from its seed.
+    fn new_id(&self) -> String {
+        uuid::Uuid::new_v4().to_string()
+    }
+
     /// A backend.
     async fn backend(&self, name: &str) -> Result<BackendView, Problem>;
 

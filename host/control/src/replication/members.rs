@@ -49,6 +49,45 @@ pub async fn again(
         .await
 }
 
+/// Takes the volumes' turn, so that nobody moves them while an array works on them. Gives those it has, and those that
+/// another operation has.
+pub async fn hold(ledger: &Ledger<'_>, members: Vec<Member>) -> Result<Changed, Problem> {
+    change(ledger.ground(), members, |m| {
+        free(ledger, m)?;
+        if m.volume.operation.is_some() {
+            return Ok(Change::Leave);
+        }
+        m.volume.operation = Some(ledger.id().to_owned());
+        Ok(Change::Write)
+    })
+    .await
+}
+
+/// Refuses what another operation holds. To be asked inside a change: somebody may take it between reading and writing.
+pub fn free(ledger: &Ledger<'_>, member: &Member) -> Result<(), Refusal> {
+    match &member.volume.operation {
+        Some(holder) if holder != ledger.id() => Err(Refusal::Busy {
+            operation: holder.clone(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// Gives the turn back where it is still held.
+pub async fn release(ledger: &Ledger<'_>, members: Vec<Member>) -> Result<Vec<Member>, Problem> {
+    let (released, _) = change(ledger.ground(), members, |m| Ok(let_go(ledger, m))).await?;
+    Ok(released)
+}
+
+/// Gives the turn of one volume back, as a part of a change.
+pub fn let_go(ledger: &Ledger<'_>, member: &mut Member) -> Change {
+    if member.volume.operation.as_deref() != Some(ledger.id()) {
+        return Change::Leave;
+    }
+    member.volume.operation = None;
+    Change::Write
+}
+
 /// Changes members in one commit.
 pub async fn change(
     ground: &dyn Ground,
@@ -57,7 +96,7 @@ pub async fn change(
 ) -> Result<Changed, Problem> {
     let mut members = members;
     for _ in 0..RACES {
-        let (writes, mut outcome) = compute(&members, &mut apply);
+        let (writes, outcome) = compute(&members, &mut apply);
         if writes.is_empty() {
             return Ok(outcome);
         }
@@ -68,10 +107,7 @@ pub async fn change(
             })
             .await
         {
-            Ok(()) => {
-                bump(&mut outcome.0);
-                return Ok(outcome);
-            }
+            Ok(()) => return Ok(outcome),
             Err(Problem::Moved(_)) => members = reread(ground, members).await?,
             Err(other) => return Err(other),
         }
@@ -91,7 +127,7 @@ pub async fn change_with(
         if let Ok(mut events) = events.lock() {
             events.clear();
         }
-        let (writes, mut outcome) = compute(&members, &mut apply);
+        let (writes, outcome) = compute(&members, &mut apply);
         let events = events.lock().map(|e| e.clone()).unwrap_or_default();
         match ledger
             .commit(Writes {
@@ -101,10 +137,7 @@ pub async fn change_with(
             })
             .await
         {
-            Ok(()) => {
-                bump(&mut outcome.0);
-                return Ok(outcome);
-            }
+            Ok(()) => return Ok(outcome),
             Err(Problem::Moved(_)) => members = reread(ledger.ground(), members).await?,
             Err(other) => return Err(other),
         }
@@ -122,6 +155,9 @@ fn compute(
         match apply(&mut changed) {
             Ok(Change::Write) => {
                 writes.push(changed.clone());
+                // Once committed it is at its next revision, and a relation that was made up is stored.
+                changed.revision += 1;
+                changed.relation_revision = Some(changed.relation_revision.map_or(1, |r| r + 1));
                 done.push(changed);
             }
             Ok(Change::Leave) => done.push(changed),
@@ -129,14 +165,6 @@ fn compute(
         }
     }
     (writes, (done, refused))
-}
-
-/// What was committed is at its next revision; a row that was made up is stored now.
-fn bump(written: &mut [Member]) {
-    for member in written {
-        member.revision += 1;
-        member.relation_revision = Some(member.relation_revision.map_or(1, |r| r + 1));
-    }
 }
 
 async fn reread(ground: &dyn Ground, members: Vec<Member>) -> Result<Vec<Member>, Problem> {

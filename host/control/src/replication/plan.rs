@@ -10,7 +10,6 @@ use springform_model::contract::{
 use springform_model::operation::Verb;
 use springform_model::replication::relation::Acknowledge;
 use springform_model::time::Timestamp;
-use uuid::Uuid;
 
 use super::ground::{BackendView, Ground, Member, Problem};
 use super::{Scope, consent};
@@ -78,7 +77,7 @@ fn failover() -> Verb {
 pub fn blank(ground: &dyn Ground, backend: &str, verb: Verb, order: Order) -> Plan {
     let now = ground.now();
     Plan {
-        id: Uuid::new_v4().to_string(),
+        id: ground.new_id(),
         verb,
         order,
         backend: backend.to_owned(),

@@ -8,7 +8,6 @@ use springform_model::contract::FailoverMode;
 use springform_model::operation::{Operation, OperationState, Progress, Verb};
 use springform_model::replication::drill::{self, Drill, DrillEvent, DrillMember, DrillState};
 use springform_model::replication::service;
-use uuid::Uuid;
 
 use super::consent::Consent;
 use super::failover::Input as FailoverInput;
@@ -154,7 +153,7 @@ pub async fn begin(
     let (service, revision) = ground.service(backend).await?;
     let now = ground.now();
     let mut operation = Operation {
-        id: Uuid::new_v4().to_string(),
+        id: ground.new_id(),
         verb: Verb::Failover,
         state: OperationState::Queued,
         backend: Some(backend.to_owned()),
@@ -502,7 +501,7 @@ async fn open_drill(
     let now = ground.now();
     let minutes = i64::from(ask.minutes.unwrap_or(60).clamp(1, 7 * 24 * 60));
     let made = Drill {
-        id: Uuid::new_v4().to_string(),
+        id: ground.new_id(),
         backend: backend.to_owned(),
         project: operation.project.clone(),
         target,

@@ -130,7 +130,7 @@ impl Work<'_, '_> {
             let size = page.len() as u64;
             self.ledger.note(|o| o.progress.total += size).await;
             if self.verb == Verb::Fence {
-                fence::pay(self.ledger, &self.view, page.clone()).await?;
+                fence::pay(self.ledger, &self.view, page.clone(), false).await?;
                 // What is counted is what holds now, so that a restart in between changes nothing of the answer.
                 let now = members::again(ground, &self.view.name, page).await?;
                 let clear = now
@@ -172,10 +172,13 @@ impl Work<'_, '_> {
                     ack,
                     chunk,
                     self.verb == Verb::Resync,
+                    false,
                 )
                 .await?;
+                let (failed, whys): (Vec<_>, Vec<_>) = failed.into_iter().unzip();
+                members::release(self.ledger, failed).await?;
                 self.ledger
-                    .note(|o| o.error = failed.into_iter().next().map(|(_, why)| why))
+                    .note(|o| o.error = whys.into_iter().next().or(o.error.take()))
                     .await;
                 Ok(())
             }
@@ -185,7 +188,8 @@ impl Work<'_, '_> {
     async fn switch(&self, chunk: Vec<Member>, on: bool) -> Result<(), Problem> {
         let ground = self.ledger.ground();
         let now = ground.now();
-        let (able, refused): (Vec<_>, Vec<_>) = chunk
+        let (held, busy) = members::hold(self.ledger, chunk).await?;
+        let (able, refused): (Vec<_>, Vec<_>) = held
             .into_iter()
             .partition(|m| m.relation.step(Event::Want(on), now).is_ok());
         let volumes = able.iter().map(|m| m.spec.clone()).collect();
@@ -197,17 +201,19 @@ impl Work<'_, '_> {
         let outcomes = self.ledger.batch(&self.view.name, &call, &able).await;
         let mut placements = BTreeMap::new();
         let mut good = Vec::new();
-        let mut failed = refused.len() as u64;
+        let mut idle = refused;
         for (member, outcome) in able.into_iter().zip(outcomes) {
             match outcome.map(|o| o.result) {
                 Ok(Ok(placement)) => {
                     placements.insert(member.volume.id.clone(), placement);
                     good.push(member);
                 }
-                _ => failed += 1,
+                _ => idle.push(member),
             }
         }
         let done = good.len() as u64;
+        let failed = (idle.len() + busy.len()) as u64;
+        members::release(self.ledger, idle).await?;
         self.ledger
             .note(|o| {
                 o.progress.done += done;
@@ -224,6 +230,7 @@ impl Work<'_, '_> {
             } else {
                 ReplicationStatus::Disabled
             });
+            members::let_go(self.ledger, m);
             Ok(Change::Write)
         })
         .await?;
@@ -486,7 +493,8 @@ impl Work<'_, '_> {
 }
 
 /// Copies from the serving side to one target, or to every other one. Fences a left-behind copy before it is overwritten.
-/// Returns what failed.
+/// Returns what failed. The volumes' turn is held meanwhile, so that none is moved to the array that is being overwritten;
+/// `keep` leaves it with the operation for those that were overwritten.
 pub async fn overwrite(
     ledger: &Ledger<'_>,
     view: &BackendView,
@@ -494,6 +502,7 @@ pub async fn overwrite(
     acknowledge: &Consent,
     chunk: Vec<Member>,
     once: bool,
+    keep: bool,
 ) -> Result<Vec<(Member, OperationError)>, Problem> {
     let ground = ledger.ground();
     let now = ground.now();
@@ -508,7 +517,13 @@ pub async fn overwrite(
                 .collect(),
         }
     };
-    for member in chunk {
+    let (held, busy) = members::hold(ledger, chunk).await?;
+    for (member, refusal) in busy {
+        let mut why = problem("busy", refusal.to_string(), &view.name);
+        why.retryable = true;
+        failed.push((member, why));
+    }
+    for member in held {
         let refusal = goals(&member).into_iter().find_map(|to| {
             let event = Event::Reprotect {
                 from: None,
@@ -525,12 +540,7 @@ pub async fn overwrite(
             None => able.push(member),
         }
     }
-    fence::pay(ledger, view, able.clone()).await?;
-    let able = if able.is_empty() {
-        able
-    } else {
-        members::again(ground, &view.name, able).await?
-    };
+    let able = fence::pay(ledger, view, able, true).await?;
     let discard = !acknowledge.is_empty();
     let volumes = able.iter().map(|m| m.spec.clone()).collect();
     let call = match (to, once) {
@@ -576,6 +586,9 @@ pub async fn overwrite(
         m.relation.wanted = true;
         if let Some(placement) = placements.get(&m.volume.id) {
             m.volume.placement = Some(placement.clone());
+        }
+        if !keep {
+            members::let_go(ledger, m);
         }
         Ok(Change::Write)
     })

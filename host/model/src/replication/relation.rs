@@ -71,6 +71,9 @@ pub struct Move {
     /// Whether an earlier attempt may have promoted the target already.
     #[serde(default)]
     pub half_there: bool,
+    /// Whether an earlier attempt may have taken the source's role already.
+    #[serde(default)]
+    pub source_in_doubt: bool,
 }
 
 /// Steps of a move.

@@ -57,6 +57,9 @@ impl Relation {
         // The target may have taken the role already without our hearing of it.
         let half_there = matches!(
             &self.phase, Phase::Stranded(m) if m.to == to && (m.half_there || m.step == MoveStep::Promoting));
+        // Nor need the source have its role still: a demotion may have been carried out and its answer lost.
+        let source_in_doubt = matches!(
+            &self.phase, Phase::Stranded(m) if m.source_in_doubt || m.step == MoveStep::Demoting);
         let from = self.leave_stranded(&to);
         let mode = if from.is_none() || drill.is_some() {
             FailoverMode::Unplanned
@@ -77,6 +80,7 @@ impl Relation {
             mode,
             step,
             half_there,
+            source_in_doubt,
         });
         Ok(self.due())
     }
@@ -207,6 +211,7 @@ impl Relation {
         // Before the demotion nothing was touched: the source goes on as if nobody had asked.
         if m.step == MoveStep::Syncing
             && !m.half_there
+            && !m.source_in_doubt
             && let Some(from) = m.from
         {
             self.desired = from;
