@@ -13,7 +13,7 @@ use springform_model::operation::{Operation, OperationError};
 use springform_model::replication::Refusal;
 use springform_model::replication::drill::{self, DrillEvent};
 use springform_model::replication::failover::{Phase, batch_size};
-use springform_model::replication::relation::{Effect, Event, Phase as Stand};
+use springform_model::replication::relation::{Effect, Event, MoveStep, Phase as Stand};
 use springform_model::replication::service;
 
 use super::consent::Consent;
@@ -83,6 +83,10 @@ pub async fn run(ground: &dyn Ground, operation: Operation) -> Result<Operation,
         failures: tokio::sync::Mutex::default(),
     };
     this.carry_out().await
+}
+
+fn demoting(member: &Member) -> bool {
+    matches!(&member.relation.phase, Stand::Moving(m) if m.step == MoveStep::Demoting)
 }
 
 impl Failover<'_> {
@@ -464,9 +468,9 @@ impl Failover<'_> {
                 Some(format!("the last writes to arrive on {}", made.target)),
             )
             .await?;
-        let (syncing, further): (Vec<_>, Vec<_>) = members.into_iter().partition(|m| {
-            matches!(&m.relation.phase, Stand::Moving(x) if x.step == springform_model::replication::relation::MoveStep::Syncing)
-        });
+        let (syncing, further): (Vec<_>, Vec<_>) = members.into_iter().partition(
+            |m| matches!(&m.relation.phase, Stand::Moving(x) if x.step == MoveStep::Syncing),
+        );
         let mut ready = further;
         if !syncing.is_empty() {
             let call = Call::FinalSync {
@@ -503,13 +507,15 @@ impl Failover<'_> {
             }
         }
         self.ledger.enter(Phase::Demoting.as_str(), None).await?;
-        let (demoting, mut promoted): (Vec<_>, Vec<_>) = ready.into_iter().partition(|m| {
-            matches!(&m.relation.phase, Stand::Moving(x) if x.step == springform_model::replication::relation::MoveStep::Demoting)
-        });
+        // Nobody is known to serve what was stranded, but hosts may still reach it where its record says: that array too
+        // has to be silent before the last writes are fetched from it.
+        let mut promoted = Vec::new();
         let mut by_source: BTreeMap<String, Vec<Member>> = BTreeMap::new();
-        for member in demoting {
-            let source = member.relation.serving.clone().unwrap_or_default();
-            by_source.entry(source).or_default().push(member);
+        for member in ready {
+            match self.source(&member).filter(|s| *s != made.target) {
+                Some(source) => by_source.entry(source).or_default().push(member),
+                None => promoted.push(member),
+            }
         }
         for (source, members) in by_source {
             for chunk in members::chunks(members, self.view.batch) {
@@ -529,7 +535,14 @@ impl Failover<'_> {
                     }
                 }
                 let (done, _) = members::change(ground, good, |m| {
-                    m.relation = m.relation.step(Event::Demoted(id.clone()), ground.now())?.0;
+                    let event = if demoting(m) {
+                        Event::Demoted(id.clone())
+                    } else {
+                        Event::Fenced {
+                            target: source.clone(),
+                        }
+                    };
+                    m.relation = m.relation.step(event, ground.now())?.0;
                     Ok(Change::Write)
                 })
                 .await?;
@@ -567,6 +580,15 @@ impl Failover<'_> {
             }
         }
         Ok(Ok(promoted))
+    }
+
+    /// The array on which hosts may still write.
+    fn source(&self, member: &Member) -> Option<String> {
+        if demoting(member) {
+            return member.relation.serving.clone();
+        }
+        let placed = member.volume.placement.as_ref().map(|p| p.target.clone());
+        placed.filter(|_| member.relation.serving.is_none())
     }
 
     fn result(&self, outcome: Outcome) -> Result<Placement, OperationError> {
