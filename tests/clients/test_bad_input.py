@@ -20,7 +20,8 @@ def test_a_host_serves_while_its_array_is_dark_and_its_backend_recovers_by_itsel
     {"kind": "status", "status": 500, "body": "<html>oops</html>"},
     {"kind": "truncated_json"},
     {"kind": "refuse"},
-], ids=["500 with HTML", "half an answer", "no answer"])
+    {"kind": "hang"},
+], ids=["500 with HTML", "half an answer", "no connection", "no answer"])
 def test_a_create_on_an_array_that_misbehaves_ends_in_an_error_with_a_message(site, fault):
     site.arrays("POST", "/arrays/pure1/faults", {**fault, "method": "POST", "path": "volumes"})
     site.cinder("create", "--name", "unlucky", "1")

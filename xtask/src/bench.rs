@@ -10,6 +10,10 @@ use crate::shell::{cargo, run, target};
 pub enum Bench {
     /// A sandboxed call beside raw wasmtime, native Rust and a plugin process behind gRPC.
     Calls,
+    /// Cold start: from starting the host with three compiled drivers to ready.
+    Start,
+    /// What the host adds to the array's own time when a replicated volume is created.
+    Create,
     /// A failover of 1,000 volumes beside the upstream Cinder driver's.
     Failover,
 }
@@ -18,15 +22,23 @@ impl Bench {
     /// Measures and prints.
     pub fn run(self) -> anyhow::Result<()> {
         guests::build()?;
-        let (package, binary, word) = match self {
-            Self::Calls => ("springform-bench-calls", "springform-bench-calls", None),
+        let (package, binary, words, whole_host) = match self {
+            Self::Calls => (
+                "springform-bench-calls",
+                "springform-bench-calls",
+                "",
+                false,
+            ),
+            Self::Start => ("springform-suite", "springform-bench", "start", true),
+            Self::Create => ("springform-suite", "springform-bench", "create", true),
             Self::Failover => (
                 "springform-sim-tests",
                 "springform-sim",
-                Some("bench 1000 5"),
+                "bench 1000 5",
+                true,
             ),
         };
-        if word.is_some() {
+        if whole_host {
             run(cargo().args([
                 "build",
                 "--release",
@@ -37,13 +49,7 @@ impl Bench {
                 "flasharray-sim",
             ]))?;
         }
-        measure(
-            package,
-            binary,
-            word.unwrap_or_default()
-                .split_whitespace()
-                .map(str::to_owned),
-        )
+        measure(package, binary, words.split_whitespace().map(str::to_owned))
     }
 }
 

@@ -4,12 +4,14 @@
 //! absolute times say more about the machine than about the code.
 
 mod array;
+mod flight;
 mod measure;
 mod native;
 mod plugin;
 mod process;
 mod raw;
 mod report;
+mod rest;
 mod sandboxed;
 
 use std::net::SocketAddr;
@@ -19,6 +21,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
+use springform_sandbox::Allocation;
 
 use crate::measure::run;
 use crate::report::Row;
@@ -42,6 +45,21 @@ enum Role {
     /// A loopback array.
     #[command(hide = true)]
     Array { delay_ms: u64 },
+    /// The sandboxed call alone, again and again, for a profiler to look at.
+    Profile {
+        /// Callers at one time.
+        #[arg(long, default_value_t = 64)]
+        callers: usize,
+        /// With a request to a loopback array in each call.
+        #[arg(long)]
+        request: bool,
+        /// Map memory for each call instead of taking it from the pool.
+        #[arg(long)]
+        mapped: bool,
+    },
+    /// A sandbox at rest.
+    #[command(hide = true)]
+    Rest { folder: PathBuf },
     /// The plugin behind gRPC.
     #[command(hide = true)]
     Plugin { socket: PathBuf, array: SocketAddr },
@@ -53,8 +71,47 @@ async fn main() -> anyhow::Result<()> {
     match cli.role {
         Some(Role::Array { delay_ms }) => array::serve(Duration::from_millis(delay_ms)).await,
         Some(Role::Plugin { socket, array }) => plugin::serve(&socket, array).await,
+        Some(Role::Rest { folder }) => rest::hold(&folder).await,
+        Some(Role::Profile {
+            callers,
+            request,
+            mapped,
+        }) => {
+            let allocation = if mapped {
+                Allocation::OnDemand
+            } else {
+                Allocation::Pooling
+            };
+            let component = cli.guests.join("noop.wasm");
+            profile(&component, cli.calls, callers, request, allocation).await
+        }
         None => compare(&cli.guests.join("noop.wasm"), cli.calls).await,
     }
+}
+
+async fn profile(
+    component: &std::path::Path,
+    calls: u64,
+    callers: usize,
+    request: bool,
+    allocation: Allocation,
+) -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let (_array, address) = process::respawn(&["array", "0"]).await?;
+    let array: SocketAddr = address.parse().context("the array's address")?;
+    let loaded = sandboxed::Sandboxed::load(component, array, folder.path(), allocation).await?;
+    let call = move || {
+        let driver = loaded.driver.clone();
+        async move { driver.extend(2 << 30, request).await }
+    };
+    let figures = run(callers, calls, &[std::process::id()], call).await?;
+    let row = Row {
+        name: "sandboxed",
+        callers,
+        figures,
+    };
+    report::print("one row", "sandboxed", &[row]);
+    Ok(())
 }
 
 async fn compare(component: &std::path::Path, calls: u64) -> anyhow::Result<()> {
@@ -67,13 +124,17 @@ async fn compare(component: &std::path::Path, calls: u64) -> anyhow::Result<()> 
     let plugin_pid = plugin_process.id().context("the plugin ended")?;
     let own_pid = std::process::id();
 
-    let before = process::memory(own_pid)?;
-    let (sandboxed, load) = sandboxed::Sandboxed::load(component, array, folder.path()).await?;
-    let at_rest = process::memory(own_pid)?.saturating_sub(before);
+    let mapped_folder = folder.path().join("mapped");
+    std::fs::create_dir_all(&mapped_folder)?;
+    let pooled =
+        sandboxed::Sandboxed::load(component, array, folder.path(), Allocation::Pooling).await?;
+    let mapped =
+        sandboxed::Sandboxed::load(component, array, &mapped_folder, Allocation::OnDemand).await?;
     let raw = raw::Raw::load(component)?;
     let native = native::Native::new(array);
     let remote = plugin::Remote::connect(socket).await?;
     let arguments = Arc::new(raw::arguments());
+    let both = [own_pid, plugin_pid];
 
     let mut without = Vec::new();
     let mut with = Vec::new();
@@ -91,26 +152,32 @@ async fn compare(component: &std::path::Path, calls: u64) -> anyhow::Result<()> 
             figures: run(callers, calls, &[own_pid], call).await?,
         });
         for (request, rows, count) in [(false, &mut without, calls), (true, &mut with, calls / 5)] {
-            let each = sandboxed.clone();
-            let call = move || {
-                let each = each.clone();
-                async move { each.extend(2 << 30, request).await }
-            };
-            rows.push(Row {
-                name: "sandboxed",
-                callers,
-                figures: run(callers, count, &[own_pid], call).await?,
-            });
+            for (name, driver) in [
+                ("sandboxed, pooled", &pooled.driver),
+                ("sandboxed, mapped for each call", &mapped.driver),
+            ] {
+                let call = {
+                    let driver = driver.clone();
+                    move || {
+                        let driver = driver.clone();
+                        async move { driver.extend(2 << 30, request).await }
+                    }
+                };
+                rows.push(Row {
+                    name,
+                    callers,
+                    figures: run(callers, count, &[own_pid], call).await?,
+                });
+            }
             let each = remote.clone();
             let call = move || {
                 let each = each.clone();
                 async move { each.extend(2 << 30, request).await }
             };
-            let pids = [own_pid, plugin_pid];
             rows.push(Row {
                 name: "gRPC plugin process",
                 callers,
-                figures: run(callers, count, &pids, call).await?,
+                figures: run(callers, count, &both, call).await?,
             });
             let each = native.clone();
             let call = move || {
@@ -130,17 +197,13 @@ async fn compare(component: &std::path::Path, calls: u64) -> anyhow::Result<()> 
         "gRPC plugin process",
         &with,
     );
-    let plugin_memory = process::memory(plugin_pid)?;
+
+    rest::report(component, folder.path(), process::memory(plugin_pid)?).await?;
     println!(
-        "\nmemory at rest: sandbox with one driver {} KiB, plugin process {} KiB",
-        at_rest / 1024,
-        plugin_memory / 1024
+        "\nload: compiled {:.1} ms, from the cache {:.2} ms ({:.0}×)",
+        pooled.compiled,
+        pooled.cached,
+        pooled.compiled / pooled.cached
     );
-    println!(
-        "load: compiled {:.1} ms, from the cache {:.2} ms ({:.0}×)",
-        load.0,
-        load.1,
-        load.0 / load.1
-    );
-    Ok(())
+    flight::report(component, folder.path()).await
 }

@@ -1,12 +1,19 @@
 //! Our call: a fresh instance, every limit on, requests through the broker.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use springform_model::contract::{Call, Context, Driver as _, Placement, Target, VolumeSpec};
-use springform_sandbox::{Binding, BoundDriver, Sandbox, SandboxConfig, TargetBinding, TlsTrust};
+use springform_sandbox::{
+    Allocation, Binding, BoundDriver, Program, Sandbox, SandboxConfig, TargetBinding, TlsTrust,
+};
 use tokio::time::Instant;
+
+use crate::process;
+
+/// Drivers that are installed to see what one more costs at rest.
+pub const INSTALLED: usize = 16;
 
 /// A driver bound to the loopback array.
 #[derive(Clone)]
@@ -14,27 +21,62 @@ pub struct Sandboxed {
     driver: Arc<BoundDriver>,
 }
 
+/// What loading told.
+pub struct Loaded {
+    /// The driver.
+    pub driver: Sandboxed,
+    /// Milliseconds to compile and load.
+    pub compiled: f64,
+    /// Milliseconds to load from the cache.
+    pub cached: f64,
+}
+
+/// A sandbox that keeps compiled drivers below `folder`.
+///
+/// # Errors
+/// When this machine cannot run it.
+pub fn sandbox(folder: &Path, allocation: Allocation) -> anyhow::Result<Sandbox> {
+    Sandbox::new(SandboxConfig {
+        cache_dir: Some(folder.join("cache")),
+        allocation,
+        ..SandboxConfig::default()
+    })
+}
+
 impl Sandboxed {
-    /// Loads the component twice: compiled, then from the cache. Returns both times in milliseconds.
+    /// Loads the component compiled, then from the cache.
     ///
     /// # Errors
     /// When it cannot be loaded or bound.
     pub async fn load(
         component: &Path,
         array: SocketAddr,
-        cache: &Path,
-    ) -> anyhow::Result<(Self, (f64, f64))> {
-        let config = || SandboxConfig {
-            cache_dir: Some(cache.join("cache")),
-            ..SandboxConfig::default()
-        };
+        folder: &Path,
+        allocation: Allocation,
+    ) -> anyhow::Result<Loaded> {
         let begun = Instant::now();
-        Sandbox::new(config())?.load(component).await?;
-        let compiled = begun.elapsed().as_secs_f64() * 1000.0;
-        let sandbox = Sandbox::new(config())?;
+        sandbox(folder, allocation)?.load(component).await?;
+        let compiled = millis(begun);
+        let sandbox = sandbox(folder, allocation)?;
         let begun = Instant::now();
         let program = sandbox.load(component).await?;
-        let cached = begun.elapsed().as_secs_f64() * 1000.0;
+        let cached = millis(begun);
+        Ok(Loaded {
+            driver: Self::bind(&sandbox, program, array)?,
+            compiled,
+            cached,
+        })
+    }
+
+    /// Binds a loaded driver to an array.
+    ///
+    /// # Errors
+    /// When the address is none.
+    pub fn bind(
+        sandbox: &Sandbox,
+        program: Arc<Program>,
+        array: SocketAddr,
+    ) -> anyhow::Result<Self> {
         let target = TargetBinding {
             max_connections: 64,
             ..TargetBinding::new("array-a", array.to_string(), TlsTrust::PlainHttp)
@@ -46,7 +88,7 @@ impl Sandboxed {
             limits: None,
         };
         let driver = Arc::new(sandbox.bind(program, binding)?);
-        Ok((Self { driver }, (compiled, cached)))
+        Ok(Self { driver })
     }
 
     /// One call.
@@ -65,6 +107,29 @@ impl Sandboxed {
             .await?;
         Ok(())
     }
+}
+
+fn millis(since: Instant) -> f64 {
+    since.elapsed().as_secs_f64() * 1000.0
+}
+
+/// The same component as other vendors' would be: each with a custom section of its own, so that it is another file with another
+/// digest and another compiled form.
+///
+/// # Errors
+/// When they cannot be written.
+pub fn copies(component: &Path, folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let bytes = std::fs::read(component)?;
+    (0..u8::try_from(INSTALLED)?)
+        .map(|n| {
+            // Section 0 (custom), 3 bytes: a name of one byte, and one byte of content.
+            let mut copy = bytes.clone();
+            copy.extend([0, 3, 1, b'n', n]);
+            let path = folder.join(format!("copy-{n}.wasm"));
+            std::fs::write(&path, copy)?;
+            Ok(path)
+        })
+        .collect()
 }
 
 fn context(request: bool) -> Context {

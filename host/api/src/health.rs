@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State as Shared;
 use axum::response::{IntoResponse, Response};
-use http::header;
+use http::{StatusCode, header};
 
 use crate::state::State;
 
@@ -16,8 +16,13 @@ pub async fn healthz() -> &'static str {
 /// `GET /readyz`: it answers only once the router is served, which is after the journal has been taken up again.
 ///
 /// Backends that are down do not count: the host serves what it can, and `GET /v3/os-services` says what it cannot.
-pub async fn readyz() -> &'static str {
-    "OK"
+///
+/// 503 with the reason while the database does not answer or the host is stopping.
+pub async fn readyz(Shared(state): Shared<Arc<State>>) -> Response {
+    match state.control.ready().await {
+        Ok(()) => "OK".into_response(),
+        Err(reason) => (StatusCode::SERVICE_UNAVAILABLE, reason).into_response(),
+    }
 }
 
 /// `GET /metrics`, in the OpenMetrics text format.

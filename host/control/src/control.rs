@@ -22,6 +22,9 @@ use crate::observer::{self, Pace};
 use crate::registry::{DriverLoader, Generation, Loaded, Table};
 use crate::{ControlError, watch};
 
+/// How long the database may take to answer a probe of readiness.
+const STORE_ANSWERS: Duration = Duration::from_secs(2);
+
 /// The control plane.
 #[derive(Clone)]
 pub struct Control {
@@ -166,6 +169,26 @@ impl Control {
         self.inner.stop.cancel();
         self.inner.tasks.wait().await;
         self.store().close().await;
+    }
+
+    /// Whether requests can be served: the store answers, and the host is not stopping.
+    ///
+    /// # Errors
+    /// A sentence that says what is missing.
+    pub async fn ready(&self) -> Result<(), String> {
+        if self.inner.tasks.is_closed() {
+            return Err("the host is stopping".to_owned());
+        }
+        let query = Query::new().limit(1);
+        let answer = self.store().first::<Service>(&query);
+        match tokio::time::timeout(STORE_ANSWERS, answer).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => Err(format!("the database cannot be read: {error}")),
+            Err(_) => Err(format!(
+                "the database has not answered for {} s",
+                STORE_ANSWERS.as_secs()
+            )),
+        }
     }
 
     /// Runs a task until it ends or the host stops.

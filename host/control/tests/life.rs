@@ -467,3 +467,19 @@ async fn creations_of_sixteen_clients_all_become_available() {
     assert_eq!(available, (400, 400));
     control.shutdown(Duration::from_secs(5)).await;
 }
+
+#[tokio::test]
+async fn a_host_is_ready_while_its_database_answers_and_until_it_stops() {
+    let folder = tempfile::tempdir().unwrap();
+    let array = Arc::new(Array::default());
+    let control = start(&folder.path().join("c.db"), &array, 1).await;
+    assert_eq!(control.ready().await, Ok(()));
+    control.store().close().await;
+    let reason = control.ready().await.unwrap_err();
+    assert!(reason.contains("the database cannot be read"), "{reason}");
+    control.shutdown(Duration::ZERO).await;
+    assert_eq!(
+        control.ready().await,
+        Err("the host is stopping".to_owned())
+    );
+}

@@ -22,6 +22,8 @@ pub fn build(config: &SandboxConfig) -> wasmtime::Result<Engine> {
         .epoch_interruption(true)
         // One call at a time uses an instance: the machinery for more would cost each call ten microseconds.
         .concurrency_support(false)
+        // Names in a backtrace do not need it, and it is a sixth of what an installed driver holds in memory.
+        .generate_address_map(false)
         .max_wasm_stack(config.stack_bytes)
         .async_stack_size(config.stack_bytes.saturating_add(HOST_STACK_BYTES));
     match config.allocation {
@@ -51,6 +53,7 @@ fn pool(config: &SandboxConfig) -> PoolingAllocationConfig {
         .max_tables_per_component(u32::try_from(limits.tables).unwrap_or(u32::MAX))
         .max_memory_size(limits.memory_bytes)
         .linear_memory_keep_resident(2 << 20)
+        .table_keep_resident(64 << 10)
         .decommit_batch_size(16)
         .pagemap_scan(Enabled::Auto);
     pool

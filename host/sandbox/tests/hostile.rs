@@ -325,6 +325,32 @@ async fn requests_in_one_call_are_counted_and_denied_without_a_trap() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_never_ends_is_not_taken_into_memory_whole() {
+    let array = Array::plain().await;
+    let sandbox = sandbox();
+    let program = load(&sandbox, "hostile").await;
+    let mut binding = binding(vec![TargetBinding::new(
+        "a",
+        &array.address,
+        TlsTrust::PlainHttp,
+    )]);
+    binding.limits = Some(Limits {
+        request_body_bytes: 64 << 10,
+        ..Limits::default()
+    });
+    let driver = sandbox.bind(program, binding).unwrap();
+    driver
+        .call(context("endless-body", ""), Call::Setup)
+        .await
+        .unwrap();
+    let seen = array
+        .facts
+        .requests
+        .load(std::sync::atomic::Ordering::SeqCst);
+    assert_eq!(seen, 0, "the array was sent a part of it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn requests_in_flight_are_bounded() {
     let array = Array::plain().await;
     let sandbox = sandbox();

@@ -160,7 +160,7 @@ shutdown_grace_seconds = -1
 log = "jason"
 allow_inline_secrets = "yes"
 [limits]
-page_size = 0
+concurrent_requests = 0
 "#;
     insta::assert_snapshot!("wrong_values", parse(text).unwrap_err());
 }

@@ -1,6 +1,7 @@
 //! The end-to-end suite: the real program, real components, simulated arrays. What the tests, the demo and the
 //! benchmarks have in common.
 
+pub mod bench;
 pub mod cinder;
 pub mod guests;
 pub mod host;

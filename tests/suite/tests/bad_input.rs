@@ -10,6 +10,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use springform_suite::guests;
+use springform_suite::site::Site;
 use tempfile::TempDir;
 
 fn springform(arguments: &[&str], folder: &Path) -> Output {
@@ -124,6 +125,46 @@ fn a_component_that_is_no_driver_is_called_so() {
         said.contains("exports nothing of springform:driver"),
         "{said}"
     );
+}
+
+#[test]
+fn a_driver_that_does_not_fit_the_contract_is_refused_with_what_is_wrong() {
+    for (fixture, wanted) in [
+        ("wrong_version", "0.1"),
+        ("missing_export", "backend"),
+        ("forbidden_import", "wasi:sockets"),
+    ] {
+        let bytes = std::fs::read(guests::guest(fixture).unwrap()).unwrap();
+        let folder = with_driver(&bytes);
+        let said = refused(&["config", "check"], folder.path());
+        assert!(
+            said.contains("[driver.pure-async] cannot be used") && said.contains(wanted),
+            "{fixture}: {said}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_cannot_be_written_is_named_and_left_alone() {
+    let site = Site::new().unwrap();
+    site.host().await.unwrap().stop().await.unwrap();
+    let database = std::fs::read_dir(site.folder())
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .find(|path| path.extension().is_some_and(|e| e == "db"))
+        .unwrap();
+    let before = std::fs::read(&database).unwrap();
+    let mut permissions = std::fs::metadata(&database).unwrap().permissions();
+    permissions.set_readonly(true);
+    std::fs::set_permissions(&database, permissions).unwrap();
+
+    let said = refused(&["serve"], site.folder());
+    assert!(
+        said.contains(database.file_name().unwrap().to_str().unwrap())
+            && said.contains("read-only"),
+        "{said}"
+    );
+    assert_eq!(std::fs::read(&database).unwrap(), before);
 }
 
 #[test]

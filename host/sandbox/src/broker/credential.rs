@@ -82,3 +82,66 @@ pub fn sensitive(text: &str) -> Result<HeaderValue, String> {
     value.set_sensitive(true);
     Ok(value)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(scheme: &CredentialScheme, secret: &str) -> (String, String) {
+        match Credential::new(scheme, Some(&Secret::new(secret))) {
+            Ok(Credential::Fixed(name, value)) => {
+                assert!(value.is_sensitive());
+                assert!(!format!("{value:?}").contains(secret));
+                let text = value.to_str().map(str::to_owned);
+                (name.to_string(), text.unwrap_or_default())
+            }
+            Ok(_) => panic!("not a fixed header"),
+            Err(reason) => panic!("{reason}"),
+        }
+    }
+
+    #[test]
+    fn each_scheme_shows_the_secret_in_its_own_way() {
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        assert_eq!(
+            shown(&CredentialScheme::Header("x-api-key".to_owned()), "s3cret"),
+            pair("x-api-key", "s3cret")
+        );
+        assert_eq!(
+            shown(&CredentialScheme::Bearer, "s3cret"),
+            pair("authorization", "Bearer s3cret")
+        );
+        // The example of RFC 7617, section 2.
+        assert_eq!(
+            shown(&CredentialScheme::Basic, "Aladdin:open sesame"),
+            pair("authorization", "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==")
+        );
+    }
+
+    #[test]
+    fn a_scheme_without_its_secret_says_where_to_put_one() {
+        for scheme in [
+            CredentialScheme::Bearer,
+            CredentialScheme::Basic,
+            CredentialScheme::Header("x-api-key".to_owned()),
+        ] {
+            let reason = Credential::new(&scheme, None).err().unwrap_or_default();
+            assert!(
+                reason.contains("set its environment variable or file"),
+                "{reason}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_secret_with_a_line_break_is_refused_without_being_shown() {
+        let secret = Secret::new("s3cret\n");
+        let reason = Credential::new(&CredentialScheme::Bearer, Some(&secret))
+            .err()
+            .unwrap_or_default();
+        assert!(
+            reason.contains("line break") && !reason.contains("s3cret"),
+            "{reason}"
+        );
+    }
+}

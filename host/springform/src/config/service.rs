@@ -227,8 +227,6 @@ pub struct ApiLimits {
     pub requests_per_second: Option<u64>,
     /// Time a request may take.
     pub request_timeout: Duration,
-    /// Items in a list page.
-    pub page_size: u64,
 }
 
 impl ApiLimits {
@@ -244,7 +242,6 @@ impl ApiLimits {
                     .number("request_timeout_seconds", 1..=3600)
                     .unwrap_or(60),
             ),
-            page_size: section.number("page_size", 1..=10_000).unwrap_or(1000),
         };
         section.finish();
         limits

@@ -46,6 +46,7 @@ impl Behaviour for Hostile {
                 extensions: Vec::new(),
             })),
             "many-requests" => net::many(&primary_url(ctx, "/")),
+            "endless-body" => net::upload(&primary_url(ctx, "/")),
             "hoard-requests" => net::hoard(&primary_url(ctx, "/hang")),
             _ => Ok(()),
         }

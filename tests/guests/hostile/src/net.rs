@@ -2,7 +2,7 @@
 
 use guest_kit::types::Error;
 use wasip2::http::outgoing_handler::handle;
-use wasip2::http::types::{ErrorCode, Fields, FutureIncomingResponse, Method, OutgoingRequest, Scheme};
+use wasip2::http::types::{ErrorCode, Fields, FutureIncomingResponse, Method, OutgoingBody, OutgoingRequest, Scheme};
 
 /// A response as far as the tests look at it.
 pub struct Answer {
@@ -96,5 +96,29 @@ pub fn hoard(url: &str) -> Result<(), Error> {
         .filter(|pending| pending.subscribe().ready() && matches!(pending.get(), Some(Ok(Err(ErrorCode::HttpRequestDenied)))))
         .count();
     println!("{refused} of {} refused", held.len());
+    Ok(())
+}
+
+/// A request whose body never ends, until it is refused, which it must be: the host would have to hold it.
+pub fn upload(url: &str) -> Result<(), Error> {
+    let (_, rest) = url.split_once("://").expect("a URL");
+    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let request = OutgoingRequest::new(Fields::new());
+    request.set_method(&Method::Post).expect("a method");
+    request.set_scheme(Some(&Scheme::Https)).expect("a scheme");
+    request.set_authority(Some(authority)).expect("an authority");
+    request.set_path_with_query(Some(&format!("/{path}"))).expect("a path");
+    let body = request.body().expect("taken once");
+    let pending = handle(request, None).expect("the request may leave");
+    let stream = body.write().expect("taken once");
+    let chunk = [b'x'; 4096];
+    let written = (0..100_000).take_while(|_| stream.blocking_write_and_flush(&chunk).is_ok()).count();
+    drop(stream);
+    let _ = OutgoingBody::finish(body, None);
+    pending.subscribe().block();
+    match pending.get().expect("ready").expect("taken once") {
+        Ok(_) => panic!("nobody refused a body of {written} pages"),
+        Err(code) => println!("refused after {written} pages: {code:?}"),
+    }
     Ok(())
 }

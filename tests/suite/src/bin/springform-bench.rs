@@ -1,0 +1,35 @@
+//! Measures the whole host. `cargo xtask bench start|create` builds what it needs and runs it.
+
+use clap::{Parser, Subcommand};
+use springform_suite::bench;
+
+/// Measures the whole host.
+#[derive(Debug, Parser)]
+struct Cli {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// From starting the program to ready, with three drivers.
+    Start {
+        /// Starts that are measured.
+        #[arg(default_value_t = 30)]
+        rounds: usize,
+    },
+    /// What the host adds to creating a replicated volume.
+    Create {
+        /// Volumes for each latency.
+        #[arg(default_value_t = 300)]
+        rounds: usize,
+    },
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    match Cli::parse().what {
+        What::Start { rounds } => bench::start::report(rounds).await,
+        What::Create { rounds } => bench::create::report(rounds).await,
+    }
+}
