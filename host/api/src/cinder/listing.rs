@@ -136,10 +136,13 @@ impl<V: Serialize> Serialize for Listed<'_, V> {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry(self.key, &self.views)?;
         if let Some(href) = &self.next {
-            map.serialize_entry(
-                &format!("{}_links", self.key),
-                &[Next { rel: "next", href }],
-            )?;
+            let links = [Next { rel: "next", href }];
+            match self.key {
+                // Here Cinder speaks of one.
+                "groups" => map.serialize_entry("group_links", &links)?,
+                "group_snapshots" => map.serialize_entry("group_snapshot_links", &links)?,
+                key => map.serialize_entry(&format!("{key}_links"), &links)?,
+            }
         }
         if let Some(count) = self.count {
             map.serialize_entry("count", &count)?;

@@ -2,7 +2,10 @@
 
 mod attachments;
 mod failover;
+mod group_actions;
+mod group_snapshots;
 mod group_types;
+mod groups;
 mod hosts;
 mod listing;
 mod messages;
@@ -36,6 +39,9 @@ pub fn routes() -> Routes {
     messages::routes(&mut routes);
     qos::routes(&mut routes);
     group_types::routes(&mut routes);
+    groups::routes(&mut routes);
+    group_actions::routes(&mut routes);
+    group_snapshots::routes(&mut routes);
     transfers::routes(&mut routes);
     hosts::routes(&mut routes);
     routes

@@ -2,6 +2,7 @@
 
 mod attachment;
 mod connection;
+mod group;
 mod service;
 mod snapshot;
 mod time;
@@ -10,6 +11,7 @@ mod volume;
 
 pub use attachment::{ATTACHMENT, AttachmentView, BriefAttachment};
 pub use connection::volume_info;
+pub use group::{GROUP, GROUP_SNAPSHOT, GroupSnapshotView, GroupView};
 pub use service::{SERVICE, ServiceView, capabilities, pool};
 pub use snapshot::{SNAPSHOT, SnapshotView};
 pub use time::{Time, time};

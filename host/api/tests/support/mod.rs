@@ -1,6 +1,8 @@
 //! A whole API over a real database, called without a socket.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+pub mod driver;
+
 use std::path::Path;
 use std::sync::Arc;
 

@@ -11,7 +11,7 @@ use super::rules::is_replicated;
 use super::{Groups, invalid};
 use crate::replication::{Ask, Request, Scope};
 use crate::specs::replication_of;
-use crate::{Caller, ControlError};
+use crate::{Caller, ControlError, ErrorKind};
 
 /// Where a group is failed over to.
 #[derive(Debug, Clone, Default)]
@@ -44,8 +44,17 @@ const DISABLE: Needs = Needs {
 };
 const FAILOVER: Needs = Needs {
     group: &[GroupStatus::Available],
-    replication: &[ReplicationStatus::Enabled, ReplicationStatus::FailedOver],
-    volumes: &[VolumeStatus::Available, VolumeStatus::InUse],
+    // The last two are the way out of a failover that did not work; Cinder has none.
+    replication: &[
+        ReplicationStatus::Enabled,
+        ReplicationStatus::FailedOver,
+        ReplicationStatus::FailoverError,
+    ],
+    volumes: &[
+        VolumeStatus::Available,
+        VolumeStatus::InUse,
+        VolumeStatus::Error,
+    ],
     what: "failover replication",
 };
 
@@ -136,7 +145,16 @@ impl Groups<'_> {
             is_admin: true,
             ..caller.clone()
         };
-        self.control.replication().submit(&owner, request).await
+        let begun = self.control.replication().submit(&owner, request).await;
+        begun.map_err(|error| match error.kind {
+            // What the operator's API calls refused is an invalid request to clients of Cinder.
+            ErrorKind::Refused => ControlError {
+                kind: ErrorKind::Invalid,
+                message: format!("Invalid Group: {}", error.message),
+                ..error
+            },
+            _ => error,
+        })
     }
 
     async fn replicates(&self, group: &Group) -> Result<(), ControlError> {

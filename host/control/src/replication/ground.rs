@@ -2,7 +2,7 @@
 //! same verbs on a world in memory and on a clock of its own.
 
 use async_trait::async_trait;
-use springform_model::cloud::{Service, Volume};
+use springform_model::cloud::{Group, Service, Volume};
 use springform_model::contract::{Call, CallError, Reply, Target, VolumeSpec};
 use springform_model::operation::Operation;
 use springform_model::replication::Refusal;
@@ -10,7 +10,7 @@ use springform_model::replication::drill::Drill;
 use springform_model::replication::relation::Relation;
 use springform_model::time::Timestamp;
 
-use super::{Plan, Scope};
+use super::{GroupView, Plan, Scope};
 use crate::outbox::CloudEvent;
 
 /// A volume with its relation, as read.
@@ -53,6 +53,8 @@ pub struct Writes {
     pub operation: Option<Operation>,
     /// Drills; only the operation that holds one writes it.
     pub drills: Vec<Drill>,
+    /// Groups, at the revisions they were read with.
+    pub groups: Vec<(Group, u64)>,
     /// A plan to keep.
     pub plan: Option<Plan>,
     /// Events to deliver.
@@ -180,6 +182,11 @@ pub trait Ground: Send + Sync + 'static {
 
     /// Whether somebody asked to cancel the operation.
     async fn cancelled(&self, operation: &str) -> bool;
+
+    /// A group; none where groups have no records.
+    async fn group(&self, _id: &str) -> Result<Option<GroupView>, Problem> {
+        Ok(None)
+    }
 
     /// A plan that was kept.
     async fn plan(&self, id: &str) -> Result<Option<Plan>, Problem>;

@@ -8,6 +8,7 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep};
 
 use super::ground::{Ground, Member, Problem, Writes};
+use super::group;
 
 /// How often a call that may succeed later is repeated.
 const ATTEMPTS: u32 = 4;
@@ -113,6 +114,11 @@ impl<'a> Ledger<'a> {
             o.finished_at = Some(now);
         })
         .await;
+        let ended = self.note(|o| o.clone()).await;
+        let mut writes = writes;
+        writes
+            .groups
+            .extend(group::release(self.ground, &ended).await?);
         self.commit(writes).await?;
         Ok(self.operation.into_inner())
     }

@@ -292,6 +292,8 @@ pub async fn begin(
         held.updated_at = Some(now);
         writes.services.push((held, revision));
     }
+    let held = super::group::take(ground, &scope, operation.verb, &operation.id).await?;
+    writes.groups.extend(held);
     writes.operation = Some(operation.clone());
     ground.commit(writes).await?;
     Ok(operation)

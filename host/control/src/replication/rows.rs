@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use springform_model::cloud::{Service, Volume};
+use springform_model::cloud::{Group, Service, Volume};
 use springform_model::contract::{Call, CallError, Reply, VolumeSpec};
 use springform_model::operation::{Operation, Verb};
 use springform_model::replication::drill::{Drill, DrillState};
@@ -15,7 +15,7 @@ use springform_store::{
 };
 
 use super::ground::{BackendView, Ground, Member, Problem, Writes};
-use super::{Plan, Scope};
+use super::{GroupView, Plan, Scope};
 use crate::observer::{Lookout, Watched};
 use crate::outbox::{CloudEvent, Delivery};
 
@@ -292,6 +292,12 @@ impl Ground for Rows {
                 revision,
             });
         }
+        for (group, revision) in writes.groups {
+            changes = changes.update(&Stored {
+                record: group,
+                revision,
+            });
+        }
         for drill in &writes.drills {
             changes = changes.put(drill);
         }
@@ -322,6 +328,18 @@ impl Ground for Rows {
                 .ok()
                 .flatten()
                 .is_some_and(|o| o.record.cancel_requested)
+    }
+
+    async fn group(&self, id: &str) -> Result<Option<GroupView>, Problem> {
+        let Some(stored) = self.store.get::<Group>(id).await.map_err(internal)? else {
+            return Ok(None);
+        };
+        let spec = crate::groups::rules::group_spec(&self.store, &stored.record);
+        Ok(Some(GroupView {
+            spec: spec.await.map_err(internal)?,
+            group: stored.record,
+            revision: stored.revision,
+        }))
     }
 
     async fn plan(&self, id: &str) -> Result<Option<Plan>, Problem> {

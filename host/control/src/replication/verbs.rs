@@ -15,7 +15,7 @@ use super::ledger::{Ledger, journalled, problem};
 use super::members::{self, Change};
 use super::plan::{PAGE, resolve};
 use super::request::Ask;
-use super::{Scope, fence};
+use super::{Scope, fence, group};
 
 /// Everything such a verb needs to be carried out again after a restart.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -107,6 +107,12 @@ impl Work<'_, '_> {
         self.ledger
             .note(|o| o.progress = springform_model::operation::Progress::default())
             .await;
+        if let (Verb::Enable | Verb::Disable, Scope::Group(id)) = (self.verb, &self.input.ask.scope)
+            && let Some(known) = ground.group(id).await?
+            && known.group.array_name.is_some()
+        {
+            return group::switch(self.ledger, &self.view, &known, self.verb == Verb::Enable).await;
+        }
         let mut after: Option<String> = None;
         loop {
             let page = ground

@@ -89,6 +89,17 @@ pub fn answer(array: &Array, call: Call) -> Result<Reply, CallError> {
             });
             Ok(Reply::Outcomes(outcomes.collect()))
         }
+        Call::EnableGroupReplication { group, volumes }
+        | Call::DisableGroupReplication { group, volumes } => {
+            assert!(
+                group.replication.is_some(),
+                "the driver is told what the group is replicated by"
+            );
+            if volumes.iter().any(|volume| sick.contains(&volume.id)) {
+                return fail(FailureCode::FailedPrecondition, "the volume is sick");
+            }
+            Ok(Reply::Done)
+        }
         other => fail(FailureCode::Unsupported, other.name()),
     }
 }

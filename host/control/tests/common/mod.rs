@@ -1,6 +1,7 @@
 //! A control plane over a simulated driver. The array is a map outside the control plane, so it survives a restart.
 
 mod groups;
+mod replicas;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -15,8 +16,8 @@ use springform_control::{
 };
 use springform_model::contract::{
     Call, CallError, Connection, Context, CredentialScheme, Description, Disconnected, Driver,
-    Failure, FailureCode, Placement, Pool, Reply, SetupReport, SnapshotPlacement, Statistics,
-    Target,
+    Failure, FailureCode, Placement, Pool, ReplicationKind, Reply, SetupReport, SnapshotPlacement,
+    Statistics, Target,
 };
 use springform_store::{Durability, Store, StoreOptions};
 
@@ -97,6 +98,9 @@ impl Driver for Simulated {
             }
             return answer;
         }
+        if call.name().starts_with("replication.") {
+            return replicas::answer(&self.array, call);
+        }
         let mut volumes = self.array.volumes.lock().unwrap();
         let mut snapshots = self.array.snapshots.lock().unwrap();
         let sick = self.array.sick.lock().unwrap();
@@ -117,7 +121,11 @@ impl Driver for Simulated {
                     return fail(FailureCode::Exhausted, "no space is left");
                 }
                 volumes.insert(volume.id.clone(), volume.size);
-                Ok(Reply::Placement(place(&volume.id)))
+                let kind = volume.volume_type.and_then(|kind| kind.replication);
+                Ok(Reply::Placement(Placement {
+                    replication: kind,
+                    ..place(&volume.id)
+                }))
             }
             Call::CloneVolume { source, .. } if sick.contains(&source.id) => {
                 fail(FailureCode::FailedPrecondition, "the source is sick")
@@ -252,9 +260,19 @@ pub fn target() -> Target {
     }
 }
 
+/// Where replicated volumes are copied to.
+pub fn second() -> Target {
+    Target {
+        name: "b".into(),
+        primary: false,
+        kind: Some(ReplicationKind::Async),
+        ..target()
+    }
+}
+
 pub fn config(backends: usize) -> ControlConfig {
     let mut backends: Vec<BackendConfig> = (1..=backends)
-        .map(|n| BackendConfig::new(format!("pure{n}"), "simulated", vec![target()]))
+        .map(|n| BackendConfig::new(format!("pure{n}"), "simulated", vec![target(), second()]))
         .collect();
     for backend in &mut backends {
         backend.use_chap = true;

@@ -1,0 +1,195 @@
+//! Snapshots of groups (3.14).
+
+use serde_json::{Value, json as value};
+use springform_control::group_snapshots::CreateGroupSnapshot;
+use springform_control::query::{Direction, Query};
+use springform_model::cloud::GroupSnapshot;
+
+use super::listing::{Kind, Known, listed, query};
+use crate::http::{Answer, Call, Fields, Page, Refusal, Routes, Under, empty, json};
+use crate::views::{GROUP_SNAPSHOT, GroupSnapshotView};
+
+const KNOWN: &[Known] = &[
+    ("name", "name", Kind::Text),
+    ("status", "status", Kind::Text),
+    ("group_id", "group_id", Kind::Text),
+    ("group_type_id", "group_type_id", Kind::Text),
+];
+const KEYS: &[&str] = &[
+    "id",
+    "status",
+    "name",
+    "group_id",
+    "created_at",
+    "updated_at",
+];
+const ASKS: &[&str] = &[
+    "limit",
+    "marker",
+    "offset",
+    "sort",
+    "all_tenants",
+    "name",
+    "status",
+    "group_id",
+];
+/// Rows of a list that is asked for without pages: before 3.29 there were none.
+const MOST: u32 = 1000;
+
+pub(super) fn routes(r: &mut Routes) {
+    r.get("/group_snapshots", "group:get_all_group_snapshots", list)
+        .asks(ASKS)
+        .says("Lists group snapshots by name (from 3.14; pages and filters from 3.29).")
+        .gives(
+            200,
+            "{group_snapshots:[{id:text, name:text?}], group_snapshot_links?:[object]}",
+        );
+    r.get(
+        "/group_snapshots/detail",
+        "group:get_all_group_snapshots",
+        detail,
+    )
+    .asks(ASKS)
+    .says("Lists group snapshots in detail (from 3.14; pages and filters from 3.29).")
+    .gives(
+        200,
+        "{group_snapshots:[object], group_snapshot_links?:[object]}",
+    );
+    r.post("/group_snapshots", "group:create_group_snapshot", create)
+        .says("Takes a snapshot of every volume of a group (from 3.14).")
+        .takes("{group_snapshot:{group_id:id, name?:short?, description?:short?}}")
+        .gives(
+            202,
+            "{group_snapshot:{id:text, name:text?, group_type_id:text}}",
+        );
+    r.get(
+        "/group_snapshots/{group_snapshot_id}",
+        "group:get_group_snapshot",
+        show,
+    )
+    .says("Shows a group snapshot (from 3.14).")
+    .gives(200, "{group_snapshot:object}");
+    r.delete(
+        "/group_snapshots/{group_snapshot_id}",
+        "group:delete_group_snapshot",
+        delete,
+    )
+    .says("Deletes a group snapshot with the snapshots it consists of (from 3.14).")
+    .ends(202);
+    r.post(
+        "/group_snapshots/{group_snapshot_id}/action",
+        "group:reset_group_snapshot_status",
+        action,
+    )
+    .admin()
+    .says("Resets the status: `reset_status` (from 3.19).")
+    .takes("{reset_status:{status:name}}")
+    .ends(202);
+}
+
+async fn read(call: &Call) -> Result<(Vec<GroupSnapshot>, Page), Refusal> {
+    call.since(14)?;
+    let all = call.all_tenants()?;
+    let (query, page) = if call.version.has(29) {
+        query(call, KNOWN, KEYS)?
+    } else {
+        let newest = Query::new().sort("created_at", Direction::Desc);
+        (newest.limit(MOST), Page::default())
+    };
+    if page.rows() == 0 {
+        return Ok((Vec::new(), page));
+    }
+    let found = call
+        .control()
+        .group_snapshots()
+        .list(&call.caller, query, all)
+        .await?;
+    Ok((found, page))
+}
+
+async fn list(call: Call) -> Answer {
+    let (found, page) = read(&call).await?;
+    let views: Vec<Value> = found
+        .iter()
+        .map(|taken| value!({"id": taken.id, "name": taken.name}))
+        .collect();
+    let last = found.last().filter(|_| call.version.has(29));
+    let last = last.map(|last| last.id.as_str());
+    listed(&call, "group_snapshots", &page, views, last, None)
+}
+
+async fn detail(call: Call) -> Answer {
+    debug_assert!(GROUP_SNAPSHOT.starts_with('{'));
+    let (found, page) = read(&call).await?;
+    let (version, admin) = (call.version, call.caller.is_admin);
+    let views = found.iter().map(|taken| GroupSnapshotView {
+        taken,
+        version,
+        admin,
+    });
+    let last = found.last().filter(|_| call.version.has(29));
+    let last = last.map(|last| last.id.as_str());
+    listed(&call, "group_snapshots", &page, views.collect(), last, None)
+}
+
+async fn create(call: Call) -> Answer {
+    call.since(14)?;
+    let mut fields = call.object("group_snapshot")?;
+    let wanted = CreateGroupSnapshot {
+        group_id: fields.required("group_id")?,
+        name: fields.name()?,
+        description: fields.description()?,
+    };
+    fields.finish()?;
+    let taken = call
+        .control()
+        .group_snapshots()
+        .create(&call.caller, wanted)
+        .await?;
+    let short = value!({"id": taken.id, "name": taken.name, "group_type_id": taken.group_type_id});
+    json(202, &Under("group_snapshot", short))
+}
+
+async fn show(call: Call) -> Answer {
+    call.since(14)?;
+    let taken = call
+        .control()
+        .group_snapshots()
+        .get(&call.caller, call.part("group_snapshot_id"))
+        .await?;
+    let view = GroupSnapshotView {
+        taken: &taken,
+        version: call.version,
+        admin: call.caller.is_admin,
+    };
+    json(200, &Under("group_snapshot", view))
+}
+
+async fn delete(call: Call) -> Answer {
+    call.since(14)?;
+    call.control()
+        .group_snapshots()
+        .delete(&call.caller, call.part("group_snapshot_id"))
+        .await?;
+    empty(202)
+}
+
+async fn action(call: Call) -> Answer {
+    call.since(19)?;
+    let (name, parameters) = call.action()?;
+    let Value::Object(members) = parameters else {
+        return Err(Refusal::invalid("Malformed request body"));
+    };
+    if name != "reset_status" {
+        return Err(Call::no_such_action(&name));
+    }
+    let mut fields = Fields::over(members);
+    let status = fields.required("status")?;
+    fields.finish()?;
+    call.control()
+        .group_snapshots()
+        .reset_status(&call.caller, call.part("group_snapshot_id"), &status)
+        .await
+        .map(drop)?;
+    empty(202)
+}

@@ -1,0 +1,225 @@
+//! A group's own record, where the scope of a verb is a group: its turn, how it is said to be replicated, who serves it.
+//! And the two verbs that an array which keeps groups carries out for the group as one.
+
+use springform_model::cloud::{Group, ReplicationStatus};
+use springform_model::contract::{
+    Call, CallError, Failure, FailureCode, GroupSpec, ReplicationKind,
+};
+use springform_model::operation::{Operation, OperationError, OperationState, Verb};
+use springform_model::replication::relation::Event;
+
+use super::Scope;
+use super::ground::{BackendView, Ground, Member, Problem};
+use super::ledger::{Ledger, journalled};
+use super::members::{self, Change};
+use super::plan::PAGE;
+
+/// A group as the ground gives it.
+#[derive(Debug, Clone)]
+pub struct GroupView {
+    /// The record.
+    pub group: Group,
+    /// Its row's revision.
+    pub revision: u64,
+    /// What a driver is told of it.
+    pub spec: GroupSpec,
+}
+
+/// Whether replication of the group as one was ever switched on: only then is its word for it kept.
+fn on(group: &Group) -> bool {
+    !matches!(
+        group.replication_status,
+        ReplicationStatus::Disabled | ReplicationStatus::NotCapable
+    )
+}
+
+/// Takes the turn of the group that a verb is about.
+pub(super) async fn take(
+    ground: &dyn Ground,
+    scope: &Scope,
+    verb: Verb,
+    operation: &str,
+) -> Result<Option<(Group, u64)>, Problem> {
+    let Scope::Group(id) = scope else {
+        return Ok(None);
+    };
+    let Some(GroupView {
+        mut group,
+        revision,
+        ..
+    }) = ground.group(id).await?
+    else {
+        return Ok(None);
+    };
+    if let Some(holder) = &group.operation {
+        return Err(Problem::Conflict {
+            message: format!("operation {holder} holds group {id}; wait for it or cancel it"),
+            operation: Some(holder.clone()),
+        });
+    }
+    group.operation = Some(operation.to_owned());
+    group.replication_status = match verb {
+        Verb::Enable => ReplicationStatus::Enabling,
+        Verb::Disable => ReplicationStatus::Disabling,
+        Verb::Failover | Verb::Failback if on(&group) => ReplicationStatus::FailingOver,
+        _ => group.replication_status,
+    };
+    Ok(Some((group, revision)))
+}
+
+/// Ends the turn, with what came of the operation.
+pub(super) async fn release(
+    ground: &dyn Ground,
+    operation: &Operation,
+) -> Result<Option<(Group, u64)>, Problem> {
+    if operation.subject_kind != "group" {
+        return Ok(None);
+    }
+    let Some(GroupView {
+        mut group,
+        revision,
+        ..
+    }) = ground.group(&operation.subject).await?
+    else {
+        return Ok(None);
+    };
+    if group.operation.as_deref() != Some(&operation.id) {
+        return Ok(None);
+    }
+    group.operation = None;
+    group.updated_at = Some(ground.now());
+    let done = operation.state == OperationState::Succeeded;
+    match operation.verb {
+        Verb::Enable if done => group.replication_status = ReplicationStatus::Enabled,
+        Verb::Disable if done => group.replication_status = ReplicationStatus::Disabled,
+        Verb::Enable | Verb::Disable => group.replication_status = ReplicationStatus::Error,
+        Verb::Failover | Verb::Failback => {
+            let members = if done {
+                None
+            } else {
+                Some(common(ground, operation).await?)
+            };
+            moved(&mut group, operation, members);
+        }
+        _ => {}
+    }
+    Ok(Some((group, revision)))
+}
+
+/// What all members of the group are said to be, after a failover that did not succeed; they differ: `failover-error`.
+async fn common(ground: &dyn Ground, operation: &Operation) -> Result<ReplicationStatus, Problem> {
+    let scope = Scope::Group(operation.subject.clone());
+    let backend = operation.backend.clone().unwrap_or_default();
+    let mut all: Option<ReplicationStatus> = None;
+    let mut after: Option<String> = None;
+    loop {
+        let page = ground
+            .members(&scope, &backend, after.as_deref(), PAGE)
+            .await?;
+        let Some(last) = page.last() else { break };
+        after = Some(last.volume.id.clone());
+        for member in &page {
+            let own = member.volume.replication_status;
+            match (all, own) {
+                (None, Some(own)) => all = Some(own),
+                (Some(all), Some(own)) if all == own => {}
+                _ => return Ok(ReplicationStatus::FailoverError),
+            }
+        }
+    }
+    Ok(all.unwrap_or(ReplicationStatus::FailoverError))
+}
+
+/// `members`: what they say where the operation did not succeed.
+fn moved(group: &mut Group, operation: &Operation, members: Option<ReplicationStatus>) {
+    if members.is_none() {
+        let target = operation.result.get("target").and_then(|to| to.as_str());
+        group.target = target.map(str::to_owned);
+        group.generation += 1;
+    }
+    if !on(group) {
+        return;
+    }
+    group.replication_status = match members {
+        Some(ReplicationStatus::FailedOver) => ReplicationStatus::FailedOver,
+        Some(ReplicationStatus::Enabled) => ReplicationStatus::Enabled,
+        Some(_) => ReplicationStatus::FailoverError,
+        None if group.target.is_some() => ReplicationStatus::FailedOver,
+        None => ReplicationStatus::Enabled,
+    };
+}
+
+/// Switches replication of a group as one. All of its members, or none.
+pub(super) async fn switch(
+    ledger: &Ledger<'_>,
+    view: &BackendView,
+    known: &GroupView,
+    enable: bool,
+) -> Result<Result<(), OperationError>, Problem> {
+    let ground = ledger.ground();
+    let now = ground.now();
+    let scope = Scope::Group(known.group.id.clone());
+    let mut all: Vec<Member> = Vec::new();
+    loop {
+        let after = all.last().map(|member| member.volume.id.clone());
+        let page = ground
+            .members(&scope, &view.name, after.as_deref(), PAGE)
+            .await?;
+        if page.is_empty() {
+            break;
+        }
+        all.extend(page);
+    }
+    all.retain(|member| member.volume.placement.is_some());
+    let total = all.len() as u64;
+    let count = |done, failed| springform_model::operation::Progress {
+        done,
+        failed,
+        total,
+    };
+    for member in &all {
+        if let Err(refusal) = member.relation.step(Event::Want(enable), now) {
+            ledger.note(|o| o.progress = count(0, total)).await;
+            let id = &member.volume.id;
+            let failure = Failure::new(
+                FailureCode::FailedPrecondition,
+                format!("volume {id}: {refusal}; nothing of the group was switched"),
+            );
+            return Ok(Err(journalled(&view.name, &CallError::Failed(failure))));
+        }
+    }
+    let volumes = all.iter().map(|member| member.spec.clone()).collect();
+    let group = known.spec.clone();
+    let call = if enable {
+        Call::EnableGroupReplication { group, volumes }
+    } else {
+        Call::DisableGroupReplication { group, volumes }
+    };
+    if let Err(error) = ledger.call(&view.name, &call).await {
+        ledger.note(|o| o.progress = count(0, total)).await;
+        return Ok(Err(journalled(&view.name, &error)));
+    }
+    for chunk in members::chunks(all, PAGE) {
+        members::change(ground, chunk, |member| {
+            member.relation = member.relation.step(Event::Want(enable), now)?.0;
+            let kind = enable.then(|| kind_of(member)).flatten();
+            if let Some(placement) = &mut member.volume.placement {
+                placement.replication = kind;
+            }
+            member.volume.replication_status = Some(if enable {
+                ReplicationStatus::Enabled
+            } else {
+                ReplicationStatus::Disabled
+            });
+            Ok(Change::Write)
+        })
+        .await?;
+    }
+    ledger.note(|o| o.progress = count(total, 0)).await;
+    Ok(Ok(()))
+}
+
+fn kind_of(member: &Member) -> Option<ReplicationKind> {
+    let kind = member.spec.volume_type.as_ref();
+    kind.and_then(|kind| kind.replication.clone())
+}

@@ -1,0 +1,66 @@
+//! How the simulated arrays replicate: whatever is asked for is done at once.
+
+use springform_model::contract::{
+    Call, CallError, FailoverPlan, FailureCode, Outcome, Placement, ReplicationKind, Reply,
+    VolumePlan, VolumeSpec,
+};
+
+use super::{Array, fail};
+
+fn each(volumes: Vec<VolumeSpec>, target: Option<&str>, kind: Option<ReplicationKind>) -> Reply {
+    let outcomes = volumes.into_iter().map(|volume| {
+        let there = volume.placement.map(|placed| placed.target);
+        let there = target.map(str::to_owned).or(there);
+        Outcome {
+            result: Ok(Placement {
+                array_name: format!("{}-sim", volume.id),
+                target: there.unwrap_or_default(),
+                serial: None,
+                metadata: Vec::new(),
+                replication: kind.clone(),
+                extensions: Vec::new(),
+            }),
+            id: volume.id,
+        }
+    });
+    Reply::Outcomes(outcomes.collect())
+}
+
+pub fn answer(array: &Array, call: Call) -> Result<Reply, CallError> {
+    let copied = Some(ReplicationKind::Async);
+    let sick = array.sick.lock().unwrap();
+    Ok(match call {
+        Call::PlanFailover { request } => Reply::Plan(FailoverPlan {
+            target: request.to.unwrap_or_else(|| "b".to_owned()),
+            mode: request.mode,
+            volumes: request
+                .volumes
+                .into_iter()
+                .map(|volume| VolumePlan {
+                    volume_id: volume.id,
+                    source: None,
+                    point: None,
+                    possible: true,
+                    reason: None,
+                    loss_seconds: Some(0),
+                    loss_bytes: None,
+                    warnings: Vec::new(),
+                })
+                .collect(),
+            interrupts: Vec::new(),
+            token: Vec::new(),
+        }),
+        Call::FailOver { volumes, .. } if volumes.iter().any(|one| sick.contains(&one.id)) => {
+            return fail(FailureCode::FailedPrecondition, "a volume is sick");
+        }
+        Call::FailOver { plan, volumes } => each(volumes, Some(&plan.target), copied),
+        Call::Demote { volumes, .. }
+        | Call::Reprotect { volumes, .. }
+        | Call::Resync { volumes, .. }
+        | Call::Enable { volumes } => each(volumes, None, copied),
+        Call::Disable { volumes } => each(volumes, None, None),
+        Call::FinalSync { plan, .. } => Reply::Plan(plan),
+        Call::FinishFailover { .. } => Reply::State(Vec::new()),
+        other => return fail(FailureCode::Unsupported, other.name()),
+    })
+}
