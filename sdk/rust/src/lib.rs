@@ -4,7 +4,7 @@
 //! names* (`https://array-b/api/…`), and answers. It keeps no state and sees no password: the host adds the credential.
 //!
 //! - [`bindings`]: the contract `springform:driver@0.1.0`; implement the `Guest` trait of each interface under
-//!   [`bindings::exports`](bindings::exports::springform::driver) and call [`export_driver!`].
+//!   [`interfaces`] and call [`export_driver!`].
 //! - [`http`]: requests as values, one at a time or many at once. Natively any [`http::Http`] will do, so the logic of a
 //!   driver is tested without WebAssembly.
 //! - [`fail`]: typed failures.
@@ -29,21 +29,59 @@ pub mod bindings {
     });
 }
 
+/// The optional interface `groups`, generated beside the others and sharing their types, so that a component without
+/// it links nothing of it.
+#[allow(
+    clippy::all,
+    clippy::pedantic,
+    clippy::indexing_slicing,
+    missing_docs,
+    unsafe_code,
+    rust_2018_idioms
+)]
+pub mod group_bindings {
+    wit_bindgen::generate!({
+        path: "../../wit/driver/v0.1",
+        inline: "package springform:sdk; world grouping { export springform:driver/groups@0.1.0; }",
+        world: "springform:sdk/grouping",
+        with: { "springform:driver/types@0.1.0": crate::bindings::springform::driver::types },
+        pub_export_macro: true,
+        export_macro_name: "export_groups",
+        default_bindings_module: "springform_sdk::group_bindings",
+        additional_derives: [PartialEq, Clone],
+    });
+}
+
 pub mod fail;
 pub mod http;
 #[cfg(target_arch = "wasm32")]
 mod wasi;
 
-pub use bindings::exports::springform::driver as interfaces;
 pub use bindings::springform::driver::types;
+
+/// One module for each interface that a driver exports; each holds its records and the trait `Guest`.
+pub mod interfaces {
+    pub use crate::bindings::exports::springform::driver::{
+        backend, connections, identity, replication, volumes,
+    };
+    pub use crate::group_bindings::exports::springform::driver::groups;
+}
 
 #[cfg(target_arch = "wasm32")]
 pub use wasi::WasiHttp;
 
-/// Exports a type that implements the `Guest` trait of the five interfaces of a replicating driver as this component.
+/// Exports a type as this component.
+///
+/// - `export_driver!(MyDriver)`: the world `replicating-driver`; the type implements the trait `Guest` of `identity`,
+///   `backend`, `volumes`, `connections` and `replication`.
+/// - `export_driver!(MyDriver, full)`: the world `full-driver`; it implements that of `groups` too.
 #[macro_export]
 macro_rules! export_driver {
     ($driver:ident) => {
         $crate::bindings::export!($driver with_types_in $crate::bindings);
+    };
+    ($driver:ident, full) => {
+        $crate::export_driver!($driver);
+        $crate::group_bindings::export_groups!($driver with_types_in $crate::group_bindings);
     };
 }
