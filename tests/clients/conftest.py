@@ -10,6 +10,8 @@ import urllib.parse
 import urllib.request
 
 import pytest
+from clouds import open_cloud
+from keystones import Keystone
 from programs import PROJECT, built, free_address
 
 SERVICE = "springform@pure1"
@@ -179,3 +181,18 @@ def site(host):
     place = host.start().site()
     place.until("up")
     return place
+
+
+@pytest.fixture(scope="session")
+def keystone(tmp_path_factory):
+    with Keystone(tmp_path_factory.mktemp("keystone")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module", params=["noauth", "tokens", "keystone"])
+def cloud(request, tmp_path_factory):
+    """A host that does nothing quickly, shared by the tests of one file, once for each way to know its users."""
+    kind = request.param
+    asked = request.getfixturevalue("keystone") if kind == "keystone" else None
+    with open_cloud(tmp_path_factory.mktemp(kind), kind, asked) as place:
+        yield place

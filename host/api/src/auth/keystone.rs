@@ -65,6 +65,25 @@ pub enum KeystoneError {
     },
 }
 
+/// Whether a token has to be alive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Life {
+    /// It must be.
+    Needed,
+    /// It may have ended a while ago; how long ago is Keystone's `allow_expired_window`.
+    MayHaveEnded,
+}
+
+impl Life {
+    /// What Keystone is asked besides.
+    fn query(self) -> &'static str {
+        match self {
+            Self::Needed => "",
+            Self::MayHaveEnded => "&allow_expired=1",
+        }
+    }
+}
+
 #[derive(Debug, Clone)]
 struct Remembered {
     identity: Option<Identity>,
@@ -109,20 +128,22 @@ impl Keystone {
         })
     }
 
-    /// Whose a token is.
+    /// Whose a token is. One that has ended counts where another service vouches for it with a token of its own: a call that was
+    /// begun in time may take longer than its token lives.
     ///
     /// # Errors
     /// 401 for one that Keystone does not know, 503 where it does not answer.
-    pub async fn identify(&self, token: Option<&str>) -> Result<Identity, Refusal> {
+    pub async fn identify(&self, token: Option<&str>, life: Life) -> Result<Identity, Refusal> {
         let Some(token) = token.filter(|token| !token.is_empty() && token.len() <= 16_384) else {
             return Err(self.challenge());
         };
-        let digest: [u8; 32] = Sha256::digest(token.as_bytes()).into();
+        let digest = Sha256::new().chain_update(token).chain_update(life.query());
+        let digest: [u8; 32] = digest.finalize().into();
         let now = Instant::now();
         if let Some(known) = self.recall(&digest, now) {
             return known.ok_or_else(|| self.challenge());
         }
-        let (identity, lives) = match self.ask(token).await {
+        let (identity, lives) = match self.ask(token, life).await {
             Ok(found) => found,
             Err(reason) => {
                 tracing::warn!(url = %self.config.url, %reason, "Keystone cannot be asked about a token");
@@ -133,10 +154,10 @@ impl Keystone {
             }
         };
         let until = now
-            + if identity.is_some() {
-                self.config.fresh.min(lives)
-            } else {
-                STALE
+            + match (&identity, life) {
+                (None, _) => STALE,
+                (Some(_), Life::Needed) => self.config.fresh.min(lives),
+                (Some(_), Life::MayHaveEnded) => self.config.fresh,
             };
         self.remember(
             digest,
@@ -182,12 +203,13 @@ impl Keystone {
     }
 
     /// Asks Keystone; a second time with a new token of our own where the old one has ended.
-    async fn ask(&self, token: &str) -> Result<(Option<Identity>, Duration), String> {
+    async fn ask(&self, token: &str, life: Life) -> Result<(Option<Identity>, Duration), String> {
         for renewed in [false, true] {
             let own = self.own_token(renewed).await?;
             let url = format!(
-                "{}/auth/tokens?nocatalog",
-                self.config.url.trim_end_matches('/')
+                "{}/auth/tokens?nocatalog{}",
+                self.config.url.trim_end_matches('/'),
+                life.query()
             );
             let request = self
                 .client

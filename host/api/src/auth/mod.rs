@@ -8,6 +8,7 @@ use http::HeaderMap;
 use springform_control::Caller;
 
 use crate::http::Refusal;
+use keystone::Life;
 
 pub use keystone::{Keystone, KeystoneConfig, KeystoneError};
 pub use policy::{Policy, PolicyError};
@@ -46,19 +47,30 @@ impl Auth {
     pub async fn identify(&self, headers: &HeaderMap) -> Result<Caller, Refusal> {
         let token = text_of(headers, "x-auth-token");
         let service_token = text_of(headers, "x-service-token").filter(|token| !token.is_empty());
-        let identity = match self {
-            Self::NoAuth => return Ok(self.caller(noauth(token), service_token.is_some())),
-            Self::Tokens(tokens) => tokens.identify(token)?,
-            Self::Keystone(keystone) => keystone.identify(token).await?,
+        if matches!(self, Self::NoAuth) {
+            return Ok(self.caller(noauth(token), service_token.is_some()));
+        }
+        let by_service = match service_token {
+            None => false,
+            Some(_) => self
+                .known(service_token, Life::Needed)
+                .await
+                .is_ok_and(|service| service.roles.iter().any(|role| role == "service")),
         };
-        let service = match (service_token, self) {
-            (None, _) | (_, Self::NoAuth) => None,
-            (some, Self::Tokens(tokens)) => tokens.identify(some).ok(),
-            (some, Self::Keystone(keystone)) => keystone.identify(some).await.ok(),
+        let life = match by_service {
+            true => Life::MayHaveEnded,
+            false => Life::Needed,
         };
-        let by_service =
-            service.is_some_and(|service| service.roles.iter().any(|role| role == "service"));
+        let identity = self.known(token, life).await?;
         Ok(self.caller(identity, by_service))
+    }
+
+    async fn known(&self, token: Option<&str>, life: Life) -> Result<Identity, Refusal> {
+        match self {
+            Self::NoAuth => Ok(noauth(token)),
+            Self::Tokens(tokens) => tokens.identify(token),
+            Self::Keystone(keystone) => keystone.identify(token, life).await,
+        }
     }
 
     fn caller(&self, identity: Identity, by_service: bool) -> Caller {

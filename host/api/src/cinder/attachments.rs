@@ -70,7 +70,7 @@ pub(super) fn routes(r: &mut Routes) {
         action,
     )
     .says("Marks an attachment as done: `os-complete` (from 3.44).")
-    .takes("{os-complete:object?}")
+    .takes("{os-complete:any}")
     .ends(204);
 }
 

@@ -85,6 +85,12 @@ pub(super) fn routes(r: &mut Routes) {
         .says("Cleans up after workers that died: the journal does this by itself (from 3.24).")
         .takes("any")
         .gives(202, "{cleaning:[object], unavailable:[object]}");
+    // openstacksdk's method; Cinder knows POST only, and the command ends in an error there.
+    r.put("/workers/cleanup", "workers:cleanup", cleanup)
+        .admin()
+        .says("Cleans up after workers that died: the journal does this by itself (from 3.24).")
+        .takes("any")
+        .gives(202, "{cleaning:[object], unavailable:[object]}");
     r.get(
         "/default-types",
         "volume_extension:default_get_all",

@@ -26,6 +26,40 @@ const ACTIONS: Shape = "{os-extend:{new_size:size}}|{os-retype:{new_type:name, m
     {os-detach:{attachment_id?:id?}}|{os-force_detach:{attachment_id?:id?, connector?:@connector?}}|\
     {os-set_image_metadata:{metadata:map}}|{os-unset_image_metadata:{key:name}}|{os-show_image_metadata:object?}";
 
+/// What `os-reset_status` takes for `attach_status`.
+const ATTACH_STATUSES: &[&str] = &[
+    "attached",
+    "attaching",
+    "detached",
+    "reserved",
+    "error_attaching",
+    "error_detaching",
+    "deleted",
+];
+
+/// What `os-reset_status` takes for `migration_status`.
+const MIGRATION_STATUSES: &[&str] = &[
+    "migrating",
+    "error",
+    "success",
+    "completing",
+    "none",
+    "starting",
+];
+
+/// Refuses a word that is not on the list.
+fn known(name: &str, word: Option<&str>, words: &[&str]) -> Result<(), Refusal> {
+    match word {
+        Some(word) if !words.contains(&word.to_ascii_lowercase().as_str()) => {
+            let allowed = words.join(", ");
+            Err(Refusal::invalid(format!(
+                "Invalid input for field/attribute {name}. Value: {word}. It must be one of {allowed}"
+            )))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Actions that only an administrator may ask for.
 const ADMIN: &[&str] = &[
     "os-reset_status",
@@ -199,6 +233,13 @@ async fn administer(call: &Call, name: &str, mut fields: Fields) -> Answer {
             let attached = fields.text("attach_status", 0..=64)?;
             let migration = fields.text("migration_status", 0..=64)?;
             fields.finish()?;
+            known("attach_status", attached.as_deref(), ATTACH_STATUSES)?;
+            known("migration_status", migration.as_deref(), MIGRATION_STATUSES)?;
+            if status.is_none() && attached.is_none() && migration.is_none() {
+                return Err(Refusal::invalid(
+                    "Invalid input received: Must specify 'status', 'attach_status' or 'migration_status' for update.",
+                ));
+            }
             volumes
                 .reset_status(
                     caller,

@@ -115,6 +115,11 @@ impl Params {
         let sort = sort
             .into_iter()
             .map(|(key, direction)| {
+                // The name that the column has in Cinder; `cinder list --sort name` sends it.
+                let key = match key.as_str() {
+                    "display_name" => "name".to_owned(),
+                    _ => key,
+                };
                 if !keys.contains(&key.as_str()) {
                     return Err(Refusal::invalid("Invalid input received: Invalid sort key"));
                 }
@@ -233,6 +238,10 @@ mod tests {
         assert_eq!(
             page("sort=name:asc,created_at").unwrap().sort,
             [("name".into(), true), ("created_at".into(), false)]
+        );
+        assert_eq!(
+            page("sort=display_name:asc").unwrap().sort,
+            [("name".into(), true)]
         );
         assert_eq!(page("limit=5000").unwrap().rows(), 1000);
     }
