@@ -50,7 +50,6 @@ pub fn run(seed: u64) -> Result<Summary, String> {
 }
 
 /// Runs one seed and tells its history too: what was done, and every row and array as it was left.
-#[must_use]
 pub fn play(seed: u64) -> (Result<Summary, String>, String) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()

@@ -1,0 +1,288 @@
+//! The failover itself: page by page of the scope, in the order of [`Phase`], batches in parallel, one commit before and
+//! one after each call.
+// The error is stored as it is; a box would be taken off again at once.
+#![allow(clippy::result_large_err)]
+
+mod demote;
+mod promote;
+mod settle;
+mod take;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use springform_model::contract::{FailoverMode, FailoverPlan};
+use springform_model::operation::{Operation, OperationError};
+use springform_model::replication::failover::Phase;
+use springform_model::replication::relation::Phase as Stand;
+
+use super::consent::Consent;
+use super::ground::{BackendView, Ground, Member, Problem, Writes};
+use super::ledger::{Ledger, journalled, problem};
+use super::plan::Order;
+use super::{Scope, plan};
+
+/// Everything a failover needs to be carried out again after a restart.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Input {
+    /// What was asked.
+    pub order: Order,
+    /// The plan it was made from.
+    pub plan: Option<String>,
+    /// Leave to use a target that holds an older generation.
+    #[serde(default)]
+    pub acknowledge: Consent,
+    /// The drill whose copies become the volumes.
+    pub drill: Option<String>,
+    /// Copy the serving side to the target before anything else: a failback.
+    #[serde(default)]
+    pub overwrite_first: bool,
+}
+
+struct Failover<'a> {
+    ledger: Ledger<'a>,
+    view: BackendView,
+    input: Input,
+    failures: tokio::sync::Mutex<BTreeMap<String, OperationError>>,
+}
+
+/// Carries a journalled failover out, or goes on with one that was interrupted. The operation it returns is terminal.
+pub async fn run(ground: &dyn Ground, operation: Operation) -> Result<Operation, Problem> {
+    let backend = operation.backend.clone().unwrap_or_default();
+    let parsed: Result<Input, _> = serde_json::from_value(operation.input.clone());
+    let ledger = Ledger::new(ground, operation);
+    let input = match parsed {
+        Ok(input) => input,
+        Err(error) => {
+            let why = problem(
+                "invalid-argument",
+                format!("the journalled failover cannot be read: {error}"),
+                &backend,
+            );
+            return ledger.finish(Some(why), Writes::default()).await;
+        }
+    };
+    let view = match ground.backend(&backend).await {
+        Ok(view) => view,
+        Err(error) => {
+            let why = problem("not-found", error.to_string(), &backend);
+            return ledger.finish(Some(why), Writes::default()).await;
+        }
+    };
+    let this = Failover {
+        ledger,
+        view,
+        input,
+        failures: tokio::sync::Mutex::default(),
+    };
+    this.carry_out().await
+}
+
+impl Failover<'_> {
+    fn whole_backend(&self) -> bool {
+        matches!(self.input.order.scope, Scope::Backend(_))
+    }
+
+    async fn carry_out(self) -> Result<Operation, Problem> {
+        let ground = self.ledger.ground();
+        let total = ground
+            .count(&self.input.order.scope, &self.view.name)
+            .await?;
+        self.ledger
+            .note(|o| {
+                o.progress = springform_model::operation::Progress {
+                    total,
+                    ..Default::default()
+                };
+            })
+            .await;
+        self.ledger.enter(Phase::Planning.as_str(), None).await?;
+        let mut to = match plan::resolve(&self.view, self.input.order.to.as_deref()) {
+            Ok(to) => to,
+            Err(error) => return self.refused("invalid-argument", error.to_string()).await,
+        };
+        if let Some(chosen) = self
+            .ledger
+            .note(|o| {
+                o.result
+                    .get("target")
+                    .and_then(|t| t.as_str())
+                    .map(str::to_owned)
+            })
+            .await
+        {
+            to = Some(chosen);
+        }
+        let mut after: Option<String> = None;
+        let mut stopped: Option<OperationError> = None;
+        loop {
+            if ground.cancelled(self.ledger.id()).await {
+                stopped = Some(problem(
+                    "cancelled",
+                    "cancelled; what had moved until then stays where it is now",
+                    &self.view.name,
+                ));
+                break;
+            }
+            let page = ground
+                .members(
+                    &self.input.order.scope,
+                    &self.view.name,
+                    after.as_deref(),
+                    plan::PAGE,
+                )
+                .await?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.volume.id.clone());
+            let (with, without): (Vec<_>, Vec<_>) = page.into_iter().partition(Member::replicated);
+            let skipped = without.len() as u64;
+            self.ledger
+                .note(|o| o.progress.total = o.progress.total.saturating_sub(skipped))
+                .await;
+            if with.is_empty() {
+                continue;
+            }
+            match self.page(&mut to, with).await? {
+                None => {}
+                Some(error) => {
+                    stopped = Some(error);
+                    break;
+                }
+            }
+        }
+        self.settle(to, stopped).await
+    }
+
+    /// One page of volumes, through all phases. An error means that no further page has any hope.
+    async fn page(
+        &self,
+        to: &mut Option<String>,
+        page: Vec<Member>,
+    ) -> Result<Option<OperationError>, Problem> {
+        let ground = self.ledger.ground();
+        let (pending, arrived): (Vec<_>, Vec<_>) = page
+            .into_iter()
+            .partition(|m| !self.arrived(m, to.as_deref()));
+        self.ledger
+            .note(|o| o.progress.done += arrived.len() as u64)
+            .await;
+        // Moved before a restart: what comes after the switch may not have been done for them.
+        let mut moved: Vec<Member> = arrived
+            .into_iter()
+            .filter(|m| self.moved_by_this(m))
+            .collect();
+        if pending.is_empty() {
+            if !moved.is_empty() {
+                match self.kept_plan().await {
+                    Some(kept) => self.after_the_switch(&kept, moved).await?,
+                    None => self.fence(moved).await?,
+                }
+            }
+            return Ok(None);
+        }
+        let pending = self.bring_up(to.as_deref(), pending).await?;
+        let order = &self.input.order;
+        let planned = plan::page(
+            ground,
+            &self.view.name,
+            self.ledger.id(),
+            order,
+            to.clone(),
+            &pending,
+        )
+        .await;
+        let mut made = match planned {
+            Ok(made) => made,
+            Err(error) => return Ok(Some(journalled(&self.view.name, &error))),
+        };
+        // The driver's choice is written down before anything moves: after a restart it might choose another.
+        *to = Some(made.target.clone());
+        self.keep_plan(&made).await?;
+        let mut able = Vec::with_capacity(pending.len());
+        for (i, member) in pending.into_iter().enumerate() {
+            match made
+                .volumes
+                .get(i)
+                .filter(|p| p.volume_id == member.volume.id)
+            {
+                Some(p) if p.possible || matches!(member.relation.phase, Stand::Moving(_)) => {
+                    able.push(member)
+                }
+                Some(p) => {
+                    let why = p
+                        .reason
+                        .clone()
+                        .unwrap_or_else(|| "the driver cannot fail it over".to_owned());
+                    self.lost(member, problem("failed-precondition", why, &self.view.name))
+                        .await?;
+                }
+                None => {
+                    let why = format!("the driver of {} left it out of its plan", self.view.name);
+                    self.lost(member, problem("partial", why, &self.view.name))
+                        .await?;
+                }
+            }
+        }
+        let mut members = self.take(able, &made).await?;
+        if self.input.order.mode == FailoverMode::Planned && !members.is_empty() {
+            members = match self.hand_over(&mut made, members).await? {
+                Ok(members) => members,
+                Err(error) => return Ok(Some(error)),
+            };
+        }
+        self.ledger.enter(Phase::Promoting.as_str(), None).await?;
+        moved.extend(self.promote(&made, members).await?);
+        if !moved.is_empty() {
+            self.after_the_switch(&made, moved).await?;
+        }
+        Ok(None)
+    }
+
+    fn moved_by_this(&self, member: &Member) -> bool {
+        let r = &member.relation;
+        r.phase == Stand::Settled && r.moved_by.as_deref() == Some(self.ledger.id())
+    }
+
+    /// What a restart needs of the driver's plan: not the volumes, they are asked for again.
+    async fn keep_plan(&self, made: &FailoverPlan) -> Result<(), Problem> {
+        let kept = FailoverPlan {
+            volumes: Vec::new(),
+            ..made.clone()
+        };
+        let data = serde_json::to_value(&kept).unwrap_or_default();
+        self.ledger
+            .note(|o| {
+                o.result = serde_json::json!({ "target": kept.target });
+                if let Some(step) = o
+                    .steps
+                    .iter_mut()
+                    .find(|s| s.name == Phase::Planning.as_str())
+                {
+                    step.data = data;
+                }
+            })
+            .await;
+        self.ledger.commit(Writes::default()).await
+    }
+
+    async fn kept_plan(&self) -> Option<FailoverPlan> {
+        self.ledger
+            .note(|o| {
+                let step = o
+                    .steps
+                    .iter()
+                    .find(|s| s.name == Phase::Planning.as_str())?;
+                serde_json::from_value(step.data.clone()).ok()
+            })
+            .await
+    }
+
+    fn arrived(&self, member: &Member, to: Option<&str>) -> bool {
+        let r = &member.relation;
+        // A volume that is on the target of a drill already did not get there by the drill's copy.
+        let here = self.input.drill.is_none()
+            && r.phase == Stand::Settled
+            && to.is_some_and(|to| r.serving.as_deref() == Some(to));
+        here || self.moved_by_this(member)
+    }
+}

@@ -1,0 +1,189 @@
+//! The target takes the role, in parallel batches; then what comes after the switch.
+// The error is stored as it is; a box would be taken off again at once.
+#![allow(clippy::result_large_err)]
+
+use std::collections::BTreeMap;
+
+use springform_model::cloud::{ReplicationStatus, VolumeStatus};
+use springform_model::contract::{Call, FailoverMode, FailoverPlan, Outcome, Placement, Reply};
+use springform_model::operation::OperationError;
+use springform_model::replication::failover::{Phase, batch_size};
+use springform_model::replication::relation::{Effect, Event};
+
+use super::Failover;
+use crate::outbox::CloudEvent;
+use crate::replication::ground::{Member, Problem};
+use crate::replication::ledger::journalled;
+use crate::replication::members::Change;
+use crate::replication::{fence, members};
+
+impl Failover<'_> {
+    /// Finishing and fencing; both may be repeated.
+    pub(super) async fn after_the_switch(
+        &self,
+        made: &FailoverPlan,
+        moved: Vec<Member>,
+    ) -> Result<(), Problem> {
+        let ground = self.ledger.ground();
+        self.ledger.enter(Phase::Finishing.as_str(), None).await?;
+        let call = Call::FinishFailover {
+            plan: made.clone(),
+            volumes: moved.iter().map(|m| m.spec.clone()).collect(),
+        };
+        match self
+            .ledger
+            .call(&self.view.name, &call)
+            .await
+            .and_then(Reply::into_state)
+        {
+            Ok(state) => members::keep_state(ground, &self.view.name, state).await?,
+            Err(error) => {
+                let why = journalled(&self.view.name, &error);
+                self.ledger.note(|o| o.error = Some(why)).await;
+            }
+        }
+        if made.mode != FailoverMode::Planned {
+            self.ledger.enter(Phase::Fencing.as_str(), None).await?;
+            self.fence(moved).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn fence(&self, moved: Vec<Member>) -> Result<(), Problem> {
+        fence::pay(&self.ledger, &self.view, moved, false).await?;
+        Ok(())
+    }
+
+    pub(super) fn result(&self, outcome: Outcome) -> Result<Placement, OperationError> {
+        outcome.result.map_err(|f| {
+            journalled(
+                &self.view.name,
+                &springform_model::contract::CallError::Failed(f),
+            )
+        })
+    }
+
+    /// Promotes in parallel batches; returns what moved.
+    pub(super) async fn promote(
+        &self,
+        made: &FailoverPlan,
+        members: Vec<Member>,
+    ) -> Result<Vec<Member>, Problem> {
+        use futures_util::StreamExt as _;
+        let size = batch_size(members.len() as u64, self.view.parallel, self.view.batch);
+        let batches = members::chunks(members, size);
+        let mut running =
+            futures_util::stream::iter(batches.into_iter().map(|b| self.promote_batch(made, b)))
+                .buffer_unordered(self.view.parallel.max(1));
+        let mut moved = Vec::new();
+        while let Some(batch) = running.next().await {
+            moved.extend(batch?);
+        }
+        moved.sort_by(|a, b| a.volume.id.cmp(&b.volume.id));
+        Ok(moved)
+    }
+
+    pub(super) async fn promote_batch(
+        &self,
+        made: &FailoverPlan,
+        batch: Vec<Member>,
+    ) -> Result<Vec<Member>, Problem> {
+        let ground = self.ledger.ground();
+        // The driver is given the part of the plan that is about its batch: the plan of a page is large.
+        let part = FailoverPlan {
+            volumes: made
+                .volumes
+                .iter()
+                .filter(|p| {
+                    batch
+                        .binary_search_by(|m| m.volume.id.cmp(&p.volume_id))
+                        .is_ok()
+                })
+                .cloned()
+                .collect(),
+            ..made.clone()
+        };
+        let volumes = batch.iter().map(|m| m.spec.clone()).collect();
+        let call = match &self.input.drill {
+            Some(drill) => Call::CommitTest {
+                test_id: drill.clone(),
+                plan: part,
+                volumes,
+            },
+            None => Call::FailOver {
+                plan: part,
+                volumes,
+            },
+        };
+        let outcomes = self.ledger.batch(&self.view.name, &call, &batch).await;
+        let mut good = Vec::with_capacity(batch.len());
+        let mut placements = BTreeMap::new();
+        for (member, outcome) in batch.into_iter().zip(outcomes) {
+            match outcome
+                .map_err(|e| journalled(&self.view.name, &e))
+                .and_then(|o| self.result(o))
+            {
+                Ok(placement) => {
+                    placements.insert(member.volume.id.clone(), placement);
+                    good.push(member);
+                }
+                Err(why) => self.lost(member, why).await?,
+            }
+        }
+        let home = self.view.primary().map(|t| t.name.clone());
+        let moved_home = home.as_deref() == Some(made.target.as_str());
+        let id = self.ledger.id().to_owned();
+        let now = ground.now();
+        let count = good.len() as u64;
+        let events = std::sync::Mutex::new(Vec::new());
+        self.ledger.note(|o| o.progress.done += count).await;
+        let (moved, _) = members::change_with(&self.ledger, good, &events, |member| {
+            let (relation, effects) = member.relation.step(Event::Promoted(id.clone()), now)?;
+            member.relation = relation;
+            if let Some(placement) = placements.get(&member.volume.id) {
+                member.volume.placement = Some(placement.clone());
+                member.spec.placement = Some(placement.clone());
+            }
+            // Whoever was left behind and answers is fenced next: until then nobody may move the volume back there.
+            let fence = made.mode != FailoverMode::Planned
+                && fence::due(&self.view, member).next().is_some();
+            if !fence {
+                member.volume.operation = None;
+            }
+            member.volume.updated_at = Some(now);
+            member.volume.replication_status = Some(if moved_home {
+                ReplicationStatus::Enabled
+            } else {
+                ReplicationStatus::FailedOver
+            });
+            if member.volume.status == VolumeStatus::Error
+                && let Some(previous) = member.volume.previous_status.take()
+            {
+                member.volume.status = previous;
+            }
+            for effect in effects {
+                if let (
+                    Effect::Announce {
+                        from,
+                        to,
+                        generation,
+                    },
+                    Ok(mut events),
+                ) = (effect, events.lock())
+                {
+                    events.push(CloudEvent::moved(
+                        &member.volume,
+                        &id,
+                        from.as_deref(),
+                        &to,
+                        generation,
+                        now,
+                    ));
+                }
+            }
+            Ok(Change::Write)
+        })
+        .await?;
+        Ok(moved)
+    }
+}

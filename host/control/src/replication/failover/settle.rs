@@ -1,0 +1,178 @@
+//! What did not move is put back or says where it stopped; the end of the operation and of the backend's own turn.
+
+use springform_model::cloud::{ReplicationStatus, VolumeStatus};
+use springform_model::operation::{Operation, OperationError};
+use springform_model::replication::drill::DrillEvent;
+use springform_model::replication::failover::Phase;
+use springform_model::replication::relation::{Event, Phase as Stand};
+use springform_model::replication::{drill, service};
+
+use super::Failover;
+use crate::replication::ground::{Member, Problem, Writes};
+use crate::replication::ledger::problem;
+use crate::replication::members::Change;
+use crate::replication::{members, plan};
+
+/// Failures kept in the operation's result, by volume.
+const SHOWN: usize = 200;
+
+impl Failover<'_> {
+    /// Writes down that one volume did not move. What it was before the first step it is again; what stopped half-way says so.
+    pub(super) async fn lost(&self, member: Member, why: OperationError) -> Result<(), Problem> {
+        let ground = self.ledger.ground();
+        let id = self.ledger.id().to_owned();
+        let home = self.view.primary().map(|t| t.name.clone());
+        {
+            let mut failures = self.failures.lock().await;
+            if failures.len() < SHOWN {
+                failures.insert(member.volume.id.clone(), why.clone());
+            }
+        }
+        self.ledger.note(|o| o.progress.failed += 1).await;
+        let held = member.volume.operation.as_deref() == Some(self.ledger.id());
+        if !held {
+            return Ok(());
+        }
+        let served = |target: Option<&str>| {
+            target
+                .and_then(|t| self.view.target(t))
+                .is_some_and(|t| t.reachable)
+        };
+        members::change(ground, vec![member], |m| {
+            if matches!(m.relation.phase, Stand::Moving(_)) {
+                m.relation = m.relation.step(Event::Failed(id.clone()), ground.now())?.0;
+            }
+            m.volume.operation = None;
+            let settled = m.relation.phase == Stand::Settled;
+            m.volume.replication_status = Some(if !settled {
+                ReplicationStatus::FailoverError
+            } else if m.relation.serving == home {
+                ReplicationStatus::Enabled
+            } else {
+                ReplicationStatus::FailedOver
+            });
+            // Cinder puts every volume that failed into error; one whose array still serves it is in use, not in error.
+            if !settled
+                && !served(m.relation.serving.as_deref())
+                && m.volume.status != VolumeStatus::Error
+            {
+                m.volume.previous_status = Some(m.volume.status);
+                m.volume.status = VolumeStatus::Error;
+            }
+            Ok(Change::Write)
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// Gives back every turn that this operation, or its run before a restart, still holds.
+    pub(super) async fn let_go(&self, why: &OperationError) -> Result<(), Problem> {
+        let mut after: Option<String> = None;
+        loop {
+            let page = self
+                .ledger
+                .ground()
+                .members(
+                    &self.input.order.scope,
+                    &self.view.name,
+                    after.as_deref(),
+                    plan::PAGE,
+                )
+                .await?;
+            let Some(last) = page.last() else {
+                return Ok(());
+            };
+            after = Some(last.volume.id.clone());
+            let (settled, stuck): (Vec<_>, Vec<_>) = page
+                .into_iter()
+                .filter(|m| m.volume.operation.as_deref() == Some(self.ledger.id()))
+                .partition(|m| m.relation.phase == Stand::Settled);
+            let (moved, untouched): (Vec<_>, Vec<_>) =
+                settled.into_iter().partition(|m| self.moved_by_this(m));
+            self.fence(moved).await?;
+            members::release(&self.ledger, untouched).await?;
+            for member in stuck {
+                self.lost(member, why.clone()).await?;
+            }
+        }
+    }
+
+    pub(super) async fn refused(self, code: &str, why: String) -> Result<Operation, Problem> {
+        let why = problem(code, why, &self.view.name);
+        let writes = self
+            .end_service(|operation| service::Event::Refused { operation })
+            .await?;
+        self.ledger.finish(Some(why), writes).await
+    }
+
+    pub(super) async fn settle(
+        self,
+        to: Option<String>,
+        stopped: Option<OperationError>,
+    ) -> Result<Operation, Problem> {
+        self.ledger.enter(Phase::Settling.as_str(), None).await?;
+        if let Some(why) = &stopped {
+            self.let_go(why).await?;
+        }
+        let (done, failed) = self
+            .ledger
+            .note(|o| (o.progress.done, o.progress.failed))
+            .await;
+        let home = self.view.primary().map(|t| t.name.clone());
+        let target = to.filter(|t| Some(t) != home.as_ref());
+        let writes = self
+            .end_service(|operation| match &stopped {
+                Some(_) if done == 0 && failed == 0 => service::Event::Refused { operation },
+                Some(_) => service::Event::Broke { operation },
+                None if done == 0 && failed > 0 => service::Event::Broke { operation },
+                None => service::Event::Arrived {
+                    operation,
+                    target: target.clone(),
+                },
+            })
+            .await?;
+        let mut writes = writes;
+        if let Some(id) = &self.input.drill
+            && let Some(mut held) = self.ledger.ground().drill(id).await?
+        {
+            let taken = failed == 0 && stopped.is_none();
+            held.state = drill::step(
+                held.state,
+                if taken {
+                    DrillEvent::Taken
+                } else {
+                    DrillEvent::NotTaken
+                },
+            )?;
+            held.operation = None;
+            writes.drills.push(held);
+        }
+        let failures = self.failures.into_inner();
+        self.ledger
+            .note(|o| {
+                o.result = serde_json::json!({ "target": target, "failures": failures });
+            })
+            .await;
+        self.ledger.finish(stopped, writes).await
+    }
+
+    /// The backend's own record, where the scope is the backend.
+    pub(super) async fn end_service(
+        &self,
+        event: impl FnOnce(String) -> service::Event,
+    ) -> Result<Writes, Problem> {
+        if !self.whole_backend() {
+            return Ok(Writes::default());
+        }
+        let (before, revision) = self.ledger.ground().service(&self.view.name).await?;
+        if before.operation.as_deref() != Some(self.ledger.id()) {
+            return Ok(Writes::default());
+        }
+        let mut after = service::step(&before, event(self.ledger.id().to_owned()))?;
+        after.updated_at = Some(self.ledger.ground().now());
+        Ok(Writes {
+            services: vec![(after, revision)],
+            ..Writes::default()
+        })
+    }
+}

@@ -1,0 +1,144 @@
+//! Before anything moves: a failback overwrites its goal, then each volume begins its move and gives its turn.
+
+use std::time::Duration;
+
+use springform_model::cloud::ReplicationStatus;
+use springform_model::contract::FailoverPlan;
+use springform_model::replication::Refusal;
+use springform_model::replication::relation::{Event, Phase as Stand};
+
+use super::Failover;
+use crate::replication::ground::{Member, Problem};
+use crate::replication::ledger::problem;
+use crate::replication::members::Change;
+use crate::replication::{members, verbs};
+
+/// How long a volume that another operation holds is waited for.
+const BUSY_WAITS: u32 = 10;
+
+impl Failover<'_> {
+    /// A failback overwrites the array it goes back to, before anything moves. What cannot be overwritten stays where it is.
+    pub(super) async fn bring_up(
+        &self,
+        to: Option<&str>,
+        pending: Vec<Member>,
+    ) -> Result<Vec<Member>, Problem> {
+        if !self.input.overwrite_first {
+            return Ok(pending);
+        }
+        self.ledger
+            .enter(
+                "reprotect",
+                Some("the array it goes back to to be overwritten".to_owned()),
+            )
+            .await?;
+        let (settled, mut ready): (Vec<_>, Vec<_>) = pending
+            .into_iter()
+            .partition(|m| m.relation.phase == Stand::Settled);
+        let before = self.ledger.note(|o| o.progress).await;
+        for chunk in members::chunks(settled, self.view.batch) {
+            let ids = chunk.clone();
+            let lost = verbs::overwrite(
+                &self.ledger,
+                &self.view,
+                to,
+                &self.input.acknowledge,
+                chunk,
+                false,
+                true,
+            )
+            .await?;
+            self.ledger.note(|o| o.progress = before).await;
+            let good = ids
+                .into_iter()
+                .filter(|m| lost.iter().all(|(l, _)| l.volume.id != m.volume.id))
+                .collect();
+            for (member, why) in lost {
+                self.lost(member, why).await?;
+            }
+            ready.extend(members::again(self.ledger.ground(), &self.view.name, good).await?);
+        }
+        ready.sort_by(|a, b| a.volume.id.cmp(&b.volume.id));
+        Ok(ready)
+    }
+
+    /// Begins the move of each volume and takes its turn, in one commit for each batch.
+    pub(super) async fn take(
+        &self,
+        able: Vec<Member>,
+        made: &FailoverPlan,
+    ) -> Result<Vec<Member>, Problem> {
+        let ground = self.ledger.ground();
+        let mut taken = Vec::with_capacity(able.len());
+        let mut waits = 0;
+        let mut queue = able;
+        while !queue.is_empty() {
+            let mut busy = Vec::new();
+            for chunk in members::chunks(queue, self.view.batch) {
+                let (begun, refused) = members::change(ground, chunk, |member| {
+                    members::free(&self.ledger, member)?;
+                    let event = Event::Begin {
+                        operation: self.ledger.id().to_owned(),
+                        to: made.target.clone(),
+                        mode: made.mode.clone(),
+                        expected: None,
+                        acknowledge: self
+                            .input
+                            .acknowledge
+                            .about(&member.relation, &made.target)
+                            .cloned(),
+                        drill: self.input.drill.clone(),
+                    };
+                    let (relation, _) = member.relation.step(event, ground.now())?;
+                    member.volume.generation = relation.generation;
+                    member.spec.generation = relation.generation;
+                    member.relation = relation;
+                    member.volume.operation = Some(self.ledger.id().to_owned());
+                    member.volume.replication_status = Some(ReplicationStatus::FailingOver);
+                    Ok(Change::Write)
+                })
+                .await?;
+                // One that this operation moved before a restart, and nobody has since, has nothing to begin.
+                let (moving, there): (Vec<_>, Vec<_>) = begun
+                    .into_iter()
+                    .partition(|m| matches!(m.relation.phase, Stand::Moving(_)));
+                taken.extend(moving);
+                self.ledger
+                    .note(|o| o.progress.done += there.len() as u64)
+                    .await;
+                members::release(&self.ledger, there).await?;
+                for (member, refusal) in refused {
+                    if matches!(refusal, Refusal::Busy { .. }) {
+                        busy.push(member);
+                        continue;
+                    }
+                    let why = problem("failed-precondition", refusal.to_string(), &self.view.name);
+                    self.lost(member, why).await?;
+                }
+            }
+            if busy.is_empty() {
+                break;
+            }
+            waits += 1;
+            if waits > BUSY_WAITS {
+                for member in busy {
+                    let holder = member.volume.operation.clone().unwrap_or_default();
+                    let mut why = problem(
+                        "busy",
+                        format!(
+                            "operation {holder} holds it; fail it over again when that is over"
+                        ),
+                        &self.view.name,
+                    );
+                    why.retryable = true;
+                    self.lost(member, why).await?;
+                }
+                break;
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            queue = members::again(ground, &self.view.name, busy).await?;
+        }
+        taken.sort_by(|a, b| a.volume.id.cmp(&b.volume.id));
+        Ok(taken)
+    }
+}

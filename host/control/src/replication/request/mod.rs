@@ -1,0 +1,216 @@
+//! From a request to a journalled operation: everything that can be refused is refused here, before any array is asked,
+//! and the operation is written in the same commit that takes its turn.
+
+mod ask;
+mod order;
+mod rehearsal;
+
+pub use ask::{Ask, Request, Who};
+use order::{failover_input, may_overwrite};
+use rehearsal::{members_of, open_drill, take_drill};
+use serde::Serialize;
+use serde_json::Value;
+use springform_model::cloud::Service;
+use springform_model::contract::FailoverMode;
+use springform_model::operation::{Operation, OperationState, Progress, Verb};
+use springform_model::replication::drill::DrillEvent;
+use springform_model::replication::service;
+
+use super::consent::Consent;
+use super::failover::Input as FailoverInput;
+use super::ground::{Ground, Problem, Writes};
+use super::plan::Order;
+use super::verbs::Input as VerbInput;
+use super::{Scope, plan};
+
+/// Operations end within this time, done or not.
+const DEADLINE_MICROS: i64 = 6 * 3600 * 1_000_000;
+
+/// Refuses, or journals and takes the turn. The operation it returns is queued; whoever runs operations runs it.
+pub async fn begin(
+    ground: &dyn Ground,
+    backend: &str,
+    request: Request,
+    who: Who,
+) -> Result<Operation, Problem> {
+    let (service, revision) = ground.service(backend).await?;
+    let now = ground.now();
+    let mut operation = Operation {
+        id: ground.new_id(),
+        verb: Verb::Failover,
+        state: OperationState::Queued,
+        backend: Some(backend.to_owned()),
+        subject_kind: String::new(),
+        subject: String::new(),
+        project: who.project,
+        user: who.user,
+        request_id: who.request_id,
+        generation: None,
+        input: Value::Null,
+        result: Value::Null,
+        steps: Vec::new(),
+        progress: Progress::default(),
+        error: None,
+        cancel_requested: false,
+        created_at: now,
+        updated_at: now,
+        finished_at: None,
+        deadline: now.plus_micros(DEADLINE_MICROS),
+    };
+    let mut writes = Writes::default();
+    let moves = matches!(request, Request::Failover(_) | Request::Failback(_));
+    // A freeze protects what is there; an array that was left behind and can still be written endangers it.
+    let fences = matches!(request, Request::Fence(_));
+    if service.frozen && !moves && !fences {
+        return Err(Problem::Refused(format!(
+            "backend {backend} is frozen; thaw it first (failover and failback work all the same)"
+        )));
+    }
+    let scope = match request {
+        Request::Failover(ask) => {
+            operation.verb = Verb::Failover;
+            let input = failover_input(ground, backend, operation.verb, ask, &service).await?;
+            let scope = input.order.scope.clone();
+            operation.input = json(&input)?;
+            scope
+        }
+        Request::Failback(ask) => {
+            operation.verb = Verb::Failback;
+            let to = ask
+                .to
+                .clone()
+                .unwrap_or_else(|| service::PRIMARY.to_owned());
+            let ask = Ask {
+                to: Some(to),
+                mode: Some(FailoverMode::Planned),
+                ..ask
+            };
+            let mut input = failover_input(ground, backend, operation.verb, ask, &service).await?;
+            input.overwrite_first = true;
+            let scope = input.order.scope.clone();
+            operation.input = json(&input)?;
+            scope
+        }
+        Request::StartDrill(ask) => {
+            operation.verb = Verb::StartDrill;
+            let (scope, made) = open_drill(ground, backend, &ask, &operation).await?;
+            operation.input = json(&VerbInput {
+                ask,
+                drill: Some(made.id.clone()),
+            })?;
+            writes.drills.push(made);
+            scope
+        }
+        Request::StopDrill(id) => {
+            operation.verb = Verb::StopDrill;
+            let held = take_drill(ground, &id, DrillEvent::Stop, &operation.id).await?;
+            let scope = members_of(&held);
+            operation.input = json(&VerbInput {
+                ask: Ask::about(scope.clone()),
+                drill: Some(id),
+            })?;
+            writes.drills.push(held);
+            scope
+        }
+        Request::CommitDrill(id) => {
+            operation.verb = Verb::CommitDrill;
+            let held = take_drill(ground, &id, DrillEvent::Commit, &operation.id).await?;
+            let scope = members_of(&held);
+            let order = Order {
+                scope: scope.clone(),
+                to: Some(held.target.clone()),
+                mode: FailoverMode::Unplanned,
+                point: None,
+            };
+            operation.input = json(&FailoverInput {
+                order,
+                plan: None,
+                acknowledge: Consent::default(),
+                drill: Some(id),
+                overwrite_first: false,
+            })?;
+            writes.drills.push(held);
+            scope
+        }
+        Request::Reprotect(ask) => {
+            may_overwrite(ground, backend, Verb::Reprotect, &ask).await?;
+            plain(&mut operation, Verb::Reprotect, ask)?
+        }
+        Request::Resync(ask) => {
+            may_overwrite(ground, backend, Verb::Resync, &ask).await?;
+            plain(&mut operation, Verb::Resync, ask)?
+        }
+        Request::Enable(ask) => plain(&mut operation, Verb::Enable, ask)?,
+        Request::Disable(ask) => plain(&mut operation, Verb::Disable, ask)?,
+        Request::Promote(ask) => plain(&mut operation, Verb::Promote, ask)?,
+        Request::Reconcile(ask) => plain(&mut operation, Verb::Reconcile, ask)?,
+        Request::Fence(ask) => plain(&mut operation, Verb::Fence, ask)?,
+    };
+    (operation.subject_kind, operation.subject) = {
+        let (kind, id) = scope.subject();
+        (kind.to_owned(), id)
+    };
+    if let Some(holder) = &service.operation {
+        return Err(Problem::Conflict {
+            message: format!(
+                "operation {holder} holds backend {backend}; wait for it or cancel it"
+            ),
+            operation: Some(holder.clone()),
+        });
+    }
+    if matches!(scope, Scope::Backend(_)) {
+        let mut held = if moves {
+            service::step(
+                &service,
+                service::Event::Requested {
+                    operation: operation.id.clone(),
+                },
+            )?
+        } else {
+            Service {
+                operation: Some(operation.id.clone()),
+                ..service
+            }
+        };
+        held.updated_at = Some(now);
+        writes.services.push((held, revision));
+    }
+    let held = super::group::take(ground, &scope, operation.verb, &operation.id).await?;
+    writes.groups.extend(held);
+    writes.operation = Some(operation.clone());
+    ground.commit(writes).await?;
+    Ok(operation)
+}
+
+fn plain(operation: &mut Operation, verb: Verb, ask: Ask) -> Result<Scope, Problem> {
+    operation.verb = verb;
+    let scope = ask.scope.clone();
+    operation.input = json(&VerbInput { ask, drill: None })?;
+    Ok(scope)
+}
+
+fn json(value: &impl Serialize) -> Result<Value, Problem> {
+    serde_json::to_value(value)
+        .map_err(|e| Problem::Internal(format!("the operation cannot be written down: {e}")))
+}
+
+/// Repairs the record of a backend without asking any array; only while it is disabled and frozen.
+pub async fn reset_active_backend(
+    ground: &dyn Ground,
+    backend: &str,
+    to: Option<&str>,
+) -> Result<Service, Problem> {
+    let view = ground.backend(backend).await?;
+    let home = view.primary().map(|t| t.name.clone());
+    let target = plan::resolve(&view, to)?.filter(|t| Some(t) != home.as_ref());
+    let (before, revision) = ground.service(backend).await?;
+    let mut after = service::step(&before, service::Event::Reset { target })?;
+    after.updated_at = Some(ground.now());
+    ground
+        .commit(Writes {
+            services: vec![(after.clone(), revision)],
+            ..Writes::default()
+        })
+        .await?;
+    Ok(after)
+}

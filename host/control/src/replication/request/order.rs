@@ -1,0 +1,154 @@
+//! A failover's order: its target, its plan, the volumes that must not be in use.
+
+use springform_model::cloud::Service;
+use springform_model::contract::FailoverMode;
+use springform_model::operation::Verb;
+
+use super::Ask;
+use crate::replication::failover::Input as FailoverInput;
+use crate::replication::ground::{BackendView, Ground, Problem};
+use crate::replication::plan::Order;
+use crate::replication::{Plan, Scope, back, consent, plan};
+
+pub(super) async fn failover_input(
+    ground: &dyn Ground,
+    backend: &str,
+    verb: Verb,
+    ask: Ask,
+    service: &Service,
+) -> Result<FailoverInput, Problem> {
+    let view = ground.backend(backend).await?;
+    let order = match &ask.plan {
+        Some(id) => check_plan(ground, &view, id, verb, &ask).await?,
+        None => Order {
+            scope: ask.scope,
+            to: ask.to,
+            mode: ask.mode.unwrap_or(FailoverMode::Unplanned),
+            point: ask.point,
+        },
+    };
+    let to = plan::resolve(&view, order.to.as_deref())?;
+    if let (Some(to), Scope::Backend(_)) = (&to, &order.scope) {
+        let home = view.primary().map(|t| t.name.as_str());
+        let active = service.active_target.as_deref().or(home);
+        let broken =
+            service.replication_status == springform_model::cloud::ReplicationStatus::FailoverError;
+        if active == Some(to) && !broken {
+            return Err(Problem::Refused(format!(
+                "backend {backend} is served by {to} already"
+            )));
+        }
+    }
+    if let Some(target) = to.as_deref().and_then(|t| view.target(t)) {
+        back::answers(&view, target)?;
+    }
+    // Away from home nobody can have been left behind but by an earlier failover; the common case asks for no page.
+    let first_move = matches!(order.scope, Scope::Backend(_)) && service.active_target.is_none();
+    if let Some(to) = to.as_deref().filter(|_| !first_move) {
+        consent::demand(ground, &view, &order.scope, Some(to), &ask.acknowledge).await?;
+    }
+    if !ask.allow_attached {
+        refuse_attached(ground, backend, &order.scope).await?;
+    }
+    Ok(FailoverInput {
+        order,
+        plan: ask.plan,
+        acknowledge: ask.acknowledge,
+        drill: None,
+        overwrite_first: false,
+    })
+}
+
+/// A plan is applied as it was made, or not at all.
+pub(super) async fn check_plan(
+    ground: &dyn Ground,
+    view: &BackendView,
+    id: &str,
+    verb: Verb,
+    ask: &Ask,
+) -> Result<Order, Problem> {
+    let kept: Plan = ground
+        .plan(id)
+        .await?
+        .ok_or_else(|| Problem::NotFound(format!("there is no plan {id}")))?;
+    if kept.verb != verb {
+        return Err(Problem::Invalid(format!(
+            "plan {id} is of another verb; make one of the verb it is given to"
+        )));
+    }
+    let other_target = plan::resolve(view, ask.to.as_deref())?.is_some_and(|to| to != kept.target);
+    let other_mode = ask
+        .mode
+        .as_ref()
+        .is_some_and(|mode| *mode != kept.order.mode);
+    if other_target || other_mode || (ask.point.is_some() && ask.point != kept.order.point) {
+        return Err(Problem::Invalid(format!(
+            "plan {id} goes to {}, {}; leave out target, mode and point, or make another plan",
+            kept.target,
+            kept.order.mode.as_str()
+        )));
+    }
+    if kept.backend != view.name || kept.order.scope != ask.scope {
+        return Err(Problem::Invalid(format!(
+            "plan {id} is about {} on backend {}, not about {}",
+            kept.order.scope.describe(),
+            kept.backend,
+            ask.scope.describe()
+        )));
+    }
+    if ground.now() >= kept.expires_at {
+        return Err(Problem::conflict(format!(
+            "plan {id} is too old; make a new one"
+        )));
+    }
+    if plan::fingerprint(ground, &kept.order.scope, view).await? != kept.fingerprint {
+        return Err(Problem::conflict(format!(
+            "what plan {id} was made from has changed since (volumes, who serves them, or the configuration); make a new one"
+        )));
+    }
+    Ok(Order {
+        to: Some(kept.target),
+        ..kept.order
+    })
+}
+
+pub(super) async fn refuse_attached(
+    ground: &dyn Ground,
+    backend: &str,
+    scope: &Scope,
+) -> Result<(), Problem> {
+    let mut after: Option<String> = None;
+    loop {
+        let page = ground
+            .members(scope, backend, after.as_deref(), plan::PAGE)
+            .await?;
+        let Some(last) = page.last() else {
+            return Ok(());
+        };
+        if let Some(member) = page.iter().find(|m| !m.volume.attachments.is_empty()) {
+            return Err(Problem::Refused(format!(
+                "volume {} is in use; detach it, or allow attached volumes",
+                member.volume.id
+            )));
+        }
+        after = Some(last.volume.id.clone());
+    }
+}
+
+/// What can be refused of a verb that copies over other arrays.
+pub(super) async fn may_overwrite(
+    ground: &dyn Ground,
+    backend: &str,
+    verb: Verb,
+    ask: &Ask,
+) -> Result<(), Problem> {
+    let view = ground.backend(backend).await?;
+    if let Some(id) = &ask.plan {
+        check_plan(ground, &view, id, verb, ask).await?;
+    }
+    let to = plan::resolve(&view, ask.to.as_deref())?;
+    if let Some(target) = to.as_deref().and_then(|t| view.target(t)) {
+        back::answers(&view, target)?;
+    }
+    consent::demand(ground, &view, &ask.scope, to.as_deref(), &ask.acknowledge).await
+}

@@ -1,0 +1,99 @@
+//! Drills are opened and taken.
+
+use springform_model::operation::Operation;
+use springform_model::replication::drill;
+use springform_model::replication::drill::{Drill, DrillEvent, DrillMember, DrillState};
+
+use super::Ask;
+use crate::replication::ground::{Ground, Member, Problem};
+use crate::replication::{Scope, plan};
+
+/// Volumes of one drill.
+const DRILL_VOLUMES: usize = 1024;
+
+pub(super) fn members_of(drill: &Drill) -> Scope {
+    Scope::Volumes(drill.members.iter().map(|m| m.volume_id.clone()).collect())
+}
+
+pub(super) async fn open_drill(
+    ground: &dyn Ground,
+    backend: &str,
+    ask: &Ask,
+    operation: &Operation,
+) -> Result<(Scope, Drill), Problem> {
+    let view = ground.backend(backend).await?;
+    let members = ground
+        .members(&ask.scope, backend, None, DRILL_VOLUMES + 1)
+        .await?;
+    if members.len() > DRILL_VOLUMES {
+        return Err(Problem::Invalid(format!(
+            "a drill holds at most {DRILL_VOLUMES} volumes; choose a smaller scope"
+        )));
+    }
+    let target = match plan::resolve(&view, ask.to.as_deref())? {
+        Some(target) => target,
+        None => view
+            .targets
+            .iter()
+            .find(|t| {
+                t.reachable
+                    && members
+                        .iter()
+                        .all(|m| m.relation.serving.as_ref() != Some(&t.name))
+            })
+            .map(|t| t.name.clone())
+            .ok_or_else(|| {
+                Problem::Unavailable(format!("no target of backend {backend} can hold a drill"))
+            })?,
+    };
+    let members: Vec<DrillMember> = members
+        .into_iter()
+        .filter(Member::replicated)
+        .map(|m| DrillMember {
+            volume_id: m.volume.id,
+            copy: None,
+            point: None,
+        })
+        .collect();
+    if members.is_empty() {
+        return Err(Problem::NotFound(format!(
+            "{} has no replicated volume on backend {backend}",
+            ask.scope.describe()
+        )));
+    }
+    let now = ground.now();
+    let minutes = i64::from(ask.minutes.unwrap_or(60).clamp(1, 7 * 24 * 60));
+    let made = Drill {
+        id: ground.new_id(),
+        backend: backend.to_owned(),
+        project: operation.project.clone(),
+        target,
+        state: DrillState::Starting,
+        members,
+        operation: Some(operation.id.clone()),
+        created_at: now,
+        ends_at: now.plus_micros(minutes * 60 * 1_000_000),
+    };
+    Ok((members_of(&made), made))
+}
+
+pub(super) async fn take_drill(
+    ground: &dyn Ground,
+    id: &str,
+    event: DrillEvent,
+    operation: &str,
+) -> Result<Drill, Problem> {
+    let mut held = ground
+        .drill(id)
+        .await?
+        .ok_or_else(|| Problem::NotFound(format!("there is no drill {id}")))?;
+    if let Some(holder) = &held.operation {
+        return Err(Problem::Conflict {
+            message: format!("operation {holder} works on drill {id}"),
+            operation: Some(holder.clone()),
+        });
+    }
+    held.state = drill::step(held.state, event)?;
+    held.operation = Some(operation.to_owned());
+    Ok(held)
+}

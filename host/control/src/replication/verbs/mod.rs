@@ -1,0 +1,193 @@
+//! The verbs that move nothing: reprotect, resync, enable, disable, drills, fence, reconcile, promote.
+
+mod overwrite;
+mod reconcile;
+mod rehearsal;
+mod switch;
+
+pub use overwrite::overwrite;
+
+use serde::{Deserialize, Serialize};
+use springform_model::cloud::Service;
+use springform_model::operation::{Operation, OperationError, Verb};
+
+use super::ground::{BackendView, Ground, Member, Problem, Writes};
+use super::ledger::{Ledger, problem};
+use super::plan::{PAGE, resolve};
+use super::request::Ask;
+use super::{Scope, fence, group, members};
+
+/// Everything such a verb needs to be carried out again after a restart.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Input {
+    /// What was asked.
+    pub ask: Ask,
+    /// The drill it is about.
+    pub drill: Option<String>,
+}
+
+/// Carries out one of these verbs. The operation it returns is terminal.
+pub async fn run(ground: &dyn Ground, operation: Operation) -> Result<Operation, Problem> {
+    let backend = operation.backend.clone().unwrap_or_default();
+    let verb = operation.verb;
+    let parsed: Result<Input, _> = serde_json::from_value(operation.input.clone());
+    let drill = parsed.as_ref().ok().and_then(|i| i.drill.clone());
+    let ledger = Ledger::new(ground, operation);
+    let outcome = match parsed {
+        Err(error) => Err(problem(
+            "invalid-argument",
+            format!("the journalled request cannot be read: {error}"),
+            &backend,
+        )),
+        Ok(input) => match ground.backend(&backend).await {
+            Err(error) => Err(problem("not-found", error.to_string(), &backend)),
+            Ok(view) => {
+                Work {
+                    ledger: &ledger,
+                    view,
+                    input,
+                    verb,
+                }
+                .carry_out()
+                .await?
+            }
+        },
+    };
+    let mut writes = Writes::default();
+    if let Some(id) = &drill
+        && let Some(mut held) = ground.drill(id).await?
+        && held.operation.as_deref() == Some(ledger.id())
+    {
+        // Whatever went wrong, somebody else must be able to stop it.
+        held.operation = None;
+        writes.drills.push(held);
+    }
+    let (service, revision) = ground.service(&backend).await?;
+    if service.operation.as_deref() == Some(ledger.id()) {
+        writes.services.push((
+            Service {
+                operation: None,
+                ..service
+            },
+            revision,
+        ));
+    }
+    ledger.finish(outcome.err(), writes).await
+}
+
+struct Work<'a, 'b> {
+    ledger: &'a Ledger<'b>,
+    view: BackendView,
+    input: Input,
+    verb: Verb,
+}
+
+type Outcome = Result<(), OperationError>;
+
+impl Work<'_, '_> {
+    async fn carry_out(&self) -> Result<Outcome, Problem> {
+        match self.verb {
+            Verb::StartDrill => return self.start_drill().await,
+            Verb::StopDrill => return self.stop_drill().await,
+            Verb::Promote | Verb::Reconcile => return self.reconcile().await,
+            _ => {}
+        }
+        let ground = self.ledger.ground();
+        self.ledger.enter(self.name(), None).await?;
+        let to = match resolve(&self.view, self.input.ask.to.as_deref()) {
+            Ok(to) => to,
+            Err(error) => {
+                return Ok(Err(problem(
+                    "invalid-argument",
+                    error.to_string(),
+                    &self.view.name,
+                )));
+            }
+        };
+        self.ledger
+            .note(|o| o.progress = springform_model::operation::Progress::default())
+            .await;
+        if let (Verb::Enable | Verb::Disable, Scope::Group(id)) = (self.verb, &self.input.ask.scope)
+            && let Some(known) = ground.group(id).await?
+            && known.group.array_name.is_some()
+        {
+            return group::switch(self.ledger, &self.view, &known, self.verb == Verb::Enable).await;
+        }
+        let mut after: Option<String> = None;
+        loop {
+            let page = ground
+                .members(
+                    &self.input.ask.scope,
+                    &self.view.name,
+                    after.as_deref(),
+                    PAGE,
+                )
+                .await?;
+            let Some(last) = page.last() else {
+                return Ok(Ok(()));
+            };
+            after = Some(last.volume.id.clone());
+            let page: Vec<Member> = page
+                .into_iter()
+                .filter(|m| {
+                    m.volume.placement.is_some() && (self.verb == Verb::Enable || m.replicated())
+                })
+                .collect();
+            let size = page.len() as u64;
+            self.ledger.note(|o| o.progress.total += size).await;
+            if self.verb == Verb::Fence {
+                fence::pay(self.ledger, &self.view, page.clone(), false).await?;
+                // What is counted is what holds now, so that a restart in between changes nothing of the answer.
+                let now = members::again(ground, &self.view.name, page).await?;
+                let clear = now
+                    .iter()
+                    .filter(|m| m.relation.owed().next().is_none())
+                    .count() as u64;
+                self.ledger.note(|o| o.progress.done += clear).await;
+                continue;
+            }
+            for chunk in members::chunks(page, self.view.batch) {
+                self.batch(to.as_deref(), chunk).await?;
+                self.ledger.commit(Writes::default()).await?;
+            }
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        match self.verb {
+            Verb::Reprotect => "reprotect",
+            Verb::Resync => "resync",
+            Verb::Enable => "enable",
+            Verb::Disable => "disable",
+            Verb::Fence => "fence",
+            Verb::StartDrill => "start the drill",
+            Verb::StopDrill => "stop the drill",
+            _ => "reconcile",
+        }
+    }
+
+    async fn batch(&self, to: Option<&str>, chunk: Vec<Member>) -> Result<(), Problem> {
+        match self.verb {
+            Verb::Enable | Verb::Disable => self.switch(chunk, self.verb == Verb::Enable).await,
+            _ => {
+                let ack = &self.input.ask.acknowledge;
+                let failed = overwrite(
+                    self.ledger,
+                    &self.view,
+                    to,
+                    ack,
+                    chunk,
+                    self.verb == Verb::Resync,
+                    false,
+                )
+                .await?;
+                let (failed, whys): (Vec<_>, Vec<_>) = failed.into_iter().unzip();
+                members::release(self.ledger, failed).await?;
+                self.ledger
+                    .note(|o| o.error = whys.into_iter().next().or(o.error.take()))
+                    .await;
+                Ok(())
+            }
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! Copying from the serving side over whatever another array holds.
+
+use std::collections::BTreeMap;
+
+use springform_model::contract::{Call, CallError};
+use springform_model::operation::OperationError;
+use springform_model::replication::relation::Event;
+
+use crate::replication::consent::Consent;
+use crate::replication::ground::{BackendView, Member, Problem};
+use crate::replication::ledger::{Ledger, journalled, problem};
+use crate::replication::members::Change;
+use crate::replication::{fence, members};
+
+/// Copies from the serving side to one target, or to every other one. Fences a left-behind copy before it is overwritten.
+/// Returns what failed. The volumes' turn is held meanwhile, so that none is moved to the array that is being overwritten;
+/// `keep` leaves it with the operation for those that were overwritten.
+pub async fn overwrite(
+    ledger: &Ledger<'_>,
+    view: &BackendView,
+    to: Option<&str>,
+    acknowledge: &Consent,
+    chunk: Vec<Member>,
+    once: bool,
+    keep: bool,
+) -> Result<Vec<(Member, OperationError)>, Problem> {
+    let ground = ledger.ground();
+    let now = ground.now();
+    let mut failed = Vec::new();
+    let mut able = Vec::new();
+    let goals = |m: &Member| -> Vec<String> {
+        let others = view.targets.iter().map(|t| t.name.clone());
+        match to {
+            Some(to) => vec![to.to_owned()],
+            None => others
+                .filter(|t| m.relation.serving.as_ref() != Some(t))
+                .collect(),
+        }
+    };
+    let (held, busy) = members::hold(ledger, chunk).await?;
+    for (member, refusal) in busy {
+        let mut why = problem("busy", refusal.to_string(), &view.name);
+        why.retryable = true;
+        failed.push((member, why));
+    }
+    for member in held {
+        let refusal = goals(&member).into_iter().find_map(|to| {
+            let event = Event::Reprotect {
+                from: None,
+                acknowledge: acknowledge.about(&member.relation, &to).cloned(),
+                to,
+            };
+            member.relation.step(event, now).err()
+        });
+        match refusal {
+            Some(refusal) => failed.push((
+                member,
+                problem("failed-precondition", refusal.to_string(), &view.name),
+            )),
+            None => able.push(member),
+        }
+    }
+    let able = fence::pay(ledger, view, able, true).await?;
+    let discard = !acknowledge.is_empty();
+    let volumes = able.iter().map(|m| m.spec.clone()).collect();
+    let call = match (to, once) {
+        (Some(to), true) => Call::Resync {
+            target: to.to_owned(),
+            volumes,
+            discard,
+        },
+        (to, _) => Call::Reprotect {
+            volumes,
+            to: to.map(str::to_owned),
+            discard,
+            wait: true,
+        },
+    };
+    let outcomes = if able.is_empty() {
+        Vec::new()
+    } else {
+        ledger.batch(&view.name, &call, &able).await
+    };
+    let mut good = Vec::new();
+    let mut placements = BTreeMap::new();
+    for (member, outcome) in able.into_iter().zip(outcomes) {
+        match outcome.and_then(|o| o.result.map_err(CallError::Failed)) {
+            Ok(placement) => {
+                placements.insert(member.volume.id.clone(), placement);
+                good.push(member);
+            }
+            Err(error) => failed.push((member, journalled(&view.name, &error))),
+        }
+    }
+    let (done, lost) = (good.len() as u64, failed.len() as u64);
+    ledger
+        .note(|o| {
+            o.progress.done += done;
+            o.progress.failed += lost;
+        })
+        .await;
+    members::change(ground, good, |m| {
+        for target in goals(m) {
+            m.relation = m.relation.step(Event::Resynced { target }, now)?.0;
+        }
+        m.relation.wanted = true;
+        if let Some(placement) = placements.get(&m.volume.id) {
+            m.volume.placement = Some(placement.clone());
+        }
+        if !keep {
+            members::let_go(ledger, m);
+        }
+        Ok(Change::Write)
+    })
+    .await?;
+    Ok(failed)
+}

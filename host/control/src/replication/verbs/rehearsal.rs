@@ -1,0 +1,189 @@
+//! Drills: copies are made, or thrown away.
+
+use std::collections::BTreeMap;
+
+use springform_model::contract::{Call, CallError, Failure, Reply, TestCopy};
+use springform_model::operation::OperationError;
+use springform_model::replication::drill;
+use springform_model::replication::drill::{Drill, DrillEvent};
+use springform_model::replication::relation::{DrillRef, Event};
+
+use super::{Outcome, Work};
+use crate::replication::ground::{Member, Problem, Writes};
+use crate::replication::ledger::{journalled, problem};
+use crate::replication::members::Change;
+use crate::replication::{Scope, members};
+
+impl Work<'_, '_> {
+    pub(super) async fn held_drill(&self) -> Result<Result<Drill, OperationError>, Problem> {
+        let id = self.input.drill.clone().unwrap_or_default();
+        Ok(self.ledger.ground().drill(&id).await?.ok_or_else(|| {
+            problem(
+                "not-found",
+                format!("there is no drill {id}"),
+                &self.view.name,
+            )
+        }))
+    }
+
+    pub(super) async fn drill_members(&self, drill: &Drill) -> Result<Vec<Member>, Problem> {
+        let ids: Vec<String> = drill.members.iter().map(|m| m.volume_id.clone()).collect();
+        self.ledger
+            .ground()
+            .members(
+                &Scope::Volumes(ids),
+                &self.view.name,
+                None,
+                drill.members.len(),
+            )
+            .await
+    }
+
+    pub(super) async fn start_drill(&self) -> Result<Outcome, Problem> {
+        let ground = self.ledger.ground();
+        self.ledger.enter(self.name(), None).await?;
+        let mut held = match self.held_drill().await? {
+            Ok(held) => held,
+            Err(why) => return Ok(Err(why)),
+        };
+        let members = self.drill_members(&held).await?;
+        let total = members.len() as u64;
+        self.ledger
+            .note(|o| {
+                o.progress = springform_model::operation::Progress {
+                    total,
+                    ..Default::default()
+                }
+            })
+            .await;
+        let now = ground.now();
+        let reference = DrillRef {
+            id: held.id.clone(),
+            target: held.target.clone(),
+        };
+        let (marked, refused) = members::change(ground, members, |m| {
+            m.relation = m
+                .relation
+                .step(Event::DrillStarted(reference.clone()), now)?
+                .0;
+            Ok(Change::Write)
+        })
+        .await?;
+        let mut copies: BTreeMap<String, TestCopy> = BTreeMap::new();
+        for (member, refusal) in refused {
+            let failure = Failure::new(
+                springform_model::contract::FailureCode::FailedPrecondition,
+                refusal.to_string(),
+            );
+            let id = member.volume.id;
+            copies.insert(
+                id.clone(),
+                TestCopy {
+                    volume_id: id,
+                    result: Err(failure),
+                    point: None,
+                },
+            );
+        }
+        for chunk in members::chunks(marked, self.view.batch) {
+            let call = Call::StartTest {
+                test_id: held.id.clone(),
+                target: held.target.clone(),
+                point: self.input.ask.point.clone(),
+                volumes: chunk.iter().map(|m| m.spec.clone()).collect(),
+            };
+            match self
+                .ledger
+                .call(&self.view.name, &call)
+                .await
+                .and_then(Reply::into_tests)
+            {
+                Ok(tests) => copies.extend(tests.into_iter().map(|t| (t.volume_id.clone(), t))),
+                Err(CallError::Failed(failure)) => {
+                    for m in &chunk {
+                        let id = m.volume.id.clone();
+                        copies.insert(
+                            id.clone(),
+                            TestCopy {
+                                volume_id: id,
+                                result: Err(failure.clone()),
+                                point: None,
+                            },
+                        );
+                    }
+                }
+                Err(error) => return Ok(Err(journalled(&self.view.name, &error))),
+            }
+        }
+        let failed = copies.values().filter(|c| c.result.is_err()).count() as u64;
+        for member in &mut held.members {
+            if let Some(copy) = copies.remove(&member.volume_id) {
+                member.copy = Some(copy.result);
+                member.point = copy.point;
+            }
+        }
+        self.ledger
+            .note(|o| {
+                o.progress.failed = failed;
+                o.progress.done = o.progress.total.saturating_sub(failed);
+                o.result = serde_json::json!({ "drill": held.id });
+            })
+            .await;
+        held.state = drill::step(held.state, DrillEvent::Made)?;
+        held.operation = None;
+        self.ledger
+            .commit(Writes {
+                drills: vec![held],
+                ..Writes::default()
+            })
+            .await?;
+        Ok(Ok(()))
+    }
+
+    pub(super) async fn stop_drill(&self) -> Result<Outcome, Problem> {
+        let ground = self.ledger.ground();
+        self.ledger.enter(self.name(), None).await?;
+        let mut held = match self.held_drill().await? {
+            Ok(held) => held,
+            Err(why) => return Ok(Err(why)),
+        };
+        let members = self.drill_members(&held).await?;
+        for chunk in members::chunks(members, self.view.batch) {
+            let call = Call::StopTest {
+                test_id: held.id.clone(),
+                target: held.target.clone(),
+                volumes: chunk.iter().map(|m| m.spec.clone()).collect(),
+            };
+            if let Err(error) = self.ledger.call(&self.view.name, &call).await {
+                // Still open and free for the next attempt: the timer tries again.
+                held.operation = None;
+                self.ledger
+                    .commit(Writes {
+                        drills: vec![held],
+                        ..Writes::default()
+                    })
+                    .await?;
+                return Ok(Err(journalled(&self.view.name, &error)));
+            }
+            let now = ground.now();
+            let id = held.id.clone();
+            members::change(ground, chunk, |m| {
+                if m.relation.drill.as_ref().is_none_or(|d| d.id != id) {
+                    return Ok(Change::Leave);
+                }
+                m.relation = m.relation.step(Event::DrillStopped(id.clone()), now)?.0;
+                Ok(Change::Write)
+            })
+            .await?;
+        }
+        held.state = drill::step(held.state, DrillEvent::Gone)?;
+        held.operation = None;
+        self.ledger
+            .commit(Writes {
+                drills: vec![held],
+                ..Writes::default()
+            })
+            .await?;
+        Ok(Ok(()))
+    }
+}
