@@ -14,7 +14,7 @@ use springform_sdk::types::{Failure, FailureCode, Volume};
 use crate::array::{Array, Trouble, number, text};
 use crate::query::Query;
 use crate::volume::{self, Volumes, array_name};
-use crate::{names, pgroup, pod};
+use crate::{names, pgroup, pod, setup};
 
 impl Volumes<'_> {
     /// Connects a machine, with uniform access on both arrays of a stretched volume.
@@ -106,7 +106,7 @@ impl Volumes<'_> {
         // Also where access is not uniform: before a failover the machine was connected to the other array.
         if let Some(far) = self.beyond(&on, &name)
             && let Err(failure) = cut(&far, &name, connector)
-            && !is_elsewhere(&failure)
+            && !is_gone(&far, &failure)
         {
             return Err(failure);
         }
@@ -244,6 +244,13 @@ fn is_elsewhere(failure: &Failure) -> bool {
         failure.code,
         FailureCode::Unavailable | FailureCode::FailedPrecondition
     )
+}
+
+/// Whether the other array of a stretched volume cannot be asked at all. One that answers after all missed a request:
+/// trying again is worth while, where otherwise its connections end when its copy does.
+pub(crate) fn is_gone(far: &Array<'_>, failure: &Failure) -> bool {
+    failure.code == FailureCode::Unavailable
+        && (!far.target().reachable || setup::identify(far).is_err())
 }
 
 /// Disconnects one machine, or all, on one array. Says whether the machine has no other volume there.

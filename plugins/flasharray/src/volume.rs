@@ -201,10 +201,9 @@ impl<'a> Volumes<'a> {
         let on = self.serving(volume)?;
         let name = self.options.layout().name(volume);
         if let Some(other) = self.beyond(&on, &name) {
-            // Machines reach a stretched volume through both arrays. One that is gone has no say; its own connections end
-            // when its copy does.
+            // Machines reach a stretched volume through both arrays. One that is gone has no say.
             if let Err(failure) = connection::release_all(&other, &name)
-                && failure.code != FailureCode::Unavailable
+                && !connection::is_gone(&other, &failure)
             {
                 return Err(failure);
             }

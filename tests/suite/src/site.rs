@@ -25,7 +25,38 @@ pub struct Site {
     pub control: SimControl,
     /// Where the host listens.
     pub address: SocketAddr,
+    shape: Shape,
     folder: TempDir,
+}
+
+/// Which driver serves the site, and how its second array is configured.
+#[derive(Debug, Clone, Copy)]
+pub struct Shape {
+    /// Name of the driver.
+    pub driver: &'static str,
+    /// Its component.
+    pub component: &'static str,
+    /// Lines of `[service]` beyond the usual ones.
+    pub service: &'static str,
+    /// Lines of the `replication_device`.
+    pub device: &'static str,
+}
+
+impl Shape {
+    /// Copies are sent to the second array on a schedule.
+    pub const COPIED: Self = Self {
+        driver: "pure-async",
+        component: "pure_async",
+        service: "",
+        device: r#"type = "async""#,
+    };
+    /// Volumes are on both arrays, and machines are connected to both.
+    pub const STRETCHED: Self = Self {
+        driver: "pure-activecluster",
+        component: "pure_activecluster",
+        service: "observe_seconds = 1",
+        device: "type = \"sync\"\nuniform = true",
+    };
 }
 
 impl Site {
@@ -37,16 +68,34 @@ impl Site {
         Self::with(SimConfig::pair(PRIMARY, SECOND).test_clock())
     }
 
+    /// Two arrays with a stretched pod.
+    ///
+    /// # Errors
+    /// Something is not built, or no folder can be made.
+    pub fn stretched() -> anyhow::Result<Self> {
+        let arrays = SimConfig::pair(PRIMARY, SECOND).test_clock();
+        Self::shaped(arrays, Shape::STRETCHED)
+    }
+
     /// The same with arrays of one's own.
     ///
     /// # Errors
     /// Something is not built, or no folder can be made.
     pub fn with(arrays: SimConfig) -> anyhow::Result<Self> {
+        Self::shaped(arrays, Shape::COPIED)
+    }
+
+    /// The same with a driver of one's own.
+    ///
+    /// # Errors
+    /// Something is not built, or no folder can be made.
+    pub fn shaped(arrays: SimConfig, shape: Shape) -> anyhow::Result<Self> {
         let sim = Sim::start(arrays)?;
         let site = Self {
             control: SimControl::new(&sim.control_url()),
             sim,
             address: free_address()?,
+            shape,
             folder: tempfile::tempdir()?,
         };
         std::fs::write(site.config(), site.toml()?)?;
@@ -70,19 +119,26 @@ impl Site {
     /// # Errors
     /// The driver is not built.
     pub fn toml(&self) -> anyhow::Result<String> {
-        let driver = guests::guest("pure_async")?;
+        let Shape {
+            driver: name,
+            component,
+            service,
+            device,
+        } = self.shape;
+        let driver = guests::guest(component)?;
         let ca = self.sim.ca_file();
         Ok(format!(
             r#"[service]
 listen = "{listen}"
 allow_inline_secrets = true
+{service}
 
-[driver.pure-async]
+[driver.{name}]
 path = "{driver}"
 
 [[backend]]
 volume_backend_name = "{PRIMARY}"
-driver = "pure-async"
+driver = "{name}"
 san_ip = "{primary}"
 pure_api_token = "{primary_token}"
 ca_file = "{ca}"
@@ -90,7 +146,7 @@ ca_file = "{ca}"
 [[backend.replication_device]]
 backend_id = "{SECOND}"
 san_ip = "{second}"
-type = "async"
+{device}
 api_token = "{second_token}"
 ca_file = "{ca}"
 "#,

@@ -14,8 +14,8 @@ use crate::pgroup;
 use crate::query::Query;
 use crate::volume::{array_name, placed};
 
-/// Ends connections on an array. Where access is uniform, those of machines that also reach the serving array are
-/// paths in use and stay.
+/// Ends connections on an array. Where access is uniform, connections are paths in use, before a planned switch all of
+/// them; what ends is what an array that was left behind has kept of machines that were disconnected meanwhile.
 ///
 /// # Errors
 /// When the array is not configured or cannot be reached.
@@ -33,7 +33,12 @@ pub fn demote(
     };
     let outcomes = volumes.iter().map(|volume| {
         let name = array_name(volume);
+        let serves = volume
+            .placement
+            .as_ref()
+            .is_some_and(|p| p.target == target);
         let ended = match &kept {
+            _ if serves && arrays.uniform() => Ok(()),
             Some(kept) if busy.contains(&name) => end(&on, &name, kept),
             // Nobody is connected, or nobody knows which connections are in use: then they all stay.
             _ => Ok(()),

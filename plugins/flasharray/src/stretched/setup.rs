@@ -36,10 +36,15 @@ impl<'a> Setup<'a> {
             ));
             return Ok(());
         };
-        let stretched_now = if found.beyond(own_name).is_some() {
-            if let Ok(name) = identify(&second) {
-                self.names.push((second.name().to_owned(), name));
+        // By name where that can be had: a pod may be stretched to an array that is not the configured one.
+        let there = match identify(&second).ok().or_else(|| second.known_name()) {
+            Some(name) => {
+                self.names.push((second.name().to_owned(), name.clone()));
+                found.side(&name).is_some()
             }
+            None => found.beyond(own_name).is_some(),
+        };
+        let stretched_now = if there {
             false
         } else {
             match self.stretch(on, pod, &second) {

@@ -12,5 +12,7 @@ mod memory;
 mod replication;
 mod rig;
 mod sync_failover;
+mod sync_faults;
 mod sync_life;
+mod sync_sweep;
 mod sync_travel;

@@ -25,6 +25,17 @@ struct Fuse {
     acts: bool,
 }
 
+/// What goes wrong with one request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Glitch {
+    /// It never arrives.
+    Unheard,
+    /// The array acts; its answer is lost.
+    Unanswered,
+    /// The array answers this and does not act.
+    Status(u16),
+}
+
 pub struct Memory {
     pub world: RefCell<World>,
     kind: Kind,
@@ -34,6 +45,7 @@ pub struct Memory {
     pub landing: RefCell<Option<String>>,
     fuse: Cell<Option<Fuse>>,
     pub interval: u64,
+    glitch: Cell<Option<(u64, Glitch)>>,
 }
 
 impl Memory {
@@ -60,6 +72,7 @@ impl Memory {
             landing: RefCell::default(),
             fuse: Cell::default(),
             interval: 60,
+            glitch: Cell::default(),
         }
     }
 
@@ -138,6 +151,57 @@ impl Memory {
         self.fuse.set(Some(Fuse { array, left, acts }));
     }
 
+    /// The request after so many goes wrong, on whichever array.
+    pub fn glitch(&self, after: u64, what: Glitch) {
+        self.glitch.set(Some((after, what)));
+    }
+
+    /// Nothing goes wrong any more; whether something did.
+    pub fn struck(&self) -> bool {
+        self.glitch.take().is_none()
+    }
+
+    /// Everything that is on the arrays, by name, one line each.
+    pub fn inventory(&self) -> Vec<String> {
+        let world = self.world.borrow();
+        let mut lines = Vec::new();
+        for array in world.arrays() {
+            let on = &array.name;
+            let live = |name: &String, doomed: bool| {
+                format!("{on} {name}{}", if doomed { " destroyed" } else { "" })
+            };
+            for (name, key) in &array.volumes {
+                let volume = world.volume(*key).unwrap();
+                let line = live(name, volume.doom.is_some());
+                lines.push(format!("volume {line} {} {:?}", volume.size, volume.qos));
+            }
+            for (name, key) in &array.snaps {
+                lines.push(format!(
+                    "snapshot {}",
+                    live(name, world.snap(*key).unwrap().doom.is_some())
+                ));
+            }
+            for (name, key) in &array.pods {
+                let pod = world.pod(*key).unwrap();
+                lines.push(format!(
+                    "pod {} {}",
+                    live(name, pod.doom.is_some()),
+                    pod.sides.len()
+                ));
+            }
+            for (name, key) in &array.pgroups {
+                let group = world.pgroup(*key).unwrap();
+                lines.push(format!(
+                    "group {} {}",
+                    live(name, group.doom.is_some()),
+                    group.volumes.len()
+                ));
+            }
+            lines.extend(array.hosts.keys().map(|name| format!("host {on} {name}")));
+        }
+        lines
+    }
+
     /// A machine writes; whether the array acknowledged.
     pub fn write(&self, array: &str, volume: &str, offset: u64, bytes: &[u8]) -> bool {
         let ix = self.ix(array);
@@ -184,6 +248,26 @@ impl Http for Memory {
         if !self.world.borrow().powered(ix) {
             return Err(HttpError::Unreachable);
         }
+        let mut wrong = None;
+        if let Some((after, what)) = self.glitch.take() {
+            if after == 0 {
+                wrong = Some(what);
+            } else {
+                self.glitch.set(Some((after - 1, what)));
+            }
+        }
+        match wrong {
+            Some(Glitch::Unheard) => return Err(HttpError::Unreachable),
+            Some(Glitch::Status(status)) => {
+                return Ok(Response {
+                    status,
+                    retry_after: None,
+                    body: br#"{"errors":[{"context":"x","message":"Something went wrong."}]}"#
+                        .to_vec(),
+                });
+            }
+            _ => {}
+        }
         let mut burnt = None;
         if let Some(mut fuse) = self.fuse.get().filter(|f| f.array == ix) {
             if fuse.left == 0 {
@@ -215,6 +299,9 @@ impl Http for Memory {
                 .unwrap_or_default(),
         };
         let reply = self.ask(ix, &asked);
+        if wrong == Some(Glitch::Unanswered) {
+            return Err(HttpError::Timeout);
+        }
         if burnt.is_some() {
             self.power(&request.target, false);
             return Err(HttpError::Unreachable);

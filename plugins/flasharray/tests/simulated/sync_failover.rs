@@ -300,3 +300,47 @@ fn volumes_of_both_layouts_go_together_each_with_its_own_loss() {
         );
     }
 }
+
+#[test]
+fn with_uniform_access_a_switch_leaves_machines_their_paths_and_ends_only_stale_connections() {
+    let rig = Rig::uniform();
+    rig.set_up();
+    let kept = filled(
+        &rig,
+        stretched("20000000-0000-0000-0000-00000000000a"),
+        b"kept",
+    );
+    let gone = filled(
+        &rig,
+        stretched("20000000-0000-0000-0000-00000000000b"),
+        b"gone",
+    );
+    let mut both = [kept, gone];
+    rig.call("planned", |d| d.demote("a", &both)).unwrap();
+    assert_eq!(
+        rig.read("a", &name(&both[0]), 4),
+        b"kept",
+        "its paths are in use"
+    );
+    rig.power("a", false);
+    for volume in &mut both {
+        volume.placement.as_mut().unwrap().target = "b".to_owned();
+    }
+    rig.call("disconnect", |d| {
+        Ok(d.volumes()
+            .disconnect(&both[1], Some(&connector()), false)?)
+    })
+    .unwrap();
+    rig.power("a", true);
+    rig.advance(60.0);
+    rig.call("fence", |d| d.demote("a", &both)).unwrap();
+    assert_eq!(rig.read("a", &name(&both[0]), 4), b"kept");
+    let world = rig.sim.world();
+    let a = world.find_array("a").unwrap();
+    assert!(
+        world
+            .io_read(a, crate::rig::IQN, &name(&both[1]), 0, 4)
+            .is_err(),
+        "nobody is connected to it any more"
+    );
+}

@@ -1,0 +1,184 @@
+//! The whole host with the component `pure-activecluster`: machines write, the first array is lost, and every block that
+//! was acknowledged is on the second one, under the machine's feet; then all the way home.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use reqwest::{Method, StatusCode};
+use serde_json::json;
+use springform_suite::cinder::Cinder;
+use springform_suite::site::{PRIMARY, SECOND, SERVICE, Site};
+use tokio::time::Instant;
+
+const INITIATOR: &str = "iqn.1993-08.org.debian:01:c0ffee";
+const BLOCK: usize = 512;
+const BLOCKS: usize = 40;
+
+fn block(volume: usize, at: usize) -> Vec<u8> {
+    let mut bytes = format!("volume {volume} block {at};")
+        .into_bytes()
+        .repeat(BLOCK);
+    bytes.truncate(BLOCK);
+    bytes
+}
+
+fn name(id: &str) -> String {
+    format!("cinder-pod::volume-{id}-cinder")
+}
+
+struct Story {
+    site: Site,
+    cloud: Cinder,
+}
+
+impl Story {
+    async fn create(&self, name: &str) -> anyhow::Result<String> {
+        let id = self.cloud.create_volume(name, 1, "stretched").await?;
+        let volume = self.cloud.volume_becomes(&id, "available").await?;
+        ensure!(volume["replication_status"] != "error", "{volume}");
+        self.cloud.attach(&id, "compute1", INITIATOR).await?;
+        Ok(id)
+    }
+
+    async fn write(
+        &self,
+        on: &str,
+        volumes: &[String],
+        from: usize,
+        to: usize,
+    ) -> anyhow::Result<()> {
+        for (v, id) in volumes.iter().enumerate() {
+            for at in from..to {
+                let offset = (at * BLOCK) as u64;
+                let bytes = block(v, at);
+                let status = self
+                    .site
+                    .control
+                    .write(on, INITIATOR, &name(id), offset, &bytes)
+                    .await?;
+                ensure!(
+                    status == StatusCode::NO_CONTENT,
+                    "block {at} of {id} on {on}: {status}"
+                );
+            }
+        }
+        Ok(())
+    }
+
+    async fn read(&self, on: &str, volumes: &[String], to: usize) -> anyhow::Result<()> {
+        for (v, id) in volumes.iter().enumerate() {
+            for at in 0..to {
+                let offset = (at * BLOCK) as u64;
+                let read = self
+                    .site
+                    .control
+                    .read(on, INITIATOR, &name(id), offset, BLOCK)
+                    .await?;
+                let bytes =
+                    read.map_err(|status| anyhow::anyhow!("block {at} of {id} on {on}: {status}"))?;
+                ensure!(
+                    bytes == block(v, at),
+                    "block {at} of {id} on {on} is another"
+                );
+            }
+        }
+        Ok(())
+    }
+
+    async fn fail_over(&self, to: &str, status: &str) -> anyhow::Result<()> {
+        let body = json!({"host": SERVICE, "backend_id": to});
+        self.cloud.put_service("failover_host", &body).await?;
+        self.cloud
+            .service_becomes(SERVICE, "replication_status", status)
+            .await?;
+        Ok(())
+    }
+
+    /// The way home is free once the host has seen both arrays in step and owes the first one nothing.
+    async fn home_is_clear(&self) -> anyhow::Result<()> {
+        let ask = json!({"verb": "failback", "scope": {"backend": PRIMARY}, "to": PRIMARY});
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            self.site.control.advance(10.0).await?;
+            let path = "/admin/v1/plans";
+            let (status, plan) = self.cloud.send(Method::POST, path, Some(&ask)).await?;
+            let free = plan["acknowledge"].as_array().is_some_and(Vec::is_empty);
+            if status.is_success() && free && plan["possible"] == plan["total"] {
+                return Ok(());
+            }
+            ensure!(
+                Instant::now() < deadline,
+                "the plan for the way home: {status}: {plan}"
+            );
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    async fn tell(&self) -> anyhow::Result<()> {
+        self.cloud.service_becomes(SERVICE, "state", "up").await?;
+        self.cloud
+            .service_becomes(SERVICE, "replication_status", "enabled")
+            .await?;
+        let specs = json!({"replication_enabled": "<is> True", "replication_type": "<in> sync"});
+        self.cloud.create_type("stretched", &specs).await?;
+        let mut volumes = Vec::new();
+        for n in 0..3 {
+            volumes.push(self.create(&format!("ledger{n}")).await.context("create")?);
+        }
+        self.write(PRIMARY, &volumes, 0, BLOCKS).await?;
+
+        self.site.control.power(PRIMARY, false).await?;
+        self.fail_over(SECOND, "failed-over")
+            .await
+            .context("failover")?;
+        self.read(SECOND, &volumes, BLOCKS)
+            .await
+            .context("after the loss")?;
+        self.write(SECOND, &volumes, BLOCKS, BLOCKS + 5).await?;
+
+        let body = json!({"host": SERVICE, "binary": "cinder-volume"});
+        self.cloud.put_service("enable", &body).await?;
+        volumes.push(
+            self.create("after")
+                .await
+                .context("create while failed over")?,
+        );
+        self.write(SECOND, &volumes, 0, BLOCKS + 5).await?;
+
+        self.site.control.power(PRIMARY, true).await?;
+        self.home_is_clear().await?;
+        self.fail_over("default", "enabled")
+            .await
+            .context("failback")?;
+        for id in &volumes {
+            let volume = self.cloud.volume(id).await?;
+            ensure!(volume["status"] == "in-use", "{volume}");
+            ensure!(volume["replication_status"] == "enabled", "{volume}");
+        }
+        self.read(PRIMARY, &volumes[..3], BLOCKS + 5)
+            .await
+            .context("at home")?;
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stretched_volumes_survive_the_loss_of_an_array_and_come_home() {
+    let site = Site::stretched().unwrap();
+    let host = site.host().await.unwrap();
+    let cloud = site.cinder();
+    let story = Story { site, cloud };
+    if let Err(error) = story.tell().await {
+        panic!("{error:#}\n{}", host.log());
+    }
+    assert!(
+        host.stop().await.unwrap(),
+        "the host did not end with status 0"
+    );
+}
