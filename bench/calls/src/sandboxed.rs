@@ -10,8 +10,6 @@ use springform_sandbox::{
 };
 use tokio::time::Instant;
 
-use crate::process;
-
 /// Drivers that are installed to see what one more costs at rest.
 pub const INSTALLED: usize = 16;
 
