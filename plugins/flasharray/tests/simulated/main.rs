@@ -11,8 +11,9 @@ mod life;
 mod memory;
 mod replication;
 mod rig;
+mod sweep;
 mod sync_failover;
 mod sync_faults;
 mod sync_life;
-mod sync_sweep;
+
 mod sync_travel;

@@ -374,3 +374,26 @@ fn what_the_type_asks_for_and_the_driver_cannot_give_is_refused_before_anything_
     assert_eq!(why.code, FailureCode::Unsupported);
     assert!(!rig.state().to_string().contains("00000000000a"));
 }
+
+#[test]
+fn reconciling_after_a_target_was_added_stretches_what_was_on_one_array() {
+    let mut rig = Rig::stretched();
+    let second = rig.targets.remove(1);
+    rig.set_up();
+    let volume = filled(
+        &rig,
+        stretched("10000000-0000-0000-0000-00000000000b"),
+        b"alone",
+    );
+    rig.targets.push(second);
+    let report = rig.call("reconcile", |d| d.reconcile(false)).unwrap();
+    let done: Vec<_> = report.changes.iter().map(|c| c.text.as_str()).collect();
+    assert!(done.contains(&"stretched pod cinder-pod to b"), "{done:?}");
+    let mut there = volume.clone();
+    there.placement.as_mut().unwrap().target = "b".to_owned();
+    rig.call("connect", |d| {
+        Ok(d.volumes().connect(&there, &connector())?)
+    })
+    .unwrap();
+    assert_eq!(rig.read("b", &name(&volume), 5), b"alone");
+}

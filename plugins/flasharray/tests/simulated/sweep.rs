@@ -56,6 +56,15 @@ fn sweep<T>(
     prepare: impl Fn(&Memory) -> T,
     verb: impl Fn(&Memory, &T) -> Result<(), Error>,
 ) {
+    sweep_on(site, what, prepare, verb);
+}
+
+fn sweep_on<T>(
+    site: fn() -> Memory,
+    what: &str,
+    prepare: impl Fn(&Memory) -> T,
+    verb: impl Fn(&Memory, &T) -> Result<(), Error>,
+) {
     let calm = site();
     let given = prepare(&calm);
     verb(&calm, &given).unwrap_or_else(|e| panic!("{what}: {e:?}"));
@@ -73,7 +82,7 @@ fn sweep<T>(
             }
             // A volume that is gone names no host any more: an empty host object waits for its machine's next disconnect.
             let left = |lines: Vec<String>| -> Vec<String> {
-                let hosts = what == "delete";
+                let hosts = what == "delete" || what == "demote";
                 lines
                     .into_iter()
                     .filter(|l| !hosts || !l.starts_with("host"))
@@ -237,6 +246,78 @@ fn failovers_and_drills() {
         "end of a drill",
         |m| {
             let volume = ready(m);
+            start(m, &volume).unwrap();
+            volume
+        },
+        |m, v| m.call("op", |d| d.stop_test("7", "b", std::slice::from_ref(v))),
+    );
+}
+
+fn copied() -> Memory {
+    let targets = vec![
+        target("a", true, None),
+        target("b", false, Some(ReplicationKind::Async)),
+    ];
+    Memory::new(Kind::Asynchronous, targets)
+}
+
+#[test]
+fn verbs_of_volumes_that_are_copied() {
+    let plain = || replicated("40000000-0000-0000-0000-000000000003");
+    sweep_on(
+        copied,
+        "create",
+        |m| m.set_up(),
+        |m, ()| m.call("op", |d| d.create(&plain(), None)).map(drop),
+    );
+    let arrived = |m: &Memory| {
+        m.set_up();
+        let volume = connected(m, plain());
+        m.pass(300_000);
+        volume
+    };
+    sweep_on(copied, "delete", arrived, |m, v| {
+        m.call("op", |d| Ok(d.volumes().delete(v)?))
+    });
+    sweep_on(copied, "demote", arrived, |m, v| {
+        let outcomes = m.call("op", |d| d.demote("a", std::slice::from_ref(v)))?;
+        outcomes
+            .into_iter()
+            .try_for_each(|o| o.result.map(drop).map_err(Error::from))
+    });
+    sweep_on(copied, "disable", arrived, |m, v| {
+        let outcomes = m.call("op", |d| d.switch(std::slice::from_ref(v), false))?;
+        outcomes
+            .into_iter()
+            .try_for_each(|o| o.result.map(drop).map_err(Error::from))
+    });
+    sweep_on(copied, "failover", arrived, |m, v| {
+        let request = PlanRequest {
+            volumes: vec![v.clone()],
+            to: Some("b".to_owned()),
+            mode: FailoverMode::Unplanned,
+            point: None,
+        };
+        let plan = m.call("op", |d| d.plan(&request))?;
+        let outcomes = m.call("op", |d| d.fail_over(&plan, std::slice::from_ref(v)))?;
+        outcomes
+            .into_iter()
+            .try_for_each(|o| o.result.map(drop).map_err(Error::from))
+    });
+    let start = |m: &Memory, v: &Volume| {
+        let copies = m.call("op", |d| {
+            d.start_test("7", "b", None, std::slice::from_ref(v))
+        })?;
+        copies
+            .into_iter()
+            .try_for_each(|c| c.result.map(drop).map_err(Error::from))
+    };
+    sweep_on(copied, "drill", arrived, start);
+    sweep_on(
+        copied,
+        "end of a drill",
+        |m| {
+            let volume = arrived(m);
             start(m, &volume).unwrap();
             volume
         },
