@@ -14,6 +14,7 @@ pub mod http;
 mod layers;
 mod limits;
 mod metrics;
+mod nova;
 mod openapi;
 mod serve;
 mod state;

@@ -83,6 +83,8 @@ pub struct ControlConfig {
     pub statistics_interval: Duration,
     /// How often replication is observed while all is well; more often while something happens.
     pub observe_interval: Duration,
+    /// Names of those who are told of events.
+    pub receivers: Vec<String>,
     /// How long one step may take.
     pub step_deadline: Duration,
     /// How long one operation may take.
@@ -102,6 +104,7 @@ impl Default for ControlConfig {
             default_type: None,
             statistics_interval: Duration::from_secs(60),
             observe_interval: Duration::from_secs(60),
+            receivers: Vec::new(),
             step_deadline: Duration::from_secs(120),
             operation_deadline: Duration::from_secs(1800),
             open_operations: 10_000,

@@ -19,6 +19,7 @@ use crate::config::{BackendConfig, ControlConfig};
 use crate::engine::{Executors, Runner};
 use crate::metrics::Metrics;
 use crate::observer::{self, Pace};
+use crate::outbox::Bell;
 use crate::registry::{DriverLoader, Generation, Loaded, Table};
 use crate::{ControlError, watch};
 
@@ -43,6 +44,7 @@ struct Inner {
     metrics: Metrics,
     /// An array that was left behind answers again.
     returned: Notify,
+    mail: Bell,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -101,6 +103,7 @@ impl Control {
                 swap: Mutex::new(()),
                 metrics: Metrics::new(),
                 returned: Notify::new(),
+                mail: Bell::default(),
             }),
         };
         control.make_services().await?;
@@ -252,6 +255,11 @@ impl Control {
     /// Resolves when an array that was left behind answers again.
     pub(crate) async fn array_returned(&self) {
         self.inner.returned.notified().await;
+    }
+
+    /// Rings when there is something to deliver.
+    pub(crate) fn mail(&self) -> &Bell {
+        &self.inner.mail
     }
 
     pub(crate) fn runner(&self) -> &Runner {

@@ -1,11 +1,13 @@
-//! Our own API: drivers and their generations, operations and their progress, the verbs of replication. For
-//! administrators.
+//! Our own API: drivers and their generations, operations and their progress, the verbs of replication, events on their
+//! way, attachments after a failover. For administrators.
 
 mod asks;
+mod attachments;
 mod backends;
 mod drills;
 mod drivers;
 mod operations;
+mod outbox;
 mod replication;
 
 use crate::http::Routes;
@@ -19,5 +21,7 @@ pub fn routes() -> Routes {
     replication::routes(&mut routes);
     drills::routes(&mut routes);
     backends::routes(&mut routes);
+    attachments::routes(&mut routes);
+    outbox::routes(&mut routes);
     routes
 }

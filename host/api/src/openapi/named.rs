@@ -39,6 +39,14 @@ const NAMED: &[(&str, &str)] = &[
         "{name:text, configured:text?, deployed:object?, running:object?, rollback:object?, backends:[object], generations:[object]}",
     ),
     (
+        "delivery",
+        "{id:text, receiver:text, state:text, attempts:int, last_error:text?, due_at:int, created_at:int, event:object}",
+    ),
+    (
+        "repaired",
+        "{volume_id:text, server_id:text?, attachment_id:text, backend:text?, outcome:text, reason:text?, commands:[text]}",
+    ),
+    (
         "operation",
         "{id:text, verb:text, state:text, steps:[object]}",
     ),

@@ -1,9 +1,12 @@
 //! Attachments: who uses a volume, and how they reach it. The old `os-attach` family is kept in the same table.
 
 mod legacy;
+mod reconnect;
+pub mod repair;
 mod secret;
 mod work;
 
+pub(crate) use reconnect::reconnect;
 pub(crate) use secret::Secret;
 
 use std::sync::Arc;
@@ -145,6 +148,7 @@ impl Attachments<'_> {
                 connector: None,
                 connection: None,
                 legacy,
+                outdated: None,
                 attached_at: None,
                 detached_at: None,
                 created_at: now,
@@ -178,7 +182,8 @@ impl Attachments<'_> {
         connector: Connector,
     ) -> Result<Attachment, ControlError> {
         let attachment = self.get(caller, id).await?;
-        if attachment.status == AttachStatus::Attached {
+        // After a failover the host has every reason to ask for the way anew.
+        if attachment.status == AttachStatus::Attached && attachment.outdated.is_none() {
             return Err(ControlError::invalid(format!(
                 "Invalid attachment: attachment {id} is attached already."
             )));

@@ -14,7 +14,7 @@ use crate::specs::volume_spec;
 /// Carries them out.
 pub(super) struct Working;
 
-fn broken(error: StoreError) -> OperationError {
+pub(super) fn broken(error: StoreError) -> OperationError {
     failure("store", error.to_string())
 }
 
@@ -87,6 +87,7 @@ async fn connect(
                     attachment.host_name = Some(connector.host.clone());
                     attachment.connector = Some(connector.clone());
                     attachment.connection = Some(connection.clone());
+                    attachment.outdated = None;
                     attachment.mode.get_or_insert_with(|| "rw".to_owned());
                 }
                 Err(_) => attachment.status = AttachStatus::ErrorAttaching,

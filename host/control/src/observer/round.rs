@@ -35,6 +35,10 @@ pub async fn look(lookout: &dyn Lookout, backend: &str) -> Result<Tally, String>
         drills: lookout.drills(backend).await.map_err(words)?,
         ..Tally::default()
     };
+    // Every target has its place, so that what was true of it and is not any more is noticed.
+    for target in &view.targets {
+        tally.targets.entry(target.name.clone()).or_default();
+    }
     let mut after: Option<String> = None;
     let (mut failed, mut in_a_row): (Option<String>, u32) = (None, 0);
     loop {

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use springform_model::cloud::Volume;
 use springform_model::time::Timestamp;
+use springform_store::{Record, Table, Value as Column};
 use uuid::Uuid;
 
 /// An event in the CloudEvents 1.0 JSON format.
@@ -112,6 +113,28 @@ impl DeliveryState {
     }
 }
 
+/// Why a receiver did not take an event.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Rebuff {
+    /// In words, without a secret.
+    pub why: String,
+    /// The receiver does not want any more of this: trying again is of no use.
+    pub gone: bool,
+    /// Seconds it asks to be left alone.
+    pub after_seconds: Option<u64>,
+}
+
+impl Rebuff {
+    /// Something that may pass.
+    #[must_use]
+    pub fn passing(why: impl Into<String>) -> Self {
+        Self {
+            why: why.into(),
+            ..Self::default()
+        }
+    }
+}
+
 /// An event on its way to one receiver.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delivery {
@@ -133,13 +156,44 @@ pub struct Delivery {
     pub created_at: Timestamp,
 }
 
+impl Record for Delivery {
+    const TABLE: Table = Table {
+        name: "outbox",
+        columns: &[
+            "kind",
+            "subject",
+            "state",
+            "receiver",
+            "created_at",
+            "due_at",
+        ],
+    };
+
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn columns(&self) -> Vec<(&'static str, Column)> {
+        vec![
+            ("kind", Column::from(&self.event.kind)),
+            ("subject", Column::from(&self.event.subject)),
+            ("state", Column::from(self.state.as_str())),
+            ("receiver", Column::from(&self.receiver)),
+            ("created_at", Column::from(self.created_at)),
+            ("due_at", Column::from(self.due_at)),
+        ]
+    }
+}
+
 /// Attempts before a delivery is given up: about a day.
-const ATTEMPTS: u32 = 20;
+const ATTEMPTS: u32 = 32;
+/// The longest pause between two attempts, seconds.
+const LONGEST: u64 = 3600;
 
 /// Seconds until the next attempt; none: give up.
 #[must_use]
 pub fn backoff(attempts: u32) -> Option<u64> {
-    (attempts < ATTEMPTS).then(|| (1_u64 << attempts.min(12)).min(3600))
+    (attempts < ATTEMPTS).then(|| (1_u64 << attempts.min(12)).min(LONGEST))
 }
 
 impl Delivery {
@@ -158,27 +212,37 @@ impl Delivery {
         }
     }
 
-    /// What it is after an attempt.
+    /// What it is after an attempt. `jitter`, in thousandths of the pause, keeps receivers that failed together from being
+    /// asked again together.
     #[must_use]
-    pub fn after(mut self, result: Result<(), String>, now: Timestamp) -> Self {
+    pub fn after(mut self, result: Result<(), Rebuff>, now: Timestamp, jitter: u32) -> Self {
         self.attempts = self.attempts.saturating_add(1);
         match result {
             Ok(()) => {
                 self.state = DeliveryState::Delivered;
                 self.last_error = None;
             }
-            Err(why) => {
-                self.last_error = Some(why);
-                match backoff(self.attempts) {
+            Err(rebuff) => {
+                self.last_error = Some(rebuff.why);
+                match backoff(self.attempts).filter(|_| !rebuff.gone) {
                     Some(seconds) => {
-                        self.due_at =
-                            now.plus_micros(i64::try_from(seconds).unwrap_or(3600) * 1_000_000);
+                        let asked = rebuff.after_seconds.unwrap_or(0).min(LONGEST);
+                        let pause = seconds.saturating_mul(u64::from(jitter)) / 1000;
+                        let pause = i64::try_from(pause.max(asked)).unwrap_or(i64::MAX / 1_000_000);
+                        self.due_at = now.plus_micros(pause * 1_000_000);
                     }
                     None => self.state = DeliveryState::Dead,
                 }
             }
         }
         self
+    }
+
+    /// Tried again from the beginning, now.
+    pub fn revive(&mut self, now: Timestamp) {
+        self.state = DeliveryState::Pending;
+        self.attempts = 0;
+        self.due_at = now;
     }
 }
 
@@ -213,7 +277,7 @@ mod tests {
         let mut last = 0;
         while delivery.state == DeliveryState::Pending {
             let now = delivery.due_at;
-            delivery = delivery.after(Err("connection refused".into()), now);
+            delivery = delivery.after(Err(Rebuff::passing("connection refused")), now, 1000);
             assert!(
                 delivery.due_at.0 - now.0 >= last.min(3_600_000_000)
                     || delivery.state == DeliveryState::Dead
@@ -228,8 +292,31 @@ mod tests {
     }
 
     #[test]
+    fn a_receiver_that_asks_to_be_left_alone_is_and_one_that_is_gone_is_given_up() {
+        let delivery = Delivery::new(event(), "hook", Timestamp(0));
+        let later = Rebuff {
+            after_seconds: Some(100),
+            ..Rebuff::passing("429")
+        };
+        let waits = delivery.clone().after(Err(later), Timestamp(0), 750);
+        assert_eq!(waits.due_at, Timestamp(100_000_000));
+        let gone = Rebuff {
+            gone: true,
+            ..Rebuff::passing("410")
+        };
+        let mut dead = delivery.after(Err(gone), Timestamp(0), 750);
+        assert_eq!(dead.state, DeliveryState::Dead);
+        dead.revive(Timestamp(7));
+        assert_eq!(
+            (dead.state, dead.attempts, dead.due_at),
+            (DeliveryState::Pending, 0, Timestamp(7))
+        );
+    }
+
+    #[test]
     fn a_delivery_that_was_taken_is_not_sent_again() {
-        let delivery = Delivery::new(event(), "hook", Timestamp(0)).after(Ok(()), Timestamp(1));
+        let delivery =
+            Delivery::new(event(), "hook", Timestamp(0)).after(Ok(()), Timestamp(1), 1000);
         assert_eq!(delivery.state, DeliveryState::Delivered);
     }
 }

@@ -194,6 +194,10 @@ pub trait Ground: Send + Sync + 'static {
     /// A drill.
     async fn drill(&self, id: &str) -> Result<Option<Drill>, Problem>;
 
+    /// These volumes moved: hosts that use them are connected where they are now, and told. What cannot be done is told, too;
+    /// it does not undo the move. May be repeated.
+    async fn reconnect(&self, _backend: &str, _operation: &str, _moved: &[Member]) {}
+
     /// One call of the backend's driver, under its present generation.
     async fn call(
         &self,

@@ -13,13 +13,12 @@ use springform_model::replication::relation::Relation;
 use springform_model::time::Timestamp;
 use springform_store::Query;
 
-use super::ground::{BackendView, Ground, Problem, Writes};
+use super::ground::{BackendView, Ground, Member, Problem, Writes};
 use super::request::{self, Request, Who};
 use super::rows::{self, Arrays, Rows};
 use super::tend::{self, Household};
 use super::{Order, Plan, Scope, plan};
 use crate::engine::{Executor, Executors, Run, failure};
-use crate::outbox::Delivery;
 use crate::{Caller, Control, ControlError, ErrorKind};
 
 /// Volumes of one call.
@@ -117,7 +116,15 @@ impl Arrays for House {
     }
 
     fn receivers(&self) -> Vec<String> {
-        Vec::new()
+        self.control.config().receivers.clone()
+    }
+
+    async fn reconnect(&self, backend: &str, operation: &str, moved: &[Member]) {
+        crate::attachments::reconnect(&self.control, backend, operation, moved).await;
+    }
+
+    fn told(&self) {
+        self.control.mail().ring();
     }
 
     fn shown(&self, operation: &Operation) {
@@ -488,19 +495,5 @@ impl Replication<'_> {
         Self::admin(caller)?;
         let found = self.control.store().list::<Relation>(&query).await?;
         Ok(found.into_iter().map(|r| r.record).collect())
-    }
-
-    /// Events on their way, and those that were given up.
-    ///
-    /// # Errors
-    /// What the store says.
-    pub async fn outbox(
-        &self,
-        caller: &Caller,
-        query: Query,
-    ) -> Result<Vec<Delivery>, ControlError> {
-        Self::admin(caller)?;
-        let found = self.control.store().list::<Delivery>(&query).await?;
-        Ok(found.into_iter().map(|d| d.record).collect())
     }
 }

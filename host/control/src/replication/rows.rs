@@ -55,6 +55,12 @@ pub trait Arrays: Send + Sync + 'static {
     /// Names of those who want to be told.
     fn receivers(&self) -> Vec<String>;
 
+    /// Connects hosts to volumes that moved.
+    async fn reconnect(&self, _backend: &str, _operation: &str, _moved: &[Member]) {}
+
+    /// Events were written down: whoever delivers them may be waken.
+    fn told(&self) {}
+
     /// An operation was written: whoever watches it may be told.
     fn shown(&self, operation: &Operation);
 
@@ -79,24 +85,6 @@ impl Record for Plan {
             ("backend", Value::from(&self.backend)),
             ("created_at", Value::from(self.created_at)),
             ("due_at", Value::from(self.expires_at)),
-        ]
-    }
-}
-
-impl Record for Delivery {
-    const TABLE: Table = Table::documents("outbox");
-
-    fn id(&self) -> &str {
-        &self.id
-    }
-
-    fn columns(&self) -> Vec<(&'static str, Value)> {
-        vec![
-            ("kind", Value::from(&self.event.kind)),
-            ("subject", Value::from(&self.event.subject)),
-            ("state", Value::from(self.state.as_str())),
-            ("created_at", Value::from(self.created_at)),
-            ("due_at", Value::from(self.due_at)),
         ]
     }
 }
@@ -304,6 +292,7 @@ impl Ground for Rows {
         if let Some(plan) = &writes.plan {
             changes = changes.put(plan);
         }
+        let told = !writes.events.is_empty();
         changes = self.deliver(changes, writes.events, now);
         if let Some(operation) = &writes.operation {
             let mut operation = operation.clone();
@@ -313,6 +302,9 @@ impl Ground for Rows {
         crate::crash_point!("before-commit");
         self.store.commit(changes).await.map_err(internal)?;
         crate::crash_point!("committed");
+        if told {
+            self.arrays.told();
+        }
         if let Some(operation) = &writes.operation {
             self.arrays.shown(operation);
         }
@@ -358,6 +350,10 @@ impl Ground for Rows {
             .await
             .map_err(internal)?
             .map(|s| s.record))
+    }
+
+    async fn reconnect(&self, backend: &str, operation: &str, moved: &[Member]) {
+        self.arrays.reconnect(backend, operation, moved).await;
     }
 
     async fn call(
@@ -410,8 +406,13 @@ impl Lookout for Rows {
             }),
             None => Changes::new().insert(watched),
         };
+        let told = !events.is_empty();
         let changes = self.deliver(changes, events, self.now());
-        self.store.commit(changes).await.map_err(internal)
+        self.store.commit(changes).await.map_err(internal)?;
+        if told {
+            self.arrays.told();
+        }
+        Ok(())
     }
 
     async fn busy(&self, backend: &str) -> Result<bool, Problem> {

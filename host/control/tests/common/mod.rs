@@ -1,4 +1,6 @@
 //! A control plane over a simulated driver. The array is a map outside the control plane, so it survives a restart.
+// Each test program uses a part of it.
+#![allow(dead_code)]
 
 mod groups;
 mod replicas;

@@ -31,6 +31,10 @@ pub struct Attachment {
     pub connection: Option<Connection>,
     /// True for one made by the old `os-attach` / `os-initialize_connection` actions.
     pub legacy: bool,
+    /// Set by a failover: the host was told the way to an array that does not serve the volume any more, and goes on trying
+    /// it until it is attached anew.
+    #[serde(default)]
+    pub outdated: Option<Outdated>,
     /// When it was attached.
     pub attached_at: Option<Timestamp>,
     /// When it was detached.
@@ -39,4 +43,13 @@ pub struct Attachment {
     pub created_at: Timestamp,
     /// Last change.
     pub updated_at: Option<Timestamp>,
+}
+
+/// Since when a host looks for a volume where it is not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outdated {
+    /// The array it was told of; none where it is not known.
+    pub target: Option<String>,
+    /// Since when.
+    pub since: Timestamp,
 }

@@ -177,6 +177,12 @@ pub enum Command {
         #[arg(long)]
         yes: bool,
     },
+    /// Events on their way to webhooks.
+    Outbox {
+        /// What to do.
+        #[command(subcommand)]
+        command: OutboxCommand,
+    },
     /// Attachments after a failover.
     Attachments {
         /// What to do.
@@ -296,6 +302,31 @@ pub enum DrillCommand {
         /// How to go about it.
         #[command(flatten)]
         wait: Wait,
+    },
+}
+
+/// What to do with the outbox.
+#[derive(Debug, Subcommand)]
+pub enum OutboxCommand {
+    /// List deliveries, newest first.
+    List {
+        /// Only those in this state: pending, delivered, dead.
+        #[arg(long)]
+        state: Option<String>,
+        /// Only those for this webhook.
+        #[arg(long)]
+        receiver: Option<String>,
+        /// Only those about this volume or backend.
+        #[arg(long)]
+        subject: Option<String>,
+        /// At most so many.
+        #[arg(long, default_value_t = 20)]
+        limit: u32,
+    },
+    /// Send one again that was given up, or that waits for its next attempt.
+    Retry {
+        /// Its id: event and webhook, as listed.
+        id: String,
     },
 }
 

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 pub use args::{
     AttachmentsCommand, Cli, Command, Connection, DrillCommand, DriverCommand, Format,
-    OperationCommand, Wait,
+    OperationCommand, OutboxCommand, Wait,
 };
 pub use scope::{ScopeArgs, TargetArgs};
 

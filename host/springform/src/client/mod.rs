@@ -1,9 +1,12 @@
 //! The commands that talk to a running host.
 
+mod attachments;
 mod drivers;
 mod events;
 mod http;
+pub mod keystone;
 mod operations;
+mod outbox;
 mod replication;
 
 use std::path::Path;
@@ -21,6 +24,8 @@ pub async fn run(client: &Client, command: Command) -> anyhow::Result<ExitCode> 
     match command {
         Command::Driver { command } => drivers::run(client, command).await,
         Command::Operation { command } => operations::run(client, command).await,
+        Command::Attachments { command } => attachments::run(client, command).await,
+        Command::Outbox { command } => outbox::run(client, command).await,
         other => replication::run(client, other).await,
     }
 }

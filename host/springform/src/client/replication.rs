@@ -7,8 +7,7 @@ use anyhow::bail;
 use serde_json::{Value, json};
 
 use super::{Client, operations};
-use crate::cli::{AttachmentsCommand, Command, DrillCommand, ScopeArgs, TargetArgs, Wait};
-use crate::show::{field, list};
+use crate::cli::{Command, DrillCommand, ScopeArgs, TargetArgs, Wait};
 
 /// Carries out a verb.
 ///
@@ -79,17 +78,11 @@ pub async fn run(client: &Client, command: Command) -> anyhow::Result<ExitCode> 
             )?;
             now(client, &backend, "reset-active-backend", "reset").await
         }
-        Command::Attachments {
-            command:
-                AttachmentsCommand::Repair {
-                    nova,
-                    backend,
-                    dry_run,
-                },
-        } => repair(client, nova, backend, dry_run).await,
         Command::Serve { .. }
         | Command::Config { .. }
         | Command::Driver { .. }
+        | Command::Outbox { .. }
+        | Command::Attachments { .. }
         | Command::Operation { .. } => {
             bail!("this command does not talk to a host")
         }
@@ -169,34 +162,6 @@ async fn now(client: &Client, backend: &str, verb: &str, done: &str) -> anyhow::
         .post(&format!("/backends/{backend}/{verb}"), &json!({}))
         .await?;
     println!("{backend}: {done}");
-    Ok(ExitCode::SUCCESS)
-}
-
-async fn repair(
-    client: &Client,
-    nova: Option<String>,
-    backend: Option<String>,
-    dry_run: bool,
-) -> anyhow::Result<ExitCode> {
-    let mut body = json!({ "dry_run": dry_run });
-    add(&mut body, "nova", nova.map(Value::from));
-    add(&mut body, "backend", backend.map(Value::from));
-    let answer = client.post("/attachments/repair", &body).await?;
-    operations::print(client, &answer, |answer| {
-        let lines = list(answer, "/attachments").iter().map(|attachment| {
-            let mut line = format!(
-                "{}  server {}  {}\n",
-                field(attachment, "/volume_id"),
-                field(attachment, "/server_id"),
-                field(attachment, "/outcome"),
-            );
-            for command in list(attachment, "/commands") {
-                line.push_str(&format!("  {}\n", field(command, "")));
-            }
-            line
-        });
-        lines.collect()
-    });
     Ok(ExitCode::SUCCESS)
 }
 

@@ -12,6 +12,7 @@ mod resolve;
 mod secret;
 mod section;
 mod service;
+mod webhook;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -22,6 +23,7 @@ pub use problem::{ConfigError, Problem, suggestion};
 pub use resolve::{Resolved, ResolvedTarget};
 pub use secret::{Secret, secret_from};
 pub use service::{ApiLimits, AuthConfig, AuthMode, LogFormat, ServiceConfig};
+pub use webhook::WebhookConfig;
 
 use problem::Problems;
 use section::Section;
@@ -41,6 +43,8 @@ pub struct Config {
     pub drivers: BTreeMap<String, DriverConfig>,
     /// `[[backend]]`, in the order of the file.
     pub backends: Vec<BackendConfig>,
+    /// `[[webhook]]`, in the order of the file.
+    pub webhooks: Vec<WebhookConfig>,
 }
 
 impl Config {
@@ -88,6 +92,7 @@ impl Config {
         let limits = ApiLimits::read(root.table("limits", "[limits]"));
         let drivers = driver::read_all(root.table("driver", "[driver]"), &folder);
         let backends = backend::read_all(&mut root, &folder, &service, &drivers);
+        let webhooks = webhook::read_all(&mut root, &folder, &service);
         root.finish();
 
         let problems = problems.take();
@@ -99,6 +104,7 @@ impl Config {
                 limits,
                 drivers,
                 backends,
+                webhooks,
             })
         } else {
             Err(ConfigError {

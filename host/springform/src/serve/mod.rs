@@ -7,6 +7,7 @@ mod loader;
 mod plan;
 mod signals;
 mod telemetry;
+pub mod webhooks;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -34,12 +35,15 @@ pub async fn run(path: &Path) -> anyhow::Result<ExitCode> {
         .await
         .with_context(|| format!("cannot listen on {}", config.service.listen))?;
     let store = Store::open(&config.service.database).await?;
+    let webhooks = webhooks::Webhooks::new(&config.webhooks)?;
     let loader = Arc::new(Loader::new(&config)?);
     let settings = plan::control(&config, &loader).await;
     let stop = signals::stop_on_signal()?;
     let control = Control::start(settings, store, loader, Clock::system())
         .await
         .map_err(|error| anyhow::anyhow!("cannot start: {}", error.message))?;
+
+    control.deliver_with(Arc::new(webhooks));
 
     let limits = access::limits(&config.limits);
     let router = springform_api::router(ApiState {

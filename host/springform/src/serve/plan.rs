@@ -31,6 +31,11 @@ pub async fn control(config: &Config, loader: &Loader) -> ControlConfig {
         backends,
         availability_zone: config.service.availability_zone.clone(),
         default_type: config.service.default_volume_type.clone(),
+        receivers: config
+            .webhooks
+            .iter()
+            .map(|webhook| webhook.name.clone())
+            .collect(),
         observe_interval: config.service.observe_interval,
         ..ControlConfig::default()
     }

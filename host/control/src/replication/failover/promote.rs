@@ -44,7 +44,18 @@ impl Failover<'_> {
         }
         if made.mode != FailoverMode::Planned {
             self.ledger.enter(Phase::Fencing.as_str(), None).await?;
-            self.fence(moved).await?;
+            self.fence(moved.clone()).await?;
+        }
+        let used: Vec<Member> = moved
+            .into_iter()
+            .filter(|m| !m.volume.attachments.is_empty())
+            .collect();
+        if !used.is_empty() {
+            let waits = "hosts to be connected to the array that serves now".to_owned();
+            self.ledger.enter("reconnecting", Some(waits)).await?;
+            ground
+                .reconnect(&self.view.name, self.ledger.id(), &used)
+                .await;
         }
         Ok(())
     }
