@@ -12,7 +12,7 @@ use crate::array::{Array, Arrays, Trouble, text};
 use crate::options::Options;
 use crate::query::Query;
 use crate::volume::{array_name, placed};
-use crate::{connection, pgroup};
+use crate::{host, pgroup};
 
 /// Demotes volumes. A few requests for all of them; one by one only where the array refuses a batch.
 ///
@@ -42,7 +42,7 @@ pub fn demote(
 
 fn alone(on: &Array<'_>, group: &str, name: &str, busy: bool) -> Result<(), Failure> {
     if busy {
-        connection::release_all(on, name)?;
+        host::release_all(on, name)?;
     }
     pgroup::leave(on, group, &[name])
 }

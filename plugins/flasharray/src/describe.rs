@@ -34,7 +34,9 @@ pub fn of(kind: Kind) -> Description {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         summary: summary.to_owned(),
         replication: kind.offers().to_vec(),
-        protocols: vec!["iSCSI".to_owned()],
+        protocols: ["iSCSI", "FC", "NVMe-RoCE", "NVMe-TCP"]
+            .map(str::to_owned)
+            .to_vec(),
         options: options(kind),
         target_options: target_options(kind),
         credentials: CredentialScheme::Session(session()),
@@ -182,6 +184,30 @@ fn common() -> Vec<OptionSchema> {
             OptionType::TextList,
             None,
             "several networks; wins over pure_iscsi_cidr",
+        ),
+        option(
+            "pure_storage_protocol",
+            OptionType::Choice(["iscsi", "fc", "nvme"].map(str::to_owned).to_vec()),
+            Some("iscsi"),
+            "how machines reach the volumes; stands for the choice among Cinder's three driver classes",
+        ),
+        option(
+            "pure_nvme_transport",
+            OptionType::Choice(["roce", "tcp"].map(str::to_owned).to_vec()),
+            Some("roce"),
+            "transport of NVMe",
+        ),
+        option(
+            "pure_nvme_cidr",
+            OptionType::Text,
+            Some("0.0.0.0/0"),
+            "network of usable NVMe portals",
+        ),
+        option(
+            "pure_nvme_cidr_list",
+            OptionType::TextList,
+            None,
+            "several networks; wins over pure_nvme_cidr",
         ),
         option(
             "pure_automatic_max_oversubscription_ratio",

@@ -10,7 +10,7 @@ use crate::array::{Arrays, Trouble, flag, text};
 use crate::options::Options;
 use crate::query::Query;
 use crate::volume::{array_name, placed, read};
-use crate::{connection, failover, names, pgroup};
+use crate::{failover, host, names, pgroup};
 
 /// Makes the copies.
 ///
@@ -109,7 +109,7 @@ pub fn stop(
     let on = arrays.named(target)?;
     for volume in volumes {
         let copy = names::test_copy(&array_name(volume), test);
-        connection::release_all(&on, &copy)?;
+        host::release_all(&on, &copy)?;
         let query = Query::new().name(&copy);
         if let Err(trouble) = on.send(
             Method::Patch,

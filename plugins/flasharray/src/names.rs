@@ -111,6 +111,16 @@ pub fn wwn(serial: &str) -> String {
     format!("3624a9370{}", serial.to_ascii_lowercase())
 }
 
+/// How a host sees the volume over NVMe: vendor and serial woven into a globally unique id.
+#[must_use]
+pub fn nguid(serial: &str) -> String {
+    let serial = serial.to_ascii_lowercase();
+    let head: String = serial.chars().take(14).collect();
+    let skip = serial.chars().count().saturating_sub(10);
+    let tail: String = serial.chars().skip(skip).collect();
+    format!("00{head}24a937{tail}")
+}
+
 /// 32 hex digits that depend on nothing but the text (FNV-1a, twice); a name, not a secret.
 fn digest(text: &str) -> String {
     let fnv = |seed: u64| {

@@ -3,6 +3,7 @@
 use springform_sdk::types::Context;
 
 use crate::layout::{Kind, Layout};
+use crate::protocol::Protocol;
 
 /// Reads options of one call.
 #[derive(Clone, Copy)]
@@ -100,14 +101,38 @@ impl<'a> Options<'a> {
         self.text("pure_host_personality")
     }
 
+    /// How machines reach the volumes.
+    #[must_use]
+    pub fn protocol(&self) -> Protocol {
+        match (
+            self.text("pure_storage_protocol"),
+            self.text("pure_nvme_transport"),
+        ) {
+            (Some("fc"), _) => Protocol::FibreChannel,
+            (Some("nvme"), Some("tcp")) => Protocol::NvmeTcp,
+            (Some("nvme"), _) => Protocol::NvmeRoce,
+            _ => Protocol::Iscsi,
+        }
+    }
+
     /// CIDRs of usable iSCSI portals.
     #[must_use]
     pub fn iscsi_cidrs(&self) -> Vec<&'a str> {
-        let list = self
-            .text("pure_iscsi_cidr_list")
-            .or_else(|| self.text("pure_iscsi_cidr"))
-            .unwrap_or("0.0.0.0/0");
-        list.split(',')
+        self.networks("pure_iscsi_cidr_list", "pure_iscsi_cidr")
+    }
+
+    /// CIDRs of usable NVMe portals.
+    #[must_use]
+    pub fn nvme_cidrs(&self) -> Vec<&'a str> {
+        self.networks("pure_nvme_cidr_list", "pure_nvme_cidr")
+    }
+
+    /// The list wins over the single network.
+    fn networks(&self, list: &str, single: &str) -> Vec<&'a str> {
+        self.text(list)
+            .or_else(|| self.text(single))
+            .unwrap_or("0.0.0.0/0")
+            .split(',')
             .map(str::trim)
             .filter(|c| !c.is_empty())
             .collect()

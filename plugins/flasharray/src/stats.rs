@@ -26,7 +26,7 @@ pub fn read(
     Ok(Statistics {
         vendor: "Pure Storage".to_owned(),
         driver_version: env!("CARGO_PKG_VERSION").to_owned(),
-        protocol: "iSCSI".to_owned(),
+        protocol: options.protocol().capability().to_owned(),
         pools: vec![pool(context, &on, options)?],
         replication_enabled: !targets.is_empty(),
         replication_types: types(arrays, options, targets.is_empty()),

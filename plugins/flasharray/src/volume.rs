@@ -10,7 +10,7 @@ use crate::array::{Array, Arrays, Trouble, flag, number, text};
 use crate::options::Options;
 use crate::query::Query;
 use crate::stretched::travel::Journey;
-use crate::{connection, layout, names, pgroup, pod};
+use crate::{connection, host, layout, names, pgroup, pod};
 
 /// What "no limit" is written as.
 const NO_IOPS: u64 = 100_000_000;
@@ -202,7 +202,7 @@ impl<'a> Volumes<'a> {
         let name = self.options.layout().name(volume);
         if let Some(other) = self.beyond(&on, &name) {
             // Machines reach a stretched volume through both arrays. One that is gone has no say.
-            if let Err(failure) = connection::release_all(&other, &name)
+            if let Err(failure) = host::release_all(&other, &name)
                 && !connection::is_gone(&other, &failure)
             {
                 return Err(failure);
@@ -220,7 +220,7 @@ impl<'a> Volumes<'a> {
     fn erase(&self, on: &Array<'a>, name: &str, eradicate: bool) -> Result<(), Failure> {
         let query = Query::new().name(name);
         let destroy = json!({ "destroyed": true });
-        connection::release_all(on, name)?;
+        host::release_all(on, name)?;
         if let Err(trouble) = on.send(Method::Patch, "/volumes", &query, Some(&destroy)) {
             match trouble {
                 Trouble::Failed(failure) => return Err(failure),

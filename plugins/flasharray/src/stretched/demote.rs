@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 use springform_sdk::types::{Failure, Outcome, ReplicationKind, Volume};
 
 use crate::array::{Array, Arrays, text};
-use crate::connection;
 use crate::demote::connected;
+use crate::host;
 use crate::pgroup;
 use crate::query::Query;
 use crate::volume::{array_name, placed};
@@ -69,7 +69,7 @@ fn hosts(on: &Array<'_>) -> Result<BTreeSet<(String, String)>, Failure> {
 fn end(on: &Array<'_>, name: &str, kept: &BTreeSet<(String, String)>) -> Result<(), Failure> {
     for (volume, host) in hosts(on)? {
         if volume == name && !kept.contains(&(volume.clone(), host.clone())) {
-            connection::release(on, &host, name)?;
+            host::release(on, &host, name)?;
         }
     }
     Ok(())

@@ -7,6 +7,7 @@
 )]
 
 mod bytes;
+mod fabrics;
 mod life;
 mod memory;
 mod replication;

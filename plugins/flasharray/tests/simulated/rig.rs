@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use flasharray::driver::Driver;
 use flasharray::layout::Kind;
 use flasharray_sim::{Sim, SimConfig};
-use springform_sdk::http::{Http, HttpError, Request, Response};
+use springform_sdk::http::{Http, HttpError, Method, Request, Response};
 use springform_sdk::interfaces::backend::SetupReport;
 use springform_sdk::interfaces::connections::Connector;
 use springform_sdk::interfaces::replication::{FailoverMode, FailoverPlan, PlanRequest};
@@ -26,6 +26,8 @@ pub struct Rig {
     pub targets: Vec<Target>,
     /// Which of the drivers talks to them.
     pub kind: Kind,
+    /// Options of the backend beside the schedule.
+    pub options: Vec<(String, String)>,
     state: RefCell<Vec<u8>>,
     /// Where new volumes land, after a failover of the backend.
     pub landing: RefCell<Option<String>>,
@@ -72,9 +74,16 @@ impl Rig {
             tokens: RefCell::default(),
             targets,
             kind,
+            options: Vec::new(),
             state: RefCell::default(),
             landing: RefCell::default(),
         }
+    }
+
+    /// With an option of the backend.
+    pub fn option(mut self, name: &str, value: &str) -> Self {
+        self.options.push((name.to_owned(), value.to_owned()));
+        self
     }
 
     /// Sets the backend up and keeps what that learned, as the host does.
@@ -91,7 +100,12 @@ impl Rig {
         Context {
             operation_id: operation.to_owned(),
             backend: "pure1".to_owned(),
-            options: vec![("pure_replica_interval_default".to_owned(), "600".to_owned())],
+            options: std::iter::once((
+                "pure_replica_interval_default".to_owned(),
+                "600".to_owned(),
+            ))
+            .chain(self.options.iter().cloned())
+            .collect(),
             targets: self.targets.clone(),
             state: self.state.borrow().clone(),
             cursor: Vec::new(),
@@ -186,6 +200,35 @@ impl Rig {
         let text = response.body_mut().read_to_string().unwrap();
         assert!(response.status().is_success(), "{method} {path}: {text}");
         serde_json::from_str(&text).unwrap_or_default()
+    }
+
+    /// The items of a list of an array, read past the library.
+    pub fn get(&self, array: &str, path: &str) -> serde_json::Value {
+        self.ask(Method::Get, array, path, None)
+    }
+
+    /// Something that somebody else does on an array.
+    pub fn post(&self, array: &str, path: &str, body: &str) -> serde_json::Value {
+        self.ask(Method::Post, array, path, Some(body.as_bytes().to_vec()))
+    }
+
+    fn ask(
+        &self,
+        method: Method,
+        array: &str,
+        path: &str,
+        body: Option<Vec<u8>>,
+    ) -> serde_json::Value {
+        let request = Request {
+            target: array.to_owned(),
+            method,
+            path: format!("/api/2.26{path}"),
+            body,
+        };
+        let response = self.send(request).unwrap();
+        let text = String::from_utf8(response.body).unwrap();
+        assert_eq!(response.status, 200, "{path}: {text}");
+        serde_json::from_str::<serde_json::Value>(&text).unwrap()["items"].take()
     }
 
     fn login(&self, target: &str) -> Result<String, HttpError> {
