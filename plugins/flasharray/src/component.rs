@@ -5,12 +5,13 @@ use std::marker::PhantomData;
 use springform_sdk::WasiHttp;
 use springform_sdk::interfaces::backend::{SetupReport, Statistics, TargetHealth};
 use springform_sdk::interfaces::connections::{Connection, Connector, Disconnected};
+use springform_sdk::interfaces::groups::{Group, SnapshotOutcome};
 use springform_sdk::interfaces::identity::Description;
 use springform_sdk::interfaces::replication::{
     FailoverPlan, Observation, PlanRequest, ReconcileReport, TestCopy,
 };
 use springform_sdk::interfaces::volumes::{Adopted, AdoptedSnapshot, ManageablePage, Reference};
-use springform_sdk::interfaces::{backend, connections, identity, replication, volumes};
+use springform_sdk::interfaces::{backend, connections, groups, identity, replication, volumes};
 use springform_sdk::types::{
     Context, Error, Outcome, Placement, Snapshot, SnapshotPlacement, Volume, VolumeType,
 };
@@ -230,5 +231,55 @@ impl<S: Shell> replication::Guest for Component<S> {
     }
     fn reconcile(ctx: Context, _volumes: Vec<Volume>, dry_run: bool) -> Answer<ReconcileReport> {
         Self::driver(&ctx).reconcile(dry_run)
+    }
+}
+
+impl<S: Shell> groups::Guest for Component<S> {
+    fn create(ctx: Context, group: Group) -> Answer<String> {
+        Ok(Self::driver(&ctx).volumes().create_group(&group)?)
+    }
+    fn delete(ctx: Context, group: Group) -> Answer<()> {
+        Ok(Self::driver(&ctx).volumes().delete_group(&group)?)
+    }
+    fn update(ctx: Context, group: Group, add: Vec<Volume>, remove: Vec<Volume>) -> Answer<()> {
+        let volumes = Self::driver(&ctx).volumes();
+        Ok(volumes.update_group(&group, &add, &remove)?)
+    }
+    fn create_snapshot(
+        ctx: Context,
+        group: Group,
+        snapshot_id: String,
+        volumes: Vec<Volume>,
+        snapshots: Vec<Snapshot>,
+    ) -> Answer<Vec<SnapshotOutcome>> {
+        let work = Self::driver(&ctx).volumes();
+        Ok(work.snapshot_group(&group, &snapshot_id, &volumes, &snapshots)?)
+    }
+    fn delete_snapshot(
+        ctx: Context,
+        group: Group,
+        snapshot_id: String,
+        _snapshots: Vec<Snapshot>,
+    ) -> Answer<()> {
+        let work = Self::driver(&ctx).volumes();
+        Ok(work.delete_group_snapshot(&group, &snapshot_id)?)
+    }
+    fn create_from(
+        ctx: Context,
+        group: Group,
+        volumes: Vec<Volume>,
+        source: Group,
+        snapshot_id: Option<String>,
+        source_volumes: Vec<Volume>,
+    ) -> Answer<Vec<Outcome>> {
+        let work = Self::driver(&ctx).volumes();
+        let snapshot = snapshot_id.as_deref();
+        Ok(work.fill_group(&group, &volumes, &source, snapshot, &source_volumes)?)
+    }
+    fn enable_replication(ctx: Context, _group: Group, volumes: Vec<Volume>) -> Answer<()> {
+        Self::driver(&ctx).switch_group(&volumes, true)
+    }
+    fn disable_replication(ctx: Context, _group: Group, volumes: Vec<Volume>) -> Answer<()> {
+        Self::driver(&ctx).switch_group(&volumes, false)
     }
 }

@@ -49,6 +49,8 @@ pub fn of(kind: Kind) -> Description {
             Feature::ExtendAttached,
             Feature::Retype,
             Feature::Manage,
+            Feature::Groups,
+            Feature::GroupSnapshots,
             Feature::Qos,
             Feature::Multiattach,
             Feature::Chap,

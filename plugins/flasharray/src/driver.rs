@@ -209,6 +209,17 @@ impl<'a> Driver<'a> {
         stretched::switch::switch(self.context, &self.arrays, &self.options, volumes, on)
     }
 
+    /// `groups.enable-replication` and `disable-replication`: all members, or the first reason why not.
+    ///
+    /// # Errors
+    /// See the contract.
+    pub fn switch_group(&self, volumes: &[Volume], on: bool) -> Result<(), Error> {
+        for outcome in self.switch(volumes, on)? {
+            outcome.result?;
+        }
+        Ok(())
+    }
+
     /// `replication.start-test`.
     ///
     /// # Errors

@@ -14,6 +14,7 @@ pub mod describe;
 pub mod drill;
 pub mod driver;
 pub mod failover;
+pub mod group;
 pub mod health;
 pub mod host;
 pub mod last_transfer;

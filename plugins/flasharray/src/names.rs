@@ -37,6 +37,25 @@ pub fn ghost_pod(prefix: &str, volume_id: &str) -> String {
     format!("{prefix}-{volume_id}")
 }
 
+/// The protection group of a consistency group: `[<pod>::]consisgroup-<id>-cinder`.
+#[must_use]
+pub fn group(pod: Option<&str>, id: &str) -> String {
+    let name = format!("consisgroup-{id}-cinder");
+    pod.map_or_else(|| name.clone(), |pod| in_pod(pod, &name))
+}
+
+/// How a snapshot of a consistency group ends: `cgsnapshot-<id>-cinder`.
+#[must_use]
+pub fn group_suffix(snapshot_id: &str) -> String {
+    format!("cgsnapshot-{snapshot_id}-cinder")
+}
+
+/// One volume in a snapshot of a protection group; its pod is in the group's name already.
+#[must_use]
+pub fn part(taken: &str, volume: &str) -> String {
+    format!("{taken}.{}", without_pod(volume))
+}
+
 /// `<volume>.<snapshot name>`.
 #[must_use]
 pub fn snapshot(volume: &str, snapshot: &str) -> String {

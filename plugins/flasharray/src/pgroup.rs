@@ -203,32 +203,44 @@ pub fn arrivals(target: &Array<'_>, group_there: &str) -> Result<Vec<Arrival>, F
 /// # Errors
 /// When it cannot be taken.
 pub fn send_now(array: &Array<'_>, group: &str, suffix: &str) -> Result<(), Failure> {
-    let query = Query::new().one("source_names", group).on("replicate_now");
+    snapshot(array, Query::new().on("replicate_now"), group, suffix)
+}
+
+/// Takes a snapshot of a group, which stays on its array. Taken already under this suffix: success.
+///
+/// # Errors
+/// When it cannot be taken.
+pub fn take(array: &Array<'_>, group: &str, suffix: &str) -> Result<(), Failure> {
+    snapshot(array, Query::new(), group, suffix)
+}
+
+/// Whether a snapshot of a group is there and live.
+///
+/// # Errors
+/// When the array cannot be asked.
+pub fn is_taken(array: &Array<'_>, name: &str) -> Result<bool, Failure> {
+    let found = array
+        .find("/protection-group-snapshots", &Query::new().name(name))
+        .map_err(unexpected)?;
+    Ok(found
+        .iter()
+        .any(|s| text(s, "/name") == Some(name) && !flag(s, "/destroyed")))
+}
+
+fn snapshot(array: &Array<'_>, query: Query, group: &str, suffix: &str) -> Result<(), Failure> {
     match array.send(
         Method::Post,
         "/protection-group-snapshots",
-        &query,
+        &query.one("source_names", group),
         Some(&json!({ "suffix": suffix })),
     ) {
         Ok(_) => Ok(()),
-        Err(trouble @ Trouble::Refused { .. }) => {
-            let name = format!("{group}.{suffix}");
-            let found = array
-                .find("/protection-group-snapshots", &Query::new().name(&name))
-                .map_err(unexpected)?;
-            if found
-                .iter()
-                .any(|s| text(s, "/name") == Some(&name) && !flag(s, "/destroyed"))
-            {
-                Ok(())
-            } else {
-                Err(trouble.into_failure(
-                    FailureCode::FailedPrecondition,
-                    "a snapshot of the protection group cannot be taken",
-                ))
-            }
-        }
         Err(Trouble::Failed(failure)) => Err(failure),
+        Err(_) if is_taken(array, &format!("{group}.{suffix}"))? => Ok(()),
+        Err(refused) => Err(refused.into_failure(
+            FailureCode::FailedPrecondition,
+            "a snapshot of the protection group cannot be taken",
+        )),
     }
 }
 

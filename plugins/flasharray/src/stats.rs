@@ -86,9 +86,12 @@ fn pool(context: &Context, on: &Array<'_>, options: &Options<'_>) -> Result<Pool
         thin: true,
         multiattach: true,
         qos: true,
-        capabilities: vec![(
-            "consistent_group_snapshot_enabled".to_owned(),
-            "true".to_owned(),
-        )],
+        capabilities: [
+            "consistencygroup_support",
+            "consistent_group_snapshot_enabled",
+            "consistent_group_replication_enabled",
+        ]
+        .map(|name| (name.to_owned(), "true".to_owned()))
+        .to_vec(),
     })
 }

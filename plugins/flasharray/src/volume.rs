@@ -90,6 +90,7 @@ impl<'a> Volumes<'a> {
         if source.is_some() {
             self.fit(on, &name, volume, &made)?;
         }
+        self.join_group(on, volume, &name)?;
         let replication = if names::pod_of(&name).is_some() {
             Some(ReplicationKind::Sync)
         } else if wants_async(volume) {

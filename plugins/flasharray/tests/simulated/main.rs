@@ -8,6 +8,7 @@
 
 mod bytes;
 mod fabrics;
+mod groups;
 mod life;
 mod memory;
 mod replication;
