@@ -120,10 +120,73 @@ fn nvme(connection: &Connection, data: &mut Map<String, Value>) {
     }
     let portals = paths.iter().filter_map(|path| {
         let (address, port) = path.portal.as_deref()?.rsplit_once(':')?;
+        let port: u16 = port.parse().ok()?;
         Some(json!([address.trim_matches(['[', ']']), port, transport]))
     });
     data.insert("portals".into(), portals.collect());
     if let Some(nguid) = &connection.nguid {
         data.insert("volume_nguid".into(), json!(nguid));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn connection(kind: &str, paths: &[(&str, Option<&str>)]) -> Connection {
+        let paths = paths.iter().map(|(port, portal)| Path {
+            target: "pure1".to_owned(),
+            portal: portal.map(str::to_owned),
+            port: (*port).to_owned(),
+            lun: 1,
+            preferred: true,
+        });
+        Connection {
+            driver_volume_type: kind.to_owned(),
+            paths: paths.collect(),
+            wwn: None,
+            nguid: None,
+            discard: true,
+            chap: None,
+            transport: None,
+            data: Vec::new(),
+            extensions: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn fibre_channel_is_told_as_cinders_driver_tells_it() {
+        let mut paths = connection("fibre_channel", &[("524A930000000001", None)]);
+        paths.wwn = Some("3624a937012".to_owned());
+        paths.data = vec![
+            (
+                "initiator_target_map".to_owned(),
+                r#"{"2100":["524A930000000001"]}"#.to_owned(),
+            ),
+            ("target_discovered".to_owned(), "true".to_owned()),
+            ("addressing_mode".to_owned(), "SAM2".to_owned()),
+        ];
+        let info = volume_info(&paths, "v", false);
+        assert_eq!(info["driver_volume_type"], "fibre_channel");
+        let told = json!({
+            "target_discovered": true, "target_lun": 1, "target_luns": [1],
+            "target_wwn": ["524A930000000001"], "target_wwns": ["524A930000000001"],
+            "initiator_target_map": {"2100": ["524A930000000001"]},
+            "discard": true, "addressing_mode": "SAM2", "wwn": "3624a937012",
+        });
+        for (key, value) in told.as_object().into_iter().flatten() {
+            assert_eq!(&info["data"][key], value, "{key}");
+        }
+    }
+
+    #[test]
+    fn nvme_is_told_with_the_port_as_a_number() {
+        let mut paths = connection("nvmeof", &[("nqn.a", Some("10.1.0.8:4420"))]);
+        paths.transport = Some("tcp".to_owned());
+        paths.nguid = Some("00aa".to_owned());
+        let info = volume_info(&paths, "v", false);
+        assert_eq!(info["data"]["portals"], json!([["10.1.0.8", 4420, "tcp"]]));
+        assert_eq!(info["data"]["target_nqn"], "nqn.a");
+        assert_eq!(info["data"]["volume_nguid"], "00aa");
     }
 }
