@@ -14,6 +14,8 @@ pub enum Bench {
     Start,
     /// What the host adds to the array's own time when a replicated volume is created.
     Create,
+    /// The API on the driver that does nothing: creates, lists, clients, memory, beside Cinder's figures.
+    Api,
     /// A failover of 1,000 volumes beside the upstream Cinder driver's.
     Failover,
 }
@@ -31,6 +33,7 @@ impl Bench {
             ),
             Self::Start => ("springform-suite", "springform-bench", "start", true),
             Self::Create => ("springform-suite", "springform-bench", "create", true),
+            Self::Api => ("springform-suite", "springform-bench", "api", true),
             Self::Failover => (
                 "springform-sim-tests",
                 "springform-sim",

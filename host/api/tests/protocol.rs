@@ -267,3 +267,63 @@ async fn a_client_that_sends_its_request_too_slowly_is_cut_off() {
     stop.cancel();
     server.await.unwrap().unwrap();
 }
+
+#[tokio::test]
+async fn a_body_beyond_the_limit_is_refused_with_the_limit() {
+    let api = Api::new().await;
+    let name = "n".repeat(Limits::default().body_bytes);
+    let got = api
+        .post("/v3/volumes", json!({"volume": {"name": name}}))
+        .await;
+    assert_eq!(got.status, 413);
+    assert!(
+        got.message()
+            .contains(&Limits::default().body_bytes.to_string()),
+        "{}",
+        got.message()
+    );
+}
+
+#[tokio::test]
+async fn a_token_beyond_its_rate_is_told_when_to_come_back_and_others_are_served() {
+    let limits = Limits {
+        requests_per_second: 1,
+        burst: 2,
+        ..Limits::default()
+    };
+    let api = Api::with(Auth::NoAuth, limits, Policy::default()).await;
+    let ask = async |token: &str| {
+        let headers = [("x-auth-token", token)];
+        api.send("GET", "/v3/types", &headers, Body::empty()).await
+    };
+    assert_eq!(ask("ann:aa").await.status, 200);
+    assert_eq!(ask("ann:aa").await.status, 200);
+    let refused = ask("ann:aa").await;
+    assert_eq!(refused.status, 429);
+    assert_eq!(refused.headers["retry-after"], "1");
+    assert_eq!(refused.body["overLimit"]["code"], 429);
+    assert_eq!(ask("bob:bb").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_request_beyond_the_places_is_turned_away_and_served_when_one_is_free() {
+    let limits = Limits {
+        concurrency: 1,
+        ..Limits::default()
+    };
+    let api = Api::with(Auth::NoAuth, limits, Policy::default()).await;
+    // A body that does not end holds the only place until its sender goes away.
+    let (_sender, receiver) = tokio::sync::mpsc::channel::<Result<&[u8], std::io::Error>>(1);
+    let endless = Body::from_stream(tokio_stream::wrappers::ReceiverStream::new(receiver));
+    let mut first = Box::pin(api.send("POST", "/v3/volumes", &[], endless));
+    tokio::select! {
+        biased;
+        got = &mut first => panic!("it was answered with {}", got.status),
+        () = tokio::task::yield_now() => {}
+    }
+    let refused = api.get("/v3/types").await;
+    assert_eq!(refused.status, 503);
+    assert_eq!(refused.headers["retry-after"], "1");
+    drop(first);
+    assert_eq!(api.get("/v3/types").await.status, 200);
+}

@@ -1,5 +1,6 @@
-//! Measurements of the whole host: how soon it is ready, and what it adds to the array's own time.
+//! Measurements of the whole host: how soon it is ready, what it adds to the array's own time, how fast its API is.
 
+pub mod api;
 pub mod baseline;
 pub mod create;
 pub mod start;

@@ -1,4 +1,4 @@
-//! Measures the whole host. `cargo xtask bench start|create` builds what it needs and runs it.
+//! Measures the whole host. `cargo xtask bench start|create|api` builds what it needs and runs it.
 
 use clap::{Parser, Subcommand};
 use springform_suite::bench;
@@ -18,6 +18,12 @@ enum What {
         #[arg(default_value_t = 30)]
         rounds: usize,
     },
+    /// The API on the driver that does nothing, beside Cinder's figures.
+    Api {
+        /// Volumes made by each number of clients.
+        #[arg(default_value_t = 512)]
+        volumes: usize,
+    },
     /// What the host adds to creating a replicated volume.
     Create {
         /// Volumes for each latency.
@@ -30,6 +36,7 @@ enum What {
 async fn main() -> anyhow::Result<()> {
     match Cli::parse().what {
         What::Start { rounds } => bench::start::report(rounds).await,
+        What::Api { volumes } => bench::api::report(volumes).await,
         What::Create { rounds } => bench::create::report(rounds).await,
     }
 }
