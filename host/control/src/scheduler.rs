@@ -90,6 +90,16 @@ impl Candidate {
         all
     }
 
+    /// Whether it has what the extra specs of a type ask for.
+    #[must_use]
+    pub fn suits(&self, extra_specs: &Metadata) -> bool {
+        let request = Request {
+            extra_specs: extra_specs.clone(),
+            ..Request::default()
+        };
+        capabilities(self, &request).is_ok()
+    }
+
     /// What the driver cannot do is not believed because its statistics claim it: abilities are those of its description.
     fn has(&self, feature: &str) -> bool {
         self.features.iter().any(|known| known == feature)

@@ -27,6 +27,10 @@ pub type Known = (&'static str, &'static str, Kind);
 /// 400 for a value that cannot be compared, a sort key that is none.
 pub fn query(call: &Call, known: &[Known], keys: &[&str]) -> Result<(Query, Page), Refusal> {
     let page = call.query.page(keys)?;
+    let filtered = FILTERED.iter().any(|list| call.path.contains(list));
+    if filtered && call.version.has(31) && !call.caller.is_admin {
+        refuse_unknown(call, known)?;
+    }
     let mut query = Query::new();
     for (name, column, kind) in known {
         if let Some(text) = call.query.get(name) {
@@ -81,6 +85,58 @@ pub fn query(call: &Call, known: &[Known], keys: &[&str]) -> Result<(Query, Page
         query = query.marker(marker.clone());
     }
     Ok((query, page))
+}
+
+/// Lists whose filters are an installation's to configure in Cinder, and which therefore refuse others.
+const FILTERED: &[&str] = &[
+    "/volumes",
+    "/snapshots",
+    "/attachments",
+    "/messages",
+    "/groups",
+    "/group_snapshots",
+];
+
+/// Parameters that every list takes, or that a list reads by itself.
+const COMMON: &[&str] = &[
+    "limit",
+    "marker",
+    "offset",
+    "sort",
+    "sort_key",
+    "sort_dir",
+    "all_tenants",
+    "project_id",
+    "user_id",
+    "with_count",
+    "created_at",
+    "updated_at",
+    "metadata",
+    "glance_metadata",
+    "is_public",
+    "extra_specs",
+    "list_volume",
+];
+
+/// From 3.31 on a filter that the list does not know is refused, except to administrators.
+fn refuse_unknown(call: &Call, known: &[Known]) -> Result<(), Refusal> {
+    let like = call.version.has(34);
+    let unknown: Vec<&str> = call
+        .query
+        .iter()
+        .map(|(name, _)| name)
+        .filter(|name| {
+            let plain = name.strip_suffix('~').filter(|_| like).unwrap_or(name);
+            !COMMON.contains(name) && !known.iter().any(|(known, _, _)| *known == plain)
+        })
+        .collect();
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    Err(Refusal::invalid(format!(
+        "Invalid filters {} are found in query options.",
+        unknown.join(", ")
+    )))
 }
 
 fn value(name: &str, text: &str, kind: Kind) -> Result<Value, Refusal> {

@@ -31,6 +31,14 @@ pub(super) fn routes(r: &mut Routes) {
 async fn pools(call: Call) -> Answer {
     let detail = call.query.flag("detail")?;
     let name = call.query.get("name").filter(|_| call.version.has(28));
+    let suiting = match call
+        .query
+        .get("volume_type")
+        .filter(|_| call.version.has(35))
+    {
+        Some(kind) => Some(suiting(&call, kind).await?),
+        None => None,
+    };
     let mut pools: Vec<Value> = Vec::new();
     for view in call.control().services().list().await? {
         let Some(statistics) = view.status.statistics.as_deref() else {
@@ -38,7 +46,14 @@ async fn pools(call: Call) -> Answer {
         };
         for pool in &statistics.pools {
             let mut shown = views::pool(&view.service, &view.status, statistics, pool);
-            if name.is_some_and(|name| shown.get("name").and_then(Value::as_str) != Some(name)) {
+            let own = shown
+                .get("name")
+                .and_then(Value::as_str)
+                .unwrap_or_default();
+            let suits = suiting
+                .as_ref()
+                .is_none_or(|all| all.iter().any(|known| known == own));
+            if name.is_some_and(|name| own != name) || !suits {
                 continue;
             }
             if let Some(fields) = shown.as_object_mut().filter(|_| !detail) {
@@ -48,6 +63,16 @@ async fn pools(call: Call) -> Answer {
         }
     }
     json(200, &value!({"pools": pools}))
+}
+
+/// Names of the pools in which volumes of a type can be made.
+async fn suiting(call: &Call, kind: &str) -> Result<Vec<String>, Refusal> {
+    let kind = call.control().types().find(&call.caller, kind).await?;
+    let (candidates, _) = call.control().candidates().await?;
+    let suiting = candidates
+        .iter()
+        .filter(|candidate| candidate.suits(&kind.extra_specs));
+    Ok(suiting.map(|candidate| candidate.host()).collect())
 }
 
 async fn capabilities(call: Call) -> Answer {

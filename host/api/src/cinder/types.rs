@@ -132,11 +132,20 @@ pub(super) fn public(call: &Call) -> Result<Option<bool>, Refusal> {
 }
 
 async fn list(call: Call) -> Answer {
-    let (query, page) = query(
+    let (mut query, page) = query(
         &call,
         &[("name", "name", Kind::Text)],
         &["name", "id", "created_at", "updated_at", "description"],
     )?;
+    if let Some(text) = call
+        .query
+        .get("extra_specs")
+        .filter(|_| call.version.has(52))
+    {
+        for (key, value) in super::volumes::pairs_of(text)? {
+            query = query.entry("extra_specs", key, value);
+        }
+    }
     let public = public(&call)?;
     let found = call
         .control()

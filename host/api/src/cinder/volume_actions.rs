@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json as value};
 use springform_control::volumes::UpdateVolume;
+use springform_model::cloud::VolumeStatus;
 use springform_model::contract::Connector;
 
 use crate::http::{Answer, Call, Fields, Refusal, Routes, Shape, empty, json};
@@ -24,7 +25,8 @@ const ACTIONS: Shape = "{os-extend:{new_size:size}}|{os-retype:{new_type:name, m
     {os-terminate_connection:{connector?:@connector?}}|\
     {os-attach:{instance_uuid?:id?, host_name?:short?, mountpoint?:short?, mode?:'rw'|'ro'}}|\
     {os-detach:{attachment_id?:id?}}|{os-force_detach:{attachment_id?:id?, connector?:@connector?}}|\
-    {os-set_image_metadata:{metadata:map}}|{os-unset_image_metadata:{key:name}}|{os-show_image_metadata:object?}";
+    {os-set_image_metadata:{metadata:map}}|{os-unset_image_metadata:{key:name}}|\
+    {os-extend_volume_completion:{error:bool}}|{os-show_image_metadata:object?}";
 
 /// What `os-reset_status` takes for `attach_status`.
 const ATTACH_STATUSES: &[&str] = &[
@@ -158,6 +160,12 @@ async fn change(call: &Call, name: &str, mut fields: Fields) -> Answer {
         "os-extend" => {
             let size = fields.required_integer("new_size", 1..=0x7fff_ffff)?;
             fields.finish()?;
+            let status = volumes.get(caller, id).await?.status;
+            if !call.version.has(42) && status == VolumeStatus::InUse {
+                return Err(Refusal::invalid(format!(
+                    "Invalid volume: Volume {id} status must be available to extend current status is: {status}."
+                )));
+            }
             volumes.extend(caller, id, size.unsigned_abs()).await?;
         }
         "os-retype" => {
@@ -212,6 +220,18 @@ async fn change(call: &Call, name: &str, mut fields: Fields) -> Answer {
             return Err(Refusal::invalid(
                 "Invalid input received: this service is not connected to an image service.",
             ));
+        }
+        "os-extend_volume_completion" => {
+            call.since(71)?;
+            fields
+                .boolean("error")?
+                .ok_or_else(|| Refusal::invalid("'error' is a required property"))?;
+            fields.finish()?;
+            // The array is done before an extension ends here, so none waits for what Nova has to say.
+            let status = volumes.get(caller, id).await?.status;
+            return Err(Refusal::invalid(format!(
+                "Invalid volume: Volume {id} does not wait for an extension to be completed; its status is {status}."
+            )));
         }
         "os-migrate_volume" => {
             volumes.get(caller, id).await?;

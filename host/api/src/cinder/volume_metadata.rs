@@ -60,23 +60,63 @@ async fn show(call: Call) -> Answer {
         .volumes()
         .get(&call.caller, call.part("volume_id"))
         .await?;
-    json(200, &value!({"metadata": found.metadata}))
+    let mut answer = json(200, &value!({"metadata": found.metadata}))?;
+    if call.version.has(15) {
+        let tag = etag(&found.metadata);
+        if let Ok(tag) = http::HeaderValue::from_str(&format!("\"{tag}\"")) {
+            answer.headers_mut().insert(http::header::ETAG, tag);
+        }
+    }
+    Ok(answer)
 }
 
-/// Writes metadata and gives all there is then.
+/// What a client names to change exactly the metadata it has seen.
+fn etag(metadata: &Metadata) -> String {
+    use sha2::{Digest, Sha256};
+    let digest = Sha256::digest(serde_json::to_vec(metadata).unwrap_or_default());
+    digest
+        .iter()
+        .take(16)
+        .fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+}
+
+/// Rounds of a change that others disturb.
+const ROUNDS: u32 = 50;
+
+/// Writes metadata and gives all there is then. Nothing is written over what this request has not seen: a change in
+/// between is read and decided again, or refused with 412 where the client named what it had seen (3.15).
 async fn set(call: &Call, entries: Metadata, replace: bool) -> Result<Metadata, Refusal> {
     let (volumes, id) = (call.control().volumes(), call.part("volume_id"));
-    let mut all = if replace {
-        Metadata::new()
-    } else {
-        volumes.get(&call.caller, id).await?.metadata
-    };
-    all.extend(entries);
-    let wanted = UpdateVolume {
-        metadata: Some(all),
-        ..UpdateVolume::default()
-    };
-    Ok(volumes.update(&call.caller, id, wanted).await?.metadata)
+    let seen = call.if_match.as_ref().filter(|_| call.version.has(15));
+    for _ in 0..ROUNDS {
+        let now = volumes.get(&call.caller, id).await?.metadata;
+        if seen.is_some_and(|seen| seen != "*" && *seen != etag(&now)) {
+            return Err(Refusal::new(
+                http::StatusCode::PRECONDITION_FAILED,
+                "The metadata has changed since it was read.",
+            ));
+        }
+        let mut all = if replace {
+            Metadata::new()
+        } else {
+            now.clone()
+        };
+        all.extend(entries.clone());
+        let wanted = UpdateVolume {
+            metadata: Some(all),
+            only_if_metadata: Some(now),
+            ..UpdateVolume::default()
+        };
+        match volumes.update(&call.caller, id, wanted).await {
+            Ok(volume) => return Ok(volume.metadata),
+            Err(error) if error.kind == springform_control::ErrorKind::Conflict => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(Refusal::new(
+        http::StatusCode::CONFLICT,
+        "The metadata is being changed by many at once. Try again.",
+    ))
 }
 
 async fn write(call: Call, replace: bool) -> Answer {

@@ -280,15 +280,16 @@ async fn create(call: Call) -> Answer {
         }
         fields.take(absent);
     }
-    // Sent by old clients beside what counts.
-    for old in [
+    // Sent by old clients beside what counts; from 3.53 on nothing is taken that means nothing.
+    let old = [
         "user_id",
         "project_id",
         "status",
         "attach_status",
         "scheduler_hints",
-    ] {
-        fields.take(old);
+    ];
+    for name in old.into_iter().filter(|_| !call.version.has(53)) {
+        fields.take(name);
     }
     let display_name = fields.text("display_name", 0..=255)?;
     let display_description = fields.text("display_description", 0..=255)?;
@@ -334,6 +335,11 @@ async fn show(call: Call) -> Answer {
 
 async fn update(call: Call) -> Answer {
     let mut fields = call.object("volume")?;
+    if call.version.has(53) && fields.is_empty() {
+        return Err(Refusal::invalid(
+            "Invalid input for field/attribute volume. Value: {}. {} does not have enough properties",
+        ));
+    }
     let display_name = fields.text("display_name", 0..=255)?;
     let display_description = fields.text("display_description", 0..=255)?;
     let name = fields.name()?.or(display_name);

@@ -21,6 +21,8 @@ pub struct Call {
     pub query: Params,
     /// Body as it came.
     pub body: Bytes,
+    /// `If-Match`, without its quotes.
+    pub if_match: Option<String>,
     /// `http://host:port`, as the client reached us.
     pub base: String,
     /// Path as the client wrote it, project included.

@@ -107,6 +107,7 @@ async fn serve(
         version,
         query,
         body,
+        if_match: if_match(&head.headers),
         base: base(state, &head.headers),
         path: inbound.path,
         parts,
@@ -127,6 +128,11 @@ async fn read(body: Body, limit: usize, within: Duration) -> Result<Bytes, Refus
             "The request's body did not arrive in time.",
         )),
     }
+}
+
+fn if_match(headers: &HeaderMap) -> Option<String> {
+    let text = headers.get(header::IF_MATCH)?.to_str().ok()?;
+    Some(text.trim().trim_matches('"').to_owned())
 }
 
 /// `http://host:port` as the client reached us, or as the operator says it does.

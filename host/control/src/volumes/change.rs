@@ -16,6 +16,8 @@ pub struct UpdateVolume {
     pub description: Option<Option<String>>,
     /// Metadata, replaced as a whole.
     pub metadata: Option<Metadata>,
+    /// Only if its metadata is still this.
+    pub only_if_metadata: Option<Metadata>,
     /// Image metadata, replaced as a whole.
     pub image_metadata: Option<Metadata>,
     /// Boots.
@@ -28,7 +30,7 @@ impl Volumes<'_> {
     /// Changes what the user says of a volume.
     ///
     /// # Errors
-    /// `NotFound`, or what the store says.
+    /// `NotFound`, `Conflict` where [`UpdateVolume::only_if_metadata`] does not hold, or what the store says.
     pub async fn update(
         &self,
         caller: &Caller,
@@ -36,6 +38,13 @@ impl Volumes<'_> {
         wanted: UpdateVolume,
     ) -> Result<Volume, ControlError> {
         self.edit(caller, id, |volume| {
+            if let Some(seen) = &wanted.only_if_metadata
+                && *seen != volume.metadata
+            {
+                return Err(ControlError::conflict(format!(
+                    "The metadata of volume {id} was changed meanwhile."
+                )));
+            }
             if let Some(name) = &wanted.name {
                 volume.name.clone_from(name);
             }

@@ -68,6 +68,7 @@ impl Volumes<'_> {
         if let Some(group) = &group {
             wanted.availability_zone = Some(group.availability_zone.clone());
         }
+        wanted.availability_zone = super::zone::zone_of(wanted.availability_zone, full.as_ref())?;
         let volume = new_volume(control, caller, wanted, source.as_ref(), full.as_ref())?;
         let mut request = request(&volume, full.as_ref(), source.as_ref(), Vec::new());
         if let Some(group) = &group {

@@ -7,6 +7,7 @@ mod destroy;
 mod group;
 mod turn;
 mod work;
+mod zone;
 
 pub use change::UpdateVolume;
 pub use create::CreateVolume;

@@ -1,0 +1,34 @@
+//! Zones that a volume type is bound to: the reserved spec `RESKEY:availability_zones` (3.52).
+
+use crate::ControlError;
+use crate::specs::FullType;
+
+/// The spec, a list separated by commas.
+const SPEC: &str = "RESKEY:availability_zones";
+
+/// The zone a volume is made in: the one asked for, if its type may be there; else the first of its type's; else none.
+///
+/// # Errors
+/// `Invalid` for a zone that is none of the type's.
+pub(super) fn zone_of(
+    asked: Option<String>,
+    full: Option<&FullType>,
+) -> Result<Option<String>, ControlError> {
+    let spec = full.and_then(|full| full.volume_type.extra_specs.get(SPEC));
+    let zones = spec.map(|spec| spec.split(',').map(str::trim));
+    let zones: Vec<&str> = zones
+        .into_iter()
+        .flatten()
+        .filter(|zone| !zone.is_empty())
+        .collect();
+    match asked {
+        Some(asked) if !zones.is_empty() && !zones.contains(&asked.as_str()) => {
+            Err(ControlError::input(format!(
+                "The type's availability zones ({}) do not include {asked}.",
+                zones.join(", ")
+            )))
+        }
+        Some(asked) => Ok(Some(asked)),
+        None => Ok(zones.first().map(|zone| (*zone).to_owned())),
+    }
+}
