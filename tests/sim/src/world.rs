@@ -187,7 +187,7 @@ impl World {
                     source: Some(Self::source(v)),
                     point: there.as_ref().ok().map(|c| RecoveryPoint {
                         id: c.content.to_string(),
-                        taken_at: 0,
+                        taken_at: c.content,
                     }),
                     possible: there.is_ok(),
                     reason: there.as_ref().err().map(|f| f.message.clone()),

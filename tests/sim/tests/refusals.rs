@@ -7,6 +7,7 @@
 )]
 
 use springform_control::replication::{self, Ask, Order, Problem, Request, Scope, Who};
+use springform_model::cloud::VolumeStatus;
 use springform_model::contract::FailoverMode;
 use springform_model::operation::{Operation, OperationState};
 use springform_sim_tests::memory::Memory;
@@ -14,8 +15,12 @@ use springform_sim_tests::nouns::{self, BACKEND};
 use springform_sim_tests::world::ARRAYS;
 
 fn ground() -> Memory {
+    ground_of(4)
+}
+
+fn ground_of(volumes: usize) -> Memory {
     let ground = Memory::new(1, 0);
-    for i in 0..4 {
+    for i in 0..volumes {
         let id = format!("v{i}");
         ground.world().create(&id, true);
         ground
@@ -169,4 +174,80 @@ async fn volumes_missing_on_the_target_do_not_hold_up_the_others_and_only_they_a
     for (volume, _) in ground.rows().volumes.values() {
         assert_eq!(volume.placement.as_ref().unwrap().target, "b");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_half_of_five_hundred_volumes_missing_on_the_target_the_other_half_moves_and_nothing_else_changes()
+ {
+    let ground = ground_of(500);
+    for i in (0..500).step_by(2) {
+        let mut world = ground.world();
+        let target = world.arrays.get_mut("b").unwrap();
+        target.copies.remove(&format!("v{i}"));
+    }
+    let operation = ask(&ground, Request::Failover(to("b"))).await.unwrap();
+    let ended = replication::run(&ground, operation).await.unwrap();
+    assert_eq!(ended.state, OperationState::PartlyFailed);
+    assert_eq!((ended.progress.done, ended.progress.failed), (250, 250));
+    let failures = ended.result["failures"].as_object().unwrap();
+    assert!(
+        failures
+            .keys()
+            .all(|id| id[1..].parse::<u32>().unwrap() % 2 == 0)
+    );
+    assert!(
+        failures
+            .values()
+            .all(|f| f["message"].as_str().unwrap().contains("holds no copy"))
+    );
+    for (id, (volume, _)) in &ground.rows().volumes {
+        let missing = id[1..].parse::<u32>().unwrap() % 2 == 0;
+        let placed = &volume.placement.as_ref().unwrap().target;
+        assert_eq!(placed, if missing { "a" } else { "b" }, "{id}");
+        assert_eq!(volume.status, VolumeStatus::Available, "{id}");
+        assert_eq!(volume.operation, None, "{id}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_target_that_is_older_than_the_recovery_point_a_plan_promised_does_not_take_over() {
+    let ground = ground();
+    for _ in 0..3 {
+        assert!(ground.world().write("v1", "a"));
+    }
+    ground.world().replicate("v1", "a");
+    let order = Order {
+        scope: Scope::Backend(BACKEND.into()),
+        to: Some("b".into()),
+        mode: FailoverMode::Unplanned,
+        point: None,
+    };
+    let plan = replication::make_plan(&ground, BACKEND, order)
+        .await
+        .unwrap();
+    let id = plan.id.clone();
+    ground.rows().plans.insert(id.clone(), plan);
+    let copies = |ground: &Memory| ground.world().arrays["b"].copies["v1"].clone();
+    let mut older = copies(&ground);
+    older.content = 2;
+    ground
+        .world()
+        .arrays
+        .get_mut("b")
+        .unwrap()
+        .copies
+        .insert("v1".into(), older.clone());
+    let request = Request::Failover(Ask {
+        plan: Some(id),
+        ..to("b")
+    });
+    let operation = ask(&ground, request).await.unwrap();
+    let ended = replication::run(&ground, operation).await.unwrap();
+    assert_eq!((ended.progress.done, ended.progress.failed), (3, 1));
+    let why = ended.result["failures"]["v1"]["message"].as_str().unwrap();
+    assert_eq!(
+        why,
+        "the plan promised recovery point 3, but the target now has 2; make a new plan and look at its loss"
+    );
+    assert_eq!(copies(&ground), older, "nothing was made writable there");
 }

@@ -11,7 +11,7 @@ mod take;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use springform_model::contract::{FailoverMode, FailoverPlan};
+use springform_model::contract::{FailoverMode, FailoverPlan, RecoveryPoint, VolumePlan};
 use springform_model::operation::{Operation, OperationError};
 use springform_model::replication::failover::Phase;
 use springform_model::replication::relation::Phase as Stand;
@@ -78,7 +78,34 @@ pub async fn run(ground: &dyn Ground, operation: Operation) -> Result<Operation,
     this.carry_out().await
 }
 
+/// Why a volume is not moved: its target would give back less than the plan promised that was applied.
+fn older(promised: Option<&RecoveryPoint>, now: &VolumePlan) -> Option<String> {
+    let promised = promised?;
+    match &now.point {
+        Some(point) if point.taken_at >= promised.taken_at => None,
+        point => Some(format!(
+            "the plan promised recovery point {}, but the target now has {}; make a new plan and look at its loss",
+            promised.id,
+            point.as_ref().map_or("none", |p| p.id.as_str())
+        )),
+    }
+}
+
 impl Failover<'_> {
+    /// Recovery points of the plan that was applied, by volume. A planned move copies the last writes and needs none.
+    async fn promised(&self) -> Result<BTreeMap<String, RecoveryPoint>, Problem> {
+        let id = match &self.input.plan {
+            Some(id) if self.input.order.mode != FailoverMode::Planned => id,
+            _ => return Ok(BTreeMap::new()),
+        };
+        let kept = self.ledger.ground().plan(id).await?;
+        let volumes = kept.map(|plan| plan.volumes).unwrap_or_default();
+        Ok(volumes
+            .into_iter()
+            .filter_map(|v| Some((v.volume_id, v.point?)))
+            .collect())
+    }
+
     fn whole_backend(&self) -> bool {
         matches!(self.input.order.scope, Scope::Backend(_))
     }
@@ -198,6 +225,7 @@ impl Failover<'_> {
         // The driver's choice is written down before anything moves: after a restart it might choose another.
         *to = Some(made.target.clone());
         self.keep_plan(&made).await?;
+        let promised = self.promised().await?;
         let mut able = Vec::with_capacity(pending.len());
         for (i, member) in pending.into_iter().enumerate() {
             match made
@@ -205,9 +233,14 @@ impl Failover<'_> {
                 .get(i)
                 .filter(|p| p.volume_id == member.volume.id)
             {
-                Some(p) if p.possible || matches!(member.relation.phase, Stand::Moving(_)) => {
-                    able.push(member)
-                }
+                Some(_) if matches!(member.relation.phase, Stand::Moving(_)) => able.push(member),
+                Some(p) if p.possible => match older(promised.get(&p.volume_id), p) {
+                    None => able.push(member),
+                    Some(why) => {
+                        let why = problem("failed-precondition", why, &self.view.name);
+                        self.lost(member, why).await?;
+                    }
+                },
                 Some(p) => {
                     let why = p
                         .reason
