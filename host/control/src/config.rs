@@ -33,6 +33,8 @@ pub struct BackendConfig {
     pub availability_zone: String,
     /// Whether initiators get a CHAP credential.
     pub use_chap: bool,
+    /// Whether a failback asked for through Cinder's API may overwrite what only the primary has since it was left behind.
+    pub failback_discards_old_primary: bool,
     /// Calls that may be under way at once.
     pub parallel: usize,
 }
@@ -50,6 +52,7 @@ impl BackendConfig {
             targets,
             availability_zone: "nova".to_owned(),
             use_chap: false,
+            failback_discards_old_primary: false,
             parallel: 64,
         }
     }

@@ -100,6 +100,47 @@ async fn a_frozen_backend_is_failed_over_but_not_changed_otherwise() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_failback_over_an_array_that_was_left_behind_says_exactly_what_to_send() {
+    let ground = ground();
+    let moved = ask(&ground, Request::Failover(to("b"))).await.unwrap();
+    replication::run(&ground, moved).await.unwrap();
+    let text = refused(&ground, Request::Failback(to("a"))).await;
+    let sent = text.split_once("\"acknowledge\": ").unwrap().1;
+    let sent = sent.split_once(" (springform").unwrap().0;
+    let agreed = Ask {
+        acknowledge: serde_json::from_str(sent).unwrap(),
+        ..to("a")
+    };
+    let back = ask(&ground, Request::Failback(agreed)).await.unwrap();
+    let ended = replication::run(&ground, back).await.unwrap();
+    assert_eq!(ended.state, OperationState::Succeeded);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_plan_is_not_carried_out_as_another_verb_or_towards_another_target() {
+    let ground = ground();
+    let order = Order {
+        scope: Scope::Backend(BACKEND.into()),
+        to: Some("b".into()),
+        mode: FailoverMode::Planned,
+        point: None,
+    };
+    let plan = replication::make_plan(&ground, BACKEND, order)
+        .await
+        .unwrap();
+    let id = plan.id.clone();
+    ground.rows().plans.insert(id.clone(), plan);
+    let with = |target: &str| Ask {
+        plan: Some(id.clone()),
+        ..to(target)
+    };
+    let text = refused(&ground, Request::Failover(with("c"))).await;
+    assert!(text.contains("goes to b, planned"), "{text}");
+    let text = refused(&ground, Request::Failback(with("b"))).await;
+    assert!(text.contains("of another verb"), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_plan_is_applied_only_while_what_it_was_made_from_holds() {
     let ground = ground();
     let scope = Scope::Backend(BACKEND.into());

@@ -102,8 +102,14 @@ pub enum Command {
         #[command(flatten)]
         target: TargetArgs,
         /// Carry out this plan, as long as what it was made from still holds.
-        #[arg(long, value_name = "ID")]
+        #[arg(long, value_name = "ID", conflicts_with_all = ["to", "planned", "unplanned", "point"])]
         plan: Option<String>,
+        /// Refuse if a volume is attached.
+        #[arg(long)]
+        only_detached: bool,
+        /// Agree that what only the target has is thrown away.
+        #[arg(long)]
+        discard: bool,
         /// How to go about it.
         #[command(flatten)]
         wait: Wait,
@@ -113,6 +119,9 @@ pub enum Command {
         /// On what.
         #[command(flatten)]
         scope: ScopeArgs,
+        /// Agree that what only the first array has, since an unplanned failover left it behind, is thrown away.
+        #[arg(long)]
+        discard: bool,
         /// How to go about it.
         #[command(flatten)]
         wait: Wait,
@@ -128,6 +137,48 @@ pub enum Command {
         /// Agree that what only the other side has is thrown away.
         #[arg(long)]
         discard: bool,
+        /// How to go about it.
+        #[command(flatten)]
+        wait: Wait,
+    },
+    /// Copy to the other arrays once more, now.
+    Resync {
+        /// On what.
+        #[command(flatten)]
+        scope: ScopeArgs,
+        /// The array to copy to.
+        #[arg(long, value_name = "TARGET")]
+        to: Option<String>,
+        /// Agree that what only the other side has is thrown away.
+        #[arg(long)]
+        discard: bool,
+        /// How to go about it.
+        #[command(flatten)]
+        wait: Wait,
+    },
+    /// Switch replication of volumes on.
+    Enable {
+        /// On what.
+        #[command(flatten)]
+        scope: ScopeArgs,
+        /// How to go about it.
+        #[command(flatten)]
+        wait: Wait,
+    },
+    /// Switch replication of volumes off; their data stays where it is.
+    Disable {
+        /// On what.
+        #[command(flatten)]
+        scope: ScopeArgs,
+        /// How to go about it.
+        #[command(flatten)]
+        wait: Wait,
+    },
+    /// Take the writable role from an array that was left behind and answers again. The host does this by itself; this is for now.
+    Fence {
+        /// On what.
+        #[command(flatten)]
+        scope: ScopeArgs,
         /// How to go about it.
         #[command(flatten)]
         wait: Wait,
@@ -173,6 +224,9 @@ pub enum Command {
     ResetActiveBackend {
         /// Name of the backend.
         backend: String,
+        /// The array that is the active one in truth; without: the primary.
+        #[arg(long, value_name = "TARGET")]
+        to: Option<String>,
         /// Do not ask.
         #[arg(long)]
         yes: bool,
@@ -272,14 +326,23 @@ pub enum OperationCommand {
 /// What to do with a drill.
 #[derive(Debug, Subcommand)]
 pub enum DrillCommand {
+    /// List drills, newest first.
+    List {
+        /// Only those of this backend.
+        #[arg(long)]
+        backend: Option<String>,
+    },
     /// Make writable copies on a target.
     Start {
         /// Of what.
         #[command(flatten)]
         scope: ScopeArgs,
-        /// Where.
-        #[command(flatten)]
-        target: TargetArgs,
+        /// Where; without: the driver's host chooses.
+        #[arg(long, value_name = "TARGET")]
+        to: Option<String>,
+        /// An older recovery point than the newest.
+        #[arg(long, value_name = "POINT")]
+        point: Option<String>,
         /// Throw the copies away by itself after so many minutes.
         #[arg(long, default_value_t = 240)]
         minutes: u32,
@@ -289,7 +352,7 @@ pub enum DrillCommand {
     },
     /// Throw the copies away.
     Stop {
-        /// Id of the drill: of the operation that started it.
+        /// Id of the drill, or of the operation that started it.
         id: String,
         /// How to go about it.
         #[command(flatten)]
@@ -297,7 +360,7 @@ pub enum DrillCommand {
     },
     /// Turn the drill into the failover.
     Commit {
-        /// Id of the drill: of the operation that started it.
+        /// Id of the drill, or of the operation that started it.
         id: String,
         /// How to go about it.
         #[command(flatten)]
@@ -354,6 +417,8 @@ pub enum PlanVerb {
     Failover,
     /// Back to the first array.
     Failback,
+    /// Replicate again from where the volumes are now.
+    Reprotect,
 }
 
 impl PlanVerb {
@@ -363,6 +428,7 @@ impl PlanVerb {
         match self {
             Self::Failover => "failover",
             Self::Failback => "failback",
+            Self::Reprotect => "reprotect",
         }
     }
 }

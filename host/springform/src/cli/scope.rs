@@ -63,16 +63,22 @@ pub struct TargetArgs {
 }
 
 impl TargetArgs {
-    /// The API's word for the mode.
+    /// The API's word for the mode; none where nothing was said, because some verbs have one mode only.
     #[must_use]
-    pub fn mode(&self) -> &'static str {
-        if self.planned { "planned" } else { "unplanned" }
+    pub fn mode(&self) -> Option<&'static str> {
+        match (self.planned, self.unplanned) {
+            (true, _) => Some("planned"),
+            (_, true) => Some("unplanned"),
+            _ => None,
+        }
     }
 
     /// Adds what was given to a request.
     pub fn add_to(&self, request: &mut Value) {
         if let Value::Object(fields) = request {
-            fields.insert("mode".to_owned(), json!(self.mode()));
+            if let Some(mode) = self.mode() {
+                fields.insert("mode".to_owned(), json!(mode));
+            }
             for (key, value) in [("to", &self.to), ("point", &self.point)] {
                 if let Some(value) = value {
                     fields.insert(key.to_owned(), json!(value));

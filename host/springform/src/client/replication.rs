@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::{Client, operations};
 use crate::cli::{Command, DrillCommand, ScopeArgs, TargetArgs, Wait};
+use crate::show::{self, field, list};
 
 /// Carries out a verb.
 ///
@@ -28,14 +29,33 @@ pub async fn run(client: &Client, command: Command) -> anyhow::Result<ExitCode> 
             scope,
             target,
             plan,
+            only_detached,
+            discard,
             wait,
-        } => failover(client, &scope, &target, plan, wait).await,
-        Command::Failback { scope, wait } => {
+        } => {
+            let planned = match plan {
+                Some(id) => client.get(&format!("/plans/{id}")).await?,
+                None => self::plan(client, "failover", &scope, &target).await?,
+            };
+            let extra = json!({ "allow_attached": !only_detached });
+            carry_out(client, "/failover", &scope, &planned, extra, discard, wait).await
+        }
+        Command::Failback {
+            scope,
+            discard,
+            wait,
+        } => {
             let planned = plan(client, "failback", &scope, &TargetArgs::default()).await?;
-            agree(client, &planned, wait)?;
-            let mut body = json!({ "scope": scope.to_json() });
-            add(&mut body, "plan", planned.get("id").cloned());
-            begin(client, "/failback", &body, wait).await
+            carry_out(
+                client,
+                "/failback",
+                &scope,
+                &planned,
+                json!({}),
+                discard,
+                wait,
+            )
+            .await
         }
         Command::Reprotect {
             scope,
@@ -43,23 +63,47 @@ pub async fn run(client: &Client, command: Command) -> anyhow::Result<ExitCode> 
             discard,
             wait,
         } => {
-            let mut body = json!({ "scope": scope.to_json(), "discard": discard });
-            add(&mut body, "to", to.map(Value::from));
-            begin(client, "/reprotect", &body, wait).await
+            let target = TargetArgs {
+                to: to.clone(),
+                ..TargetArgs::default()
+            };
+            let planned = plan(client, "reprotect", &scope, &target).await?;
+            let mut extra = json!({});
+            add(&mut extra, "to", to.map(Value::from));
+            carry_out(client, "/reprotect", &scope, &planned, extra, discard, wait).await
         }
+        Command::Resync {
+            scope,
+            to,
+            discard,
+            wait,
+        } => {
+            let target = TargetArgs {
+                to: to.clone(),
+                ..TargetArgs::default()
+            };
+            let mut body = json!({ "scope": scope.to_json() });
+            add(&mut body, "to", to.map(Value::from));
+            if discard {
+                let planned = plan(client, "reprotect", &scope, &target).await?;
+                add(
+                    &mut body,
+                    "acknowledge",
+                    planned.get("acknowledge").cloned(),
+                );
+            }
+            begin(client, "/resync", &body, wait).await
+        }
+        Command::Enable { scope, wait } => simple(client, "/enable", &scope, wait).await,
+        Command::Disable { scope, wait } => simple(client, "/disable", &scope, wait).await,
+        Command::Fence { scope, wait } => simple(client, "/fence", &scope, wait).await,
         Command::Drill { command } => drill(client, command).await,
         Command::Promote { scope, wait } => {
             ask(
                 &format!("make the configured arrays {}'s own?", scope.describe()),
                 wait.yes,
             )?;
-            begin(
-                client,
-                "/promote",
-                &json!({ "scope": scope.to_json() }),
-                wait,
-            )
-            .await
+            simple(client, "/promote", &scope, wait).await
         }
         Command::Reconcile {
             scope,
@@ -69,14 +113,17 @@ pub async fn run(client: &Client, command: Command) -> anyhow::Result<ExitCode> 
             let body = json!({ "scope": scope.to_json(), "dry_run": dry_run });
             begin(client, "/reconcile", &body, wait).await
         }
-        Command::Freeze { backend } => now(client, &backend, "freeze", "frozen").await,
-        Command::Thaw { backend } => now(client, &backend, "thaw", "thawed").await,
-        Command::ResetActiveBackend { backend, yes } => {
+        Command::Freeze { backend } => now(client, &backend, "freeze", "frozen", &json!({})).await,
+        Command::Thaw { backend } => now(client, &backend, "thaw", "thawed", &json!({})).await,
+        Command::ResetActiveBackend { backend, to, yes } => {
+            let named = to.as_deref().unwrap_or("its primary");
             ask(
-                &format!("make the primary of {backend} its active array, in the records only?"),
+                &format!("make {named} the active array of {backend}, in the records only?"),
                 yes,
             )?;
-            now(client, &backend, "reset-active-backend", "reset").await
+            let mut body = json!({});
+            add(&mut body, "to", to.map(Value::from));
+            now(client, &backend, "reset-active-backend", "reset", &body).await
         }
         Command::Serve { .. }
         | Command::Config { .. }
@@ -100,37 +147,65 @@ async fn plan(
     client.post("/plans", &body).await
 }
 
-async fn failover(
+/// Shows a plan, asks, and sends it with what it says must be acknowledged, if that was agreed to.
+async fn carry_out(
     client: &Client,
+    path: &str,
     scope: &ScopeArgs,
-    target: &TargetArgs,
-    known: Option<String>,
+    planned: &Value,
+    extra: Value,
+    discard: bool,
     wait: Wait,
 ) -> anyhow::Result<ExitCode> {
-    let id = match known {
-        Some(id) => Some(Value::from(id)),
-        None => {
-            let planned = plan(client, "failover", scope, target).await?;
-            agree(client, &planned, wait)?;
-            planned.get("id").cloned()
-        }
-    };
-    let mut body = json!({ "scope": scope.to_json() });
-    target.add_to(&mut body);
-    add(&mut body, "plan", id);
-    begin(client, "/failover", &body, wait).await
+    if operations::shows_tables(client) {
+        operations::print_plan(client, planned);
+    }
+    if !discard && !list(planned, "/acknowledge").is_empty() {
+        bail!(
+            "nothing was done: this throws away what the plan lists under \"overwritten\"; give --discard to agree"
+        );
+    }
+    ask("carry out this plan?", wait.yes)?;
+    let mut body = extra;
+    add(&mut body, "scope", Some(scope.to_json()));
+    add(&mut body, "plan", planned.get("id").cloned());
+    if discard {
+        add(
+            &mut body,
+            "acknowledge",
+            planned.get("acknowledge").cloned(),
+        );
+    }
+    begin(client, path, &body, wait).await
+}
+
+async fn simple(
+    client: &Client,
+    path: &str,
+    scope: &ScopeArgs,
+    wait: Wait,
+) -> anyhow::Result<ExitCode> {
+    begin(client, path, &json!({ "scope": scope.to_json() }), wait).await
 }
 
 async fn drill(client: &Client, command: DrillCommand) -> anyhow::Result<ExitCode> {
     match command {
+        DrillCommand::List { backend } => {
+            let query = backend.map_or_else(String::new, |b| format!("?backend={b}"));
+            let answer = client.get(&format!("/drills{query}")).await?;
+            operations::print(client, &answer, show::drill::list_of);
+            Ok(ExitCode::SUCCESS)
+        }
         DrillCommand::Start {
             scope,
-            target,
+            to,
+            point,
             minutes,
             wait,
         } => {
             let mut body = json!({ "scope": scope.to_json(), "minutes": minutes });
-            target.add_to(&mut body);
+            add(&mut body, "to", to.map(Value::from));
+            add(&mut body, "point", point.map(Value::from));
             begin(client, "/drills", &body, wait).await
         }
         DrillCommand::Stop { id, wait } => {
@@ -157,11 +232,24 @@ async fn begin(client: &Client, path: &str, body: &Value, wait: Wait) -> anyhow:
     operations::watch(client, &id).await
 }
 
-async fn now(client: &Client, backend: &str, verb: &str, done: &str) -> anyhow::Result<ExitCode> {
-    client
-        .post(&format!("/backends/{backend}/{verb}"), &json!({}))
+async fn now(
+    client: &Client,
+    backend: &str,
+    verb: &str,
+    done: &str,
+    body: &Value,
+) -> anyhow::Result<ExitCode> {
+    let answer = client
+        .post(&format!("/backends/{backend}/{verb}"), body)
         .await?;
-    println!("{backend}: {done}");
+    operations::print(client, &answer, |answer| {
+        let active = match field(answer, "/active_target").as_str() {
+            "-" => "its primary".to_owned(),
+            other => other.to_owned(),
+        };
+        let status = field(answer, "/replication_status");
+        format!("{backend}: {done}; replication is {status}, new volumes land on {active}\n")
+    });
     Ok(ExitCode::SUCCESS)
 }
 
@@ -169,13 +257,6 @@ fn add(body: &mut Value, key: &str, value: Option<Value>) {
     if let (Value::Object(fields), Some(value)) = (body, value) {
         fields.insert(key.to_owned(), value);
     }
-}
-
-fn agree(client: &Client, plan: &Value, wait: Wait) -> anyhow::Result<()> {
-    if operations::shows_tables(client) {
-        operations::print_plan(client, plan);
-    }
-    ask("carry out this plan?", wait.yes)
 }
 
 /// Asks on the terminal; without one, `--yes` has to have been given.

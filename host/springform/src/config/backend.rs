@@ -25,6 +25,8 @@ pub struct BackendConfig {
     pub host: String,
     /// Availability zone.
     pub availability_zone: String,
+    /// Whether Cinder's failback may overwrite what only the primary has since it was left behind.
+    pub failback_discards_old_primary: bool,
     /// Whether secrets may stand in the file.
     pub allow_inline_secrets: bool,
     /// The array it is served by first.
@@ -139,6 +141,9 @@ fn read(
     let availability_zone = section
         .text("backend_availability_zone")
         .unwrap_or_else(|| service.availability_zone.clone());
+    let failback_discards_old_primary = section
+        .boolean("failback_discards_old_primary")
+        .unwrap_or(false);
     let trust = read_trust(
         &mut section,
         folder,
@@ -154,6 +159,7 @@ fn read(
         line,
         driver: driver?,
         availability_zone,
+        failback_discards_old_primary,
         allow_inline_secrets: service.allow_inline_secrets,
         primary: TargetConfig {
             name: name.clone(),

@@ -226,6 +226,7 @@ const HOST_KEYS: &[&str] = &[
     "san_ip",
     "backend_host",
     "backend_availability_zone",
+    "failback_discards_old_primary",
     "ca_file",
     "fingerprint",
     "replication_device",

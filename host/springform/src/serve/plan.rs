@@ -65,6 +65,7 @@ fn plan_backend(
     planned
         .availability_zone
         .clone_from(&backend.availability_zone);
+    planned.failback_discards_old_primary = backend.failback_discards_old_primary;
     planned.options = resolved
         .map(|resolved| resolved.options)
         .unwrap_or_default();

@@ -1,6 +1,7 @@
 //! What the command line shows: tables, plans, progress. Functions from the API's JSON to text, so that golden files can
 //! hold what they print. Fields that a host of another version leaves out are shown as `-`.
 
+pub mod drill;
 pub mod driver;
 pub mod operation;
 pub mod plan;
@@ -8,6 +9,7 @@ pub mod progress;
 
 use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::Value;
+use springform_model::time::Timestamp;
 
 /// An empty table with headings.
 #[must_use]
@@ -49,6 +51,20 @@ pub fn list<'a>(value: &'a Value, pointer: &str) -> &'a [Value] {
         .and_then(Value::as_array)
         .map(Vec::as_slice)
         .unwrap_or_default()
+}
+
+/// A time: microseconds in the model, texts in some answers.
+#[must_use]
+pub fn time(value: &Value, pointer: &str) -> String {
+    match value.pointer(pointer).and_then(Value::as_i64) {
+        Some(micros) => Timestamp(micros)
+            .to_cinder()
+            .chars()
+            .take(19)
+            .collect::<String>()
+            .replace('T', " "),
+        None => field(value, pointer),
+    }
 }
 
 /// Bytes for people: `1.5 GiB`.

@@ -1,9 +1,8 @@
 //! Operations of the journal.
 
 use serde_json::Value;
-use springform_model::time::Timestamp;
 
-use super::{field, list, render, seconds, table};
+use super::{field, list, render, seconds, table, time};
 
 /// One line for each operation.
 #[must_use]
@@ -59,10 +58,41 @@ pub fn one(operation: &Value) -> String {
         }
         text.push_str(&format!("\n{}", render(&lines)));
     }
+    let drill = field(operation, "/input/drill");
+    if drill != "-" {
+        text.push_str(&format!("\ndrill {drill}\n"));
+    }
+    outcome(&mut text, operation);
     if let Some(error) = operation.get("error").filter(|error| error.is_object()) {
         text.push_str(&format!("\n{}", failure(error)));
     }
     text
+}
+
+/// What it led to: changes made, warnings, and the volumes that did not follow.
+fn outcome(text: &mut String, operation: &Value) {
+    for (title, pointer) in [
+        ("changed", "/result/changes"),
+        ("warning", "/result/warnings"),
+    ] {
+        for one in list(operation, pointer) {
+            let line = match (field(one, "/target").as_str(), field(one, "/text").as_str()) {
+                (_, "-") => field(one, ""),
+                ("-", said) => said.to_owned(),
+                (target, said) => format!("{target}: {said}"),
+            };
+            text.push_str(&format!("\n{title}: {line}"));
+        }
+    }
+    let failures = operation
+        .pointer("/result/failures")
+        .and_then(Value::as_object);
+    for (volume, error) in failures.into_iter().flatten() {
+        text.push_str(&format!("\nvolume {volume}: {}", field(error, "/message")));
+    }
+    if !text.ends_with('\n') {
+        text.push('\n');
+    }
 }
 
 /// Why it failed, where, and whether to try again.
@@ -117,23 +147,13 @@ pub fn is_over(operation: &Value) -> bool {
 }
 
 fn waiting(step: &Value) -> String {
+    if !matches!(field(step, "/state").as_str(), "running" | "waiting") {
+        return "-".to_owned();
+    }
     let what = field(step, "/waiting_for");
     match step.get("percent").and_then(Value::as_u64) {
         Some(percent) => format!("{what} ({percent} %)"),
         None => what,
-    }
-}
-
-/// Times are microseconds in the model and texts in some answers.
-fn time(value: &Value, pointer: &str) -> String {
-    match value.pointer(pointer).and_then(Value::as_i64) {
-        Some(micros) => Timestamp(micros)
-            .to_cinder()
-            .chars()
-            .take(19)
-            .collect::<String>()
-            .replace('T', " "),
-        None => field(value, pointer),
     }
 }
 

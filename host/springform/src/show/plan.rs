@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{bytes, field, list, render, seconds, table};
+use super::{bytes, field, list, render, seconds, table, time};
 
 /// A plan, volume by volume, with what is interrupted and how to carry it out.
 #[must_use]
@@ -13,7 +13,7 @@ pub fn one(plan: &Value) -> String {
         field(plan, "/verb"),
         field(plan, "/mode"),
         field(plan, "/target"),
-        field(plan, "/expires_at"),
+        time(plan, "/expires_at"),
     );
     let volumes = list(plan, "/volumes");
     let mut lines = table(&["volume", "from", "to", "recovery point", "loss", "note"]);
@@ -28,12 +28,29 @@ pub fn one(plan: &Value) -> String {
         ]);
     }
     text.push_str(&render(&lines));
-    let impossible = volumes.iter().filter(|volume| !possible(volume)).count();
+    // A plan of very many volumes shows the first of them and counts all.
+    let count = |key: &str| plan.get(key).and_then(Value::as_u64);
+    let shown = volumes.len() as u64;
+    let can = volumes.iter().filter(|volume| possible(volume)).count() as u64;
+    let total = count("total").unwrap_or(shown);
+    let verb = match field(plan, "/verb").as_str() {
+        "reprotect" => "be protected",
+        _ => "move",
+    };
     text.push_str(&format!(
-        "\n{} of {} volumes can move.\n",
-        volumes.len().saturating_sub(impossible),
-        volumes.len()
+        "\n{} of {total} volumes can {verb}.\n",
+        count("possible").unwrap_or(can),
     ));
+    if total > shown {
+        text.push_str(&format!("({} more are not shown)\n", total - shown));
+    }
+    for one in list(plan, "/acknowledge") {
+        text.push_str(&format!(
+            "overwritten: what {} alone holds of volumes at generation {}\n",
+            field(one, "/target"),
+            field(one, "/generation"),
+        ));
+    }
     for interruption in list(plan, "/interrupts") {
         text.push_str(&format!("interrupted: {}\n", field(interruption, "")));
     }

@@ -1,0 +1,377 @@
+//! The operator's commands, on the real program with the real asynchronous driver and two simulated arrays.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+use std::time::Duration;
+
+use flasharray_sim::SimControl;
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use springform_suite::cinder::Cinder;
+use springform_suite::guests;
+use springform_suite::host::Host;
+use springform_suite::site::{PRIMARY, SECOND, SERVICE, Site};
+use tokio::process::Command;
+use tokio::time::Instant;
+
+const PATIENCE: Duration = Duration::from_secs(120);
+const BACKEND: [&str; 2] = ["--backend", PRIMARY];
+
+/// A host with one replicated volume of which a copy has arrived; time passes on its arrays by itself.
+struct Desk {
+    site: Site,
+    cloud: Cinder,
+    host: Host,
+    volume: String,
+    clock: tokio::task::JoinHandle<()>,
+}
+
+struct Said {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+impl Desk {
+    async fn new() -> Self {
+        Self::with("").await
+    }
+
+    /// With lines added to the backend's section.
+    async fn with(lines: &str) -> Self {
+        let site = Site::new().unwrap();
+        let text = std::fs::read_to_string(site.config()).unwrap();
+        let text = text.replace(
+            "[[backend.replication_device]]",
+            &format!("{lines}\n[[backend.replication_device]]"),
+        );
+        std::fs::write(site.config(), text).unwrap();
+        let host = site.host().await.unwrap();
+        let cloud = site.cinder();
+        cloud.service_becomes(SERVICE, "state", "up").await.unwrap();
+        let status = cloud.service_becomes(SERVICE, "replication_status", "enabled");
+        status.await.unwrap();
+        let specs = json!({"replication_enabled": "<is> True", "replication_type": "<in> async"});
+        cloud.create_type("replicated", &specs).await.unwrap();
+        let volume = cloud
+            .create_volume("ledger", 1, "replicated")
+            .await
+            .unwrap();
+        cloud.volume_becomes(&volume, "available").await.unwrap();
+        for _ in 0..2 {
+            site.control.advance(3700.0).await.unwrap();
+        }
+        let control = SimControl::new(&site.sim.control_url());
+        let clock = tokio::spawn(async move {
+            while control.advance(5.0).await.is_ok() {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        });
+        Self {
+            site,
+            cloud,
+            host,
+            volume,
+            clock,
+        }
+    }
+
+    async fn run(&self, arguments: &[&str]) -> Said {
+        let output = Command::new(guests::springform().unwrap())
+            .args(["--url", &self.host.url])
+            .args(arguments)
+            .env("SPRINGFORM_TOKEN", "admin:0123456789abcdef0123456789abcdef")
+            .output()
+            .await
+            .unwrap();
+        Said {
+            code: output.status.code().unwrap(),
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    /// A command that succeeds, if not at once then when what the host does by itself is over.
+    async fn does(&self, arguments: &[&str]) -> Said {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let said = self.run(arguments).await;
+            if said.code == 0 {
+                return said;
+            }
+            let passes = said.err.contains("in the way") || said.err.contains("does not answer");
+            assert!(
+                passes && Instant::now() < deadline,
+                "{arguments:?}: {}\n{}\n{}",
+                said.out,
+                said.err,
+                self.host.log()
+            );
+            tokio::time::sleep(Duration::from_millis(300)).await;
+        }
+    }
+
+    /// A command that is refused.
+    async fn refused(&self, arguments: &[&str]) -> String {
+        let said = self.run(arguments).await;
+        assert_eq!(said.code, 1, "{arguments:?}: {}", said.out);
+        said.err
+    }
+
+    async fn served_by(&self) -> String {
+        let answer = self
+            .run(&[
+                "--format",
+                "json",
+                "plan",
+                "reprotect",
+                "--volume",
+                &self.volume,
+            ])
+            .await;
+        let plan: Value = serde_json::from_str(&answer.out).unwrap();
+        plan["volumes"][0]["source"].as_str().unwrap().to_owned()
+    }
+
+    async fn ends(self) {
+        self.clock.abort();
+        assert!(self.host.stop().await.unwrap());
+    }
+}
+
+/// What differs from run to run, taken out; blanks count as one, because columns are as wide as what stands in them.
+fn settled(text: &str) -> String {
+    let mut filtered = String::new();
+    for line in text.lines() {
+        let mut words: Vec<String> = line.split_whitespace().map(word).collect();
+        let units = words.iter().enumerate().filter(|(_, w)| *w == "ms");
+        let units: Vec<usize> = units.map(|(i, _)| i).collect();
+        for unit in units {
+            words[unit.saturating_sub(1)] = "<n>".to_owned();
+        }
+        filtered.push_str(words.join(" ").trim_end());
+        filtered.push('\n');
+    }
+    filtered
+}
+
+fn word(word: &str) -> String {
+    let uuid = word.len() == 36 && word.matches('-').count() == 4;
+    let point = word.contains(":cinder-group.");
+    let date = word.len() == 10 && word.starts_with("20") && word.matches('-').count() == 2;
+    let time = word.len() == 8 && word.matches(':').count() == 2;
+    match () {
+        () if uuid => "<id>".to_owned(),
+        () if point => "<recovery point>".to_owned(),
+        () if date => "<date>".to_owned(),
+        () if time => "<time>".to_owned(),
+        () => word.to_owned(),
+    }
+}
+
+fn golden(name: &str, text: &str) {
+    let path = format!("{}/tests/golden/{name}.txt", env!("CARGO_MANIFEST_DIR"));
+    let text = settled(text);
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(&path, &text).unwrap();
+    }
+    let kept = std::fs::read_to_string(&path).expect("run with UPDATE_GOLDEN=1 to write it");
+    assert_eq!(kept, text, "{path}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_planned_failover_loses_nothing_and_failback_needs_no_leave() {
+    let desk = Desk::new().await;
+    let text = desk
+        .does(&["plan", "--backend", PRIMARY, "--to", SECOND, "--planned"])
+        .await;
+    golden("plan", &text.out);
+    let moved = desk
+        .does(&[
+            "failover",
+            "--backend",
+            PRIMARY,
+            "--to",
+            SECOND,
+            "--planned",
+            "--yes",
+        ])
+        .await;
+    assert!(moved.out.contains("succeeded"), "{}", moved.out);
+    assert!(
+        moved.err.contains("running: "),
+        "progress is told: {}",
+        moved.err
+    );
+    let operation = moved
+        .out
+        .lines()
+        .find(|l| l.starts_with("operation"))
+        .unwrap();
+    let id = operation.split_whitespace().nth(1).unwrap();
+    golden(
+        "operation",
+        &desk.does(&["operation", "show", id]).await.out,
+    );
+    assert_eq!(desk.served_by().await, SECOND);
+    let again = desk
+        .refused(&["failover", "--backend", PRIMARY, "--to", SECOND, "--yes"])
+        .await;
+    assert!(again.contains("served by sec2 already"), "{again}");
+    desk.does(&["failback", "--backend", PRIMARY, "--yes"])
+        .await;
+    assert_eq!(desk.served_by().await, PRIMARY);
+    let service = desk.cloud.service(SERVICE).await.unwrap();
+    assert_eq!(service["replication_status"], "enabled");
+    desk.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_dark_array_failback_asks_for_leave_and_cinders_own_call_says_how_to_give_it() {
+    let desk = Desk::new().await;
+    desk.site.control.power(PRIMARY, false).await.unwrap();
+    let moved = desk
+        .does(&["failover", "--backend", PRIMARY, "--to", SECOND, "--yes"])
+        .await;
+    assert!(moved.out.contains("cannot move") || moved.out.contains("1 of 1 volumes can move"));
+    assert_eq!(desk.served_by().await, SECOND);
+    desk.site.control.power(PRIMARY, true).await.unwrap();
+    let body = json!({"host": SERVICE, "backend_id": "default"});
+    let path = "/v3/os-services/failover_host";
+    let (status, answer) = desk
+        .cloud
+        .send(Method::PUT, path, Some(&body))
+        .await
+        .unwrap();
+    assert_eq!(status, StatusCode::BAD_REQUEST, "{answer}");
+    let message = answer["badRequest"]["message"].as_str().unwrap();
+    assert!(
+        message.contains("springform failback --backend pure1 --discard"),
+        "{message}"
+    );
+    let shy = desk
+        .refused_when_it_answers(&["failback", "--backend", PRIMARY, "--yes"])
+        .await;
+    assert!(shy.contains("give --discard to agree"), "{shy}");
+    desk.does(&["failback", "--backend", PRIMARY, "--discard", "--yes"])
+        .await;
+    assert_eq!(desk.served_by().await, PRIMARY);
+    desk.ends().await;
+}
+
+impl Desk {
+    /// Refused for another reason than an array that has not been seen to answer again.
+    async fn refused_when_it_answers(&self, arguments: &[&str]) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let text = self.refused(arguments).await;
+            if !text.contains("does not answer") {
+                return text;
+            }
+            assert!(Instant::now() < deadline, "{text}");
+            tokio::time::sleep(Duration::from_millis(300)).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_standing_leave_cinders_own_call_fails_back_after_a_dark_array() {
+    let desk = Desk::with("failback_discards_old_primary = true").await;
+    desk.site.control.power(PRIMARY, false).await.unwrap();
+    desk.does(&["failover", "--backend", PRIMARY, "--to", SECOND, "--yes"])
+        .await;
+    desk.site.control.power(PRIMARY, true).await.unwrap();
+    let body = json!({"host": SERVICE, "backend_id": "default"});
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let path = "/v3/os-services/failover_host";
+        let (status, answer) = desk
+            .cloud
+            .send(Method::PUT, path, Some(&body))
+            .await
+            .unwrap();
+        if status == StatusCode::ACCEPTED {
+            break;
+        }
+        let text = answer.to_string();
+        let passes = status == StatusCode::CONFLICT || text.contains("does not answer");
+        assert!(passes && Instant::now() < deadline, "{status}: {text}");
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+    let back = desk
+        .cloud
+        .service_becomes(SERVICE, "replication_status", "enabled");
+    back.await.unwrap();
+    assert_eq!(desk.served_by().await, PRIMARY);
+    desk.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn drills_are_started_listed_stopped_and_committed() {
+    let desk = Desk::new().await;
+    let start = [
+        "drill",
+        "start",
+        "--backend",
+        PRIMARY,
+        "--to",
+        SECOND,
+        "--minutes",
+        "30",
+    ];
+    let started = desk.does(&start).await.out;
+    let drill = |text: &str| {
+        let line = text.lines().find_map(|l| l.strip_prefix("drill "));
+        line.expect("the drill's id is shown").to_owned()
+    };
+    let first = drill(&started);
+    let listed = desk.does(&["drill", "list"]).await.out;
+    assert!(
+        listed.contains(&first) && listed.contains("open") && listed.contains("1 of 1"),
+        "{listed}"
+    );
+    let unknown = desk.refused(&["drill", "stop", "nosuch"]).await;
+    assert!(unknown.contains("there is no drill nosuch"), "{unknown}");
+    desk.does(&["drill", "stop", &first]).await;
+    assert_eq!(desk.served_by().await, PRIMARY);
+    let second = drill(&desk.does(&start).await.out);
+    desk.does(&["drill", "commit", &second, "--yes"]).await;
+    assert_eq!(desk.served_by().await, SECOND);
+    desk.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn replication_is_switched_backends_are_frozen_and_records_are_repaired() {
+    let desk = Desk::new().await;
+    let with_backend = |words: &[&'static str]| [words, &BACKEND].concat();
+    desk.does(&with_backend(&["disable"])).await;
+    desk.does(&["enable", "--volume", &desk.volume]).await;
+    // This driver says so plainly; nothing was changed.
+    let said = desk.run(&with_backend(&["reconcile", "--dry-run"])).await;
+    assert_eq!(said.code, 1, "{}", said.out);
+    assert!(said.out.contains("cannot say beforehand"), "{}", said.out);
+    desk.does(&with_backend(&["reconcile"])).await;
+    let early = desk
+        .refused(&["reset-active-backend", PRIMARY, "--yes"])
+        .await;
+    assert!(early.contains("must be disabled and frozen"), "{early}");
+    desk.does(&["freeze", PRIMARY]).await;
+    let frozen = desk.refused(&with_backend(&["disable"])).await;
+    assert!(frozen.contains("thaw it first"), "{frozen}");
+    let reset = desk.does(&["reset-active-backend", PRIMARY, "--yes"]).await;
+    assert!(
+        reset.out.contains("replication is enabled"),
+        "{}",
+        reset.out
+    );
+    desk.does(&["thaw", PRIMARY]).await;
+    let service = desk.cloud.service(SERVICE).await.unwrap();
+    assert_eq!(service["replication_status"], "enabled");
+    let unknown = desk.refused(&["freeze", "nosuch"]).await;
+    assert!(unknown.contains("there is no backend nosuch"), "{unknown}");
+    desk.ends().await;
+}
