@@ -7,6 +7,7 @@ use springform_model::time::Timestamp;
 use tokio::sync::{Notify, Semaphore};
 
 use crate::config::BackendConfig;
+use crate::scheduler::Ledger;
 
 /// What is known of a backend now. Kept in memory: after a restart it is found out again.
 #[derive(Debug, Clone, Default)]
@@ -40,6 +41,8 @@ pub struct BackendHandle {
     pub(crate) wake: Notify,
     /// An operation of replication began or ended: the observer may look sooner.
     pub(crate) look: Notify,
+    /// What was placed on it since its statistics were read.
+    pub(crate) ledger: Ledger,
     status: RwLock<BackendStatus>,
 }
 
@@ -55,6 +58,7 @@ impl BackendHandle {
             turns,
             wake: Notify::new(),
             look: Notify::new(),
+            ledger: Ledger::default(),
             status: RwLock::new(status),
         }
     }

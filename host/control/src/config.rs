@@ -82,6 +82,8 @@ pub struct ControlConfig {
     pub availability_zone: String,
     /// Name of the type of volumes that name none.
     pub default_type: Option<String>,
+    /// Whether the GiB of snapshots are left out of the quota `gigabytes`, as Cinder's option of this name says.
+    pub no_snapshot_gb_quota: bool,
     /// How often statistics are read.
     pub statistics_interval: Duration,
     /// How often replication is observed while all is well; more often while something happens.
@@ -105,6 +107,7 @@ impl Default for ControlConfig {
             backends: Vec::new(),
             availability_zone: "nova".to_owned(),
             default_type: None,
+            no_snapshot_gb_quota: false,
             statistics_interval: Duration::from_secs(60),
             observe_interval: Duration::from_secs(60),
             receivers: Vec::new(),

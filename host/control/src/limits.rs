@@ -1,14 +1,12 @@
 //! Absolute limits of a project, as `GET /limits` shows them.
 
-use springform_store::Store;
-
 use crate::quotas::Quotas;
 use crate::{Control, ControlError};
 
 /// Limits and their use.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits<'a> {
-    store: &'a Store,
+    quotas: Quotas<'a>,
 }
 
 /// Cinder's names and values, in its order.
@@ -19,7 +17,7 @@ impl Control {
     #[must_use]
     pub fn limits(&self) -> Limits<'_> {
         Limits {
-            store: self.store(),
+            quotas: self.quotas(),
         }
     }
 }
@@ -30,7 +28,7 @@ impl Limits<'_> {
     /// # Errors
     /// What the store says.
     pub async fn of(&self, project: &str) -> Result<Absolute, ControlError> {
-        let usage = Quotas::over(self.store).usage_of(project).await?;
+        let usage = self.quotas.usage_of(project).await?;
         let limit = |key: &str| usage.get(key).map_or(-1, |usage| usage.limit);
         let used = |key: &str| usage.get(key).map_or(0, |usage| usage.in_use);
         Ok(vec![

@@ -9,13 +9,17 @@ use springform_model::contract::{Pool, Statistics};
 use crate::backend::BackendHandle;
 use crate::{Control, ControlError};
 
+mod ledger;
 mod ops;
 
+pub(crate) use ledger::Ledger;
 pub use ops::matches;
 
 /// What is looked for.
 #[derive(Debug, Clone, Default)]
 pub struct Request {
+    /// Volume that takes the room; none: it is only asked where there is some.
+    pub volume: Option<String>,
     /// GiB.
     pub size: u64,
     /// Extra specs of the type.
@@ -106,17 +110,40 @@ impl Candidate {
     }
 
     fn virtual_free(&self) -> u64 {
-        let pool = &self.pool;
-        let reserved = pool.total_bytes / 100 * u64::from(pool.reserved_percent.min(100));
-        if !pool.thin {
-            return pool.free_bytes.saturating_sub(reserved);
-        }
-        let ratio = u128::from(pool.max_over_subscription_permille.max(1000));
-        let may = u128::from(pool.total_bytes.saturating_sub(reserved)) * ratio / 1000;
-        u64::try_from(may)
-            .unwrap_or(u64::MAX)
-            .saturating_sub(pool.provisioned_bytes)
+        room(&self.pool)
     }
+
+    /// Takes the room for a volume; false: others were faster.
+    fn take(&self, volume: &str, bytes: u64) -> bool {
+        let pools = &self.statistics.pools;
+        let told = pools.iter().find(|pool| pool.name == self.pool.name);
+        let room = told.map_or(0, room);
+        let ledger = &self.backend.ledger;
+        ledger.place(volume, &self.pool.name, bytes, room)
+    }
+}
+
+/// Bytes that a pool may still be asked for.
+fn room(pool: &Pool) -> u64 {
+    let reserved = pool.total_bytes / 100 * u64::from(pool.reserved_percent.min(100));
+    if !pool.thin {
+        return pool.free_bytes.saturating_sub(reserved);
+    }
+    let ratio = u128::from(pool.max_over_subscription_permille.max(1000));
+    let may = u128::from(pool.total_bytes.saturating_sub(reserved)) * ratio / 1000;
+    u64::try_from(may)
+        .unwrap_or(u64::MAX)
+        .saturating_sub(pool.provisioned_bytes)
+}
+
+/// A pool as it will be once everything is made that was placed in it since its statistics were read.
+fn ahead(mut pool: Pool, ledger: &Ledger) -> Pool {
+    let pending = ledger.pending(&pool.name);
+    pool.provisioned_bytes = pool.provisioned_bytes.saturating_add(pending);
+    if !pool.thin {
+        pool.free_bytes = pool.free_bytes.saturating_sub(pending);
+    }
+    pool
 }
 
 impl Control {
@@ -171,7 +198,7 @@ impl Control {
                             backend: backend.clone(),
                             service: service.clone(),
                             statistics: statistics.clone(),
-                            pool,
+                            pool: ahead(pool, &backend.ledger),
                             features: features.clone(),
                         });
                     }
@@ -186,8 +213,17 @@ impl Control {
     /// # Errors
     /// `Unavailable`; the sentence says which filter refused which backend and why.
     pub async fn schedule(&self, request: &Request) -> Result<Candidate, ControlError> {
-        let (candidates, mut refusals) = self.candidates().await?;
-        choose(candidates, request, &mut refusals).ok_or_else(|| none_fits(refusals))
+        loop {
+            let (candidates, mut refusals) = self.candidates().await?;
+            let chosen = choose(candidates, request, &mut refusals);
+            let chosen = chosen.ok_or_else(|| none_fits(refusals))?;
+            let bytes = request.size.saturating_mul(1 << 30);
+            // Each round that fails means that another volume took room, so this ends.
+            match &request.volume {
+                Some(volume) if !chosen.take(volume, bytes) => {}
+                _ => return Ok(chosen),
+            }
+        }
     }
 
     /// The best pool of a backend on which every request finds a pool: the members of a group share a backend, not a pool.

@@ -1,6 +1,6 @@
 //! Volume types: what an operator offers and a tenant asks for.
 
-use springform_model::cloud::{Metadata, Volume, VolumeType};
+use springform_model::cloud::{DefaultType, Metadata, Volume, VolumeType};
 use springform_model::time::Timestamp;
 use springform_store::{Changes, Direction, Query, Store, StoreError};
 use uuid::Uuid;
@@ -193,6 +193,12 @@ impl<'a> Types<'a> {
             .ok_or_else(|| unknown(id))?;
         if self.in_use(id).await? {
             return Err(ControlError::invalid("Target volume type is still in use."));
+        }
+        let default = Query::new().eq("type_id", id);
+        if self.store.count::<DefaultType>(&default).await? > 0 {
+            return Err(ControlError::invalid(format!(
+                "The volume type {id} is a default volume type and cannot be deleted."
+            )));
         }
         // A volume that is made meanwhile reads the type first; the guard makes the later of the two lose.
         let none = Query::new().eq("type_id", id);

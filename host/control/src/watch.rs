@@ -156,6 +156,7 @@ async fn statistics(control: &Control, backend: &BackendHandle) {
         .call_once(name, &id, Vec::new(), deadline, Call::Check)
         .await
         .and_then(|reply| reply.into_check());
+    let asked = tokio::time::Instant::now();
     let stats = control
         .call_once(name, &id, Vec::new(), deadline, Call::Stats)
         .await
@@ -178,6 +179,7 @@ async fn statistics(control: &Control, backend: &BackendHandle) {
         .as_ref()
         .err()
         .map(|error: &CallError| format!("its statistics cannot be read: {error}"));
+    let counted = stats.is_ok();
     backend.note(|status| {
         if let Ok(stats) = stats {
             status.statistics = Some(Arc::new(stats));
@@ -185,6 +187,9 @@ async fn statistics(control: &Control, backend: &BackendHandle) {
         }
         status.statistics_error = error;
     });
+    if counted {
+        backend.ledger.counted(asked);
+    }
     control.metrics().backend(name, backend.status().is_up());
 }
 

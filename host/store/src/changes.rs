@@ -16,10 +16,29 @@ pub enum Measure {
 #[derive(Debug, Clone)]
 pub(crate) struct Guard {
     pub(crate) name: String,
-    pub(crate) table: Table,
-    pub(crate) measure: Measure,
-    pub(crate) query: Query,
+    pub(crate) total: Total,
     pub(crate) limit: i64,
+}
+
+/// What is added up for a limit, over one table or several.
+#[derive(Debug, Clone, Default)]
+pub struct Total {
+    pub(crate) terms: Vec<(Table, Measure, Query)>,
+}
+
+impl Total {
+    /// Nothing yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// And the measure over this query.
+    #[must_use]
+    pub fn and<T: Record>(mut self, measure: Measure, query: Query) -> Self {
+        self.terms.push((T::TABLE, measure, query));
+        self
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -131,17 +150,21 @@ impl Changes {
     /// Only if the measure over the query is at most `limit` once everything else of this commit is done.
     #[must_use]
     pub fn at_most<T: Record>(
-        mut self,
+        self,
         name: impl Into<String>,
         measure: Measure,
         query: Query,
         limit: i64,
     ) -> Self {
+        self.within(name, Total::new().and::<T>(measure, query), limit)
+    }
+
+    /// Only if a total is at most `limit` once everything else of this commit is done.
+    #[must_use]
+    pub fn within(mut self, name: impl Into<String>, total: Total, limit: i64) -> Self {
         self.guards.push(Guard {
             name: name.into(),
-            table: T::TABLE,
-            measure,
-            query,
+            total,
             limit,
         });
         self

@@ -8,6 +8,7 @@
 mod changes;
 mod error;
 mod open;
+mod plans;
 mod query;
 mod records;
 mod table;
@@ -22,14 +23,15 @@ use sqlx::{Row as _, SqlitePool, TypeInfo, ValueRef};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-pub use changes::{Changes, Measure};
+pub use changes::{Changes, Measure, Total};
 pub use error::{OpenError, StoreError};
 pub use open::{Durability, StoreOptions};
 pub use query::{Direction, Filter, Order, Query};
 pub use records::verb_word;
 pub use table::{DOCUMENT_COLUMNS, Record, Stored, Table, Value};
 
-use query::{Sql, conditions, order};
+use plans::Plans;
+use query::{Sql, conditions, measured, order};
 use writer::{Job, arguments};
 
 /// The database. Cheap to clone; the last clone that goes ends the writer after what is queued.
@@ -41,6 +43,7 @@ pub struct Store {
 struct Inner {
     jobs: Mutex<Option<mpsc::Sender<Job>>>,
     readers: SqlitePool,
+    plans: Option<Plans>,
     writer: Mutex<Option<JoinHandle<()>>>,
     lock: Mutex<Option<File>>,
 }
@@ -71,6 +74,7 @@ impl Store {
     fn assemble(
         sender: mpsc::Sender<Job>,
         readers: SqlitePool,
+        plans: Option<Plans>,
         writer: JoinHandle<()>,
         lock: File,
     ) -> Self {
@@ -78,6 +82,7 @@ impl Store {
             inner: Arc::new(Inner {
                 jobs: Mutex::new(Some(sender)),
                 readers,
+                plans,
                 writer: Mutex::new(Some(writer)),
                 lock: Mutex::new(Some(lock)),
             }),
@@ -137,6 +142,7 @@ impl Store {
         let mut sql = Sql::new(format!("SELECT revision, doc FROM \"{}\"", T::TABLE.name));
         conditions(&mut sql, &T::TABLE, query, after.as_deref())?;
         order(&mut sql, &T::TABLE, query)?;
+        self.look(&sql).await?;
         let rows = sqlx::query_with(&sql.text, arguments(&sql.binds)?)
             .fetch_all(&self.inner.readers)
             .await?;
@@ -157,8 +163,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::NoColumn`], [`StoreError::Database`].
     pub async fn count<T: Record>(&self, query: &Query) -> Result<u64, StoreError> {
-        let mut sql = Sql::new(format!("SELECT COUNT(*) FROM \"{}\"", T::TABLE.name));
-        conditions(&mut sql, &T::TABLE, query, None)?;
+        let sql = measured(&T::TABLE, &Measure::Count, query)?;
+        self.look(&sql).await?;
         let count: i64 = sqlx::query_scalar_with(&sql.text, arguments(&sql.binds)?)
             .fetch_one(&self.inner.readers)
             .await?;
@@ -169,21 +175,76 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NoColumn`], [`StoreError::Database`].
-    pub async fn sum<T: Record>(&self, column: &str, query: &Query) -> Result<i64, StoreError> {
-        if !T::TABLE.has(column) {
-            return Err(StoreError::NoColumn {
-                table: T::TABLE.name,
-                column: column.to_owned(),
-            });
-        }
-        let mut sql = Sql::new(format!(
-            "SELECT COALESCE(SUM({column}), 0) FROM \"{}\"",
-            T::TABLE.name
-        ));
-        conditions(&mut sql, &T::TABLE, query, None)?;
+    pub async fn sum<T: Record>(
+        &self,
+        column: &'static str,
+        query: &Query,
+    ) -> Result<i64, StoreError> {
+        let sql = measured(&T::TABLE, &Measure::Sum(column), query)?;
+        self.look(&sql).await?;
         Ok(sqlx::query_scalar_with(&sql.text, arguments(&sql.binds)?)
             .fetch_one(&self.inner.readers)
             .await?)
+    }
+
+    /// A total as it is now, over every table it names.
+    ///
+    /// # Errors
+    /// [`StoreError::NoColumn`], [`StoreError::Database`].
+    pub async fn total(&self, total: &Total) -> Result<i64, StoreError> {
+        let mut used = 0_i64;
+        for (table, measure, query) in &total.terms {
+            let sql = measured(table, measure, query)?;
+            self.look(&sql).await?;
+            let found: i64 = sqlx::query_scalar_with(&sql.text, arguments(&sql.binds)?)
+                .fetch_one(&self.inner.readers)
+                .await?;
+            used = used.saturating_add(found);
+        }
+        Ok(used)
+    }
+
+    /// The different entries that a map of the document (`metadata`) has over what a query finds, in order.
+    ///
+    /// # Errors
+    /// [`StoreError::NoColumn`], [`StoreError::Database`].
+    pub async fn entries<T: Record>(
+        &self,
+        field: &'static str,
+        query: &Query,
+    ) -> Result<Vec<(String, String)>, StoreError> {
+        let table = T::TABLE.name;
+        let mut sql = Sql::new(format!(
+            "SELECT DISTINCT entry.key, entry.value FROM (SELECT doc FROM \"{table}\""
+        ));
+        conditions(&mut sql, &T::TABLE, query, None)?;
+        sql.push(") AS found, json_each(found.doc, '$.")
+            .push(field)
+            .push("') AS entry ORDER BY 1, 2");
+        let rows = sqlx::query_with(&sql.text, arguments(&sql.binds)?)
+            .fetch_all(&self.inner.readers)
+            .await?;
+        rows.iter()
+            .map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
+            .collect()
+    }
+
+    /// Statements that had to read a whole table or sort what they found, as `statement: plan`; empty unless the store
+    /// was opened with [`StoreOptions::explain`].
+    #[must_use]
+    pub fn scans(&self) -> Vec<String> {
+        self.inner
+            .plans
+            .as_ref()
+            .map(Plans::list)
+            .unwrap_or_default()
+    }
+
+    async fn look(&self, sql: &Sql) -> Result<(), StoreError> {
+        match &self.inner.plans {
+            Some(plans) => plans.look(&self.inner.readers, sql).await,
+            None => Ok(()),
+        }
     }
 
     /// Makes all changes or none. When it returns, they are as durable as [`Durability`] says.

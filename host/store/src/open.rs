@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 
 use crate::Store;
 use crate::error::OpenError;
+use crate::plans::Plans;
 use crate::writer;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
@@ -32,6 +33,8 @@ pub struct StoreOptions {
     pub durability: Durability,
     /// Connections that read at once.
     pub readers: u32,
+    /// Whether every read is explained first, for [`Store::scans`]. Costs a second statement for each.
+    pub explain: bool,
 }
 
 impl Default for StoreOptions {
@@ -39,6 +42,7 @@ impl Default for StoreOptions {
         Self {
             durability: Durability::Power,
             readers: 8,
+            explain: false,
         }
     }
 }
@@ -59,7 +63,8 @@ pub(crate) async fn open(path: &Path, options: StoreOptions) -> Result<Store, Op
         .connect_lazy_with(connect.read_only(true));
     let (sender, jobs) = mpsc::channel(writer::QUEUE);
     let writer = tokio::spawn(writer::run(connection, jobs));
-    Ok(Store::assemble(sender, readers, writer, lock))
+    let plans = options.explain.then(Plans::default);
+    Ok(Store::assemble(sender, readers, plans, writer, lock))
 }
 
 fn connect_options(path: &Path, options: StoreOptions) -> Result<SqliteConnectOptions, OpenError> {

@@ -1,5 +1,6 @@
 //! What to read, as data; rendered to SQL in one place so that only known columns and bound values ever reach it.
 
+use crate::changes::Measure;
 use crate::error::StoreError;
 use crate::table::{Table, Value};
 
@@ -203,7 +204,19 @@ impl Sql {
 }
 
 /// Columns that are never null, so that a plain comparison is enough and an index can serve it.
-const NEVER_NULL: &[&str] = &["id", "created_at", "status", "size", "project_id"];
+const NEVER_NULL: &[&str] = &[
+    "id",
+    "created_at",
+    "updated_at",
+    "status",
+    "size",
+    "project_id",
+    "volume_id",
+    "name",
+    "host",
+    "availability_zone",
+    "bootable",
+];
 
 fn column<'a>(table: &Table, name: &'a str) -> Result<&'a str, StoreError> {
     if table.has(name) {
@@ -320,6 +333,29 @@ fn behind(
     keys: &[(String, Direction)],
     values: &[Value],
 ) -> Result<(), StoreError> {
+    let one_way = keys.iter().all(|(name, way)| {
+        NEVER_NULL.contains(&name.as_str()) && Some(way) == keys.first().map(|(_, way)| way)
+    });
+    if one_way && values.iter().all(|value| *value != Value::Null) {
+        // A row value: an index skips to the marker, however many records share the first key.
+        let mut word = "(";
+        for (name, _) in keys {
+            sql.push(word).push(column(table, name)?);
+            word = ", ";
+        }
+        let order = match keys.first() {
+            Some((_, Direction::Desc)) => ") < ",
+            _ => ") > ",
+        };
+        sql.push(order);
+        let mut word = "(";
+        for value in values {
+            sql.push(word).bind(value.clone());
+            word = ", ";
+        }
+        sql.push(")");
+        return Ok(());
+    }
     if let (Some((name, direction)), Some(value)) = (keys.first(), values.first())
         && NEVER_NULL.contains(&name.as_str())
     {
@@ -360,6 +396,17 @@ fn behind(
     }
     sql.push(")");
     Ok(())
+}
+
+/// The `SELECT` of one number over what a query finds.
+pub(crate) fn measured(table: &Table, measure: &Measure, query: &Query) -> Result<Sql, StoreError> {
+    let measure = match measure {
+        Measure::Count => "COUNT(*)".to_owned(),
+        Measure::Sum(name) => format!("COALESCE(SUM({}), 0)", column(table, name)?),
+    };
+    let mut sql = Sql::new(format!("SELECT {measure} FROM \"{}\"", table.name));
+    conditions(&mut sql, table, query, None)?;
+    Ok(sql)
 }
 
 /// The `ORDER BY`, `LIMIT` and `OFFSET` of a query.

@@ -1,8 +1,8 @@
 //! Where the nouns of the model are kept and which of their fields can be asked for.
 
 use springform_model::cloud::{
-    Attachment, Group, GroupSnapshot, GroupType, QosSpecs, QuotaSet, Service, Snapshot, Transfer,
-    UserMessage, Volume, VolumeType,
+    Attachment, DefaultType, Group, GroupSnapshot, GroupType, QosSpecs, QuotaSet, Service,
+    Snapshot, Transfer, UserMessage, Volume, VolumeType,
 };
 use springform_model::operation::Operation;
 use springform_model::replication::drill::Drill;
@@ -27,60 +27,71 @@ macro_rules! record {
     };
 }
 
+/// What is sorted on is never null, so that one range of an index holds everything behind a marker.
+fn text(text: &Option<String>) -> &str {
+    text.as_deref().unwrap_or_default()
+}
+
 record!(Volume, "volumes", id, |r| {
-    project_id: &r.project_id, user_id: &r.user_id, name: &r.name, description: &r.description,
+    project_id: &r.project_id, user_id: &r.user_id, name: text(&r.name), description: &r.description,
     status: r.status.as_str(), size: r.size, type_id: &r.type_id, type_name: &r.type_name, backend: &r.backend,
-    host: &r.host, availability_zone: &r.availability_zone, group_id: &r.group_id, snapshot_id: &r.snapshot_id,
+    host: text(&r.host), availability_zone: &r.availability_zone, group_id: &r.group_id, snapshot_id: &r.snapshot_id,
     source_volid: &r.source_volid, bootable: r.bootable, multiattach: r.multiattach,
     replication_status: r.replication_status.map(|s| s.as_str()), migration_status: &r.migration_status,
     consumes_quota: r.consumes_quota, operation: &r.operation, transfer_id: &r.transfer_id,
-    created_at: r.created_at, updated_at: r.updated_at, launched_at: r.launched_at,
+    created_at: r.created_at, updated_at: r.updated_at.unwrap_or_default(), launched_at: r.launched_at,
+    array_name: r.placement.as_ref().map(|placement| &placement.array_name).or(r.taking_over.as_ref()).cloned(),
+    claimed: r.growing_to.map_or(r.size, |size| size.max(r.size)),
 });
 
 record!(Snapshot, "snapshots", id, |r| {
-    project_id: &r.project_id, user_id: &r.user_id, volume_id: &r.volume_id, name: &r.name,
+    project_id: &r.project_id, user_id: &r.user_id, volume_id: &r.volume_id, name: text(&r.name),
     description: &r.description, status: r.status.as_str(), size: r.size, type_id: &r.type_id,
     group_snapshot_id: &r.group_snapshot_id, backend: &r.backend, consumes_quota: r.consumes_quota,
-    operation: &r.operation, created_at: r.created_at, updated_at: r.updated_at,
+    operation: &r.operation, created_at: r.created_at, updated_at: r.updated_at.unwrap_or_default(),
+    array_name: &r.array_name,
 });
 
 record!(Attachment, "attachments", id, |r| {
     project_id: &r.project_id, volume_id: &r.volume_id, instance_id: &r.instance_id, host_name: &r.host_name,
-    status: r.status.as_str(), mode: &r.mode, created_at: r.created_at, updated_at: r.updated_at,
+    status: r.status.as_str(), mode: &r.mode, created_at: r.created_at, updated_at: r.updated_at.unwrap_or_default(),
 });
 
 record!(Service, "services", backend, |r| {
-    host: &r.host, created_at: r.created_at, updated_at: r.updated_at,
+    host: &r.host, created_at: r.created_at, updated_at: r.updated_at.unwrap_or_default(),
 });
 
 record!(VolumeType, "volume_types", id, |r| {
     name: &r.name, description: &r.description, is_public: r.is_public, qos_specs_id: &r.qos_specs_id,
-    created_at: r.created_at, updated_at: r.updated_at,
+    created_at: r.created_at, updated_at: r.updated_at.unwrap_or_default(),
 });
 
 record!(QosSpecs, "qos_specs", id, |r| {
-    name: &r.name, created_at: r.created_at, updated_at: r.updated_at,
+    name: &r.name, created_at: r.created_at, updated_at: r.updated_at.unwrap_or_default(),
 });
 
 record!(GroupType, "group_types", id, |r| {
     name: &r.name, description: &r.description, is_public: r.is_public,
-    created_at: r.created_at, updated_at: r.updated_at,
+    created_at: r.created_at, updated_at: r.updated_at.unwrap_or_default(),
 });
 
 record!(Group, "groups", id, |r| {
-    project_id: &r.project_id, name: &r.name, description: &r.description, status: r.status.as_str(),
+    project_id: &r.project_id, name: text(&r.name), description: &r.description, status: r.status.as_str(),
     group_type_id: &r.group_type_id, backend: &r.backend, host: &r.host, availability_zone: &r.availability_zone,
     replication_status: r.replication_status.as_str(), group_snapshot_id: &r.group_snapshot_id,
-    source_group_id: &r.source_group_id, operation: &r.operation, created_at: r.created_at, updated_at: r.updated_at,
+    source_group_id: &r.source_group_id, operation: &r.operation, created_at: r.created_at,
+    updated_at: r.updated_at.unwrap_or_default(),
 });
 
 record!(GroupSnapshot, "group_snapshots", id, |r| {
-    project_id: &r.project_id, group_id: &r.group_id, name: &r.name, description: &r.description,
+    project_id: &r.project_id, group_id: &r.group_id, name: text(&r.name), description: &r.description,
     status: r.status.as_str(), group_type_id: &r.group_type_id, operation: &r.operation,
-    created_at: r.created_at, updated_at: r.updated_at,
+    created_at: r.created_at, updated_at: r.updated_at.unwrap_or_default(),
 });
 
 record!(QuotaSet, "quota_sets", id, |_r| {});
+
+record!(DefaultType, "default_types", project_id, |r| { type_id: &r.type_id });
 
 record!(UserMessage, "messages", id, |r| {
     project_id: &r.project_id, event_id: &r.event_id, level: &r.level, request_id: &r.request_id,
@@ -89,8 +100,8 @@ record!(UserMessage, "messages", id, |r| {
 });
 
 record!(Transfer, "transfers", id, |r| {
-    volume_id: &r.volume_id, source_project_id: &r.source_project_id, name: &r.name, accepted: r.accepted,
-    created_at: r.created_at, updated_at: r.updated_at,
+    volume_id: &r.volume_id, source_project_id: &r.source_project_id, name: text(&r.name),
+    accepted: r.accepted, created_at: r.created_at, updated_at: r.updated_at.unwrap_or_default(),
 });
 
 /// The word of a verb as the journal writes it.

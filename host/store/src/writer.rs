@@ -5,9 +5,9 @@ use sqlx::sqlite::SqliteArguments;
 use sqlx::{Connection, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::changes::{Change, Changes, Guard, Measure, Row};
+use crate::changes::{Change, Changes, Guard, Row};
 use crate::error::StoreError;
-use crate::query::{Sql, conditions};
+use crate::query::{Sql, measured};
 use crate::table::Value;
 
 /// Changes and where their outcome goes.
@@ -200,19 +200,11 @@ async fn update(
 }
 
 async fn check(connection: &mut SqliteConnection, guard: &Guard) -> Result<(), StoreError> {
-    let measure = match guard.measure {
-        Measure::Count => "COUNT(*)".to_owned(),
-        Measure::Sum(column) if guard.table.has(column) => format!("COALESCE(SUM({column}), 0)"),
-        Measure::Sum(column) => {
-            return Err(StoreError::NoColumn {
-                table: guard.table.name,
-                column: column.to_owned(),
-            });
-        }
-    };
-    let mut sql = Sql::new(format!("SELECT {measure} FROM \"{}\"", guard.table.name));
-    conditions(&mut sql, &guard.table, &guard.query, None)?;
-    let used = number(connection, &sql).await?;
+    let mut used = 0_i64;
+    for (table, measure, query) in &guard.total.terms {
+        let sql = measured(table, measure, query)?;
+        used = used.saturating_add(number(connection, &sql).await?);
+    }
     if used > guard.limit {
         return Err(StoreError::Limit {
             name: guard.name.clone(),

@@ -44,6 +44,8 @@ pub fn volume(id: &str, target: &str, replicated: bool) -> Volume {
         attachments: Vec::new(),
         operation: None,
         transfer_id: None,
+        growing_to: None,
+        taking_over: None,
         created_at: Timestamp(0),
         updated_at: None,
         launched_at: Some(Timestamp(0)),

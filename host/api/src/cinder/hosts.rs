@@ -1,8 +1,8 @@
-//! What clients ask about the installation: zones, hosts, extensions, filters, clusters, default types.
+//! What clients ask about the installation: zones, hosts, extensions, filters, clusters.
 
 use serde_json::json as value;
 
-use crate::http::{Answer, Call, Refusal, Routes, empty, json};
+use crate::http::{Answer, Call, Routes, json};
 use crate::views::Time;
 
 /// Resources and the filters each list knows, as `GET /resource_filters` shows them.
@@ -91,30 +91,6 @@ pub(super) fn routes(r: &mut Routes) {
         .says("Cleans up after workers that died: the journal does this by itself (from 3.24).")
         .takes("any")
         .gives(202, "{cleaning:[object], unavailable:[object]}");
-    r.get(
-        "/default-types",
-        "volume_extension:default_get_all",
-        default_types,
-    )
-    .admin()
-    .says("Lists the default types of projects (from 3.62): none is set.")
-    .gives(200, "{default_types:[object]}");
-    r.get(
-        "/default-types/{project}",
-        "volume_extension:default_get",
-        default_type,
-    )
-    .admin()
-    .says("Shows the default type of a project (from 3.62).")
-    .gives(200, "{default_type:object}");
-    r.delete(
-        "/default-types/{project}",
-        "volume_extension:default_unset",
-        unset_default_type,
-    )
-    .admin()
-    .says("Takes the default type of a project away (from 3.62).")
-    .ends(204);
 }
 
 async fn zones(call: Call) -> Answer {
@@ -200,22 +176,4 @@ async fn cleanup(call: Call) -> Answer {
     call.since(24)?;
     call.fields()?;
     json(202, &value!({"cleaning": [], "unavailable": []}))
-}
-
-async fn default_types(call: Call) -> Answer {
-    call.since(62)?;
-    json(200, &value!({"default_types": []}))
-}
-
-async fn default_type(call: Call) -> Answer {
-    call.since(62)?;
-    Err(Refusal::not_found(format!(
-        "Default type for project {} not found.",
-        call.part("project")
-    )))
-}
-
-async fn unset_default_type(call: Call) -> Answer {
-    call.since(62)?;
-    empty(204)
 }

@@ -1,6 +1,9 @@
 //! Cinder v3: one module for each collection, each adding its routes to the table.
 
 mod attachments;
+mod collection;
+mod default_types;
+mod encryption;
 mod failover;
 mod group_actions;
 mod group_snapshots;
@@ -8,7 +11,9 @@ mod group_types;
 mod groups;
 mod hosts;
 mod listing;
+mod manageable;
 mod messages;
+mod metadata;
 mod qos;
 mod quotas;
 mod scheduler;
@@ -17,7 +22,6 @@ mod snapshots;
 mod transfers;
 mod types;
 mod volume_actions;
-mod volume_metadata;
 mod volumes;
 
 use crate::http::Routes;
@@ -28,9 +32,12 @@ pub fn routes() -> Routes {
     let mut routes = Routes::default();
     volumes::routes(&mut routes);
     volume_actions::routes(&mut routes);
-    volume_metadata::routes(&mut routes);
+    metadata::routes(&mut routes);
     types::routes(&mut routes);
+    default_types::routes(&mut routes);
+    encryption::routes(&mut routes);
     snapshots::routes(&mut routes);
+    manageable::routes(&mut routes);
     attachments::routes(&mut routes);
     services::routes(&mut routes);
     failover::routes(&mut routes);

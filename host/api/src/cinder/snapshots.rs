@@ -1,11 +1,10 @@
 //! Snapshots of volumes.
 
-use serde_json::json as value;
 use springform_control::snapshots::CreateSnapshot;
-use springform_model::cloud::{Metadata, Snapshot};
+use springform_model::cloud::Snapshot;
 
-use super::listing::{Kind, Known, listed, query};
-use super::volumes::pairs_of;
+use super::collection::asked;
+use super::listing::{Kind, Known, listed};
 use crate::http::{Answer, Call, Fields, Page, Refusal, Routes, Under, empty, json};
 use crate::views::SnapshotView;
 
@@ -67,41 +66,12 @@ pub(super) fn routes(r: &mut Routes) {
     r.post("/snapshots/{snapshot_id}/action", "volume_extension:snapshot_admin_actions", action)
         .admin()
         .says("Resets the status (`os-reset_status`), deletes by force (`os-force_delete`), or lets go (`os-unmanage`).")
-        .takes("{os-reset_status:{status:name}}|{os-force_delete:object?}|{os-update_snapshot_status:{status:name}}")
+        .takes("{os-reset_status:{status:name}}|{os-force_delete:object?}|{os-update_snapshot_status:{status:name}}|\
+            {os-unmanage:object?}")
         .ends(202);
-    r.get(
-        "/snapshots/{snapshot_id}/metadata",
-        "volume:get_snapshot_metadata",
-        metadata,
-    )
-    .says("Shows a snapshot's metadata.")
-    .gives(200, "{metadata:map}");
-    r.post(
-        "/snapshots/{snapshot_id}/metadata",
-        "volume:update_snapshot_metadata",
-        merge,
-    )
-    .says("Adds or replaces entries.")
-    .takes("{metadata:map}")
-    .gives(200, "{metadata:map}");
-    r.put(
-        "/snapshots/{snapshot_id}/metadata",
-        "volume:update_snapshot_metadata",
-        replace,
-    )
-    .says("Replaces all metadata.")
-    .takes("{metadata:map}")
-    .gives(200, "{metadata:map}");
-    r.delete(
-        "/snapshots/{snapshot_id}/metadata/{key}",
-        "volume:delete_snapshot_metadata",
-        delete_entry,
-    )
-    .says("Takes one entry away.")
-    .ends(200);
 }
 
-fn one(call: &Call, status: u16, snapshot: &Snapshot) -> Answer {
+pub(super) fn one(call: &Call, status: u16, snapshot: &Snapshot) -> Answer {
     json(
         status,
         &Under(
@@ -116,43 +86,18 @@ fn one(call: &Call, status: u16, snapshot: &Snapshot) -> Answer {
 }
 
 async fn read(call: &Call) -> Result<(Vec<Snapshot>, Page, Option<u64>), Refusal> {
-    let mut all = call.all_tenants()?;
-    let (mut query, page) = query(call, KNOWN, KEYS)?;
-    if let Some(text) = call.query.get("metadata").filter(|_| call.version.has(22)) {
-        for (key, text) in pairs_of(text)? {
-            query = query.entry("metadata", key, text);
-        }
-    }
-    if let Some(project) = call
-        .query
-        .get("project_id")
-        .filter(|_| call.caller.is_admin)
-    {
-        query = query.eq("project_id", project);
-        all = true;
-    }
-    let counted = call.version.has(45) && call.query.flag("with_count")?;
-    let count = match counted {
-        true => Some(
-            call.control()
-                .store()
-                .count::<Snapshot>(&call.caller.scope(query.clone(), all))
-                .await
-                .map_err(springform_control::ControlError::from)?,
-        ),
-        false => None,
+    let maps: &[(&str, &str)] = match call.version.has(22) {
+        true => &[("metadata", "metadata")],
+        false => &[],
     };
-    if page.rows() == 0 {
-        return Ok((Vec::new(), page, count));
+    let asked = asked(call, KNOWN, KEYS, maps)?;
+    let count = asked.count::<Snapshot>(call).await?;
+    if asked.page.rows() == 0 {
+        return Ok((Vec::new(), asked.page, count));
     }
-    Ok((
-        call.control()
-            .snapshots()
-            .list(&call.caller, query, all)
-            .await?,
-        page,
-        count,
-    ))
+    let snapshots = call.control().snapshots();
+    let found = snapshots.list(&call.caller, asked.query, asked.all).await?;
+    Ok((found, asked.page, count))
 }
 
 async fn page(call: Call, detail: bool) -> Answer {
@@ -259,61 +204,9 @@ async fn action(call: Call) -> Answer {
                 .await
                 .map(drop)?;
         }
+        "os-unmanage" => snapshots.unmanage(caller, id).await?,
         "os-force_delete" => snapshots.delete(caller, id, true).await?,
         _ => return Err(Call::no_such_action(&name)),
     }
     empty(202)
-}
-
-async fn metadata(call: Call) -> Answer {
-    let found = call
-        .control()
-        .snapshots()
-        .get(&call.caller, call.part("snapshot_id"))
-        .await?;
-    json(200, &value!({"metadata": found.metadata}))
-}
-
-/// Writes metadata and gives all there is then.
-async fn set(call: &Call, entries: Metadata, replace: bool) -> Result<Metadata, Refusal> {
-    let (snapshots, id) = (call.control().snapshots(), call.part("snapshot_id"));
-    let mut all = if replace {
-        Metadata::new()
-    } else {
-        snapshots.get(&call.caller, id).await?.metadata
-    };
-    all.extend(entries);
-    Ok(snapshots
-        .update(&call.caller, id, None, None, Some(all))
-        .await?
-        .metadata)
-}
-
-async fn write(call: Call, replace: bool) -> Answer {
-    let entries = call.object("metadata")?.into_pairs("metadata")?;
-    let all = set(&call, entries, replace).await?;
-    json(200, &value!({"metadata": all}))
-}
-
-async fn merge(call: Call) -> Answer {
-    write(call, false).await
-}
-
-async fn replace(call: Call) -> Answer {
-    write(call, true).await
-}
-
-async fn delete_entry(call: Call) -> Answer {
-    let (id, key) = (call.part("snapshot_id"), call.part("key"));
-    let mut all = call
-        .control()
-        .snapshots()
-        .get(&call.caller, id)
-        .await?
-        .metadata;
-    if all.remove(key).is_none() {
-        return Err(Refusal::not_found("Metadata item was not found"));
-    }
-    set(&call, all, true).await?;
-    empty(200)
 }

@@ -142,7 +142,7 @@ async fn list(call: Call) -> Answer {
         .get("extra_specs")
         .filter(|_| call.version.has(52))
     {
-        for (key, value) in super::volumes::pairs_of(text)? {
+        for (key, value) in super::collection::pairs_of(text)? {
             query = query.entry("extra_specs", key, value);
         }
     }
@@ -181,11 +181,10 @@ async fn create(call: Call) -> Answer {
 }
 
 async fn default(call: Call) -> Answer {
-    let Some(name) = call.control().config().default_type.clone() else {
-        return Err(Refusal::not_found("Default volume type can not be found."));
-    };
-    let found = call.control().types().find(&call.caller, &name).await?;
-    one(&call, &found, true)
+    match call.control().default_types().of(&call.caller).await? {
+        Some(found) => one(&call, &found, true),
+        None => Err(Refusal::not_found("Default volume type can not be found.")),
+    }
 }
 
 async fn show(call: Call) -> Answer {

@@ -144,7 +144,7 @@ async fn action(call: Call) -> Answer {
         | "os-detach"
         | "os-force_detach" => connection(&call, &name, fields).await,
         "os-set_image_metadata" | "os-unset_image_metadata" | "os-show_image_metadata" => {
-            super::volume_metadata::image_action(&call, &name, fields).await
+            super::metadata::image_action(&call, &name, fields).await
         }
         "os-reset_status" | "os-force_delete" | "os-unmanage" => {
             administer(&call, &name, fields).await

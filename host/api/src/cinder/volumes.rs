@@ -1,14 +1,13 @@
 //! Volumes: create, list, show, change, delete, summary.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use serde_json::json as value;
 use springform_control::query::Query;
 use springform_control::volumes::{CreateVolume, UpdateVolume};
 use springform_model::cloud::Volume;
 
-use super::listing::{Kind, Known, listed, query};
-use crate::http::{Answer, Call, Refusal, Routes, Under, empty, json};
+use super::collection::asked;
+use super::listing::{Kind, Known, listed};
+use crate::http::{Answer, Call, Page, Refusal, Routes, Under, empty, json};
 use crate::views::{Brief, Links, VolumeView};
 
 /// Filters of the lists.
@@ -120,62 +119,19 @@ pub(super) fn one(call: &Call, status: u16, volume: &Volume, full: bool) -> Answ
     json(status, &Under("volume", view))
 }
 
-/// Pairs written as Python writes them, `{'key': 'value'}`, or as JSON: both are sent by clients.
-pub(super) fn pairs_of(text: &str) -> Result<BTreeMap<String, String>, Refusal> {
-    let wrong = || Refusal::invalid("Invalid input received: Invalid filter value for metadata.");
-    let json =
-        serde_json::from_str(text).or_else(|_| serde_json::from_str(&text.replace('\'', "\"")));
-    json.map_err(|_| wrong())
-}
-
-fn wanted(call: &Call) -> Result<(Query, crate::http::Page), Refusal> {
-    let (mut query, page) = query(call, KNOWN, KEYS)?;
-    for (name, field) in [
+async fn read(call: &Call) -> Result<(Vec<Volume>, Page, Option<u64>), Refusal> {
+    let maps = [
         ("metadata", "metadata"),
         ("glance_metadata", "image_metadata"),
-    ] {
-        if let Some(text) = call.query.get(name) {
-            for (key, text) in pairs_of(text)? {
-                query = query.entry(field, key, text);
-            }
-        }
+    ];
+    let asked = asked(call, KNOWN, KEYS, &maps)?;
+    let count = asked.count::<Volume>(call).await?;
+    if asked.page.rows() == 0 {
+        return Ok((Vec::new(), asked.page, count));
     }
-    if let Some(project) = call
-        .query
-        .get("project_id")
-        .filter(|_| call.caller.is_admin)
-    {
-        query = query.eq("project_id", project);
-    }
-    Ok((query, page))
-}
-
-async fn read(call: &Call) -> Result<(Vec<Volume>, crate::http::Page, Option<u64>), Refusal> {
-    let all =
-        call.all_tenants()? || (call.caller.is_admin && call.query.get("project_id").is_some());
-    let (query, page) = wanted(call)?;
-    let counted = call.version.has(45) && call.query.flag("with_count")?;
-    let count = match counted {
-        true => Some(
-            call.control()
-                .store()
-                .count::<Volume>(&call.caller.scope(query.clone(), all))
-                .await
-                .map_err(springform_control::ControlError::from)?,
-        ),
-        false => None,
-    };
-    if page.rows() == 0 {
-        return Ok((Vec::new(), page, count));
-    }
-    Ok((
-        call.control()
-            .volumes()
-            .list(&call.caller, query, all)
-            .await?,
-        page,
-        count,
-    ))
+    let volumes = call.control().volumes();
+    let found = volumes.list(&call.caller, asked.query, asked.all).await?;
+    Ok((found, asked.page, count))
 }
 
 async fn list(call: Call) -> Answer {
@@ -222,38 +178,12 @@ async fn detail(call: Call) -> Answer {
 async fn summary(call: Call) -> Answer {
     call.since(12)?;
     let all = call.all_tenants()?;
-    let mut count = 0_u64;
-    let mut size = 0_u64;
-    let mut metadata: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    let mut marker: Option<String> = None;
-    loop {
-        let mut query = Query::new().limit(1000);
-        if let Some(marker) = marker {
-            query = query.marker(marker);
-        }
-        let found = call
-            .control()
-            .volumes()
-            .list(&call.caller, query, all)
-            .await?;
-        for volume in &found {
-            count += 1;
-            size = size.saturating_add(volume.size);
-            for (key, text) in &volume.metadata {
-                metadata
-                    .entry(key.clone())
-                    .or_default()
-                    .insert(text.clone());
-            }
-        }
-        match found.last() {
-            Some(last) if found.len() == 1000 => marker = Some(last.id.clone()),
-            _ => break,
-        }
-    }
+    let volumes = call.control().volumes();
+    let (count, size) = volumes.summary(&call.caller, Query::new(), all).await?;
     let mut summary = value!({"total_count": count, "total_size": size});
     if let Some(fields) = summary.as_object_mut().filter(|_| call.version.has(36)) {
-        fields.insert("metadata".into(), value!(metadata));
+        let values = volumes.metadata_values(&call.caller, Query::new(), all);
+        fields.insert("metadata".into(), value!(values.await?));
     }
     json(200, &value!({"volume-summary": summary}))
 }

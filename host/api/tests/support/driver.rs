@@ -226,14 +226,18 @@ impl Api {
             .await
             .unwrap();
         let router = router(ApiState {
-            control,
+            control: control.clone(),
             auth,
             policy: Policy::default(),
             limits: Limits::default(),
             public_endpoint: None,
             drivers_dir: folder.path().join("drivers"),
         });
-        Self { router, folder }
+        Self {
+            router,
+            control,
+            folder,
+        }
     }
 
     /// Asks for a record until it has this status, or is gone where none is given. Gives it as it is then.

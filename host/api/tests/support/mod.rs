@@ -1,10 +1,19 @@
 //! A whole API over a real database, called without a socket.
-#![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+pub mod array;
 
 pub mod driver;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -13,11 +22,15 @@ use http_body_util::BodyExt;
 use serde_json::Value;
 use springform_api::{ApiState, Auth, Limits, Policy, Tokens, router};
 use springform_control::{
-    BackendConfig, Clock, Control, ControlConfig, DriverLoader, Inspected, LoadRefusal, Loaded,
+    BackendConfig, Clock, Control, ControlConfig, DriverConfig, DriverLoader, Inspected,
+    LoadRefusal, Loaded,
 };
-use springform_store::Store;
+use springform_model::contract::Target;
+use springform_store::{Durability, Store, StoreOptions};
 use tempfile::TempDir;
 use tower::ServiceExt;
+
+use array::{Array, Loader};
 
 /// Refuses every driver: these tests are about HTTP.
 struct NoDrivers;
@@ -41,6 +54,7 @@ impl DriverLoader for NoDrivers {
 
 pub struct Api {
     pub router: Router,
+    pub control: Control,
     pub folder: TempDir,
 }
 
@@ -87,24 +101,130 @@ impl Api {
     }
 
     pub async fn with(auth: Auth, limits: Limits, policy: Policy) -> Self {
+        let parts = (auth, limits, policy);
+        Self::assemble(parts, ControlConfig::default(), Arc::new(NoDrivers)).await
+    }
+
+    /// With a backend `springform@pure` that has one pool and answers.
+    pub async fn with_array(array: &Arc<Array>) -> Self {
+        Self::with_backends(array, &["pure"]).await
+    }
+
+    /// With backends that all have the one array.
+    pub async fn with_backends(array: &Arc<Array>, names: &[&str]) -> Self {
+        let target = Target {
+            name: "a".into(),
+            primary: true,
+            kind: None,
+            options: Vec::new(),
+            reachable: true,
+            extensions: Vec::new(),
+        };
+        let backend = |name: &&str| BackendConfig::new(*name, "simulated", vec![target.clone()]);
+        let config = ControlConfig {
+            drivers: vec![DriverConfig {
+                name: "simulated".into(),
+                path: "one".into(),
+            }],
+            backends: names.iter().map(backend).collect(),
+            ..ControlConfig::default()
+        };
+        let parts = (Auth::NoAuth, Limits::default(), Policy::default());
+        let api = Self::assemble(parts, config, Arc::new(Loader(array.clone()))).await;
+        api.wait_for(|| async {
+            api.control
+                .backends()
+                .all(|backend| backend.status().is_up())
+        })
+        .await;
+        api
+    }
+
+    async fn assemble(
+        (auth, limits, policy): (Auth, Limits, Policy),
+        config: ControlConfig,
+        loader: Arc<dyn DriverLoader>,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&folder.path().join("springform.db"))
-            .await
-            .unwrap();
-        let config = ControlConfig::default();
-        let control = Control::start(config, store, Arc::new(NoDrivers), Clock::system())
+        let options = StoreOptions {
+            durability: Durability::Process,
+            explain: true,
+            ..StoreOptions::default()
+        };
+        let path = folder.path().join("springform.db");
+        let store = Store::open_with(&path, options).await.unwrap();
+        let control = Control::start(config, store, loader, Clock::system())
             .await
             .unwrap();
         let drivers_dir = folder.path().join("drivers");
         let router = router(ApiState {
-            control,
+            control: control.clone(),
             auth,
             policy,
             limits,
             public_endpoint: None,
             drivers_dir,
         });
-        Self { router, folder }
+        Self {
+            router,
+            control,
+            folder,
+        }
+    }
+
+    /// Waits for something that is bound to happen.
+    pub async fn wait_for<F: Future<Output = bool>>(&self, happened: impl Fn() -> F) {
+        let waiting = async {
+            while !happened().await {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), waiting)
+            .await
+            .expect("it never happened");
+    }
+
+    /// Shows a record once nothing is under way with it.
+    pub async fn settled(&self, path: &str) -> Value {
+        let busy = |body: &Value| {
+            let record = body.as_object().and_then(|body| body.values().next());
+            let status = record.and_then(|record| record["status"].as_str());
+            matches!(
+                status,
+                Some(
+                    "creating" | "extending" | "deleting" | "retyping" | "unmanaging" | "reverting"
+                )
+            )
+        };
+        self.wait_for(|| async { !busy(&self.get(path).await.body) })
+            .await;
+        let body = self.get(path).await.body;
+        let record = body.as_object().and_then(|body| body.values().next());
+        record.cloned().unwrap_or_default()
+    }
+
+    /// Makes a volume of so many GiB and waits for it; gives its path.
+    pub async fn volume(&self, size: u64) -> String {
+        let body = serde_json::json!({"volume": {"size": size}});
+        let made = self.post("/v3/volumes", body).await;
+        assert_eq!(made.status, 202, "{}", made.text);
+        let path = format!(
+            "/v3/volumes/{}",
+            made.body["volume"]["id"].as_str().unwrap()
+        );
+        assert_eq!(self.settled(&path).await["status"], "available");
+        path
+    }
+
+    /// As a client of this microversion.
+    pub async fn at(&self, version: &str, method: &str, path: &str, body: Value) -> Got {
+        let version = format!("volume {version}");
+        let body = match body {
+            Value::Null => String::new(),
+            body => body.to_string(),
+        };
+        let headers = [("openstack-api-version", version.as_str())];
+        self.send(method, path, &headers, body).await
     }
 
     pub async fn send(

@@ -1,17 +1,20 @@
 //! Taking a group snapshot: the rows of all its snapshots are made with it, in one commit.
 
+use std::collections::BTreeSet;
+
 use serde_json::json;
 use springform_model::cloud::{
     GroupSnapshot, GroupStatus, Metadata, Snapshot, SnapshotStatus, Volume, VolumeStatus,
 };
 use springform_model::operation::Verb;
-use springform_store::{Changes, Measure, Query, StoreError};
+use springform_store::{Changes, StoreError, Stored};
 use uuid::Uuid;
 
 use super::GroupSnapshots;
 use crate::engine::NewOperation;
-use crate::error::ErrorKind;
 use crate::groups::{ROUNDS, contended, invalid, moved, still};
+use crate::quotas::{Adds, over};
+use crate::specs::full_type;
 use crate::volumes::not_frozen;
 use crate::{Caller, ControlError};
 
@@ -82,7 +85,7 @@ impl GroupSnapshots<'_> {
             };
             // The group's turn keeps its members what they are until the snapshot is taken.
             group.record.operation = Some(operation.id.clone());
-            let mut changes = self.limit(caller).await?;
+            let mut changes = self.limit(caller, &members).await?;
             changes = still(changes, &group.id, members.len())
                 .update(&group)
                 .insert(&taken);
@@ -93,13 +96,9 @@ impl GroupSnapshots<'_> {
             match control.operations().submit(changes, operation).await {
                 Ok(()) => return Ok(taken),
                 Err(error) if moved(&error) => {}
-                Err(StoreError::Limit { limit, .. }) => {
-                    return Err(ControlError::new(
-                        ErrorKind::OverLimit,
-                        format!(
-                            "SnapshotLimitExceeded: Maximum number of snapshots allowed ({limit}) exceeded."
-                        ),
-                    ));
+                Err(StoreError::Limit { name, limit, used }) => {
+                    let size = members.iter().map(|member| member.size).sum();
+                    return Err(over(&name, limit, used, size));
                 }
                 Err(error) => return Err(error.into()),
             }
@@ -107,17 +106,25 @@ impl GroupSnapshots<'_> {
         Err(contended(&wanted.group_id))
     }
 
-    async fn limit(&self, caller: &Caller) -> Result<Changes, ControlError> {
-        let limits = self.control.quotas().limits_of(&caller.project_id).await?;
-        let mine = Query::new()
-            .eq("project_id", &caller.project_id)
-            .eq("consumes_quota", true);
-        Ok(match limits.get("snapshots").copied() {
-            Some(limit) if limit >= 0 => {
-                Changes::new().at_most::<Snapshot>("snapshots", Measure::Count, mine, limit)
-            }
-            _ => Changes::new(),
-        })
+    /// The limits of all members' types; a limit of the project stands once for each, which does no harm.
+    async fn limit(
+        &self,
+        caller: &Caller,
+        members: &[Stored<Volume>],
+    ) -> Result<Changes, ControlError> {
+        let kinds: BTreeSet<Option<&str>> = members
+            .iter()
+            .map(|member| member.type_id.as_deref())
+            .collect();
+        let mut changes = Changes::new();
+        for kind in kinds {
+            let full = full_type(self.control.store(), kind).await?;
+            let kind = full.as_ref().map(|full| &full.volume_type);
+            let quotas = self.control.quotas();
+            let guards = quotas.guards(&caller.project_id, Adds::Snapshot, kind);
+            changes = changes.and(guards.await?);
+        }
+        Ok(changes)
     }
 
     fn snapshot(

@@ -8,7 +8,8 @@ use springform_store::{Changes, Direction, Query, StoreError};
 use super::create::{limit, new_group, over_groups};
 use super::{Groups, MEMBERS, invalid, still};
 use crate::engine::NewOperation;
-use crate::volumes::{CreateVolume, not_frozen, over};
+use crate::quotas::over;
+use crate::volumes::{CreateVolume, not_frozen};
 use crate::{Caller, ControlError};
 
 /// What a group is made from.

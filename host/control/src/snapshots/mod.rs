@@ -1,18 +1,23 @@
 //! The life of snapshots.
 
+mod manage;
 mod work;
+
+pub use manage::ManageSnapshot;
 
 use std::sync::Arc;
 
 use serde_json::json;
 use springform_model::cloud::{Metadata, Snapshot, SnapshotStatus, Volume, VolumeStatus};
 use springform_model::operation::Verb;
-use springform_store::{Changes, Measure, Query, StoreError};
+use springform_store::{Changes, Query, StoreError};
 use uuid::Uuid;
 
 use crate::edit::edit;
 use crate::engine::{Executors, NewOperation};
 use crate::error::ErrorKind;
+use crate::quotas::{Adds, over};
+use crate::specs::full_type;
 use crate::{Caller, Control, ControlError};
 
 /// Snapshots.
@@ -50,6 +55,7 @@ pub(crate) fn register(executors: &mut Executors) {
             Verb::CreateSnapshot,
             Verb::DeleteSnapshot,
             Verb::UnmanageSnapshot,
+            Verb::ManageSnapshot,
         ],
         Arc::new(work::Working),
     );
@@ -124,22 +130,17 @@ impl Snapshots<'_> {
             &operation.id,
             &operation.subject,
         );
-        let limits = control.quotas().limits_of(&caller.project_id).await?;
-        let mut changes = Changes::new().insert(&snapshot);
-        if let Some(limit) = limits.get("snapshots").copied().filter(|limit| *limit >= 0) {
-            let mine = Query::new()
-                .eq("project_id", &caller.project_id)
-                .eq("consumes_quota", true);
-            changes = changes.at_most::<Snapshot>("snapshots", Measure::Count, mine, limit);
-        }
+        let full = full_type(control.store(), volume.type_id.as_deref()).await?;
+        let kind = full.as_ref().map(|full| &full.volume_type);
+        let guards = control
+            .quotas()
+            .guards(&caller.project_id, Adds::Snapshot, kind);
+        let changes = guards.await?.insert(&snapshot);
         match control.operations().submit(changes, operation).await {
             Ok(()) => Ok(snapshot),
-            Err(StoreError::Limit { limit, .. }) => Err(ControlError::new(
-                ErrorKind::OverLimit,
-                format!(
-                    "SnapshotLimitExceeded: Maximum number of snapshots allowed ({limit}) exceeded."
-                ),
-            )),
+            Err(StoreError::Limit { name, limit, used }) => {
+                Err(over(&name, limit, used, snapshot.size))
+            }
             Err(error) => Err(error.into()),
         }
     }
@@ -257,6 +258,7 @@ impl Snapshots<'_> {
             if let Some(metadata) = &metadata {
                 snapshot.metadata.clone_from(metadata);
             }
+            Ok(())
         })
         .await
     }
@@ -280,15 +282,18 @@ impl Snapshots<'_> {
         let status: SnapshotStatus = status.parse().map_err(|error| {
             ControlError::input(format!("Must specify a valid status: {error}"))
         })?;
-        self.edit(caller, id, |snapshot| snapshot.status = status)
-            .await
+        self.edit(caller, id, |snapshot| {
+            snapshot.status = status;
+            Ok(())
+        })
+        .await
     }
 
-    async fn edit(
+    pub(crate) async fn edit(
         &self,
         caller: &Caller,
         id: &str,
-        change: impl Fn(&mut Snapshot),
+        change: impl Fn(&mut Snapshot) -> Result<(), ControlError>,
     ) -> Result<Snapshot, ControlError> {
         let now = self.control.now();
         edit(
@@ -299,7 +304,7 @@ impl Snapshots<'_> {
                 if !caller.may_see(&snapshot.project_id) {
                     return Err(ControlError::not_found("Snapshot", id));
                 }
-                change(snapshot);
+                change(snapshot)?;
                 snapshot.updated_at = Some(now);
                 Ok(())
             },

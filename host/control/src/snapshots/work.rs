@@ -2,13 +2,13 @@
 
 use async_trait::async_trait;
 use springform_model::cloud::{Snapshot, SnapshotStatus, Volume};
-use springform_model::contract::{Call, Reply};
+use springform_model::contract::{Call, Reply, SnapshotSpec, VolumeSpec};
 use springform_model::operation::{OperationError, Verb};
 use springform_store::{Changes, StoreError};
 
 use crate::engine::{Executor, Run, failure};
 use crate::specs::{snapshot_spec, volume_spec};
-use crate::volumes::report;
+use crate::volumes::{gib, report};
 
 /// Carries them out.
 pub(super) struct Working;
@@ -25,7 +25,11 @@ impl Executor for Working {
         let outcome = act(run, &id).await;
         run.finish(outcome.as_ref().err().cloned());
         let operation = run.operation().clone();
-        if outcome.is_ok() && operation.verb != Verb::CreateSnapshot {
+        let ends = matches!(
+            operation.verb,
+            Verb::DeleteSnapshot | Verb::UnmanageSnapshot
+        );
+        if outcome.is_ok() && ends {
             return run
                 .commit(Changes::new().remove::<Snapshot>(&id))
                 .await
@@ -42,7 +46,20 @@ impl Executor for Working {
                     (Err(_), Verb::DeleteSnapshot) => SnapshotStatus::ErrorDeleting,
                     (Err(_), _) => SnapshotStatus::Error,
                 };
-                if let Ok(Reply::Snapshot(placement)) = &outcome {
+                if operation.verb == Verb::ManageSnapshot {
+                    // What could not be taken over stays the array's.
+                    snapshot.array_name = None;
+                    snapshot.consumes_quota = outcome.is_ok();
+                }
+                if let Ok(Reply::AdoptedSnapshot(adopted)) = &outcome {
+                    snapshot.size = gib(adopted.size);
+                }
+                let placement = match &outcome {
+                    Ok(Reply::Snapshot(placement)) => Some(placement),
+                    Ok(Reply::AdoptedSnapshot(adopted)) => Some(&adopted.placement),
+                    _ => None,
+                };
+                if let Some(placement) = placement {
                     snapshot.progress = "100%".to_owned();
                     snapshot.array_name = Some(placement.array_name.clone());
                     snapshot.metadata.extend(placement.metadata.iter().cloned());
@@ -82,10 +99,34 @@ async fn act(run: &mut Run, id: &str) -> Result<Reply, OperationError> {
             volume: spec,
             snapshot,
         },
+        Verb::ManageSnapshot => manage(run, spec, snapshot)
+            .map_err(|error| failure("invalid-argument", error.to_string()))?,
         _ => Call::CreateSnapshot {
             volume: spec,
             snapshot,
         },
     };
     run.call("array", &backend, call).await
+}
+
+fn manage(
+    run: &Run,
+    volume: VolumeSpec,
+    mut snapshot: SnapshotSpec,
+) -> Result<Call, serde_json::Error> {
+    let input = &run.operation().input;
+    let reference = input.get("reference").cloned().unwrap_or_default();
+    let reference = serde_json::from_value(reference)?;
+    let keep_name = input
+        .get("keep_name")
+        .and_then(serde_json::Value::as_bool)
+        .unwrap_or(false);
+    // Until the driver answers this is only what somebody says it is called.
+    snapshot.array_name = None;
+    Ok(Call::ManageSnapshot {
+        volume,
+        snapshot,
+        reference,
+        keep_name,
+    })
 }

@@ -13,9 +13,10 @@ use uuid::Uuid;
 use super::Volumes;
 use super::turn::{not_frozen, report};
 use crate::engine::{Executor, NewOperation, Run, failure};
+use crate::quotas::{Adds, over};
 use crate::scheduler::Request;
 use crate::specs::{FullType, build, full_type, snapshot_spec, volume_spec};
-use crate::{Caller, Control, ControlError, ErrorKind};
+use crate::{Caller, Control, ControlError};
 
 /// Backends that are tried.
 const TRIES: usize = 3;
@@ -45,7 +46,7 @@ pub struct CreateVolume {
     pub multiattach: bool,
 }
 
-struct Source {
+pub(super) struct Source {
     snapshot: Option<Snapshot>,
     volume: Volume,
 }
@@ -74,8 +75,13 @@ impl Volumes<'_> {
         if let Some(group) = &group {
             request.backend.clone_from(&group.backend);
         }
+        let kind = full.as_ref().map(|full| &full.volume_type);
+        let limits = control
+            .quotas()
+            .guards(&volume.project_id, Adds::Volume(volume.size), kind)
+            .await?;
         let scheduled = control.schedule(&request).await;
-        let limits = guards(control, &volume, full.as_ref()).await?;
+        let placed = scheduled.as_ref().ok().map(|chosen| chosen.backend.clone());
         let mut volume = volume;
         let mut new = NewOperation::new(Verb::CreateVolume, "volume", &volume.id)
             .input(json!({ "tried": [] }));
@@ -88,13 +94,21 @@ impl Volumes<'_> {
         } else {
             new = new.input(json!({ "refused": scheduled.err().map(|error| error.message) }));
         }
-        let operation = control.operations().prepare(caller, new)?;
+        let operation = control.operations().prepare(caller, new).inspect_err(|_| {
+            if let Some(placed) = &placed {
+                placed.ledger.dropped(&volume.id);
+            }
+        })?;
         volume.operation = Some(operation.id.clone());
         let mut changes = limits.insert(&volume);
         if let Some(group) = &group {
             changes = changes.unchanged::<Group>(&group.id, group.revision);
         }
-        match control.operations().submit(changes, operation).await {
+        let submitted = control.operations().submit(changes, operation).await;
+        if let (Err(_), Some(placed)) = (&submitted, &placed) {
+            placed.ledger.dropped(&volume.id);
+        }
+        match submitted {
             Ok(()) => Ok(volume),
             Err(StoreError::Limit { name, limit, used }) => {
                 Err(over(&name, limit, used, volume.size))
@@ -112,7 +126,12 @@ impl Volumes<'_> {
         let source = self.source(caller, &wanted).await?;
         let full = self.type_of(caller, &wanted, source.as_ref()).await?;
         let volume = new_volume(self.control, caller, wanted, source.as_ref(), full.as_ref())?;
-        let limits = guards(self.control, &volume, full.as_ref()).await?;
+        let kind = full.as_ref().map(|full| &full.volume_type);
+        let limits = self
+            .control
+            .quotas()
+            .guards(&volume.project_id, Adds::Volume(volume.size), kind)
+            .await?;
         Ok((volume, limits))
     }
 
@@ -163,15 +182,16 @@ impl Volumes<'_> {
     ) -> Result<Option<FullType>, ControlError> {
         let name = wanted.volume_type.clone();
         let name = name.or_else(|| source.and_then(|source| source.volume.type_id.clone()));
-        let Some(name) = name.or_else(|| self.control.config().default_type.clone()) else {
-            return Ok(None);
+        let found = match name {
+            Some(name) => Some(self.control.types().find(caller, &name).await?),
+            None => self.control.default_types().of(caller).await?,
         };
-        let found = self.control.types().find(caller, &name).await?;
-        Ok(full_type(self.control.store(), Some(&found.id)).await?)
+        let id = found.as_ref().map(|found| found.id.as_str());
+        Ok(full_type(self.control.store(), id).await?)
     }
 }
 
-fn new_volume(
+pub(super) fn new_volume(
     control: &Control,
     caller: &Caller,
     wanted: CreateVolume,
@@ -238,6 +258,8 @@ fn new_volume(
         attachments: Vec::new(),
         operation: None,
         transfer_id: None,
+        growing_to: None,
+        taking_over: None,
         created_at: control.now(),
         updated_at: None,
         launched_at: None,
@@ -251,6 +273,7 @@ fn request(
     not: Vec<String>,
 ) -> Request {
     Request {
+        volume: Some(volume.id.clone()),
         size: volume.size,
         extra_specs: full
             .map(|full| full.volume_type.extra_specs.clone())
@@ -260,63 +283,6 @@ fn request(
         not,
         multiattach: volume.multiattach,
     }
-}
-
-async fn guards(
-    control: &Control,
-    volume: &Volume,
-    full: Option<&FullType>,
-) -> Result<Changes, ControlError> {
-    use springform_store::{Measure, Query};
-    let limits = control.quotas().limits_of(&volume.project_id).await?;
-    let most = |name: &str| limits.get(name).copied().filter(|limit| *limit >= 0);
-    let size = i64::try_from(volume.size).unwrap_or(i64::MAX);
-    if let Some(limit) = most("per_volume_gigabytes")
-        && size > limit
-    {
-        return Err(ControlError::new(
-            ErrorKind::OverLimit,
-            format!(
-                "VolumeSizeExceedsLimit: Requested volume size {size}G is larger than the maximum allowed limit {limit}G."
-            ),
-        ));
-    }
-    let mine = Query::new()
-        .eq("project_id", &volume.project_id)
-        .eq("consumes_quota", true);
-    let mut changes = Changes::new();
-    let mut guard = |name: String, measure: Measure, query: Query| {
-        if let Some(limit) = most(&name) {
-            changes = std::mem::take(&mut changes).at_most::<Volume>(name, measure, query, limit);
-        }
-    };
-    guard("volumes".to_owned(), Measure::Count, mine.clone());
-    guard("gigabytes".to_owned(), Measure::Sum("size"), mine.clone());
-    if let Some(kind) = full {
-        let name = &kind.volume_type.name;
-        let mine = mine.eq("type_id", &kind.volume_type.id);
-        guard(format!("volumes_{name}"), Measure::Count, mine.clone());
-        guard(format!("gigabytes_{name}"), Measure::Sum("size"), mine);
-    }
-    Ok(changes)
-}
-
-/// A quota that would be exceeded, in Cinder's words.
-pub(crate) fn over(name: &str, limit: i64, used: i64, size: u64) -> ControlError {
-    let size = i64::try_from(size).unwrap_or(i64::MAX);
-    ControlError::new(
-        ErrorKind::OverLimit,
-        if name.starts_with("gigabytes") {
-            format!(
-                "VolumeSizeExceedsAvailableQuota: Requested volume or snapshot exceeds allowed {name} quota. Requested {size}G, quota is {limit}G and {}G has been consumed.",
-                used - size
-            )
-        } else {
-            format!(
-                "VolumeLimitExceeded: Maximum number of volumes allowed ({limit}) exceeded for quota '{name}'."
-            )
-        },
-    )
 }
 
 fn step_name(backend: &str) -> String {
@@ -332,6 +298,14 @@ impl Executor for Creating {
         let id = run.operation().subject.clone();
         let outcome = place(run, &id).await;
         let control = run.control().clone();
+        if let Some(backend) = run.operation().backend.clone()
+            && let Some(backend) = control.backend(&backend)
+        {
+            match outcome {
+                Ok(_) => backend.ledger.made(&id),
+                Err(_) => backend.ledger.dropped(&id),
+            }
+        }
         run.finish(outcome.as_ref().err().cloned());
         let operation = run.operation().clone();
         let now = control.now();
@@ -422,6 +396,9 @@ async fn place(run: &mut Run, id: &str) -> Result<Placement, OperationError> {
             .get("tried")
             .and_then(|tried| serde_json::from_value(tried.clone()).ok())
             .unwrap_or_default();
+        if let Some(handle) = control.backend(&backend) {
+            handle.ledger.dropped(id);
+        }
         tried.push(backend);
         let bound = volume.snapshot_id.is_some()
             || volume.source_volid.is_some()

@@ -1,14 +1,14 @@
-//! Deleting, extending, retyping, reverting, taking over and giving back: the checks before the journal.
+//! Deleting, extending, retyping and reverting: the checks before the journal.
 
 use serde_json::json;
-use springform_model::cloud::{Metadata, Snapshot, SnapshotStatus, Volume, VolumeStatus};
-use springform_model::contract::Reference;
+use springform_model::cloud::{Snapshot, SnapshotStatus, Volume, VolumeStatus};
 use springform_model::operation::Verb;
 use springform_store::{Changes, Direction, Query};
 
 use super::{Volumes, take_turn};
-use crate::engine::NewOperation;
 use crate::error::ErrorKind;
+use crate::quotas::Adds;
+use crate::specs::full_type;
 use crate::{Caller, ControlError};
 
 /// Refuses a state that is none of these.
@@ -89,8 +89,16 @@ impl Volumes<'_> {
     /// Grows a volume to so many GiB.
     ///
     /// # Errors
-    /// `NotFound`, `Invalid`, `Conflict`.
+    /// `NotFound`, `Invalid`, `OverLimit`, `Conflict`.
     pub async fn extend(&self, caller: &Caller, id: &str, size: u64) -> Result<(), ControlError> {
+        let control = self.control;
+        let volume = self.get(caller, id).await?;
+        let full = full_type(control.store(), volume.type_id.as_deref()).await?;
+        let kind = full.as_ref().map(|full| &full.volume_type);
+        let guards = control
+            .quotas()
+            .guards(&volume.project_id, Adds::Room(size), kind)
+            .await?;
         let decide = |volume: &mut Volume| {
             must_be(
                 volume,
@@ -104,6 +112,7 @@ impl Volumes<'_> {
                 )));
             }
             volume.status = VolumeStatus::Extending;
+            volume.growing_to = Some(size);
             Ok(())
         };
         take_turn(
@@ -113,7 +122,7 @@ impl Volumes<'_> {
             Verb::ExtendVolume,
             json!({ "size": size }),
             decide,
-            |_| Changes::new(),
+            |_| guards.clone(),
         )
         .await
         .map(drop)
@@ -214,123 +223,6 @@ impl Volumes<'_> {
         )
         .await
         .map(drop)
-    }
-
-    /// Gives a volume back to the array.
-    ///
-    /// # Errors
-    /// `NotFound`, `Invalid`, `Conflict`.
-    pub async fn unmanage(&self, caller: &Caller, id: &str) -> Result<(), ControlError> {
-        if self
-            .control
-            .store()
-            .count::<Snapshot>(&Query::new().eq("volume_id", id))
-            .await?
-            > 0
-        {
-            return Err(ControlError::invalid(format!(
-                "Invalid volume: Volume {id} has snapshots and cannot be unmanaged."
-            )));
-        }
-        let decide = |volume: &mut Volume| {
-            must_be(
-                volume,
-                &[VolumeStatus::Available, VolumeStatus::Error],
-                "unmanage",
-            )?;
-            if let Some(group) = &volume.group_id {
-                return Err(ControlError::invalid(format!(
-                    "Invalid volume: Volume {} is in group {group}; remove it from the group first.",
-                    volume.id
-                )));
-            }
-            volume.status = VolumeStatus::Unmanaging;
-            Ok(())
-        };
-        take_turn(
-            self.control,
-            caller,
-            id,
-            Verb::UnmanageVolume,
-            json!({}),
-            decide,
-            |_| Changes::new(),
-        )
-        .await
-        .map(drop)
-    }
-
-    /// Takes over a volume that exists on the array of `host@backend#pool`.
-    ///
-    /// # Errors
-    /// `NotFound`, `Invalid`, `Unavailable`.
-    #[allow(clippy::too_many_arguments)] // one for each field of the request
-    pub async fn manage(
-        &self,
-        caller: &Caller,
-        host: &str,
-        reference: Reference,
-        name: Option<String>,
-        description: Option<String>,
-        volume_type: Option<String>,
-        metadata: Metadata,
-        bootable: bool,
-    ) -> Result<Volume, ControlError> {
-        let service = self.control.services().get(host).await?.service;
-        let kind = match volume_type {
-            Some(name) => Some(self.control.types().find(caller, &name).await?),
-            None => None,
-        };
-        let new = NewOperation::new(
-            Verb::ManageVolume,
-            "volume",
-            uuid::Uuid::now_v7().to_string(),
-        )
-        .on(&service.backend)
-        .step("array");
-        let operation = self.control.operations().prepare(
-            caller,
-            new.input(json!({ "reference": reference, "status": "available" })),
-        )?;
-        let volume = Volume {
-            id: operation.subject.clone(),
-            project_id: caller.project_id.clone(),
-            user_id: caller.user_id.clone(),
-            name,
-            description,
-            size: 0,
-            status: VolumeStatus::Managing,
-            previous_status: None,
-            migration_status: None,
-            availability_zone: service.availability_zone.clone(),
-            type_id: kind.as_ref().map(|kind| kind.id.clone()),
-            type_name: kind.map(|kind| kind.name),
-            snapshot_id: None,
-            source_volid: None,
-            group_id: None,
-            metadata,
-            admin_metadata: Metadata::new(),
-            image_metadata: Metadata::new(),
-            bootable,
-            multiattach: false,
-            consumes_quota: true,
-            backend: Some(service.backend.clone()),
-            host: Some(host.to_owned()),
-            placement: None,
-            replication_status: None,
-            generation: 0,
-            attachments: Vec::new(),
-            operation: Some(operation.id.clone()),
-            transfer_id: None,
-            created_at: self.control.now(),
-            updated_at: None,
-            launched_at: None,
-        };
-        self.control
-            .operations()
-            .submit(Changes::new().insert(&volume), operation)
-            .await?;
-        Ok(volume)
     }
 }
 

@@ -5,15 +5,21 @@ mod change;
 mod create;
 mod destroy;
 mod group;
+mod manage;
+mod take_over;
 mod turn;
 mod work;
 mod zone;
 
 pub use change::UpdateVolume;
 pub use create::CreateVolume;
-pub(crate) use create::{available, call_for, over};
+pub(crate) use create::{available, call_for};
+pub use manage::ManageVolume;
+pub(crate) use manage::{OWNED, in_service, name_of, owned, sole_owner};
+pub(crate) use take_over::gib;
 pub(crate) use turn::{not_frozen, report, take_turn};
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use springform_model::cloud::Volume;
@@ -87,6 +93,25 @@ impl Volumes<'_> {
         let size = self.control.store().sum::<Volume>("size", &query).await?;
         Ok((count, u64::try_from(size).unwrap_or(0)))
     }
+
+    /// The values that each key of the metadata has over what a query finds.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn metadata_values(
+        &self,
+        caller: &Caller,
+        query: Query,
+        all_tenants: bool,
+    ) -> Result<BTreeMap<String, Vec<String>>, ControlError> {
+        let query = caller.scope(query, all_tenants);
+        let pairs = self.control.store().entries::<Volume>("metadata", &query);
+        let mut values: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for (key, value) in pairs.await? {
+            values.entry(key).or_default().push(value);
+        }
+        Ok(values)
+    }
 }
 
 pub(crate) fn register(executors: &mut Executors) {
@@ -97,7 +122,7 @@ pub(crate) fn register(executors: &mut Executors) {
         Verb::RevertVolume,
         Verb::UnmanageVolume,
         Verb::RetypeVolume,
-        Verb::ManageVolume,
     ];
     executors.add(&verbs, Arc::new(work::Working));
+    executors.add(&[Verb::ManageVolume], Arc::new(take_over::TakingOver));
 }

@@ -3,10 +3,11 @@
 use serde_json::Value;
 use springform_model::cloud::{Service, UserMessage, Volume, VolumeStatus};
 use springform_model::operation::{Operation, OperationError, Verb};
-use springform_store::Changes;
+use springform_store::{Changes, StoreError};
 use uuid::Uuid;
 
 use crate::engine::NewOperation;
+use crate::quotas::over;
 use crate::{Caller, Control, ControlError};
 
 /// How long a message is kept: 30 days.
@@ -62,6 +63,10 @@ pub(crate) async fn take_turn(
             .await
         {
             Ok(()) => return Ok((stored.record, operation)),
+            Err(StoreError::Limit { name, limit, used }) => {
+                let now = stored.growing_to.unwrap_or(stored.size);
+                return Err(over(&name, limit, used, now.saturating_sub(stored.size)));
+            }
             Err(error) if error.is_conflict() => {}
             Err(error) => return Err(error.into()),
         }

@@ -9,10 +9,9 @@ use springform_model::operation::{Operation, OperationError, Verb};
 use springform_model::replication::relation::Relation;
 use springform_store::{Changes, Direction, Query, StoreError};
 
-use super::create::available;
 use super::report;
 use crate::engine::{Executor, Run, failure};
-use crate::specs::{build, full_type, snapshot_spec, type_spec, volume_spec};
+use crate::specs::{full_type, snapshot_spec, type_spec, volume_spec};
 
 /// Carries them out.
 pub(super) struct Working;
@@ -47,9 +46,10 @@ impl Executor for Working {
             &id,
             |volume| {
                 volume.operation = None;
+                volume.growing_to = None;
                 volume.updated_at = Some(now);
                 match &outcome {
-                    Ok(reply) => done(volume, &operation, reply, now),
+                    Ok(reply) => done(volume, &operation, reply),
                     Err(_) => volume.status = failed(&operation),
                 }
                 if let (Ok(_), Some(full)) = (&outcome, &full) {
@@ -74,7 +74,6 @@ fn action(verb: Verb) -> &'static str {
     match verb {
         Verb::DeleteVolume => "010",
         Verb::ExtendVolume => "007",
-        Verb::ManageVolume => "017",
         _ => "011",
     }
 }
@@ -96,6 +95,10 @@ async fn act(run: &mut Run, volume: &Volume) -> Result<Reply, OperationError> {
     let spec = volume_spec(store, volume).await.map_err(broken)?;
     let call = match operation.verb {
         Verb::DeleteVolume => {
+            // What could not be taken over is not the cloud's to delete.
+            if status_before(&operation) == VolumeStatus::ErrorManaging {
+                return Ok(Reply::Done);
+            }
             delete_snapshots(run, volume).await?;
             if volume.placement.is_none() && volume.backend.is_none() {
                 return Ok(Reply::Done);
@@ -134,23 +137,6 @@ async fn act(run: &mut Run, volume: &Volume) -> Result<Reply, OperationError> {
             Call::Retype {
                 volume: spec,
                 new_type: full.as_ref().map(|full| type_spec(full, volume.size)),
-            }
-        }
-        Verb::ManageVolume => {
-            let reference = operation
-                .input
-                .get("reference")
-                .cloned()
-                .unwrap_or_default();
-            let reference = serde_json::from_value(reference)
-                .map_err(|error| failure("invalid-argument", error.to_string()))?;
-            let full = full_type(store, volume.type_id.as_deref())
-                .await
-                .map_err(broken)?;
-            Call::Manage {
-                volume: build(volume, full.as_ref()),
-                reference,
-                keep_name: false,
             }
         }
         _ => return Err(failure("unsupported", "volumes have no such verb")),
@@ -211,12 +197,7 @@ fn status_before(operation: &Operation) -> VolumeStatus {
         .unwrap_or(VolumeStatus::Available)
 }
 
-fn done(
-    volume: &mut Volume,
-    operation: &Operation,
-    reply: &Reply,
-    now: springform_model::time::Timestamp,
-) {
+fn done(volume: &mut Volume, operation: &Operation, reply: &Reply) {
     volume.status = status_before(operation);
     match (operation.verb, reply) {
         (Verb::ExtendVolume, _) => {
@@ -237,10 +218,6 @@ fn done(
                 ReplicationStatus::NotCapable
             });
         }
-        (Verb::ManageVolume, Reply::Adopted(adopted)) => {
-            volume.size = adopted.size.div_ceil(1 << 30).max(1);
-            available(volume, &adopted.placement, now);
-        }
         _ => {}
     }
 }
@@ -249,7 +226,6 @@ fn failed(operation: &Operation) -> VolumeStatus {
     match operation.verb {
         Verb::DeleteVolume => VolumeStatus::ErrorDeleting,
         Verb::ExtendVolume => VolumeStatus::ErrorExtending,
-        Verb::ManageVolume => VolumeStatus::ErrorManaging,
         Verb::RevertVolume | Verb::UnmanageVolume => VolumeStatus::Error,
         _ => status_before(operation),
     }

@@ -297,6 +297,7 @@ pub async fn open(path: &Path) -> Store {
             StoreOptions {
                 durability: Durability::Process,
                 readers: 4,
+                ..StoreOptions::default()
             },
         )
         .await

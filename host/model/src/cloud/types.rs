@@ -63,3 +63,12 @@ pub struct GroupType {
     /// Last change.
     pub updated_at: Option<Timestamp>,
 }
+
+/// The volume type that volumes of a project get when none is named.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DefaultType {
+    /// Project.
+    pub project_id: String,
+    /// Type.
+    pub type_id: String,
+}

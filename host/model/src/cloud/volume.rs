@@ -67,6 +67,12 @@ pub struct Volume {
     pub operation: Option<String>,
     /// Transfer under way.
     pub transfer_id: Option<String>,
+    /// GiB it grows to while it is extended: they count against the quota from the beginning.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub growing_to: Option<u64>,
+    /// Name on the array of what is being taken over, until the driver answered: nobody else may take it over too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taking_over: Option<String>,
     /// When it was asked for.
     pub created_at: Timestamp,
     /// Last change.

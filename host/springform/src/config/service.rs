@@ -34,6 +34,8 @@ pub struct ServiceConfig {
     pub availability_zone: String,
     /// Name of the type that a volume gets when its creator names none.
     pub default_volume_type: Option<String>,
+    /// Whether the GiB of snapshots are left out of the quota `gigabytes`.
+    pub no_snapshot_gb_quota: bool,
     /// How long a stopping host lets calls finish; what is then still open stays in the journal.
     pub shutdown_grace: Duration,
     /// How often replication is observed while all is well.
@@ -77,6 +79,7 @@ impl ServiceConfig {
                 .text("availability_zone")
                 .unwrap_or_else(|| "nova".to_owned()),
             default_volume_type: section.text("default_volume_type"),
+            no_snapshot_gb_quota: section.boolean("no_snapshot_gb_quota").unwrap_or(false),
             shutdown_grace: Duration::from_secs(
                 section
                     .number("shutdown_grace_seconds", 0..=3600)

@@ -31,6 +31,7 @@ pub async fn control(config: &Config, loader: &Loader) -> ControlConfig {
         backends,
         availability_zone: config.service.availability_zone.clone(),
         default_type: config.service.default_volume_type.clone(),
+        no_snapshot_gb_quota: config.service.no_snapshot_gb_quota,
         receivers: config
             .webhooks
             .iter()

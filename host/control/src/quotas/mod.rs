@@ -3,9 +3,13 @@
 //! Nothing is reserved and nothing is counted beside the records: what is used *is* what the tables hold, and a commit
 //! that would go over a limit is refused by a guard in the same transaction. So usage cannot drift.
 
+mod guard;
+
+pub(crate) use guard::{Adds, over};
+
 use std::collections::BTreeMap;
 
-use springform_model::cloud::{Group, QuotaSet, Snapshot, Volume, VolumeType};
+use springform_model::cloud::{Group, QuotaSet, VolumeType};
 use springform_store::{Changes, Direction, Query, Store, StoreError};
 
 use crate::{Control, ControlError};
@@ -28,6 +32,8 @@ const CLASS: &str = "class:default";
 #[derive(Debug, Clone, Copy)]
 pub struct Quotas<'a> {
     store: &'a Store,
+    /// Whether the GiB of snapshots count: not with `no_snapshot_gb_quota`.
+    snapshots_count: bool,
 }
 
 /// One limit and what of it is used.
@@ -45,17 +51,12 @@ impl Control {
     pub fn quotas(&self) -> Quotas<'_> {
         Quotas {
             store: self.store(),
+            snapshots_count: !self.config().no_snapshot_gb_quota,
         }
     }
 }
 
 impl<'a> Quotas<'a> {
-    /// Over a store.
-    #[must_use]
-    pub fn over(store: &'a Store) -> Self {
-        Self { store }
-    }
-
     /// Limits that apply to a project which has none of its own.
     ///
     /// # Errors
@@ -115,39 +116,32 @@ impl<'a> Quotas<'a> {
     }
 
     async fn used(&self, project: &str, key: &str) -> Result<i64, ControlError> {
-        let of = || Query::new().eq("project_id", project);
-        let counted = || of().eq("consumes_quota", true);
-        let count = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
         let store = self.store;
-        Ok(match key {
-            "volumes" => count(store.count::<Volume>(&counted()).await?),
-            "snapshots" => count(store.count::<Snapshot>(&counted()).await?),
-            "groups" => count(store.count::<Group>(&of()).await?),
-            "gigabytes" => {
-                let volumes = store.sum::<Volume>("size", &counted()).await?;
-                volumes.saturating_add(store.sum::<Snapshot>("size", &counted()).await?)
+        if key == "groups" {
+            let query = Query::new().eq("project_id", project);
+            let groups = store.count::<Group>(&query).await?;
+            return Ok(i64::try_from(groups).unwrap_or(i64::MAX));
+        }
+        let (word, name) = match key.split_once('_') {
+            None => (key, None),
+            Some((word, name)) => (word, Some(name)),
+        };
+        if !matches!(word, "volumes" | "snapshots" | "gigabytes") {
+            return Ok(0);
+        }
+        let kind = match name {
+            None => None,
+            Some(name) => {
+                let query = Query::new().eq("name", name);
+                let Some(found) = store.first::<VolumeType>(&query).await? else {
+                    return Ok(0);
+                };
+                Some(found.record.id)
             }
-            _ => match key.split_once('_') {
-                Some((kind @ ("volumes" | "snapshots" | "gigabytes"), name)) => {
-                    let Some(found) = store
-                        .first::<VolumeType>(&Query::new().eq("name", name))
-                        .await?
-                    else {
-                        return Ok(0);
-                    };
-                    let typed = || counted().eq("type_id", found.id.as_str());
-                    match kind {
-                        "volumes" => count(store.count::<Volume>(&typed()).await?),
-                        "snapshots" => count(store.count::<Snapshot>(&typed()).await?),
-                        _ => {
-                            let volumes = store.sum::<Volume>("size", &typed()).await?;
-                            volumes.saturating_add(store.sum::<Snapshot>("size", &typed()).await?)
-                        }
-                    }
-                }
-                _ => 0,
-            },
-        })
+        };
+        Ok(store
+            .total(&self.total(word, project, kind.as_deref()))
+            .await?)
     }
 
     /// Sets limits of a project.

@@ -1,0 +1,65 @@
+//! What the lists of a project's records have in common: who sees whose, filters on maps, the count.
+
+use std::collections::BTreeMap;
+
+use springform_control::query::{Query, Record};
+
+use super::listing::{Known, query};
+use crate::http::{Call, Page, Refusal};
+
+/// A list as it is asked for.
+pub(super) struct Asked {
+    /// Filters, order, page.
+    pub(super) query: Query,
+    /// The page.
+    pub(super) page: Page,
+    /// Whether those of every project are asked for.
+    pub(super) all: bool,
+}
+
+/// Reads what a list is asked for. `maps`: parameters that filter by entries of a map of the record.
+pub(super) fn asked(
+    call: &Call,
+    known: &[Known],
+    keys: &[&str],
+    maps: &[(&str, &str)],
+) -> Result<Asked, Refusal> {
+    let mut all = call.all_tenants()?;
+    let (mut query, page) = query(call, known, keys)?;
+    for (name, field) in maps {
+        let Some(text) = call.query.get(name) else {
+            continue;
+        };
+        for (key, text) in pairs_of(text)? {
+            query = query.entry(field, key, text);
+        }
+    }
+    if let Some(project) = call
+        .query
+        .get("project_id")
+        .filter(|_| call.caller.is_admin)
+    {
+        query = query.eq("project_id", project);
+        all = true;
+    }
+    Ok(Asked { query, page, all })
+}
+
+impl Asked {
+    /// How many there are without regard to pages, where that is asked for (from 3.45).
+    pub(super) async fn count<T: Record>(&self, call: &Call) -> Result<Option<u64>, Refusal> {
+        if !call.version.has(45) || !call.query.flag("with_count")? {
+            return Ok(None);
+        }
+        let scoped = call.caller.scope(self.query.clone(), self.all);
+        let count = call.control().store().count::<T>(&scoped).await;
+        Ok(Some(count.map_err(springform_control::ControlError::from)?))
+    }
+}
+
+/// Pairs written as Python writes them, `{'key': 'value'}`, or as JSON: both are sent by clients.
+pub(super) fn pairs_of(text: &str) -> Result<BTreeMap<String, String>, Refusal> {
+    let json =
+        serde_json::from_str(text).or_else(|_| serde_json::from_str(&text.replace('\'', "\"")));
+    json.map_err(|_| Refusal::invalid("Invalid input received: Invalid filter value for metadata."))
+}

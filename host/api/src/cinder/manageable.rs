@@ -1,0 +1,252 @@
+//! Taking over what exists on an array, and the lists of what could be: under the old paths and the new ones.
+
+use serde_json::{Map, Value, json as value};
+use springform_control::manageable::{Ask, Entry, SortBy, What};
+use springform_control::snapshots::ManageSnapshot;
+use springform_control::volumes::ManageVolume;
+use springform_model::contract::Reference;
+
+use super::{snapshots, volumes};
+use crate::http::{Answer, Call, Fields, Refusal, Routes, json};
+
+/// Key of a reference that names an object and leaves it its name on the array.
+const KEEP: &str = "keep-name";
+
+const ASKS: &[&str] = &["host", "limit", "marker", "offset", "sort"];
+const VOLUMES: &str = "{manageable-volumes:[object]}";
+const SNAPSHOTS: &str = "{manageable-snapshots:[object]}";
+
+/// A collection under one of its names: its path, the path of its details, and whether it came with 3.8.
+type Name = (&'static str, &'static str, bool);
+
+const OF_VOLUMES: [Name; 2] = [
+    ("/manageable_volumes", "/manageable_volumes/detail", true),
+    ("/os-volume-manage", "/os-volume-manage/detail", false),
+];
+const OF_SNAPSHOTS: [Name; 2] = [
+    (
+        "/manageable_snapshots",
+        "/manageable_snapshots/detail",
+        true,
+    ),
+    ("/os-snapshot-manage", "/os-snapshot-manage/detail", false),
+];
+
+pub(super) fn routes(r: &mut Routes) {
+    for (path, details, new) in OF_VOLUMES {
+        r.post(path, "volume_extension:volume_manage", move |call| {
+            manage_volume(call, new)
+        })
+        .admin()
+        .says("Takes over a volume that exists on an array. A `ref` of `keep-name` leaves it its name.")
+        .takes(
+            "{volume:{host?:name?, cluster?:name?, ref:object|text, name?:short?, description?:short?, volume_type?:name?, \
+            availability_zone?:name?, metadata?:map?, bootable?:bool?}}",
+        )
+        .gives(202, "{volume:@volume}");
+        for (path, detail) in [(path, false), (details, true)] {
+            r.get(path, "volume_extension:list_manageable", move |call| {
+                list(call, What::Volumes, detail)
+            })
+            .admin()
+            .asks(ASKS)
+            .says("Lists volumes of a backend's array and whether they could be taken over (from 3.8).")
+            .gives(200, VOLUMES);
+        }
+    }
+    for (path, details, new) in OF_SNAPSHOTS {
+        r.post(path, "snapshot_extension:snapshot_manage", move |call| {
+            manage_snapshot(call, new)
+        })
+        .admin()
+        .says("Takes over a snapshot that exists on an array. A `ref` of `keep-name` leaves it its name.")
+        .takes("{snapshot:{volume_id:id, ref:object|text, name?:short?, description?:short?, metadata?:map?}}")
+        .gives(202, "{snapshot:@snapshot}");
+        for (path, detail) in [(path, false), (details, true)] {
+            r.get(path, "snapshot_extension:list_manageable", move |call| {
+                list(call, What::Snapshots, detail)
+            })
+            .admin()
+            .asks(ASKS)
+            .says("Lists snapshots of a backend's array and whether they could be taken over (from 3.8).")
+            .gives(200, SNAPSHOTS);
+        }
+    }
+}
+
+/// A reference as the driver is told, and whether the name on the array stays.
+fn reference(fields: &mut Fields) -> Result<(Vec<(String, String)>, bool), Refusal> {
+    let members = match fields.take("ref") {
+        Some(Value::Object(members)) => Fields::over(members).into_pairs("ref")?,
+        // A bare text is a name, as clients of old sent it.
+        Some(Value::String(name)) => [("source-name".to_owned(), name)].into(),
+        Some(_) => return Err(Refusal::invalid("Invalid input for field/attribute ref.")),
+        None => return Err(Refusal::invalid("'ref' is a required property")),
+    };
+    let keep = members.contains_key(KEEP);
+    let mut keys: Vec<(String, String)> = members
+        .into_iter()
+        .map(|(key, name)| match key.as_str() {
+            KEEP => ("source-name".to_owned(), name),
+            _ => (key, name),
+        })
+        .collect();
+    keys.dedup_by(|a, b| a.0 == b.0);
+    if keys.is_empty() || keys.iter().any(|(_, name)| name.is_empty()) {
+        return Err(Refusal::invalid(
+            "Invalid input for field/attribute ref. It names nothing.",
+        ));
+    }
+    Ok((keys, keep))
+}
+
+async fn manage_volume(call: Call, new: bool) -> Answer {
+    if new {
+        call.since(8)?;
+    }
+    let mut fields = call.object("volume")?;
+    no_cluster(&mut fields)?;
+    let display_name = fields.text("display_name", 0..=255)?;
+    let (reference, keep_name) = reference(&mut fields)?;
+    let wanted = ManageVolume {
+        host: fields.required("host")?,
+        reference,
+        keep_name,
+        name: fields.name()?.or(display_name),
+        description: fields.description()?,
+        volume_type: fields
+            .text("volume_type", 0..=255)?
+            .filter(|name| !name.is_empty()),
+        availability_zone: fields
+            .text("availability_zone", 0..=255)?
+            .filter(|zone| !zone.is_empty()),
+        metadata: fields.pairs("metadata")?.unwrap_or_default(),
+        bootable: fields.boolean("bootable")?.unwrap_or(false),
+    };
+    fields.finish()?;
+    let known = call.control().volumes();
+    let taken = known.manage(&call.caller, wanted).await?;
+    volumes::one(&call, 202, &taken, true)
+}
+
+async fn manage_snapshot(call: Call, new: bool) -> Answer {
+    if new {
+        call.since(8)?;
+    }
+    let mut fields = call.object("snapshot")?;
+    let display_name = fields.text("display_name", 0..=255)?;
+    let (reference, keep_name) = reference(&mut fields)?;
+    let wanted = ManageSnapshot {
+        volume_id: fields.required("volume_id")?,
+        reference,
+        keep_name,
+        name: fields.name()?.or(display_name),
+        description: fields.description()?,
+        metadata: fields.pairs("metadata")?.unwrap_or_default(),
+    };
+    fields.finish()?;
+    let known = call.control().snapshots();
+    let taken = known.manage(&call.caller, wanted).await?;
+    snapshots::one(&call, 202, &taken)
+}
+
+fn no_cluster(fields: &mut Fields) -> Result<(), Refusal> {
+    if fields.has("cluster") {
+        return Err(Refusal::invalid(
+            "Invalid input received: there are no clusters; name the host.",
+        ));
+    }
+    fields.take("cluster");
+    Ok(())
+}
+
+/// The marker: a reference as JSON, as the lists show it, or the bare name.
+fn marker(text: &str) -> String {
+    let read =
+        serde_json::from_str(text).or_else(|_| serde_json::from_str(&text.replace('\'', "\"")));
+    match read {
+        Ok(Value::Object(members)) => {
+            let named = members.get("source-name").or(members.values().next());
+            named.and_then(Value::as_str).unwrap_or(text).to_owned()
+        }
+        _ => text.to_owned(),
+    }
+}
+
+async fn list(call: Call, what: What, detail: bool) -> Answer {
+    call.since(8)?;
+    if call.query.get("cluster").is_some() {
+        return Err(Refusal::invalid(
+            "Invalid input received: there are no clusters; name the host.",
+        ));
+    }
+    let Some(host) = call.query.get("host").filter(|host| !host.is_empty()) else {
+        return Err(Refusal::invalid(
+            "Invalid input received: host is required to list what could be managed.",
+        ));
+    };
+    let page = call.query.page(&["reference", "size"])?;
+    let sort = page.sort.iter().map(|(key, ascending)| {
+        let by = match key.as_str() {
+            "size" => SortBy::Size,
+            _ => SortBy::Reference,
+        };
+        (by, *ascending)
+    });
+    let ask = Ask {
+        marker: page.marker.as_deref().map(marker),
+        offset: usize::try_from(page.offset).unwrap_or(usize::MAX),
+        limit: usize::try_from(page.rows()).unwrap_or(1000),
+        sort: sort.collect(),
+    };
+    let found = call.control().manageable(host, what, &ask).await?;
+    let views: Vec<Value> = found
+        .iter()
+        .map(|entry| view(entry, what, detail))
+        .collect();
+    let key = match what {
+        What::Volumes => "manageable-volumes",
+        What::Snapshots => "manageable-snapshots",
+    };
+    json(200, &value!({key: views}))
+}
+
+fn named(reference: &Reference) -> Value {
+    let pairs = reference.keys.iter();
+    Value::Object(
+        pairs
+            .map(|(key, name)| (key.clone(), Value::from(name.as_str())))
+            .collect(),
+    )
+}
+
+fn view(entry: &Entry, what: What, detail: bool) -> Value {
+    let found = &entry.found;
+    let refusal = entry.refusal();
+    let mut shown = Map::new();
+    let mut put = |key: &str, value: Value| drop(shown.insert(key.to_owned(), value));
+    put("reference", named(&found.reference));
+    put("size", value!(found.size.div_ceil(1 << 30)));
+    put("safe_to_manage", value!(refusal.is_none()));
+    if what == What::Snapshots {
+        let source = found.source.as_ref().map(named);
+        put("source_reference", source.unwrap_or(Value::Null));
+    }
+    if detail {
+        put("reason_not_safe", value!(refusal));
+        put("cinder_id", value!(entry.id));
+        let extra: Map<String, Value> = found
+            .extensions
+            .iter()
+            .map(|(key, text)| (key.clone(), Value::from(text.as_str())))
+            .collect();
+        put(
+            "extra_info",
+            match extra.is_empty() {
+                true => Value::Null,
+                false => Value::Object(extra),
+            },
+        );
+    }
+    Value::Object(shown)
+}

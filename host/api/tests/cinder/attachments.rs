@@ -1,0 +1,106 @@
+//! Attachments, and the actions that came before them.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use crate::support::Api;
+
+fn connector() -> Value {
+    json!({"host": "h1", "initiator": "iqn.h1", "ip": "192.0.2.9", "multipath": false})
+}
+
+#[tokio::test]
+async fn an_attachment_goes_from_reserved_to_attached_and_gives_the_volume_back() {
+    let api = Api::with_array(&Arc::default()).await;
+    let volume = api.volume(1).await;
+    let id = volume.rsplit('/').next().unwrap();
+    let instance = "6f0d2a4e-0000-4000-8000-000000000001";
+    let body = json!({"attachment": {"volume_uuid": id, "instance_uuid": instance}});
+    assert_eq!(
+        api.at("3.26", "POST", "/v3/attachments", body.clone())
+            .await
+            .status,
+        404
+    );
+    let made = api.post("/v3/attachments", body).await;
+    assert_eq!(made.status, 200, "{}", made.text);
+    let made = made.body["attachment"].clone();
+    assert_eq!(
+        (&made["status"], &made["volume_id"]),
+        (&json!("reserved"), &json!(id))
+    );
+    assert_eq!(api.get(&volume).await.body["volume"]["status"], "reserved");
+
+    let path = format!("/v3/attachments/{}", made["id"].as_str().unwrap());
+    let connected = api
+        .put(&path, json!({"attachment": {"connector": connector()}}))
+        .await;
+    assert_eq!(connected.status, 200, "{}", connected.text);
+    let info = &connected.body["attachment"]["connection_info"];
+    assert_eq!(
+        (&info["driver_volume_type"], &info["target_lun"]),
+        (&json!("iscsi"), &json!(7))
+    );
+    let complete = json!({"os-complete": {}});
+    let action = format!("{path}/action");
+    assert_eq!(
+        api.at("3.43", "POST", &action, complete.clone())
+            .await
+            .status,
+        404
+    );
+    assert_eq!(api.post(&action, complete).await.status, 204);
+    let shown = api.get(&volume).await.body["volume"].clone();
+    assert_eq!(
+        (&shown["status"], &shown["attachments"][0]["server_id"]),
+        (&json!("in-use"), &json!(instance))
+    );
+    let refused = api.delete(&volume).await;
+    assert_eq!(refused.status, 400);
+    let list = api
+        .get(&format!("/v3/attachments?volume_id={id}"))
+        .await
+        .body;
+    assert_eq!(list["attachments"].as_array().unwrap().len(), 1);
+    assert_eq!(api.delete(&path).await.body, json!({"attachments": []}));
+    assert_eq!(api.get(&volume).await.body["volume"]["status"], "available");
+    assert_eq!(api.get(&path).await.status, 404);
+}
+
+#[tokio::test]
+async fn the_old_actions_attach_and_detach_by_force_too() {
+    let api = Api::with_array(&Arc::default()).await;
+    let volume = api.volume(1).await;
+    let action = format!("{volume}/action");
+    let opened = api
+        .post(
+            &action,
+            json!({"os-initialize_connection": {"connector": connector()}}),
+        )
+        .await;
+    assert_eq!(opened.status, 200, "{}", opened.text);
+    let info = &opened.body["connection_info"];
+    assert_eq!(
+        (&info["driver_volume_type"], &info["data"]["target_lun"]),
+        (&json!("iscsi"), &json!(7))
+    );
+    let attach = json!({"os-attach": {"host_name": "h1", "mountpoint": "/dev/vdb", "mode": "rw"}});
+    assert_eq!(api.post(&action, attach).await.status, 202);
+    assert_eq!(api.get(&volume).await.body["volume"]["status"], "in-use");
+    let force = json!({"os-force_detach": {"connector": connector()}});
+    assert_eq!(api.post(&action, force).await.status, 202);
+    let shown = api.get(&volume).await.body["volume"].clone();
+    assert_eq!(
+        (&shown["status"], &shown["attachments"]),
+        (&json!("available"), &json!([]))
+    );
+    let odd = json!({"os-attach": {"host_name": "h1", "mode": "x"}});
+    assert_eq!(api.post(&action, odd).await.status, 400);
+    assert_eq!(
+        api.post(&action, json!({"os-initialize_connection": {}}))
+            .await
+            .status,
+        400
+    );
+}

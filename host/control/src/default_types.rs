@@ -1,0 +1,99 @@
+//! The volume type that volumes get when none is named: that of the project, or else that of the installation.
+
+use springform_model::cloud::{DefaultType, VolumeType};
+use springform_store::{Changes, Direction, Query};
+
+use crate::edit::missing;
+use crate::{Caller, Control, ControlError, ErrorKind};
+
+/// Default types of projects.
+#[derive(Debug, Clone, Copy)]
+pub struct DefaultTypes<'a> {
+    control: &'a Control,
+}
+
+impl Control {
+    /// Default types of projects.
+    #[must_use]
+    pub fn default_types(&self) -> DefaultTypes<'_> {
+        DefaultTypes { control: self }
+    }
+}
+
+impl DefaultTypes<'_> {
+    /// Gives a project a default type, by name or id.
+    ///
+    /// # Errors
+    /// `Invalid` where there is no such type.
+    pub async fn set(
+        &self,
+        caller: &Caller,
+        project: &str,
+        kind: &str,
+    ) -> Result<DefaultType, ControlError> {
+        let found = self.control.types().find(caller, kind).await;
+        let found = found.map_err(|error| match error.kind {
+            ErrorKind::NotFound => ControlError::invalid(error.message),
+            _ => error,
+        })?;
+        let made = DefaultType {
+            project_id: project.to_owned(),
+            type_id: found.id,
+        };
+        let changes = Changes::new().put(&made);
+        self.control.store().commit(changes).await?;
+        Ok(made)
+    }
+
+    /// The default type of a project that has one of its own.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub async fn get(&self, project: &str) -> Result<DefaultType, ControlError> {
+        let found = self.control.store().get::<DefaultType>(project).await?;
+        found
+            .map(|stored| stored.record)
+            .ok_or_else(|| missing(format!("Default type for project {project} not found.")))
+    }
+
+    /// Those of all projects, at most 1,000 at a time; `after`: the last project of the page before.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn list(&self, after: Option<&str>) -> Result<Vec<DefaultType>, ControlError> {
+        let mut query = Query::new().sort("id", Direction::Asc).limit(1000);
+        if let Some(after) = after {
+            query = query.marker(after);
+        }
+        let found = self.control.store().list::<DefaultType>(&query).await?;
+        Ok(found.into_iter().map(|stored| stored.record).collect())
+    }
+
+    /// Takes the default type of a project away. None is no error, as in Cinder.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn unset(&self, project: &str) -> Result<(), ControlError> {
+        let changes = Changes::new().remove::<DefaultType>(project);
+        Ok(self.control.store().commit(changes).await?)
+    }
+
+    /// The type that a volume of this caller gets when none is named; none where nothing says.
+    ///
+    /// # Errors
+    /// `NotFound` where the configuration names a type that there is not.
+    pub async fn of(&self, caller: &Caller) -> Result<Option<VolumeType>, ControlError> {
+        let store = self.control.store();
+        let own = store.get::<DefaultType>(&caller.project_id).await?;
+        // Whoever set it was an administrator: it holds even for a type the project does not see otherwise.
+        if let Some(own) = own
+            && let Some(found) = store.get::<VolumeType>(&own.type_id).await?
+        {
+            return Ok(Some(found.record));
+        }
+        match &self.control.config().default_type {
+            Some(name) => self.control.types().find(caller, name).await.map(Some),
+            None => Ok(None),
+        }
+    }
+}

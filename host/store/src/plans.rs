@@ -1,0 +1,46 @@
+//! Which statements read more than they give: for tests and for whoever looks for a slow list.
+
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+
+use sqlx::{Row as _, SqlitePool};
+
+use crate::error::StoreError;
+use crate::query::Sql;
+use crate::writer::arguments;
+
+/// Statements that were found wanting.
+#[derive(Debug, Default)]
+pub(crate) struct Plans {
+    scans: Mutex<BTreeSet<String>>,
+}
+
+impl Plans {
+    pub(crate) fn list(&self) -> Vec<String> {
+        self.scans
+            .lock()
+            .map(|scans| scans.iter().cloned().collect())
+            .unwrap_or_default()
+    }
+
+    /// Asks the database how it would read, and remembers the statement when that is row by row through a table, or
+    /// when the order is made by sorting.
+    pub(crate) async fn look(&self, readers: &SqlitePool, sql: &Sql) -> Result<(), StoreError> {
+        let explain = format!("EXPLAIN QUERY PLAN {}", sql.text);
+        let rows = sqlx::query_with(&explain, arguments(&sql.binds)?)
+            .fetch_all(readers)
+            .await?;
+        for row in rows {
+            let step: String = row.try_get("detail")?;
+            // A scan of an index in its own order ends at the limit; one of `json_each` is over a list of the request.
+            let whole =
+                step.starts_with("SCAN") && !step.contains("INDEX") && !step.contains("json_each");
+            if (whole || step.contains("TEMP B-TREE"))
+                && let Ok(mut scans) = self.scans.lock()
+            {
+                scans.insert(format!("{}: {step}", sql.text));
+            }
+        }
+        Ok(())
+    }
+}
