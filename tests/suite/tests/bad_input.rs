@@ -132,7 +132,7 @@ fn a_driver_that_does_not_fit_the_contract_is_refused_with_what_is_wrong() {
     for (fixture, wanted) in [
         ("wrong_version", "0.1"),
         ("missing_export", "backend"),
-        ("forbidden_import", "wasi:sockets"),
+        ("forbidden_import", "wasi:filesystem"),
     ] {
         let bytes = std::fs::read(guests::guest(fixture).unwrap()).unwrap();
         let folder = with_driver(&bytes);
