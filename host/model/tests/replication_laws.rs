@@ -149,6 +149,59 @@ fn a_source_that_may_have_been_demoted_is_not_believed_to_serve_again_because_th
 }
 
 #[test]
+fn last_writes_on_a_demoted_source_are_not_forgotten_when_the_volume_moves_elsewhere_without_them()
+{
+    let stranded = run(
+        &fresh(),
+        vec![
+            begin("first", "c", FailoverMode::Planned),
+            Event::Synced("first".into()),
+            Event::Demoted("first".into()),
+            Event::Failed("first".into()),
+        ],
+    );
+    let elsewhere = |mode| {
+        run(
+            &stranded,
+            vec![begin("second", "b", mode), Event::Promoted("second".into())],
+        )
+    };
+    let reprotect = Event::Reprotect {
+        from: None,
+        to: "a".into(),
+        acknowledge: None,
+    };
+    let forced = elsewhere(FailoverMode::Unplanned);
+    assert!(matches!(
+        forced.step(reprotect.clone(), Timestamp(9)),
+        Err(Refusal::WouldDiscard { .. })
+    ));
+    // A planned one has fetched them first.
+    let planned = elsewhere(FailoverMode::Planned);
+    assert!(planned.step(reprotect, Timestamp(9)).is_ok());
+}
+
+#[test]
+fn an_unplanned_move_is_withdrawn_before_an_array_was_asked_and_only_then() {
+    let moving = run(&fresh(), vec![begin("op", "b", FailoverMode::Unplanned)]);
+    let back = run(&moving, vec![Event::Withdrawn("op".into())]);
+    assert_eq!(
+        (back.phase, back.serving.as_deref(), back.desired.as_str()),
+        (Phase::Settled, Some("a"), "a")
+    );
+    // An earlier attempt may have promoted the target already.
+    let doubtful = run(
+        &moving,
+        vec![
+            Event::Failed("op".into()),
+            begin("again", "b", FailoverMode::Unplanned),
+            Event::Withdrawn("again".into()),
+        ],
+    );
+    assert!(matches!(doubtful.phase, Phase::Stranded(_)), "{doubtful:?}");
+}
+
+#[test]
 fn the_same_operation_id_has_the_same_outcome() {
     let moved = forced_to_b();
     let (again, effects) = moved
@@ -333,6 +386,7 @@ fn the_table_of_events_and_phases_is_as_written_here() {
         ("demoted", Event::Demoted(op())),
         ("promoted", Event::Promoted(op())),
         ("failed", Event::Failed(op())),
+        ("withdrawn", Event::Withdrawn(op())),
         (
             "reprotect",
             Event::Reprotect {
@@ -351,16 +405,16 @@ fn the_table_of_events_and_phases_is_as_written_here() {
         ),
         ("seen", seen("a", &[])),
     ];
-    // begin synced demoted promoted failed reprotect want drill seen
+    // begin synced demoted promoted failed withdrawn reprotect want drill seen
     let table = [
-        ("settled", "y----yyyy"),
-        ("syncing", "-y--y---y"),
-        ("demoting", "--y-y---y"),
-        ("promoting", "---yy---y"),
-        ("forcing", "---yy---y"),
-        ("stranded demoting", "y---y---y"),
-        ("stranded promoting", "y---y---y"),
-        ("stranded forcing", "y---y---y"),
+        ("settled", "y-----yyyy"),
+        ("syncing", "-y--yy---y"),
+        ("demoting", "--y-yy---y"),
+        ("promoting", "---yyy---y"),
+        ("forcing", "---yyy---y"),
+        ("stranded demoting", "y---yy---y"),
+        ("stranded promoting", "y---yy---y"),
+        ("stranded forcing", "y---yy---y"),
     ];
     for ((name, relation), (row_name, row)) in phases().into_iter().zip(table) {
         assert_eq!(name, row_name);
@@ -386,6 +440,7 @@ fn an_event_of_another_operation_is_never_taken_while_one_holds_the_relation() {
             Event::Demoted("x".into()),
             Event::Promoted("x".into()),
             Event::Failed("x".into()),
+            Event::Withdrawn("x".into()),
         ] {
             assert!(relation.step(event, Timestamp(1)).is_err(), "{name}");
         }

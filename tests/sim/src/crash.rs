@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use springform_control::outbox::Delivery;
 use springform_control::replication::{self, Ask, Consent, Ground, Request, Rows, Scope, Who};
-use springform_model::cloud::{Service, Volume};
+use springform_model::cloud::{Group, Service, Volume};
 use springform_model::contract::{FailoverMode, Role};
 use springform_model::operation::Operation;
 use springform_model::replication::drill::Drill;
@@ -19,8 +19,11 @@ use crate::world::{ARRAYS, World};
 /// Volumes of a crash test.
 const VOLUMES: usize = 6;
 
+/// The group of verbs that begin with `group-`; kept by the array where their name ends in `-as-one`.
+const GROUP: &str = "g";
+
 /// Verbs, each with what must have happened before.
-pub const VERBS: [&str; 12] = [
+pub const VERBS: [&str; 20] = [
     "unplanned",
     "planned",
     "failback",
@@ -32,7 +35,15 @@ pub const VERBS: [&str; 12] = [
     "commit-drill",
     "enable",
     "disable",
-    "group-of-two",
+    "two-volumes",
+    "reconcile",
+    "promote",
+    "group-failover",
+    "group-failback",
+    "group-enable",
+    "group-disable",
+    "group-enable-as-one",
+    "group-disable-as-one",
 ];
 
 async fn open(dir: &Path) -> (Store, Rows) {
@@ -44,6 +55,10 @@ async fn open(dir: &Path) -> (Store, Rows) {
 
 fn everything() -> Ask {
     Ask::about(Scope::Backend(BACKEND.into()))
+}
+
+fn of_group() -> Ask {
+    Ask::about(Scope::Group(GROUP.into()))
 }
 
 async fn request(store: &Store, verb: &str) -> Request {
@@ -76,7 +91,16 @@ async fn request(store: &Store, verb: &str) -> Request {
         "start-drill" => Request::StartDrill(everything()),
         "enable" => Request::Enable(everything()),
         "disable" => Request::Disable(everything()),
-        "group-of-two" => {
+        "reconcile" => Request::Reconcile(everything()),
+        "promote" => Request::Promote(everything()),
+        "group-failover" => Request::Failover(of_group()),
+        "group-failback" => Request::Failback(Ask {
+            acknowledge: left_behind(Role::Primary),
+            ..of_group()
+        }),
+        "group-enable" | "group-enable-as-one" => Request::Enable(of_group()),
+        "group-disable" | "group-disable-as-one" => Request::Disable(of_group()),
+        "two-volumes" => {
             Request::Failover(Ask::about(Scope::Volumes(vec!["v0".into(), "v3".into()])))
         }
         "stop-drill" | "commit-drill" => {
@@ -113,17 +137,28 @@ pub async fn prepare(dir: &Path, verb: &str) {
         open(dir).await
     };
     let mut changes = Changes::new().insert(&nouns::service());
+    let grouped = verb.starts_with("group-");
     for i in 0..VOLUMES {
-        changes = changes.insert(&nouns::volume(&format!("v{i}"), ARRAYS[0], true));
+        let mut volume = nouns::volume(&format!("v{i}"), ARRAYS[0], true);
+        volume.group_id = (grouped && i % 2 == 0).then(|| GROUP.to_owned());
+        changes = changes.insert(&volume);
+    }
+    if grouped {
+        changes = changes
+            .insert(&nouns::group_type())
+            .insert(&nouns::group(GROUP, verb.ends_with("-as-one")));
     }
     store.commit(changes).await.unwrap();
     let before = match verb {
         "failback" | "reprotect" | "fence" | "resync" => Some("unplanned"),
         "stop-drill" | "commit-drill" => Some("start-drill"),
+        "group-failback" => Some("group-failover"),
+        "group-enable" => Some("group-disable"),
+        "group-enable-as-one" => Some("group-disable-as-one"),
         _ => None,
     };
     if let Some(before) = before {
-        let away = matches!(verb, "failback" | "reprotect" | "fence");
+        let away = matches!(verb, "failback" | "reprotect" | "fence" | "group-failback");
         let down = |up: bool| {
             let mut world = arrays::read(&dir.join("world.json"));
             world.arrays.get_mut(ARRAYS[0]).unwrap().up = up;
@@ -218,6 +253,14 @@ async fn outcome(dir: &Path, store: &Store, rows: &Rows) -> String {
         lines.push(format!(
             "{} at {shown} {:?} {:?} generation {} {phase} drill {drill} debts {debts:?} copies {copies:?}",
             v.id, v.status, v.replication_status, v.generation
+        ));
+    }
+    for group in store.list::<Group>(&Query::new()).await.unwrap() {
+        let g = group.record;
+        assert_eq!(g.operation, None, "group {} is still held", g.id);
+        lines.push(format!(
+            "group {:?} {:?} generation {}",
+            g.replication_status, g.target, g.generation
         ));
     }
     let (service, _): (Service, u64) = rows.service(BACKEND).await.unwrap();

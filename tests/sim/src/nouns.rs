@@ -1,6 +1,8 @@
 //! Volumes and services as the simulation makes them.
 
-use springform_model::cloud::{Metadata, ReplicationStatus, Service, Volume, VolumeStatus};
+use springform_model::cloud::{
+    Group, GroupStatus, GroupType, Metadata, ReplicationStatus, Service, Volume, VolumeStatus,
+};
 use springform_model::contract::{Placement, ReplicationKind, TypeSpec, VolumeSpec};
 use springform_model::time::Timestamp;
 
@@ -112,6 +114,47 @@ pub fn service() -> Service {
         statistics: None,
         statistics_at: None,
         targets: Vec::new(),
+        operation: None,
+        created_at: Timestamp(0),
+        updated_at: None,
+    }
+}
+
+/// The type of replicated groups.
+#[must_use]
+pub fn group_type() -> GroupType {
+    GroupType {
+        id: "gt".into(),
+        name: "replicated".into(),
+        description: None,
+        is_public: true,
+        group_specs: Metadata::from([("group_replication_enabled".into(), "<is> True".into())]),
+        created_at: Timestamp(0),
+        updated_at: None,
+    }
+}
+
+/// A replicated group; kept by the array, or by the records alone.
+#[must_use]
+pub fn group(id: &str, on_the_array: bool) -> Group {
+    Group {
+        id: id.into(),
+        project_id: "p".into(),
+        user_id: "u".into(),
+        name: None,
+        description: None,
+        status: GroupStatus::Available,
+        group_type_id: "gt".into(),
+        volume_type_ids: vec!["t".into()],
+        availability_zone: "nova".into(),
+        backend: Some(BACKEND.into()),
+        host: Some(format!("springform@{BACKEND}#pool")),
+        array_name: on_the_array.then(|| format!("group-{id}")),
+        target: None,
+        group_snapshot_id: None,
+        source_group_id: None,
+        replication_status: ReplicationStatus::Enabled,
+        generation: 1,
         operation: None,
         created_at: Timestamp(0),
         updated_at: None,

@@ -270,7 +270,7 @@ impl Sim {
     async fn operator(&mut self) {
         let mut ask = self.ask();
         let drill = self.ground.rows().drills.keys().next_back().cloned();
-        let request = match self.rng.random_range(0..12) {
+        let request = match self.rng.random_range(0..14) {
             0..4 => {
                 if self.rng.random_bool(0.3) {
                     let order = Order {
@@ -305,6 +305,8 @@ impl Sim {
                 self.ground.rows().cancelled.extend(open);
                 return;
             }
+            11 => Request::Reconcile(ask),
+            12 => Request::Resync(ask),
             _ => Request::Fence(Ask::about(Scope::Project("p".into()))),
         };
         let text = format!("{request:?}");

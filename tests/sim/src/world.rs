@@ -386,6 +386,9 @@ impl World {
             Call::Enable { volumes } | Call::Disable { volumes } => {
                 each(self, &volumes, None, &mut |_, _| Ok(()))
             }
+            Call::EnableGroupReplication { .. } | Call::DisableGroupReplication { .. } => {
+                Ok(Reply::Done)
+            }
             Call::StartTest {
                 test_id,
                 target,

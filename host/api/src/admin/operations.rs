@@ -5,9 +5,11 @@ use std::convert::Infallible;
 use axum::response::IntoResponse;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::stream;
+use serde::Serialize;
 use serde_json::json as value;
 use springform_control::query::{Direction, Query};
 use springform_model::operation::Operation;
+use springform_model::replication::cancel::takes_effect;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
@@ -41,8 +43,8 @@ pub(super) fn routes(r: &mut Routes) {
         cancel,
     )
     .admin()
-    .says("Asks an operation to stop where that is safe.")
-    .gives(202, "@operation");
+    .says("Asks an operation to stop where that is safe; `cancel` says where that is, or why it is not.")
+    .gives(202, "{id:text, verb:text, state:text, steps:[object], cancel:text}");
 }
 
 async fn list(call: Call) -> Answer {
@@ -82,15 +84,25 @@ async fn show(call: Call) -> Answer {
     )
 }
 
+/// An operation with what becomes of it.
+#[derive(Serialize)]
+struct Cancelled<'a> {
+    #[serde(flatten)]
+    operation: &'a Operation,
+    cancel: String,
+}
+
 async fn cancel(call: Call) -> Answer {
-    json(
-        202,
-        &call
-            .control()
-            .operations()
-            .cancel(&call.caller, call.part("operation_id"))
-            .await?,
-    )
+    let operation = call
+        .control()
+        .operations()
+        .cancel(&call.caller, call.part("operation_id"))
+        .await?;
+    let answer = Cancelled {
+        cancel: takes_effect(&operation),
+        operation: &operation,
+    };
+    json(202, &answer)
 }
 
 /// What a stream of events has to remember.

@@ -127,7 +127,7 @@ impl Operations<'_> {
     /// Asks an operation to stop where that is safe.
     ///
     /// # Errors
-    /// `Conflict` when it has ended or has begun what must be finished.
+    /// `NotFound`, or `Conflict` when it has ended.
     pub async fn cancel(&self, caller: &Caller, id: &str) -> Result<Operation, ControlError> {
         let operation = self.get(caller, id).await?;
         if operation.state.is_terminal() {
@@ -148,7 +148,7 @@ impl Operations<'_> {
                 .commit(Changes::new().update(&stored))
                 .await
             {
-                Ok(()) => return Ok(stored.record),
+                Ok(()) => break,
                 Err(error) if error.is_conflict() => {}
                 Err(error) => return Err(error.into()),
             }

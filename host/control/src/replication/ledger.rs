@@ -1,5 +1,6 @@
 //! The journal of one running operation: named steps, progress, and the patience with which a driver is called.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use springform_model::contract::{Call, CallError, Fault, FaultKind, Outcome, Reply};
@@ -15,11 +16,15 @@ const ATTEMPTS: u32 = 4;
 /// Polls are no closer and no further apart than this.
 const POLL: (u32, u32) = (50, 30_000);
 
+/// Failures kept in the operation's result, by volume.
+const SHOWN: usize = 200;
+
 /// One running operation.
 pub struct Ledger<'a> {
     ground: &'a dyn Ground,
     id: String,
     operation: Mutex<Operation>,
+    failures: Mutex<BTreeMap<String, OperationError>>,
 }
 
 impl<'a> Ledger<'a> {
@@ -29,6 +34,7 @@ impl<'a> Ledger<'a> {
             ground,
             id: operation.id.clone(),
             operation: Mutex::new(operation),
+            failures: Mutex::default(),
         }
     }
 
@@ -45,6 +51,26 @@ impl<'a> Ledger<'a> {
     /// Changes the operation in memory; the next commit writes it.
     pub async fn note<R>(&self, change: impl FnOnce(&mut Operation) -> R) -> R {
         change(&mut *self.operation.lock().await)
+    }
+
+    /// Keeps why one volume failed, for the operation's result; it is counted elsewhere.
+    pub async fn keep_failure(&self, volume: &str, why: OperationError) {
+        let mut failures = self.failures.lock().await;
+        if failures.len() < SHOWN {
+            failures.insert(volume.to_owned(), why);
+        }
+    }
+
+    /// What stops the operation before its next batch, if somebody asked to cancel it.
+    pub async fn stopped(&self, backend: &str) -> Option<OperationError> {
+        let stopped = self.ground.cancelled(&self.id).await;
+        stopped.then(|| {
+            problem(
+                "cancelled",
+                "cancelled; what was done until then stays as it is now",
+                backend,
+            )
+        })
     }
 
     /// Writes rows and the operation at once.
@@ -85,13 +111,29 @@ impl<'a> Ledger<'a> {
         self.commit(Writes::default()).await
     }
 
-    /// Ends the operation.
+    /// The step under way failed, the operation goes on.
+    pub async fn fail_step(&self, why: OperationError) {
+        let now = self.ground.now();
+        self.note(|o| {
+            let running = |s: &&mut Step| s.state == OperationState::Running;
+            if let Some(step) = o.steps.iter_mut().rfind(running) {
+                step.state = OperationState::Failed;
+                step.finished_at = Some(now);
+                step.waiting_for = None;
+                step.error = Some(why);
+            }
+        })
+        .await;
+    }
+
+    /// Ends the operation. Without an error of its own it has that of the first volume which failed.
     pub async fn finish(
         self,
         error: Option<OperationError>,
         writes: Writes,
     ) -> Result<Operation, Problem> {
         let now = self.ground.now();
+        let failures = std::mem::take(&mut *self.failures.lock().await);
         self.note(|o| {
             o.state = match &error {
                 Some(e) if e.code == "cancelled" => OperationState::Cancelled,
@@ -110,7 +152,15 @@ impl<'a> Ledger<'a> {
                 step.waiting_for = None;
                 step.error.clone_from(&error);
             }
-            o.error = error;
+            o.error = error.or_else(|| first(&failures, o.progress.failed, o.progress.total));
+            if !failures.is_empty() {
+                if !o.result.is_object() {
+                    o.result = serde_json::json!({});
+                }
+                if let Some(result) = o.result.as_object_mut() {
+                    result.insert("failures".to_owned(), serde_json::json!(failures));
+                }
+            }
             o.finished_at = Some(now);
         })
         .await;
@@ -218,6 +268,26 @@ impl<'a> Ledger<'a> {
             }
         }
     }
+}
+
+/// What an operation says of the volumes that failed: how many, and why the first one did.
+fn first(
+    failures: &BTreeMap<String, OperationError>,
+    failed: u64,
+    total: u64,
+) -> Option<OperationError> {
+    let (volume, why) = failures.first_key_value()?;
+    let message = match failed.max(1) {
+        1 => format!("volume {volume}: {}", why.message),
+        many => format!(
+            "{many} of {total} volumes failed; {volume}: {}",
+            why.message
+        ),
+    };
+    Some(OperationError {
+        message,
+        ..why.clone()
+    })
 }
 
 /// A call's failure as the journal keeps it.

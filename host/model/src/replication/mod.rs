@@ -9,6 +9,7 @@
 //! - [`drill`]: one test failover and its timer.
 //! - [`lag`]: how far behind a copy is, and from when that is alarming.
 
+pub mod cancel;
 pub mod drill;
 pub mod failover;
 pub mod lag;

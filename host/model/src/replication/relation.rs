@@ -74,6 +74,10 @@ pub struct Move {
     /// Whether an earlier attempt may have taken the source's role already.
     #[serde(default)]
     pub source_in_doubt: bool,
+    /// The array that gave its role up for this move, or for one before it that stopped half-way: the last writes may be
+    /// nowhere else.
+    #[serde(default)]
+    pub silenced: Option<String>,
 }
 
 /// Steps of a move.
@@ -166,6 +170,8 @@ pub enum Event {
     Promoted(String),
     /// The step failed.
     Failed(String),
+    /// The operation gives up before any array was asked to promote; whoever says so must know that none was.
+    Withdrawn(String),
     /// A left-behind array is fenced.
     Fenced {
         /// Which.
@@ -300,7 +306,8 @@ impl Relation {
             Event::Synced(operation) => next.synced(&operation)?,
             Event::Demoted(operation) => next.demoted(&operation)?,
             Event::Promoted(operation) => next.promoted(&operation, now)?,
-            Event::Failed(operation) => next.failed(&operation)?,
+            Event::Failed(operation) => next.failed(&operation, true)?,
+            Event::Withdrawn(operation) => next.failed(&operation, false)?,
             Event::Fenced { target } => {
                 if let Some(debt) = next.debts.iter_mut().find(|d| d.target == target) {
                     debt.state = DebtState::Fenced;

@@ -39,7 +39,7 @@ pub async fn run(client: &Client, command: OperationCommand) -> anyhow::Result<E
             let answer = client
                 .post(&format!("/operations/{id}/cancel"), &json!({}))
                 .await?;
-            print(client, &answer, operation::one);
+            print(client, &answer, operation::cancelled);
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -69,6 +69,16 @@ pub fn one(operation: &Value) -> String {
     text
 }
 
+/// An operation that was asked to stop, and where it does.
+#[must_use]
+pub fn cancelled(operation: &Value) -> String {
+    format!(
+        "{}\ncancel: {}\n",
+        one(operation),
+        field(operation, "/cancel")
+    )
+}
+
 /// What it led to: changes made, warnings, and the volumes that did not follow.
 fn outcome(text: &mut String, operation: &Value) {
     for (title, pointer) in [

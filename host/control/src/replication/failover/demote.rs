@@ -50,6 +50,10 @@ impl Failover<'_> {
                 .and_then(Reply::into_plan)
             {
                 Ok(synced) => {
+                    // The last moment at which nothing has changed on any array.
+                    if let Some(stopped) = self.ledger.stopped(&self.view.name).await {
+                        return Ok(Err(stopped));
+                    }
                     *made = synced;
                     for chunk in members::chunks(syncing, self.view.batch) {
                         let (done, _) = members::change(ground, chunk, |m| {

@@ -8,7 +8,8 @@ mod promote;
 mod settle;
 mod take;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::{Deserialize, Serialize};
 use springform_model::contract::{FailoverMode, FailoverPlan, RecoveryPoint, VolumePlan};
@@ -43,7 +44,10 @@ struct Failover<'a> {
     ledger: Ledger<'a>,
     view: BackendView,
     input: Input,
-    failures: tokio::sync::Mutex<BTreeMap<String, OperationError>>,
+    /// Volumes that were under way when this run began: an array may have been asked to promote them.
+    resumed: std::sync::Mutex<BTreeSet<String>>,
+    /// Whether volumes were left where they are because the operation was cancelled.
+    withdrawn: AtomicBool,
 }
 
 /// Carries a journalled failover out, or goes on with one that was interrupted. The operation it returns is terminal.
@@ -73,7 +77,8 @@ pub async fn run(ground: &dyn Ground, operation: Operation) -> Result<Operation,
         ledger,
         view,
         input,
-        failures: tokio::sync::Mutex::default(),
+        resumed: std::sync::Mutex::default(),
+        withdrawn: AtomicBool::new(false),
     };
     this.carry_out().await
 }
@@ -143,14 +148,6 @@ impl Failover<'_> {
         let mut after: Option<String> = None;
         let mut stopped: Option<OperationError> = None;
         loop {
-            if ground.cancelled(self.ledger.id()).await {
-                stopped = Some(problem(
-                    "cancelled",
-                    "cancelled; what had moved until then stays where it is now",
-                    &self.view.name,
-                ));
-                break;
-            }
             let page = ground
                 .members(
                     &self.input.order.scope,
@@ -160,6 +157,11 @@ impl Failover<'_> {
                 )
                 .await?;
             let Some(last) = page.last() else { break };
+            // Asked only while there is something left to do: what has moved in full was not cancelled.
+            stopped = self.ledger.stopped(&self.view.name).await;
+            if stopped.is_some() {
+                break;
+            }
             after = Some(last.volume.id.clone());
             let (with, without): (Vec<_>, Vec<_>) = page.into_iter().partition(Member::replicated);
             let skipped = without.len() as u64;
@@ -207,7 +209,10 @@ impl Failover<'_> {
             }
             return Ok(None);
         }
-        let pending = self.bring_up(to.as_deref(), pending).await?;
+        let pending = match self.bring_up(to.as_deref(), pending).await? {
+            Ok(pending) => pending,
+            Err(stopped) => return Ok(Some(stopped)),
+        };
         let order = &self.input.order;
         let planned = plan::page(
             ground,
@@ -267,6 +272,9 @@ impl Failover<'_> {
         moved.extend(self.promote(&made, members).await?);
         if !moved.is_empty() {
             self.after_the_switch(&made, moved).await?;
+        }
+        if self.withdrawn.load(Ordering::Relaxed) {
+            return Ok(self.ledger.stopped(&self.view.name).await);
         }
         Ok(None)
     }

@@ -38,8 +38,9 @@ impl Failover<'_> {
         {
             Ok(state) => members::keep_state(ground, &self.view.name, state).await?,
             Err(error) => {
+                // The volumes have moved all the same: it is the step that failed.
                 let why = journalled(&self.view.name, &error);
-                self.ledger.note(|o| o.error = Some(why)).await;
+                self.ledger.fail_step(why).await;
             }
         }
         if made.mode != FailoverMode::Planned {
@@ -94,12 +95,37 @@ impl Failover<'_> {
         Ok(moved)
     }
 
+    /// What is still to be promoted once the operation was cancelled: all of it where the sources have given their role up;
+    /// else only what an array may have been asked for before a restart.
+    async fn unless_cancelled(
+        &self,
+        made: &FailoverPlan,
+        batch: Vec<Member>,
+    ) -> Result<Vec<Member>, Problem> {
+        if made.mode == FailoverMode::Planned
+            || self.ledger.stopped(&self.view.name).await.is_none()
+        {
+            return Ok(batch);
+        }
+        let asked = |m: &Member| {
+            let resumed = self.resumed.lock();
+            resumed.map_or(true, |resumed| resumed.contains(&m.volume.id))
+        };
+        let (go_on, stay): (Vec<_>, Vec<_>) = batch.into_iter().partition(asked);
+        self.withdraw(stay).await?;
+        Ok(go_on)
+    }
+
     pub(super) async fn promote_batch(
         &self,
         made: &FailoverPlan,
         batch: Vec<Member>,
     ) -> Result<Vec<Member>, Problem> {
         let ground = self.ledger.ground();
+        let batch = self.unless_cancelled(made, batch).await?;
+        if batch.is_empty() {
+            return Ok(batch);
+        }
         // The driver is given the part of the plan that is about its batch: the plan of a page is large.
         let part = FailoverPlan {
             volumes: made

@@ -1,10 +1,12 @@
 //! What did not move is put back or says where it stopped; the end of the operation and of the backend's own turn.
 
+use std::sync::atomic::Ordering;
+
 use springform_model::cloud::{ReplicationStatus, VolumeStatus};
 use springform_model::operation::{Operation, OperationError};
 use springform_model::replication::drill::DrillEvent;
 use springform_model::replication::failover::Phase;
-use springform_model::replication::relation::{Event, Phase as Stand};
+use springform_model::replication::relation::{Event, MoveStep, Phase as Stand};
 use springform_model::replication::{drill, service};
 
 use super::Failover;
@@ -13,34 +15,36 @@ use crate::replication::ledger::problem;
 use crate::replication::members::Change;
 use crate::replication::{members, plan};
 
-/// Failures kept in the operation's result, by volume.
-const SHOWN: usize = 200;
-
 impl Failover<'_> {
     /// Writes down that one volume did not move. What it was before the first step it is again; what stopped half-way says so.
     pub(super) async fn lost(&self, member: Member, why: OperationError) -> Result<(), Problem> {
-        let ground = self.ledger.ground();
         let id = self.ledger.id().to_owned();
-        let home = self.view.primary().map(|t| t.name.clone());
-        {
-            let mut failures = self.failures.lock().await;
-            if failures.len() < SHOWN {
-                failures.insert(member.volume.id.clone(), why.clone());
-            }
-        }
+        self.ledger.keep_failure(&member.volume.id, why).await;
         self.ledger.note(|o| o.progress.failed += 1).await;
         let held = member.volume.operation.as_deref() == Some(self.ledger.id());
         if !held {
             return Ok(());
         }
+        self.put_back(vec![member], Event::Failed(id)).await?;
+        Ok(())
+    }
+
+    /// Takes back moves that did not come to an end. Gives the volumes as they are now.
+    pub(super) async fn put_back(
+        &self,
+        members: Vec<Member>,
+        event: Event,
+    ) -> Result<Vec<Member>, Problem> {
+        let ground = self.ledger.ground();
+        let home = self.view.primary().map(|t| t.name.clone());
         let served = |target: Option<&str>| {
             target
                 .and_then(|t| self.view.target(t))
                 .is_some_and(|t| t.reachable)
         };
-        members::change(ground, vec![member], |m| {
+        let (back, _) = members::change(ground, members, |m| {
             if matches!(m.relation.phase, Stand::Moving(_)) {
-                m.relation = m.relation.step(Event::Failed(id.clone()), ground.now())?.0;
+                m.relation = m.relation.step(event.clone(), ground.now())?.0;
             }
             m.volume.operation = None;
             let settled = m.relation.phase == Stand::Settled;
@@ -62,6 +66,15 @@ impl Failover<'_> {
             Ok(Change::Write)
         })
         .await?;
+        Ok(back)
+    }
+
+    /// The operation was cancelled before any array was asked to promote these: they stay where they are.
+    pub(super) async fn withdraw(&self, members: Vec<Member>) -> Result<(), Problem> {
+        let id = self.ledger.id().to_owned();
+        self.withdrawn
+            .fetch_or(!members.is_empty(), Ordering::Relaxed);
+        self.put_back(members, Event::Withdrawn(id)).await?;
         Ok(())
     }
 
@@ -91,6 +104,16 @@ impl Failover<'_> {
                 settled.into_iter().partition(|m| self.moved_by_this(m));
             self.fence(moved).await?;
             members::release(&self.ledger, untouched).await?;
+            // A move that was called off before the source gave its role up has not failed.
+            let (early, stuck): (Vec<_>, Vec<_>) = stuck.into_iter().partition(|m| {
+                let step = match &m.relation.phase {
+                    Stand::Moving(m) => Some(m.step),
+                    _ => None,
+                };
+                why.code == "cancelled" && step == Some(MoveStep::Syncing)
+            });
+            let id = self.ledger.id().to_owned();
+            self.put_back(early, Event::Failed(id)).await?;
             for member in stuck {
                 self.lost(member, why.clone()).await?;
             }
@@ -147,11 +170,8 @@ impl Failover<'_> {
             held.operation = None;
             writes.drills.push(held);
         }
-        let failures = self.failures.into_inner();
         self.ledger
-            .note(|o| {
-                o.result = serde_json::json!({ "target": target, "failures": failures });
-            })
+            .note(|o| o.result = serde_json::json!({ "target": target, "failures": {} }))
             .await;
         self.ledger.finish(stopped, writes).await
     }

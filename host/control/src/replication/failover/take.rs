@@ -1,9 +1,12 @@
 //! Before anything moves: a failback overwrites its goal, then each volume begins its move and gives its turn.
+// The error is stored as it is; a box would be taken off again at once.
+#![allow(clippy::result_large_err)]
 
 use std::time::Duration;
 
 use springform_model::cloud::ReplicationStatus;
 use springform_model::contract::FailoverPlan;
+use springform_model::operation::OperationError;
 use springform_model::replication::Refusal;
 use springform_model::replication::relation::{Event, Phase as Stand};
 
@@ -22,9 +25,9 @@ impl Failover<'_> {
         &self,
         to: Option<&str>,
         pending: Vec<Member>,
-    ) -> Result<Vec<Member>, Problem> {
+    ) -> Result<Result<Vec<Member>, OperationError>, Problem> {
         if !self.input.overwrite_first {
-            return Ok(pending);
+            return Ok(Ok(pending));
         }
         self.ledger
             .enter(
@@ -37,6 +40,9 @@ impl Failover<'_> {
             .partition(|m| m.relation.phase == Stand::Settled);
         let before = self.ledger.note(|o| o.progress).await;
         for chunk in members::chunks(settled, self.view.batch) {
+            if let Some(stopped) = self.ledger.stopped(&self.view.name).await {
+                return Ok(Err(stopped));
+            }
             let ids = chunk.clone();
             let lost = verbs::overwrite(
                 &self.ledger,
@@ -59,7 +65,11 @@ impl Failover<'_> {
             ready.extend(members::again(self.ledger.ground(), &self.view.name, good).await?);
         }
         ready.sort_by(|a, b| a.volume.id.cmp(&b.volume.id));
-        Ok(ready)
+        Ok(self
+            .ledger
+            .stopped(&self.view.name)
+            .await
+            .map_or(Ok(ready), Err))
     }
 
     /// Begins the move of each volume and takes its turn, in one commit for each batch.
@@ -77,6 +87,11 @@ impl Failover<'_> {
             for chunk in members::chunks(queue, self.view.batch) {
                 let (begun, refused) = members::change(ground, chunk, |member| {
                     members::free(&self.ledger, member)?;
+                    if matches!(member.relation.phase, Stand::Moving(_))
+                        && let Ok(mut resumed) = self.resumed.lock()
+                    {
+                        resumed.insert(member.volume.id.clone());
+                    }
                     let event = Event::Begin {
                         operation: self.ledger.id().to_owned(),
                         to: made.target.clone(),

@@ -48,7 +48,7 @@ pub async fn run(ground: &dyn Ground, operation: Operation) -> Result<Operation,
                     input,
                     verb,
                 }
-                .carry_out()
+                .to_the_end()
                 .await?
             }
         },
@@ -85,6 +85,32 @@ struct Work<'a, 'b> {
 type Outcome = Result<(), OperationError>;
 
 impl Work<'_, '_> {
+    /// Carries it out; where it stops early, gives back what it, or its run before a restart, still holds.
+    async fn to_the_end(&self) -> Result<Outcome, Problem> {
+        let outcome = self.carry_out().await?;
+        let drill = matches!(self.verb, Verb::StartDrill | Verb::StopDrill);
+        if outcome.is_err() && !drill {
+            let mut after: Option<String> = None;
+            while let Some(last) = self.release_page(after.as_deref()).await? {
+                after = Some(last);
+            }
+        }
+        Ok(outcome)
+    }
+
+    async fn release_page(&self, after: Option<&str>) -> Result<Option<String>, Problem> {
+        let page = self.page(after).await?;
+        let last = page.last().map(|m| m.volume.id.clone());
+        members::release(self.ledger, page).await?;
+        Ok(last)
+    }
+
+    async fn page(&self, after: Option<&str>) -> Result<Vec<Member>, Problem> {
+        let scope = &self.input.ask.scope;
+        let ground = self.ledger.ground();
+        ground.members(scope, &self.view.name, after, PAGE).await
+    }
+
     async fn carry_out(&self) -> Result<Outcome, Problem> {
         match self.verb {
             Verb::StartDrill => return self.start_drill().await,
@@ -115,14 +141,7 @@ impl Work<'_, '_> {
         }
         let mut after: Option<String> = None;
         loop {
-            let page = ground
-                .members(
-                    &self.input.ask.scope,
-                    &self.view.name,
-                    after.as_deref(),
-                    PAGE,
-                )
-                .await?;
+            let page = self.page(after.as_deref()).await?;
             let Some(last) = page.last() else {
                 return Ok(Ok(()));
             };
@@ -136,6 +155,9 @@ impl Work<'_, '_> {
             let size = page.len() as u64;
             self.ledger.note(|o| o.progress.total += size).await;
             if self.verb == Verb::Fence {
+                if let Some(stopped) = self.ledger.stopped(&self.view.name).await {
+                    return Ok(Err(stopped));
+                }
                 fence::pay(self.ledger, &self.view, page.clone(), false).await?;
                 // What is counted is what holds now, so that a restart in between changes nothing of the answer.
                 let now = members::again(ground, &self.view.name, page).await?;
@@ -147,6 +169,9 @@ impl Work<'_, '_> {
                 continue;
             }
             for chunk in members::chunks(page, self.view.batch) {
+                if let Some(stopped) = self.ledger.stopped(&self.view.name).await {
+                    return Ok(Err(stopped));
+                }
                 self.batch(to.as_deref(), chunk).await?;
                 self.ledger.commit(Writes::default()).await?;
             }
@@ -181,11 +206,12 @@ impl Work<'_, '_> {
                     false,
                 )
                 .await?;
-                let (failed, whys): (Vec<_>, Vec<_>) = failed.into_iter().unzip();
+                for (member, why) in &failed {
+                    let id = &member.volume.id;
+                    self.ledger.keep_failure(id, why.clone()).await;
+                }
+                let failed = failed.into_iter().map(|(member, _)| member).collect();
                 members::release(self.ledger, failed).await?;
-                self.ledger
-                    .note(|o| o.error = whys.into_iter().next().or(o.error.take()))
-                    .await;
                 Ok(())
             }
         }

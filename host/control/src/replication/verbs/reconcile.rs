@@ -2,38 +2,38 @@
 
 use springform_model::cloud::ReplicationStatus;
 use springform_model::contract::{Call, Reply};
-use springform_model::operation::Verb;
+use springform_model::operation::{Progress, Verb};
 
 use super::{Outcome, Work};
-use crate::replication::ground::{Problem, Writes};
+use crate::replication::ground::{Member, Problem, Writes};
 use crate::replication::ledger::{journalled, problem};
 use crate::replication::members;
-use crate::replication::plan::PAGE;
 
 impl Work<'_, '_> {
     pub(super) async fn reconcile(&self) -> Result<Outcome, Problem> {
         let ground = self.ledger.ground();
         self.ledger.enter("reconcile", None).await?;
         let dry_run = self.input.ask.dry_run;
+        self.ledger.note(|o| o.progress = Progress::default()).await;
         let mut after: Option<String> = None;
         let mut report = (Vec::new(), Vec::new());
         loop {
-            let page = ground
-                .members(
-                    &self.input.ask.scope,
-                    &self.view.name,
-                    after.as_deref(),
-                    PAGE,
-                )
-                .await?;
-            let first = after.is_none();
-            let Some(last) = page
-                .last()
-                .map(|m| m.volume.id.clone())
-                .or_else(|| first.then(String::new))
-            else {
+            let page = self.page(after.as_deref()).await?;
+            // A backend without volumes has a configuration to be made all the same.
+            if page.is_empty() && after.is_some() {
                 break;
+            }
+            if let Some(stopped) = self.ledger.stopped(&self.view.name).await {
+                return Ok(Err(stopped));
+            }
+            let last = page.last().map(|m| m.volume.id.clone());
+            let total = page.len() as u64;
+            let page = if dry_run {
+                page
+            } else {
+                self.turns(page).await?
             };
+            let done = page.len() as u64;
             let call = Call::Reconcile {
                 volumes: page.iter().map(|m| m.spec.clone()).collect(),
                 dry_run,
@@ -53,9 +53,16 @@ impl Work<'_, '_> {
                 }
                 Err(error) => return Ok(Err(journalled(&self.view.name, &error))),
             }
-            if page.is_empty() {
-                break;
+            if !dry_run {
+                members::release(self.ledger, page).await?;
             }
+            self.ledger
+                .note(|o| {
+                    o.progress.total += total;
+                    o.progress.done += done;
+                })
+                .await;
+            let Some(last) = last else { break };
             after = Some(last);
         }
         self.ledger
@@ -65,6 +72,20 @@ impl Work<'_, '_> {
             return self.primary_moved().await;
         }
         Ok(Ok(()))
+    }
+
+    /// Takes the turns of a page, so that nobody moves, grows or deletes a volume while its array is asked what it should be.
+    /// Volumes that another operation holds are left out, and said to be.
+    async fn turns(&self, page: Vec<Member>) -> Result<Vec<Member>, Problem> {
+        let (held, busy) = members::hold(self.ledger, page).await?;
+        let lost = busy.len() as u64;
+        for (member, refusal) in busy {
+            let mut why = problem("busy", refusal.to_string(), &self.view.name);
+            why.retryable = true;
+            self.ledger.keep_failure(&member.volume.id, why).await;
+        }
+        self.ledger.note(|o| o.progress.failed += lost).await;
+        Ok(held)
     }
 
     /// After a promotion the configured primary is the array that serves: the backend is not failed over any more.

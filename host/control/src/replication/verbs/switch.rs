@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use springform_model::cloud::ReplicationStatus;
-use springform_model::contract::Call;
+use springform_model::contract::{Call, CallError};
 use springform_model::replication::relation::Event;
 
 use super::Work;
 use crate::replication::ground::{Member, Problem};
+use crate::replication::ledger::{journalled, problem};
 use crate::replication::members;
 use crate::replication::members::Change;
 
@@ -16,9 +17,22 @@ impl Work<'_, '_> {
         let ground = self.ledger.ground();
         let now = ground.now();
         let (held, busy) = members::hold(self.ledger, chunk).await?;
-        let (able, refused): (Vec<_>, Vec<_>) = held
-            .into_iter()
-            .partition(|m| m.relation.step(Event::Want(on), now).is_ok());
+        let mut failed = Vec::new();
+        for (member, refusal) in busy {
+            let mut why = problem("busy", refusal.to_string(), &self.view.name);
+            why.retryable = true;
+            failed.push((member, why));
+        }
+        let mut able = Vec::with_capacity(held.len());
+        for member in held {
+            match member.relation.step(Event::Want(on), now) {
+                Ok(_) => able.push(member),
+                Err(refusal) => {
+                    let why = problem("failed-precondition", refusal.to_string(), &self.view.name);
+                    failed.push((member, why));
+                }
+            }
+        }
         let volumes = able.iter().map(|m| m.spec.clone()).collect();
         let call = if on {
             Call::Enable { volumes }
@@ -28,23 +42,27 @@ impl Work<'_, '_> {
         let outcomes = self.ledger.batch(&self.view.name, &call, &able).await;
         let mut placements = BTreeMap::new();
         let mut good = Vec::new();
-        let mut idle = refused;
         for (member, outcome) in able.into_iter().zip(outcomes) {
-            match outcome.map(|o| o.result) {
-                Ok(Ok(placement)) => {
+            match outcome.and_then(|o| o.result.map_err(CallError::Failed)) {
+                Ok(placement) => {
                     placements.insert(member.volume.id.clone(), placement);
                     good.push(member);
                 }
-                _ => idle.push(member),
+                Err(error) => failed.push((member, journalled(&self.view.name, &error))),
             }
         }
         let done = good.len() as u64;
-        let failed = (idle.len() + busy.len()) as u64;
-        members::release(self.ledger, idle).await?;
+        let lost = failed.len() as u64;
+        for (member, why) in &failed {
+            let id = &member.volume.id;
+            self.ledger.keep_failure(id, why.clone()).await;
+        }
+        let failed = failed.into_iter().map(|(member, _)| member).collect();
+        members::release(self.ledger, failed).await?;
         self.ledger
             .note(|o| {
                 o.progress.done += done;
-                o.progress.failed += failed;
+                o.progress.failed += lost;
             })
             .await;
         members::change(ground, good, |m| {

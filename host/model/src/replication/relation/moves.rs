@@ -60,6 +60,7 @@ impl Relation {
         // Nor need the source have its role still: a demotion may have been carried out and its answer lost.
         let source_in_doubt = matches!(
             &self.phase, Phase::Stranded(m) if m.source_in_doubt || m.step == MoveStep::Demoting);
+        let silenced = self.leave_silenced(&to, &mode);
         let from = self.leave_stranded(&to);
         let mode = if from.is_none() || drill.is_some() {
             FailoverMode::Unplanned
@@ -81,8 +82,30 @@ impl Relation {
             step,
             half_there,
             source_in_doubt,
+            silenced,
         });
         Ok(self.due())
+    }
+
+    /// Whoever gave its role up for a move that stopped half-way. A planned move fetches the last writes from there; any
+    /// other one leaves them behind, and that is a debt.
+    fn leave_silenced(&mut self, to: &str, mode: &FailoverMode) -> Option<String> {
+        let Phase::Stranded(m) = &self.phase else {
+            return None;
+        };
+        let silenced = m.silenced.clone().filter(|s| s != to)?;
+        if *mode == FailoverMode::Planned {
+            return Some(silenced);
+        }
+        if self.debt(&silenced).is_none() {
+            self.debts.push(Debt {
+                target: silenced,
+                generation: self.generation,
+                state: DebtState::Fenced,
+                since: self.moved_at.unwrap_or_default(),
+            });
+        }
+        None
     }
 
     /// The source of the next move. A target that a stranded move may have promoted becomes a debt, unless it is the goal.
@@ -146,7 +169,9 @@ impl Relation {
     }
 
     pub(super) fn demoted(&mut self, operation: &str) -> Result<Vec<Effect>, Refusal> {
-        self.moving(operation, "demoted", MoveStep::Demoting)?.step = MoveStep::Promoting;
+        let m = self.moving(operation, "demoted", MoveStep::Demoting)?;
+        m.step = MoveStep::Promoting;
+        m.silenced.clone_from(&m.from);
         self.serving = None;
         Ok(self.due())
     }
@@ -192,7 +217,8 @@ impl Relation {
         Ok(effects)
     }
 
-    pub(super) fn failed(&mut self, operation: &str) -> Result<Vec<Effect>, Refusal> {
+    /// `asked`: whether an array may have been asked to promote.
+    pub(super) fn failed(&mut self, operation: &str, asked: bool) -> Result<Vec<Effect>, Refusal> {
         let m = match &self.phase {
             Phase::Moving(m) if m.operation == operation => m.clone(),
             Phase::Stranded(m) if m.operation == operation => return Ok(Vec::new()),
@@ -208,8 +234,11 @@ impl Relation {
                 });
             }
         };
-        // Before the demotion nothing was touched: the source goes on as if nobody had asked.
-        if m.step == MoveStep::Syncing
+        // Before the demotion nothing was touched: the source goes on as if nobody had asked. Nor is it before an unplanned
+        // promotion that was not asked for.
+        let untouched =
+            m.step == MoveStep::Syncing || (!asked && m.mode == FailoverMode::Unplanned);
+        if untouched
             && !m.half_there
             && !m.source_in_doubt
             && let Some(from) = m.from

@@ -1,0 +1,269 @@
+//! How operations end that are disturbed: the reasons of what failed, turns that are taken and given back, cancel.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use springform_control::replication::{self, Ask, Request, Scope, Who};
+use springform_model::cloud::ReplicationStatus;
+use springform_model::contract::{FailoverMode, Role};
+use springform_model::operation::{Operation, OperationState};
+use springform_model::replication::cancel::takes_effect;
+use springform_model::replication::relation::{Acknowledge, Phase};
+use springform_sim_tests::memory::Memory;
+use springform_sim_tests::nouns::{self, BACKEND};
+use springform_sim_tests::world::ARRAYS;
+
+fn ground(volumes: usize, latency: u64) -> Arc<Memory> {
+    let ground = Memory::new(1, latency);
+    for i in 0..volumes {
+        let id = format!("v{i:04}");
+        ground.world().create(&id, true);
+        let volume = nouns::volume(&id, ARRAYS[0], true);
+        ground.rows().volumes.insert(id, (volume, 1));
+    }
+    ground.rows().service = Some((nouns::service(), 1));
+    Arc::new(ground)
+}
+
+fn everything() -> Ask {
+    Ask::about(Scope::Backend(BACKEND.into()))
+}
+
+fn over_the_old_primary() -> Ask {
+    Ask {
+        to: Some(ARRAYS[0].into()),
+        acknowledge: Some(Acknowledge {
+            target: ARRAYS[0].into(),
+            role: Role::Primary,
+            generation: 2,
+        })
+        .into(),
+        ..everything()
+    }
+}
+
+async fn begin(ground: &Arc<Memory>, request: Request) -> Operation {
+    replication::begin(ground.as_ref(), BACKEND, request, Who::default())
+        .await
+        .unwrap()
+}
+
+async fn done(ground: &Arc<Memory>, request: Request) -> Operation {
+    let operation = begin(ground, request).await;
+    replication::run(ground.as_ref(), operation).await.unwrap()
+}
+
+/// Carries a verb out and cancels it as soon as the journal fulfils a condition; gives what `cancel` says at that time.
+async fn cancelled(
+    ground: &Arc<Memory>,
+    request: Request,
+    when: impl Fn(&Operation) -> bool,
+) -> (Operation, String) {
+    let operation = begin(ground, request).await;
+    let id = operation.id.clone();
+    let running = tokio::spawn({
+        let ground = Arc::clone(ground);
+        async move { replication::run(ground.as_ref(), operation).await.unwrap() }
+    });
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(600);
+    let word = loop {
+        let now = ground.rows().operations[&id].clone();
+        if when(&now) {
+            ground.rows().cancelled.push(id);
+            break takes_effect(&now);
+        }
+        assert!(tokio::time::Instant::now() < deadline, "{now:?}");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    };
+    (running.await.unwrap(), word)
+}
+
+fn at(operation: &Operation, step: &str) -> bool {
+    let running = |s: &springform_model::operation::Step| s.state == OperationState::Running;
+    operation.steps.iter().any(|s| s.name == step && running(s))
+}
+
+/// Nobody is held, nobody is half-way; gives how many `target` serves.
+fn at_rest(ground: &Memory, target: &str) -> usize {
+    let rows = ground.rows();
+    assert!(rows.service.as_ref().unwrap().0.operation.is_none());
+    for (id, (volume, _)) in &rows.volumes {
+        assert_eq!(volume.operation, None, "{id}");
+        if let Some((relation, _)) = rows.relations.get(id) {
+            assert_eq!(relation.phase, Phase::Settled, "{id}");
+            let placed = &volume.placement.as_ref().unwrap().target;
+            assert_eq!(relation.serving.as_ref(), Some(placed), "{id}");
+        }
+        assert_ne!(
+            volume.replication_status,
+            Some(ReplicationStatus::FailingOver),
+            "{id}"
+        );
+    }
+    let placed = rows.volumes.values().map(|(v, _)| v.placement.as_ref());
+    placed.filter(|p| p.unwrap().target == target).count()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_partly_failed_reprotect_says_which_volume_failed_and_why() {
+    let ground = ground(3, 0);
+    done(&ground, Request::Failover(everything())).await;
+    // Its copy on the serving array is gone: there is nothing to copy from.
+    let lost = "v0001";
+    ground
+        .world()
+        .arrays
+        .get_mut(ARRAYS[1])
+        .unwrap()
+        .copies
+        .remove(lost);
+    let ended = done(&ground, Request::Reprotect(over_the_old_primary())).await;
+    assert_eq!(ended.state, OperationState::PartlyFailed);
+    let error = ended.error.expect("why");
+    assert!(
+        error.message.contains(lost) && error.message.contains("holds no copy"),
+        "{error:?}"
+    );
+    let kept = ended.result["failures"].as_object().unwrap();
+    assert_eq!(kept.keys().collect::<Vec<_>>(), [lost]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn volumes_of_which_replication_cannot_be_switched_say_why() {
+    let ground = ground(2, 0);
+    let holder = Some("another".to_owned());
+    ground
+        .rows()
+        .volumes
+        .get_mut("v0001")
+        .unwrap()
+        .0
+        .operation
+        .clone_from(&holder);
+    let ended = done(&ground, Request::Disable(everything())).await;
+    assert_eq!(ended.state, OperationState::PartlyFailed);
+    let error = ended.error.expect("why");
+    assert!(
+        error.retryable && error.message.contains("another"),
+        "{error:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn reconcile_takes_the_turn_of_every_volume_it_asks_about_and_leaves_out_those_others_hold() {
+    let ground = ground(3, 2_000);
+    let hold = |holder: Option<&str>| {
+        let mut rows = ground.rows();
+        let volume = &mut rows.volumes.get_mut("v0001").unwrap().0;
+        volume.operation = holder.map(str::to_owned);
+    };
+    hold(Some("another"));
+    let operation = begin(&ground, Request::Reconcile(everything())).await;
+    let id = operation.id.clone();
+    let running = tokio::spawn({
+        let ground = Arc::clone(&ground);
+        async move { replication::run(ground.as_ref(), operation).await.unwrap() }
+    });
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(600);
+    loop {
+        let holders: Vec<Option<String>> = {
+            let rows = ground.rows();
+            rows.volumes
+                .values()
+                .map(|v| v.0.operation.clone())
+                .collect()
+        };
+        if holders == [Some(id.clone()), Some("another".into()), Some(id.clone())] {
+            break;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "{holders:?}");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let ended = running.await.unwrap();
+    assert_eq!(ended.state, OperationState::PartlyFailed);
+    assert!(ended.result["failures"]["v0001"]["message"].is_string());
+    hold(None);
+    assert_eq!(at_rest(&ground, ARRAYS[0]), 3);
+    let ended = done(&ground, Request::Reconcile(everything())).await;
+    assert_eq!(
+        (ended.state, ended.progress.done),
+        (OperationState::Succeeded, 3)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unplanned_failover_that_is_cancelled_stops_between_batches() {
+    let ground = ground(600, 500);
+    let (ended, word) = cancelled(&ground, Request::Failover(everything()), |o| {
+        at(o, "promote") && o.progress.done > 0
+    })
+    .await;
+    assert_eq!(ended.state, OperationState::Cancelled);
+    let moved = at_rest(&ground, ARRAYS[1]);
+    assert!(moved > 0 && moved < 600, "{moved} of 600 moved");
+    assert_eq!(ended.progress.done, moved as u64);
+    assert_eq!(ended.progress.failed, 0, "nothing failed");
+    assert!(word.contains("of all others stay where they are"), "{word}");
+    // The way on is open: the rest follows.
+    let rest = Ask {
+        to: Some(ARRAYS[1].into()),
+        ..everything()
+    };
+    let ended = done(&ground, Request::Failover(rest)).await;
+    assert_eq!(ended.state, OperationState::Succeeded, "{:?}", ended.error);
+    assert_eq!(at_rest(&ground, ARRAYS[1]), 600);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_planned_failover_is_cancelled_before_the_sources_give_their_role_up_and_not_after() {
+    let planned = || {
+        Request::Failover(Ask {
+            mode: Some(FailoverMode::Planned),
+            ..everything()
+        })
+    };
+    let early = ground(200, 500);
+    let (ended, word) = cancelled(&early, planned(), |o| at(o, "final sync")).await;
+    assert_eq!(ended.state, OperationState::Cancelled);
+    assert_eq!((ended.progress.done, ended.progress.failed), (0, 0));
+    assert_eq!(at_rest(&early, ARRAYS[0]), 200);
+    assert!(word.contains("before any further volume moves"), "{word}");
+
+    let late = ground(200, 500);
+    let (ended, word) = cancelled(&late, planned(), |o| at(o, "demote")).await;
+    assert_eq!(ended.state, OperationState::Succeeded, "{:?}", ended.error);
+    assert_eq!(at_rest(&late, ARRAYS[1]), 200);
+    assert!(
+        word.contains("not for the volumes that are under way")
+            && word.contains("giving its role up"),
+        "{word}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reprotect_that_is_cancelled_stops_between_batches() {
+    let ground = ground(300, 0);
+    done(&ground, Request::Failover(everything())).await;
+    *ground.faults.lock().unwrap() = springform_sim_tests::memory::Faults {
+        pending: 50,
+        ..Default::default()
+    };
+    let (ended, word) = cancelled(&ground, Request::Reprotect(over_the_old_primary()), |o| {
+        o.progress.done > 0
+    })
+    .await;
+    assert_eq!(ended.state, OperationState::Cancelled);
+    assert!(
+        ended.progress.done >= 64 && ended.progress.done < 300,
+        "{:?}",
+        ended.progress
+    );
+    at_rest(&ground, ARRAYS[1]);
+    assert!(word.contains("before its next batch"), "{word}");
+}
