@@ -4,6 +4,7 @@
 use std::fs;
 use std::hash::{Hash, Hasher};
 use std::io::{self, Read, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -46,8 +47,14 @@ impl Cache {
     pub fn get(&self, engine: &Engine, digest: &str) -> Option<Component> {
         let name = entry_name(engine, digest);
         let path = self.dir.join(&name);
-        let bytes = fs::read(&path).ok()?;
-        let Some((mac, code)) = bytes.split_at_checked(MAC_BYTES) else {
+        let mut file = fs::File::open(&path).ok()?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).ok()?;
+        let Some((code, mac)) = bytes
+            .len()
+            .checked_sub(MAC_BYTES)
+            .and_then(|code| bytes.split_at_checked(code))
+        else {
             tracing::warn!(path = %path.display(), "compiled driver ignored: the file is too short; compiling again");
             return None;
         };
@@ -55,7 +62,8 @@ impl Cache {
             tracing::warn!(path = %path.display(), "compiled driver ignored: it was not written by this host; compiling again");
             return None;
         }
-        match load(engine, code) {
+        drop(bytes);
+        match load(engine, &file) {
             Ok(component) => Some(component),
             Err(error) => {
                 tracing::warn!(path = %path.display(), %error, "compiled driver ignored; compiling again");
@@ -88,8 +96,9 @@ impl Cache {
             .create_new(true)
             .mode(0o600)
             .open(&scratch)?;
-        file.write_all(&mac)?;
+        // The MAC comes last: the code must begin where a page does, so that it can be mapped.
         file.write_all(&code)?;
+        file.write_all(&mac)?;
         fs::rename(&scratch, self.dir.join(name))?;
         Ok(())
     }
@@ -137,9 +146,14 @@ fn read_or_make_key(path: &Path) -> io::Result<[u8; 32]> {
     }
 }
 
+/// Maps the code in place of copying it: a driver at rest then holds the pages it has used, shared with every process that
+/// maps the same file. Entries are only ever replaced by a rename, so what is mapped stays as it was.
 #[allow(unsafe_code)]
-fn load(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
-    // SAFETY: the only caller has just verified, on these very bytes, the MAC that this host put on what
-    // `Component::serialize` gave it; wasmtime itself refuses code of another version or of other settings.
-    unsafe { Component::deserialize(engine, code) }
+fn load(engine: &Engine, entry: &fs::File) -> wasmtime::Result<Component> {
+    // By descriptor, not by name: another file may have the name by now.
+    let path = format!("/proc/self/fd/{}", entry.as_raw_fd());
+    // SAFETY: the only caller has just verified, on this very file, the MAC that this host put on what
+    // `Component::serialize` gave it; nobody but this host's own user can write to it (0600 in 0700); wasmtime itself refuses
+    // code of another version or of other settings.
+    unsafe { Component::deserialize_file(engine, path) }
 }

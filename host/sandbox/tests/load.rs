@@ -160,18 +160,23 @@ async fn a_tampered_or_foreign_cache_entry_is_compiled_again() {
     let dir = tempfile::tempdir().unwrap();
     caching(dir.path()).load(&guest("noop")).await.unwrap();
     let entry = entries(dir.path()).remove(0);
-    let mut bytes = std::fs::read(&entry).unwrap();
-    let last = bytes.len() - 1;
-    bytes[last] ^= 1;
-    std::fs::write(&entry, &bytes).unwrap();
-    assert!(
-        !caching(dir.path())
-            .load(&guest("noop"))
-            .await
-            .unwrap()
-            .compiled_from_cache(),
-        "tampered"
-    );
+    let sound = std::fs::read(&entry).unwrap();
+    let flipped = |at: usize| {
+        let mut bytes = sound.clone();
+        bytes[at] ^= 1;
+        bytes
+    };
+    for (what, bytes) in [
+        ("the code", flipped(sound.len() / 2)),
+        ("the MAC", flipped(sound.len() - 1)),
+        ("cut short", sound[..sound.len() - 1].to_vec()),
+        ("all but nothing", sound[..9].to_vec()),
+        ("empty", Vec::new()),
+    ] {
+        std::fs::write(&entry, &bytes).unwrap();
+        let program = caching(dir.path()).load(&guest("noop")).await.unwrap();
+        assert!(!program.compiled_from_cache(), "{what}");
+    }
     assert!(
         caching(dir.path())
             .load(&guest("noop"))
