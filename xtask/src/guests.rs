@@ -7,7 +7,7 @@ use anyhow::Context;
 use crate::shell::{cargo, command, output, root, run, target};
 
 const TRIPLE: &str = "wasm32-wasip2";
-const DRIVERS: &[&str] = &["pure-async", "pure-activecluster"];
+const DRIVERS: &[&str] = &["pure-async", "pure-activecluster", "pure-trisync"];
 
 /// Builds all of them; adds the compilation target where it is missing.
 pub fn build() -> anyhow::Result<()> {

@@ -321,13 +321,21 @@ impl<'a> Arrays<'a> {
     /// The two arrays that a stretched pod is on: the primary, and the first target that replicates synchronously.
     #[must_use]
     pub fn stretched(&self) -> Vec<Array<'a>> {
-        let second = self.pick(|t| {
-            matches!(
-                t.kind,
-                Some(ReplicationKind::Sync | ReplicationKind::TriSync)
-            )
-        });
+        let second = second_of_pod(self.context).map(|t| t.name.as_str());
+        let second = second.and_then(|name| self.pick(|t| t.name == name));
         self.pick(|t| t.primary).into_iter().chain(second).collect()
+    }
+
+    /// Whether an array is one of these two.
+    #[must_use]
+    pub fn hold_pod(&self, name: &str) -> bool {
+        self.stretched().iter().any(|a| a.name() == name)
+    }
+
+    /// All others: those that are sent copies of what is in the pod.
+    pub fn beyond_the_pod(&self) -> impl Iterator<Item = Array<'a>> + use<'a> {
+        let pod: Vec<_> = self.stretched().iter().map(Array::name).collect();
+        self.all().filter(move |a| !pod.contains(&a.name()))
     }
 
     /// The other of these two.
@@ -359,6 +367,18 @@ impl<'a> Arrays<'a> {
                 state: &self.context.state,
             })
     }
+}
+
+/// The array that a stretched pod is on beside the primary: the first target that replicates synchronously.
+#[must_use]
+pub fn second_of_pod(context: &Context) -> Option<&Target> {
+    let sync = |t: &&Target| {
+        matches!(
+            t.kind,
+            Some(ReplicationKind::Sync | ReplicationKind::TriSync)
+        )
+    };
+    context.targets.iter().find(sync)
 }
 
 /// A text field of an item.

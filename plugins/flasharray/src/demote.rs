@@ -48,7 +48,7 @@ fn alone(on: &Array<'_>, group: &str, name: &str, busy: bool) -> Result<(), Fail
 }
 
 /// Takes all members out at once; false when the array refuses a batch (one of them is not a member).
-fn leave(on: &Array<'_>, group: &str, names: &[String]) -> Result<bool, Failure> {
+pub(crate) fn leave(on: &Array<'_>, group: &str, names: &[String]) -> Result<bool, Failure> {
     for chunk in names.chunks(pgroup::NAMES) {
         let query = Query::new()
             .one("group_names", group)

@@ -83,6 +83,14 @@ fn options(kind: Kind) -> Vec<OptionSchema> {
     if kind.has_pod() {
         all.extend(of_pods());
     }
+    if kind == Kind::TriSync {
+        all.push(option(
+            "pure_trisync_pg_name",
+            OptionType::Text,
+            Some("cinder-trisync"),
+            "protection group in the pod that sends the volumes of three sites to the third",
+        ));
+    }
     all
 }
 

@@ -10,16 +10,16 @@ use crate::array::{Arrays, Trouble, flag, text};
 use crate::options::Options;
 use crate::query::Query;
 use crate::volume::{array_name, placed, read};
-use crate::{failover, host, names, pgroup};
+use crate::{failover, host, names, pgroup, third};
 
-/// Makes the copies.
+/// Makes the copies, of what this group of the serving array has sent.
 ///
 /// # Errors
 /// See the contract's `replication.start-test`.
 pub fn start(
     context: &Context,
     arrays: &Arrays<'_>,
-    options: &Options<'_>,
+    group: &str,
     test: &str,
     target: &str,
     point: Option<&str>,
@@ -27,7 +27,7 @@ pub fn start(
 ) -> Result<Vec<TestCopy>, Failure> {
     let source = failover::source_of(arrays, volumes)?;
     let on = arrays.named(target)?;
-    let group = failover::group_on(context, &source, &on, options)?;
+    let group = failover::group_on(context, &source, &on, group)?;
     let arrivals = pgroup::arrivals(&on, &group)?;
     let chosen = arrivals
         .iter()
@@ -46,7 +46,7 @@ pub fn start(
     let requests = names
         .iter()
         .map(|(volume, copy)| {
-            let body = json!({ "source": { "name": format!("{}.{volume}", chosen.name) } });
+            let body = json!({ "source": { "name": names::part(&chosen.name, volume) } });
             on.request(
                 Method::Post,
                 "/volumes",
@@ -143,12 +143,14 @@ pub fn stop(
 /// When the target is not configured.
 pub fn commit(
     arrays: &Arrays<'_>,
+    options: &Options<'_>,
     test: &str,
     plan: &FailoverPlan,
     volumes: &[Volume],
 ) -> Result<Vec<Outcome>, Failure> {
     let on = arrays.named(&plan.target)?;
-    let names: Vec<_> = volumes.iter().map(array_name).collect();
+    let there = |v: &Volume| third::name_there(arrays, options, v, &on);
+    let names: Vec<_> = volumes.iter().map(there).collect();
     let requests = names
         .iter()
         .map(|name| {
@@ -162,7 +164,7 @@ pub fn commit(
         })
         .collect();
     let answers = on.send_all(requests);
-    let outcomes = volumes
+    let outcomes: Vec<_> = volumes
         .iter()
         .zip(&names)
         .zip(answers)
@@ -186,6 +188,7 @@ pub fn commit(
                 id: volume.id.clone(),
                 result,
             }
-        });
-    Ok(outcomes.collect())
+        })
+        .collect();
+    third::at_home(options, &on, volumes, outcomes)
 }

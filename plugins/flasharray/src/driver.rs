@@ -20,6 +20,7 @@ use crate::options::Options;
 use crate::volume::Volumes;
 use crate::{
     demote, drill, failover, health, moves, observe, reprotect, setup, snapshot, stats, stretched,
+    third,
 };
 
 /// One call's view of the world.
@@ -120,10 +121,15 @@ impl<'a> Driver<'a> {
     /// # Errors
     /// See the contract.
     pub fn observe(&self, volumes: &[Volume]) -> Result<Vec<Observation>, Error> {
+        let (context, arrays, options) = (self.context, &self.arrays, &self.options);
         Ok(self.options.layout().each(
             volumes,
-            |single| observe::observe(self.context, &self.arrays, &self.options, single),
-            |pod| stretched::observe::observe(self.context, &self.arrays, pod),
+            |single| observe::observe(context, arrays, options, single),
+            |pod| {
+                let mut seen = stretched::observe::observe(context, arrays, pod)?;
+                third::observe::observe(context, arrays, options, pod, &mut seen);
+                Ok(seen)
+            },
         )?)
     }
 
@@ -157,10 +163,29 @@ impl<'a> Driver<'a> {
     /// # Errors
     /// See the contract.
     pub fn demote(&self, target: &str, volumes: &[Volume]) -> Result<Vec<Outcome>, Error> {
+        let (arrays, options) = (&self.arrays, &self.options);
+        let on = arrays.named(target)?;
         Ok(self.options.layout().each(
             volumes,
-            |single| demote::demote(&self.arrays, &self.options, target, single),
-            |pod| stretched::demote::demote(&self.arrays, target, pod),
+            |single| {
+                // What is served beyond the pod has its stretched self here.
+                if single
+                    .iter()
+                    .any(|v| third::comes_home(arrays, options, v, &on))
+                {
+                    return third::demote::apart(arrays, options, target, single);
+                }
+                demote::demote(arrays, options, target, single)
+            },
+            |pod| {
+                if pod
+                    .iter()
+                    .any(|v| third::demote::leaves(arrays, options, v))
+                {
+                    return third::demote::demote(arrays, options, target, pod);
+                }
+                stretched::demote::demote(arrays, target, pod)
+            },
         )?)
     }
 
@@ -173,11 +198,27 @@ impl<'a> Driver<'a> {
         plan: &FailoverPlan,
         volumes: &[Volume],
     ) -> Result<Vec<Outcome>, Error> {
+        let (arrays, options) = (&self.arrays, &self.options);
+        if self.leaves_the_pod(&plan.target, volumes)? {
+            return Ok(failover::fail_over(arrays, options, plan, volumes)?);
+        }
         Ok(self.options.layout().each(
             volumes,
-            |single| failover::fail_over(&self.arrays, plan, single),
-            |pod| stretched::failover::fail_over(&self.arrays, plan, pod),
+            |single| failover::fail_over(arrays, options, plan, single),
+            |pod| stretched::failover::fail_over(arrays, plan, pod),
         )?)
+    }
+
+    /// Whether this array is beyond the pod. Then no machine is left on the pod's arrays, as far as these answer.
+    fn leaves_the_pod(&self, target: &str, volumes: &[Volume]) -> Result<bool, Error> {
+        let beyond = third::is_beyond(&self.arrays, &self.options, target);
+        if beyond {
+            let layout = self.options.layout();
+            let inside = volumes.iter().filter(|v| layout.is_stretched(v));
+            let inside: Vec<_> = inside.cloned().collect();
+            third::demote::cut_off(&self.arrays, &self.options, &inside)?;
+        }
+        Ok(beyond)
     }
 
     /// `replication.reprotect`.
@@ -191,13 +232,15 @@ impl<'a> Driver<'a> {
         discard: bool,
         wait: bool,
     ) -> Result<Vec<Outcome>, Error> {
+        let (context, arrays, options) = (self.context, &self.arrays, &self.options);
+        let goal = reprotect::Goal { to, discard, wait };
         self.options.layout().each(
             volumes,
-            |single| {
-                let (arrays, options) = (&self.arrays, &self.options);
-                reprotect::reprotect(self.context, arrays, options, single, to, discard, wait)
+            |single| reprotect::reprotect(context, arrays, options, single, goal),
+            |pod| match options.layout().kind {
+                Kind::TriSync => third::protect::reprotect(context, arrays, options, pod, goal),
+                _ => stretched::reprotect::reprotect(context, arrays, pod, to, wait),
             },
-            |pod| stretched::reprotect::reprotect(self.context, &self.arrays, pod, to, wait),
         )
     }
 
@@ -233,10 +276,15 @@ impl<'a> Driver<'a> {
     ) -> Result<Vec<TestCopy>, Error> {
         let (context, arrays) = (self.context, &self.arrays);
         stretched::drill::elsewhere(target, volumes)?;
+        let beyond = third::is_beyond(arrays, &self.options, target);
+        let (plain, inside) = (self.options.pgroup(), self.options.third_group());
         Ok(self.options.layout().each(
             volumes,
-            |single| drill::start(context, arrays, &self.options, test, target, point, single),
-            |pod| stretched::drill::start(context, arrays, test, target, point, pod),
+            |single| drill::start(context, arrays, plain, test, target, point, single),
+            |pod| match beyond {
+                true => drill::start(context, arrays, &inside, test, target, point, pod),
+                false => stretched::drill::start(context, arrays, test, target, point, pod),
+            },
         )?)
     }
 
@@ -246,6 +294,10 @@ impl<'a> Driver<'a> {
     /// See the contract.
     pub fn stop_test(&self, test: &str, target: &str, volumes: &[Volume]) -> Result<(), Error> {
         drill::stop(&self.arrays, test, target, volumes)?;
+        if third::is_beyond(&self.arrays, &self.options, target) {
+            // Its copies are made of what was sent there; there is no snapshot of the drill's own.
+            return Ok(());
+        }
         let layout = self.options.layout();
         let (inside, _): (Vec<_>, Vec<_>) = volumes
             .iter()
@@ -269,7 +321,9 @@ impl<'a> Driver<'a> {
         plan: &FailoverPlan,
         volumes: &[Volume],
     ) -> Result<Vec<Outcome>, Error> {
-        Ok(drill::commit(&self.arrays, test, plan, volumes)?)
+        let (arrays, options) = (&self.arrays, &self.options);
+        self.leaves_the_pod(&plan.target, volumes)?;
+        Ok(drill::commit(arrays, options, test, plan, volumes)?)
     }
 
     /// `replication.reconcile`: what `setup` does, for a configuration that changed.

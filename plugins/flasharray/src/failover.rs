@@ -15,7 +15,7 @@ use crate::array::{Array, Arrays, Trouble, text};
 use crate::options::Options;
 use crate::query::Query;
 use crate::volume::{array_name, placed};
-use crate::{demote, pgroup, setup};
+use crate::{names, pgroup, setup, third};
 
 /// What a plan must carry from call to call.
 #[derive(Serialize, Deserialize)]
@@ -26,7 +26,7 @@ pub(crate) struct Token {
     pub(crate) source: String,
 }
 
-/// Says what a failover would do.
+/// Says what a failover of volumes that this group of their array sends elsewhere would do.
 ///
 /// # Errors
 /// See the contract's `replication.plan-failover`.
@@ -34,14 +34,15 @@ pub fn plan(
     context: &Context,
     arrays: &Arrays<'_>,
     options: &Options<'_>,
+    group: &str,
     request: &PlanRequest,
 ) -> Result<FailoverPlan, Failure> {
     let source = source_of(arrays, &request.volumes)?;
     let target = match &request.to {
         Some(name) => arrays.named(name)?,
-        None => best(context, arrays, options, &source)?,
+        None => best(context, arrays, &source, group)?,
     };
-    let group = group_on(context, &source, &target, options)?;
+    let group = group_on(context, &source, &target, group)?;
     let arrivals = pgroup::arrivals(&target, &group)?;
     let point = match &request.point {
         Some(wanted) => arrivals.iter().find(|a| a.complete && a.name == *wanted),
@@ -55,10 +56,16 @@ pub fn plan(
         Some(point) => contents(&target, &point.id)?,
         None => BTreeSet::new(),
     };
+    let closed = third::way_home_closed(arrays, options, &source, &target)?;
     let volumes = request
         .volumes
         .iter()
-        .map(|v| plan_one(context, v, &target, point.as_ref(), &there))
+        .map(|v| {
+            let closed = closed
+                .as_deref()
+                .filter(|_| third::comes_home(arrays, options, v, &target));
+            plan_one(context, v, &target, point.as_ref(), &there, closed)
+        })
         .collect();
     let token = Token {
         group,
@@ -79,6 +86,7 @@ fn plan_one(
     target: &Array<'_>,
     point: Option<&RecoveryPoint>,
     there: &BTreeSet<String>,
+    closed: Option<&str>,
 ) -> VolumePlan {
     let served_by = volume.placement.as_ref().map(|p| p.target.clone());
     let reason = match (&served_by, point) {
@@ -90,11 +98,13 @@ fn plan_one(
             "no replication has completed on {} yet",
             target.name()
         )),
-        (_, Some(point)) if !there.contains(&array_name(volume)) => Some(format!(
-            "recovery point {} does not hold the volume (it was created or protected later)",
-            point.id
-        )),
-        _ => None,
+        (_, Some(point)) if !there.contains(names::without_pod(&array_name(volume))) => {
+            Some(format!(
+                "recovery point {} does not hold the volume (it was created or protected later)",
+                point.id
+            ))
+        }
+        _ => closed.map(str::to_owned),
     };
     let possible = reason.is_none();
     VolumePlan {
@@ -120,15 +130,16 @@ fn plan_one(
 /// When the plan is not one of this driver's.
 pub fn fail_over(
     arrays: &Arrays<'_>,
+    options: &Options<'_>,
     plan: &FailoverPlan,
     volumes: &[Volume],
 ) -> Result<Vec<Outcome>, Failure> {
     let target = arrays.named(&plan.target)?;
-    let connected = demote::connected(&target)?;
+    let connected = third::in_use(arrays, options, &target, volumes)?;
     let sources: Vec<_> = volumes
         .iter()
         .map(|v| {
-            let name = array_name(v);
+            let name = third::name_there(arrays, options, v, &target);
             let in_use = connected.contains(&name);
             (name, point_of(plan, v), in_use)
         })
@@ -137,7 +148,7 @@ pub fn fail_over(
         .iter()
         .filter(|(_, _, in_use)| !in_use)
         .filter_map(|(name, point, _)| {
-            let body = json!({ "source": { "name": format!("{}.{name}", point.as_ref()?.id) } });
+            let body = json!({ "source": { "name": names::part(&point.as_ref()?.id, name) } });
             let query = Query::new()
                 .name(name)
                 .on("overwrite")
@@ -146,7 +157,7 @@ pub fn fail_over(
         })
         .collect();
     let mut answers = target.send_all(requests).into_iter();
-    let outcomes = volumes.iter().zip(&sources).map(|(volume, (name, point, in_use))| {
+    let outcomes: Vec<_> = volumes.iter().zip(&sources).map(|(volume, (name, point, in_use))| {
         let result = match point {
             _ if *in_use => Err(failure_on(
                 target.name(),
@@ -185,11 +196,12 @@ pub fn fail_over(
             id: volume.id.clone(),
             result,
         }
-    });
-    Ok(outcomes.collect())
+    })
+    .collect();
+    third::at_home(options, &target, volumes, outcomes)
 }
 
-/// Names of the volumes that a replicated snapshot holds.
+/// Names of the volumes that a replicated snapshot holds, without their pod.
 ///
 /// # Errors
 /// When the array cannot be asked.
@@ -224,16 +236,20 @@ pub fn group_on(
     context: &Context,
     source: &Array<'_>,
     target: &Array<'_>,
-    options: &Options<'_>,
+    group: &str,
 ) -> Result<String, Failure> {
+    if names::pod_of(group).is_some() {
+        // It is called after its pod, whichever of the pod's arrays sends it.
+        return Ok(pgroup::name_on_target("", group));
+    }
     let own_name = source.known_name().or_else(|| {
         let may_answer = source.target().reachable && context.deadline_ms > 0;
         may_answer.then(|| setup::identify(source).ok()).flatten()
     });
     if let Some(own_name) = own_name {
-        return Ok(pgroup::name_on_target(&own_name, options.pgroup()));
+        return Ok(pgroup::name_on_target(&own_name, group));
     }
-    let suffix = format!(":{}", options.pgroup());
+    let suffix = format!(":{group}");
     let found = target
         .list(
             "/protection-groups",
@@ -285,11 +301,11 @@ pub fn source_of<'a>(arrays: &Arrays<'a>, volumes: &[Volume]) -> Result<Array<'a
 fn best<'a>(
     context: &Context,
     arrays: &Arrays<'a>,
-    options: &Options<'_>,
     source: &Array<'a>,
+    group: &str,
 ) -> Result<Array<'a>, Failure> {
     let newest = |array: &Array<'a>| {
-        let group = group_on(context, source, array, options).ok()?;
+        let group = group_on(context, source, array, group).ok()?;
         pgroup::arrivals(array, &group)
             .ok()?
             .into_iter()

@@ -207,7 +207,8 @@ impl<'a> Volumes<'a> {
     fn group_name(&self, group: &Group) -> String {
         group.array_name.clone().unwrap_or_else(|| {
             let layout = self.options.layout();
-            let pod = layout::wants_pod(group.replication.as_ref()).then_some(layout.pod);
+            let inside = layout.at_home && layout::wants_pod(group.replication.as_ref());
+            let pod = inside.then_some(layout.pod);
             names::group(pod, &group.id)
         })
     }

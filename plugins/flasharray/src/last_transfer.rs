@@ -4,24 +4,33 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 use springform_sdk::fail::failure_on;
-use springform_sdk::interfaces::replication::{FailoverPlan, RecoveryPoint};
+use springform_sdk::interfaces::replication::{FailoverPlan, RecoveryPoint, VolumePlan};
 use springform_sdk::types::{Context, Error, Failure, FailureCode, Pending, Volume};
 
 use crate::array::{Array, Arrays};
-use crate::failover::{contents, read_token};
-use crate::options::Options;
+use crate::failover::{contents, source_of};
 use crate::pgroup;
 use crate::volume::array_name;
 
 /// How long a transfer is given before it is looked at again, in milliseconds.
 const ARRIVES: u32 = 1000;
 
+/// Volumes that one group sends.
+pub struct Leg {
+    /// The group on the array that serves them.
+    pub here: String,
+    /// Its name on the target.
+    pub there: String,
+    /// Which.
+    pub volumes: Vec<Volume>,
+}
+
 /// What a transfer that is under way must carry from call to call.
 #[derive(Serialize, Deserialize)]
 struct Underway {
     suffix: String,
-    /// Volumes that were in no group, and are to be in none again.
-    lent: Vec<String>,
+    /// For each leg, volumes that were not in the group, and are not to be in it again.
+    lent: Vec<Vec<String>>,
 }
 
 /// Brings the target up to date; `pending` until the last snapshot has arrived.
@@ -34,58 +43,69 @@ struct Underway {
 pub fn final_sync(
     context: &Context,
     arrays: &Arrays<'_>,
-    options: &Options<'_>,
     plan: &FailoverPlan,
-    volumes: &[Volume],
+    legs: &[Leg],
 ) -> Result<FailoverPlan, Error> {
-    let token = read_token(plan)?;
-    let source = arrays.named(&token.source)?;
     let target = arrays.named(&plan.target)?;
+    let mut sources = Vec::with_capacity(legs.len());
+    for leg in legs {
+        sources.push(source_of(arrays, &leg.volumes)?);
+    }
     let Ok(underway) = serde_json::from_slice::<Underway>(&context.cursor) else {
-        return Err(send(context, &source, options, plan, volumes)?);
+        let suffix = format!("{}-{}", suffix(&context.operation_id), context.now);
+        let mut lent = Vec::with_capacity(legs.len());
+        for (leg, source) in legs.iter().zip(&sources) {
+            lent.push(send(source, leg, &suffix)?);
+        }
+        return Err(on_its_way(plan, &Underway { suffix, lent }, Some(0)));
     };
-    let name = format!("{}.{}", token.group, underway.suffix);
-    let arrived = pgroup::arrivals(&target, &token.group)?
-        .into_iter()
-        .find(|a| a.name == name);
-    let Some(arrived) = arrived.as_ref().filter(|a| a.complete) else {
-        let percent = arrived.map_or(0, |a| a.permille / 10);
-        return Err(on_its_way(plan, &underway, u8::try_from(percent).ok()));
-    };
-    let lent: Vec<_> = underway.lent.iter().map(String::as_str).collect();
-    pgroup::leave(&source, options.pgroup(), &lent)?;
-    let point = RecoveryPoint {
-        id: arrived.name.clone(),
-        taken_at: arrived.taken_at,
-    };
-    if contents(&target, &point.id)?.is_empty() {
-        return Err(failure_on(
-            target.name(),
-            FailureCode::FailedPrecondition,
-            "the final snapshot holds no volume",
-        )
-        .into());
+    let mut points = Vec::with_capacity(legs.len());
+    for leg in legs {
+        let name = format!("{}.{}", leg.there, underway.suffix);
+        let arrived = pgroup::arrivals(&target, &leg.there)?
+            .into_iter()
+            .find(|a| a.name == name);
+        let Some(arrived) = arrived.as_ref().filter(|a| a.complete) else {
+            let percent = arrived.map_or(0, |a| a.permille / 10);
+            return Err(on_its_way(plan, &underway, u8::try_from(percent).ok()));
+        };
+        points.push(RecoveryPoint {
+            id: arrived.name.clone(),
+            taken_at: arrived.taken_at,
+        });
+    }
+    for ((leg, source), lent) in legs.iter().zip(&sources).zip(&underway.lent) {
+        let lent: Vec<_> = lent.iter().map(String::as_str).collect();
+        pgroup::leave(source, &leg.here, &lent)?;
     }
     let mut renewed = plan.clone();
-    for entry in renewed.volumes.iter_mut().filter(|v| v.possible) {
-        entry.point = Some(point.clone());
-        entry.loss_seconds = Some(0);
-        entry.loss_bytes = Some(0);
+    for (leg, point) in legs.iter().zip(points) {
+        if contents(&target, &point.id)?.is_empty() {
+            return Err(failure_on(
+                target.name(),
+                FailureCode::FailedPrecondition,
+                "the final snapshot holds no volume",
+            )
+            .into());
+        }
+        let ids: BTreeSet<_> = leg.volumes.iter().map(|v| v.id.as_str()).collect();
+        let sent =
+            |entry: &&mut VolumePlan| entry.possible && ids.contains(entry.volume_id.as_str());
+        for entry in renewed.volumes.iter_mut().filter(sent) {
+            entry.point = Some(point.clone());
+            entry.loss_seconds = Some(0);
+            entry.loss_bytes = Some(0);
+        }
     }
     Ok(renewed)
 }
 
-/// Takes the snapshot and sends it; what is answered is the wait for it.
-fn send(
-    context: &Context,
-    source: &Array<'_>,
-    options: &Options<'_>,
-    plan: &FailoverPlan,
-    volumes: &[Volume],
-) -> Result<Error, Failure> {
-    let group = options.pgroup();
+/// Takes the snapshot and sends it. Gives back which volumes the group holds for that long only.
+fn send(source: &Array<'_>, leg: &Leg, suffix: &str) -> Result<Vec<String>, Failure> {
+    let group = &leg.here;
     let members: BTreeSet<_> = pgroup::members(source, group)?.into_iter().collect();
-    let lent: Vec<_> = volumes
+    let lent: Vec<_> = leg
+        .volumes
         .iter()
         .map(array_name)
         .filter(|name| !members.contains(name))
@@ -95,9 +115,8 @@ fn send(
         group,
         &lent.iter().map(String::as_str).collect::<Vec<_>>(),
     )?;
-    let suffix = format!("{}-{}", suffix(&context.operation_id), context.now);
-    pgroup::send_now(source, group, &suffix)?;
-    Ok(on_its_way(plan, &Underway { suffix, lent }, Some(0)))
+    pgroup::send_now(source, group, suffix)?;
+    Ok(lent)
 }
 
 fn on_its_way(plan: &FailoverPlan, underway: &Underway, percent: Option<u8>) -> Error {

@@ -50,6 +50,8 @@ pub struct Layout<'a> {
     pub kind: Kind,
     /// The pod of all stretched volumes.
     pub pod: &'a str,
+    /// Whether new volumes land on an array that the pod is on. While a third site leads they do not, and are single.
+    pub at_home: bool,
 }
 
 impl Layout<'_> {
@@ -58,7 +60,7 @@ impl Layout<'_> {
     pub fn is_stretched(&self, volume: &Volume) -> bool {
         match &volume.placement {
             Some(placement) => names::pod_of(&placement.array_name).is_some(),
-            None => self.kind.has_pod() && wants_pod(wanted(volume)),
+            None => self.at_home && self.kind.has_pod() && wants_pod(wanted(volume)),
         }
     }
 
@@ -119,6 +121,19 @@ impl Layout<'_> {
             .iter()
             .filter_map(|i| if *i { first.next() } else { second.next() });
         Ok(ordered.collect())
+    }
+}
+
+/// What protects a volume that is in the pod, as far as its placement tells.
+#[must_use]
+pub fn in_the_pod(volume: &Volume) -> ReplicationKind {
+    let known = volume
+        .placement
+        .as_ref()
+        .and_then(|p| p.replication.clone());
+    match known {
+        Some(ReplicationKind::TriSync) => ReplicationKind::TriSync,
+        _ => ReplicationKind::Sync,
     }
 }
 

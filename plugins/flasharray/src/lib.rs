@@ -35,4 +35,5 @@ pub mod snapshot;
 pub mod state;
 pub mod stats;
 pub mod stretched;
+pub mod third;
 pub mod volume;

@@ -53,7 +53,7 @@ impl Volumes<'_> {
     ) -> Result<Adopted, Error> {
         let layout = self.options.layout();
         layout.supports(layout::wanted(volume))?;
-        let into = layout::wants_pod(layout::wanted(volume));
+        let into = layout.at_home && layout::wants_pod(layout::wanted(volume));
         let on = self.arrays.landing()?;
         let old = source_name(&on, reference)?;
         let inside = names::pod_of(&old);
@@ -102,8 +102,9 @@ impl Volumes<'_> {
                     .enter()?,
             };
             let serial = text(&found, "/serial");
-            self.placement(&on, &name, serial, Some(ReplicationKind::Sync))?
-        } else if crate::volume::wants_async(volume) {
+            let kind = self.third_leg(&on, &name, layout::wanted(volume))?;
+            self.placement(&on, &name, serial, Some(kind))?
+        } else if layout::wanted(volume).is_some() {
             pgroup::join(&on, self.options.pgroup(), &[&new])?;
             self.placement(
                 &on,

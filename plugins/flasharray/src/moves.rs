@@ -1,13 +1,14 @@
 //! A failover of volumes whose layouts differ: one target for all of them, each layout's own reasons.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use springform_sdk::interfaces::replication::{FailoverPlan, PlanRequest, VolumePlan};
 use springform_sdk::types::{Context, Error, Failure, FailureCode, Volume};
 
 use crate::array::Arrays;
+use crate::last_transfer::{self, Leg};
 use crate::options::Options;
-use crate::{failover, last_transfer, stretched};
+use crate::{failover, pgroup, stretched, third};
 
 /// Says what a failover would do.
 ///
@@ -32,15 +33,14 @@ pub fn plan(
         point: request.point.clone(),
     };
     if inside.is_empty() {
-        return failover::plan(context, arrays, options, request);
+        return failover::plan(context, arrays, options, options.pgroup(), request);
     }
-    let mut plan =
-        stretched::failover::plan(context, arrays, &layout, &part(inside, request.to.clone()))?;
+    let mut plan = third::plan::plan(context, arrays, options, &part(inside, request.to.clone()))?;
     if single.is_empty() {
         return Ok(plan);
     }
     let copied = part(single, Some(plan.target.clone()));
-    match failover::plan(context, arrays, options, &copied) {
+    match failover::plan(context, arrays, options, options.pgroup(), &copied) {
         Ok(other) => {
             plan.volumes.extend(other.volumes);
             plan.interrupts.extend(other.interrupts);
@@ -90,10 +90,26 @@ pub fn final_sync(
         .iter()
         .cloned()
         .partition(|v| layout.is_stretched(v));
-    if !inside.is_empty() {
+    let mut legs = Vec::new();
+    if !inside.is_empty() && third::is_beyond(arrays, options, &plan.target) {
+        let here = options.third_group();
+        let there = pgroup::name_on_target("", &here);
+        legs.push(Leg {
+            here,
+            there,
+            volumes: inside,
+        });
+    } else if !inside.is_empty() {
         stretched::failover::final_sync(arrays, plan, &inside)?;
     }
-    if single.is_empty() {
+    if !single.is_empty() {
+        legs.push(Leg {
+            here: options.pgroup().to_owned(),
+            there: failover::read_token(plan)?.group,
+            volumes: single,
+        });
+    }
+    if legs.is_empty() {
         let mut renewed = plan.clone();
         for entry in renewed.volumes.iter_mut().filter(|v| v.possible) {
             if let Some(point) = &mut entry.point {
@@ -102,18 +118,5 @@ pub fn final_sync(
         }
         return Ok(renewed);
     }
-    let ids: BTreeSet<_> = single.iter().map(|v| v.id.as_str()).collect();
-    let (copied, mut rest): (Vec<_>, Vec<_>) = plan
-        .volumes
-        .iter()
-        .cloned()
-        .partition(|p| ids.contains(p.volume_id.as_str()));
-    let copied = FailoverPlan {
-        volumes: copied,
-        ..plan.clone()
-    };
-    let mut renewed = last_transfer::final_sync(context, arrays, options, &copied, &single)?;
-    renewed.volumes.append(&mut rest);
-    in_order(&mut renewed.volumes, volumes);
-    Ok(renewed)
+    last_transfer::final_sync(context, arrays, plan, &legs)
 }

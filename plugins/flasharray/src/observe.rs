@@ -8,10 +8,11 @@ use springform_sdk::interfaces::replication::{
 use springform_sdk::types::{Context, Failure, ReplicationKind, Volume};
 
 use crate::array::{Array, Arrays, flag, number, text};
+use crate::layout::Kind;
 use crate::options::Options;
 use crate::query::Query;
 use crate::volume::array_name;
-use crate::{demote, pgroup, setup};
+use crate::{demote, names, pgroup, setup};
 
 /// What one array says of the volumes it serves.
 struct Side {
@@ -47,7 +48,7 @@ pub fn observe(
         .all()
         .filter(|array| array.target().reachable)
         .filter_map(|array| {
-            let names = writable(&array, options.pgroup()).ok()?;
+            let names = writable(&array, options).ok()?;
             Some((array.name().to_owned(), names))
         })
         .collect();
@@ -59,7 +60,8 @@ pub fn observe(
                 let name = array_name(volume);
                 seen.stale_writable = elsewhere
                     .iter()
-                    .filter(|(on, names)| *on != placement.target && names.contains(&name))
+                    .filter(|(on, _)| *on != placement.target)
+                    .filter(|(_, names)| names.contains(names::without_pod(&name)))
                     .map(|(on, _)| on.clone())
                     .collect();
             }
@@ -68,14 +70,19 @@ pub fn observe(
         .collect())
 }
 
-/// Volumes which an array treats as its own to write: a machine is connected, or the array sends them elsewhere.
+/// Volumes which an array treats as its own to write: a machine is connected, or the array sends them elsewhere. Names
+/// without their pod: what is stretched at home is not where the third site leads.
 ///
 /// # Errors
 /// When the array cannot be asked.
-pub fn writable(array: &Array<'_>, group: &str) -> Result<BTreeSet<String>, Failure> {
-    let mut names = demote::connected(array)?;
-    names.extend(pgroup::members(array, group)?);
-    Ok(names)
+pub fn writable(array: &Array<'_>, options: &Options<'_>) -> Result<BTreeSet<String>, Failure> {
+    let mut found = demote::connected(array)?;
+    found.extend(pgroup::members(array, options.pgroup())?);
+    if options.layout().kind == Kind::TriSync {
+        found.extend(pgroup::members(array, &options.third_group())?);
+    }
+    let bare = |name: String| names::without_pod(&name).to_owned();
+    Ok(found.into_iter().map(bare).collect())
 }
 
 fn look(
@@ -219,7 +226,7 @@ fn judge(
 }
 
 /// A point is late from three intervals on: one to wait for the schedule, one to transfer, one of grace.
-fn within_rpo(context: &Context, link: &Link) -> bool {
+pub(crate) fn within_rpo(context: &Context, link: &Link) -> bool {
     let Some(point) = &link.last_point else {
         return false;
     };

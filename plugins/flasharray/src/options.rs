@@ -2,7 +2,9 @@
 
 use springform_sdk::types::Context;
 
+use crate::array::{ACTIVE_TARGET, second_of_pod};
 use crate::layout::{Kind, Layout};
+use crate::names;
 use crate::protocol::Protocol;
 
 /// Reads options of one call.
@@ -27,7 +29,28 @@ impl<'a> Options<'a> {
             pod: self
                 .text("pure_replication_pod_name")
                 .unwrap_or("cinder-pod"),
+            at_home: self.kind != Kind::TriSync || self.lands_in_pod(),
         }
+    }
+
+    /// Whether the array on which new volumes land is one that the pod is on.
+    fn lands_in_pod(&self) -> bool {
+        let mut extensions = self.context.extensions.iter();
+        let Some((_, landing)) = extensions.find(|(key, _)| key == ACTIVE_TARGET) else {
+            return true;
+        };
+        let second = second_of_pod(self.context).map(|t| &t.name);
+        let mut targets = self.context.targets.iter();
+        second == Some(landing) || targets.any(|t| t.primary && t.name == *landing)
+    }
+
+    /// Protection group in the pod: what keeps the third site up to date.
+    #[must_use]
+    pub fn third_group(&self) -> String {
+        let name = self
+            .text("pure_trisync_pg_name")
+            .unwrap_or("cinder-trisync");
+        names::in_pod(self.layout().pod, name)
     }
 
     /// Prefix of the pods in which volumes travel into and out of the stretched pod.

@@ -9,10 +9,28 @@ use crate::array::{Array, Arrays};
 use crate::options::Options;
 use crate::setup::{self, Setup};
 use crate::volume::{array_name, placed};
-use crate::{failover, observe, pgroup};
+use crate::{failover, names, observe, pgroup, third};
 
 /// How long the first copy is given before it is looked at again, in milliseconds.
 const ARRIVES: u32 = 1000;
+
+/// What a reprotection is to reach.
+#[derive(Debug, Clone, Copy)]
+pub struct Goal<'g> {
+    /// One target; every other array where none is named.
+    pub to: Option<&'g str>,
+    /// What the targets hold of their own may go.
+    pub discard: bool,
+    /// The first copy has to arrive.
+    pub wait: bool,
+}
+
+/// Which group of which array sends to whom.
+pub(crate) struct Way<'w, 'a> {
+    pub(crate) from: &'w Array<'a>,
+    pub(crate) targets: &'w [Array<'a>],
+    pub(crate) group: &'w str,
+}
 
 /// Makes the group on the array which serves, with the volumes in it and the other arrays as its targets.
 ///
@@ -23,44 +41,68 @@ pub fn reprotect(
     arrays: &Arrays<'_>,
     options: &Options<'_>,
     volumes: &[Volume],
-    to: Option<&str>,
-    discard: bool,
-    wait: bool,
+    goal: Goal<'_>,
 ) -> Result<Vec<Outcome>, Error> {
     let from = failover::source_of(arrays, volumes)?;
-    let own_name = setup::identify(&from)?;
-    let targets = match to {
+    let targets: Vec<_> = match goal.to {
         Some(name) => vec![arrays.named(name)?],
         None => arrays.others(from.name()).collect(),
     };
+    let way = Way {
+        from: &from,
+        targets: &targets,
+        group: options.pgroup(),
+    };
+    send(context, arrays, options, &way, volumes, goal)?;
+    if goal.wait {
+        third::protect::settled(arrays, options, &targets, volumes)?;
+    }
+    Ok(volumes
+        .iter()
+        .map(|v| Outcome {
+            id: v.id.clone(),
+            result: Ok(protected(v, &from, &array_name(v))),
+        })
+        .collect())
+}
+
+/// Lets a group of an array send these volumes to targets.
+///
+/// # Errors
+/// When none of the targets can be reached, or one holds data of its own; `pending` while the first copy is under way.
+pub(crate) fn send(
+    context: &Context,
+    arrays: &Arrays<'_>,
+    options: &Options<'_>,
+    way: &Way<'_, '_>,
+    volumes: &[Volume],
+    goal: Goal<'_>,
+) -> Result<(), Error> {
+    let Way {
+        from,
+        targets,
+        group,
+    } = *way;
+    let own_name = setup::identify(from)?;
     let names: Vec<_> = volumes.iter().map(array_name).collect();
-    if !discard {
-        for target in &targets {
+    if !goal.discard {
+        for target in targets {
             refuse_independent(target, options, &names)?;
         }
     }
     let mut work = Setup::new(context, *arrays, *options);
-    work.protect(&from, &own_name, &targets)?;
+    work.protect(from, &own_name, targets, group)?;
     let (_, warnings) = work.into_parts();
     if warnings.len() == targets.len() && !targets.is_empty() {
         return Err(failure_on(from.name(), FailureCode::Unavailable, warnings.join("; ")).into());
     }
-    pgroup::join(
-        &from,
-        options.pgroup(),
-        &names.iter().map(String::as_str).collect::<Vec<_>>(),
-    )?;
-    if wait {
-        arrived(context, &from, &own_name, options, &targets)?;
+    let members: Vec<_> = names.iter().map(String::as_str).collect();
+    pgroup::join(from, group, &members)?;
+    if goal.wait {
+        let there = pgroup::name_on_target(&own_name, group);
+        arrived(context, way, &there, volumes)?;
     }
-    Ok(volumes
-        .iter()
-        .zip(&names)
-        .map(|(v, name)| Outcome {
-            id: v.id.clone(),
-            result: Ok(protected(v, &from, name)),
-        })
-        .collect())
+    Ok(())
 }
 
 /// A target on which a machine still writes to one of the volumes, or which still sends them, holds data of its own.
@@ -70,10 +112,11 @@ fn refuse_independent(
     names: &[String],
 ) -> Result<(), Failure> {
     // One that cannot be asked cannot be overwritten either; set-up warns of it.
-    let Ok(writable) = observe::writable(target, options.pgroup()) else {
+    let Ok(writable) = observe::writable(target, options) else {
         return Ok(());
     };
-    match names.iter().find(|name| writable.contains(*name)) {
+    let independent = |name: &&String| writable.contains(names::without_pod(name));
+    match names.iter().find(independent) {
         None => Ok(()),
         Some(name) => Err(failure_on(
             target.name(),
@@ -86,27 +129,31 @@ fn refuse_independent(
     }
 }
 
-/// The first copy under this operation's own snapshot.
+/// The first copy under a snapshot of this operation's and this batch's own.
 fn arrived(
     context: &Context,
-    from: &Array<'_>,
-    own_name: &str,
-    options: &Options<'_>,
-    targets: &[Array<'_>],
+    way: &Way<'_, '_>,
+    there: &str,
+    volumes: &[Volume],
 ) -> Result<(), Error> {
-    let digits: String = context
-        .operation_id
-        .chars()
-        .filter(char::is_ascii_alphanumeric)
-        .take(24)
-        .collect();
-    let suffix = format!("sf-{digits}");
-    let group = pgroup::name_on_target(own_name, options.pgroup());
-    let name = format!("{group}.{suffix}");
-    for target in targets {
-        let found = pgroup::arrivals(target, &group)?
-            .into_iter()
-            .find(|a| a.name == name);
+    let short = |text: &str, most: usize| -> String {
+        let kept = text.chars().filter(char::is_ascii_alphanumeric);
+        kept.take(most).collect()
+    };
+    let batch = volumes
+        .first()
+        .map_or_else(String::new, |v| short(&v.id, 12));
+    let suffix = format!("sf-{}-{batch}", short(&context.operation_id, 24));
+    let name = format!("{there}.{suffix}");
+    for target in way.targets {
+        let arrivals = match pgroup::arrivals(target, there) {
+            // Another target is reached, or set-up would have refused.
+            Err(failure) if way.targets.len() > 1 && failure.code == FailureCode::Unavailable => {
+                continue;
+            }
+            found => found?,
+        };
+        let found = arrivals.into_iter().find(|a| a.name == name);
         match found {
             Some(arrival) if arrival.complete => {}
             Some(arrival) => {
@@ -118,7 +165,7 @@ fn arrived(
                 ));
             }
             None => {
-                pgroup::send_now(from, options.pgroup(), &suffix)?;
+                pgroup::send_now(way.from, way.group, &suffix)?;
                 return Err(pending(
                     format!("the first copy to reach {}", target.name()),
                     Some(0),

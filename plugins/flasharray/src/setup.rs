@@ -8,6 +8,7 @@ use springform_sdk::interfaces::backend::{Change, SetupReport};
 use springform_sdk::types::{Context, Error, Failure, FailureCode};
 
 use crate::array::{Array, Arrays, Trouble, flag, number, text};
+use crate::layout::Kind;
 use crate::options::Options;
 use crate::query::Query;
 use crate::{pgroup, state};
@@ -54,7 +55,10 @@ impl<'a> Setup<'a> {
                 }
                 let others: Vec<_> = self.arrays.others(primary.name()).collect();
                 if !others.is_empty() {
-                    self.protect(&primary, &own_name, &others)?;
+                    self.protect(&primary, &own_name, &others, self.options.pgroup())?;
+                }
+                if self.options.layout().kind == Kind::TriSync {
+                    self.third_site(&primary, &own_name)?;
                 }
             }
             Err(failure)
@@ -83,7 +87,7 @@ impl<'a> Setup<'a> {
             .any(|array| identify(&array).is_ok())
     }
 
-    /// Makes the group on `from` and lets it replicate to each of `to`. Called by reprotection with the roles turned round.
+    /// Makes a group on `from` and lets it replicate to each of `to`. Called by reprotection with the roles turned round.
     ///
     /// # Errors
     /// `pending` while a group has not appeared on its target.
@@ -92,8 +96,8 @@ impl<'a> Setup<'a> {
         from: &Array<'a>,
         own_name: &str,
         to: &[Array<'a>],
+        group: &str,
     ) -> Result<(), Error> {
-        let group = self.options.pgroup();
         let existing = match pgroup::read(from, group)? {
             Some(found) if !flag(&found, "/destroyed") => found,
             found => self.create(from, group, found.is_some())?,

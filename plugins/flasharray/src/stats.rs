@@ -41,8 +41,10 @@ fn types(arrays: &Arrays<'_>, options: &Options<'_>, alone: bool) -> Vec<String>
         return Vec::new();
     }
     let stretched = arrays.stretched().len() > 1;
+    let third = arrays.beyond_the_pod().next().is_some();
     let has = |kind: &&ReplicationKind| match kind {
         ReplicationKind::Async => true,
+        ReplicationKind::TriSync => stretched && third,
         _ => stretched,
     };
     let word = |kind: &ReplicationKind| match kind {

@@ -7,10 +7,11 @@ use springform_sdk::types::{
 };
 
 use crate::array::{Array, Arrays, Trouble, flag, number, text};
+use crate::layout::{Kind, Layout};
 use crate::options::Options;
 use crate::query::Query;
 use crate::stretched::travel::Journey;
-use crate::{connection, host, layout, names, pgroup, pod};
+use crate::{connection, host, layout, names, pgroup, pod, third};
 
 /// What "no limit" is written as.
 const NO_IOPS: u64 = 100_000_000;
@@ -32,12 +33,6 @@ pub fn array_name(volume: &Volume) -> String {
         .placement
         .as_ref()
         .map_or_else(|| names::volume(&volume.name), |p| p.array_name.clone())
-}
-
-/// Whether the type asks for asynchronous replication.
-#[must_use]
-pub fn wants_async(volume: &Volume) -> bool {
-    matches!(layout::wanted(volume), Some(ReplicationKind::Async))
 }
 
 impl<'a> Volumes<'a> {
@@ -62,7 +57,10 @@ impl<'a> Volumes<'a> {
         on: &Array<'a>,
         source: Option<&str>,
     ) -> Result<Placement, Failure> {
-        let layout = self.options.layout();
+        let layout = Layout {
+            at_home: self.stretches(on),
+            ..self.options.layout()
+        };
         layout.supports(layout::wanted(volume))?;
         let name = layout.name(volume);
         let mut body = match source {
@@ -92,13 +90,38 @@ impl<'a> Volumes<'a> {
         }
         self.join_group(on, volume, &name)?;
         let replication = if names::pod_of(&name).is_some() {
-            Some(ReplicationKind::Sync)
-        } else if wants_async(volume) {
+            Some(self.three_sites(on, volume, &name)?)
+        } else if layout::wanted(volume).is_some() {
             self.protect(on, &name)?
         } else {
             None
         };
         self.placement(on, &name, text(&made, "/serial"), replication)
+    }
+
+    /// Whether new volumes on an array may be stretched.
+    fn stretches(&self, on: &Array<'a>) -> bool {
+        self.options.layout().kind != Kind::TriSync || self.arrays.hold_pod(on.name())
+    }
+
+    /// Sends a new volume in the pod to the third site, too; where that fails nothing is left behind.
+    fn three_sites(
+        &self,
+        on: &Array<'a>,
+        volume: &Volume,
+        name: &str,
+    ) -> Result<ReplicationKind, Failure> {
+        let wanted = layout::wanted(volume);
+        if wanted != Some(&ReplicationKind::TriSync) {
+            return Ok(ReplicationKind::Sync);
+        }
+        let joined = self.third_leg(on, name, wanted);
+        if let Err(failure) = &joined
+            && failure.code == FailureCode::FailedPrecondition
+        {
+            self.erase(on, name, true)?;
+        }
+        joined
     }
 
     /// Refused: perhaps because an earlier attempt of this operation made it. What is there decides.
@@ -340,8 +363,10 @@ impl<'a> Volumes<'a> {
             volume_type: wanted.cloned(),
             ..volume.clone()
         };
+        let (before, wants) = (layout::wanted(volume), layout::wanted(&after));
+        third::protect::not_away(&self.arrays, &self.options, &on, before, wants)?;
         let mut name = array_name(volume);
-        let into = layout::wants_pod(layout::wanted(&after));
+        let into = self.stretches(&on) && layout::wants_pod(wants);
         if into != names::pod_of(&name).is_some() {
             let journey = Journey::new(context, &self.arrays, self.options, on, &name, &volume.id)?;
             name = match names::pod_of(&name) {
@@ -350,8 +375,8 @@ impl<'a> Volumes<'a> {
             };
         }
         let replication = if into {
-            Some(ReplicationKind::Sync)
-        } else if wants_async(&after) {
+            Some(self.third_leg(&on, &name, wants)?)
+        } else if wants.is_some() {
             pgroup::join(&on, self.options.pgroup(), &[&name])?;
             Some(ReplicationKind::Async)
         } else {

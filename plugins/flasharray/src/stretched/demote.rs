@@ -5,11 +5,12 @@
 
 use std::collections::BTreeSet;
 
-use springform_sdk::types::{Failure, Outcome, ReplicationKind, Volume};
+use springform_sdk::types::{Failure, Outcome, Volume};
 
 use crate::array::{Array, Arrays, text};
 use crate::demote::connected;
 use crate::host;
+use crate::layout;
 use crate::pgroup;
 use crate::query::Query;
 use crate::volume::{array_name, placed};
@@ -46,7 +47,7 @@ pub fn demote(
         let serial = volume.placement.as_ref().and_then(|p| p.serial.clone());
         Outcome {
             id: volume.id.clone(),
-            result: ended.map(|()| placed(&on, &name, serial, Some(ReplicationKind::Sync))),
+            result: ended.map(|()| placed(&on, &name, serial, Some(layout::in_the_pod(volume)))),
         }
     });
     Ok(outcomes.collect())

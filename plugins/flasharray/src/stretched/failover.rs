@@ -5,12 +5,10 @@ use springform_sdk::fail::{failure_on, pending};
 use springform_sdk::interfaces::replication::{
     FailoverPlan, PlanRequest, RecoveryPoint, VolumePlan,
 };
-use springform_sdk::types::{
-    Context, Error, Failure, FailureCode, Outcome, ReplicationKind, Volume,
-};
+use springform_sdk::types::{Context, Error, Failure, FailureCode, Outcome, Volume};
 
 use crate::array::Arrays;
-use crate::layout::Layout;
+use crate::layout::{self, Layout};
 use crate::pod::{self, Status};
 use crate::volume::{array_name, placed};
 use crate::{failover, names};
@@ -167,7 +165,8 @@ pub fn fail_over(
                 &target,
                 &name,
                 serial.clone(),
-                Some(ReplicationKind::Sync),
+                // A group in the pod goes on sending, whichever array serves.
+                Some(layout::in_the_pod(volume)),
             )),
             None => Err(failure_on(
                 target.name(),

@@ -2,14 +2,13 @@
 //! that the pod is stretched, and waits where it is asked to.
 
 use springform_sdk::fail::{failure_on, pending};
-use springform_sdk::types::{
-    Context, Error, Failure, FailureCode, Outcome, ReplicationKind, Volume,
-};
+use springform_sdk::types::{Context, Error, Failure, FailureCode, Outcome, Volume};
 
 use super::failover::pods;
 use super::setup::{partner, stretch};
 use crate::array::{Array, Arrays};
 use crate::failover;
+use crate::layout;
 use crate::pod::{self, Pod, Status};
 use crate::setup::identify;
 use crate::volume::{array_name, placed};
@@ -52,7 +51,7 @@ pub fn reprotect(
                 &from,
                 &array_name(volume),
                 serial,
-                Some(ReplicationKind::Sync),
+                Some(layout::in_the_pod(volume)),
             )),
         }
     });

@@ -1,15 +1,15 @@
 //! Turns protection of volumes on or off where a pod is involved: volumes travel into the pod, or out of it.
 
 use springform_sdk::types::{
-    Context, Error, Failure, FailureCode, Outcome, Pending, Placement, ReplicationKind, Volume,
+    Context, Error, Failure, FailureCode, Outcome, Pending, Placement, Volume,
 };
 
 use super::travel::Journey;
 use crate::array::Arrays;
 use crate::layout::{wanted, wants_pod};
 use crate::options::Options;
-use crate::volume::{array_name, placed};
-use crate::{failover, names, reprotect};
+use crate::volume::{Volumes, array_name, placed};
+use crate::{failover, names, reprotect, third};
 
 /// An outcome for each volume, in order. All that have to wait wait together.
 ///
@@ -52,7 +52,10 @@ fn one(
     on: bool,
 ) -> Result<Placement, Error> {
     let inside = options.layout().is_stretched(volume);
-    let into = on && wants_pod(wanted(volume));
+    let from = failover::source_of(arrays, std::slice::from_ref(volume))?;
+    // Where a third site leads, the pod is elsewhere: there it is copied like any other.
+    let away = third::is_beyond(arrays, options, from.name());
+    let into = on && !away && wants_pod(wanted(volume));
     if !inside && !into {
         let alone = std::slice::from_ref(volume);
         let outcome = reprotect::switch(arrays, options, alone, on)?;
@@ -61,7 +64,6 @@ fn one(
             .unwrap_or_else(|| Err(unanswered()))
             .map_err(Error::from);
     }
-    let from = failover::source_of(arrays, std::slice::from_ref(volume))?;
     let name = array_name(volume);
     let journey = Journey::new(context, arrays, *options, from, &name, &volume.id)?;
     let serial = volume.placement.as_ref().and_then(|p| p.serial.clone());
@@ -70,7 +72,12 @@ fn one(
             Some(_) => name,
             None => journey.enter()?,
         };
-        return Ok(placed(&from, &name, serial, Some(ReplicationKind::Sync)));
+        let volumes = Volumes {
+            arrays: *arrays,
+            options: *options,
+        };
+        let kind = volumes.third_leg(&from, &name, wanted(volume))?;
+        return Ok(placed(&from, &name, serial, Some(kind)));
     }
     let pod = names::pod_of(&name).unwrap_or(options.layout().pod);
     let name = journey.leave(pod)?;

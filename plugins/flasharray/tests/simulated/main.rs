@@ -17,5 +17,6 @@ mod sweep;
 mod sync_failover;
 mod sync_faults;
 mod sync_life;
-
 mod sync_travel;
+mod third;
+mod third_life;

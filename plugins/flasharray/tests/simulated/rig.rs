@@ -58,6 +58,15 @@ impl Rig {
         rig
     }
 
+    /// Two arrays with a stretched pod, machines connected to both, and a third that is sent copies.
+    pub fn three() -> Self {
+        Self::with(
+            Kind::TriSync,
+            SimConfig::trio("a", "b", "c"),
+            three_targets(),
+        )
+    }
+
     pub fn with(kind: Kind, config: SimConfig, targets: Vec<Target>) -> Self {
         let sim = Sim::start(config.test_clock()).unwrap();
         let pem = std::fs::read(sim.ca_file()).unwrap();
@@ -295,6 +304,16 @@ pub fn target(name: &str, primary: bool, kind: Option<ReplicationKind>) -> Targe
     }
 }
 
+pub fn three_targets() -> Vec<Target> {
+    let mut second = target("b", false, Some(ReplicationKind::Sync));
+    second.options = vec![("uniform".to_owned(), "true".to_owned())];
+    vec![
+        target("a", true, None),
+        second,
+        target("c", false, Some(ReplicationKind::Async)),
+    ]
+}
+
 pub fn replicated(id: &str) -> Volume {
     Volume {
         id: id.to_owned(),
@@ -325,6 +344,22 @@ pub fn replicated(id: &str) -> Volume {
 pub fn stretched(id: &str) -> Volume {
     let mut volume = replicated(id);
     volume.volume_type.as_mut().unwrap().replication = Some(ReplicationKind::Sync);
+    volume
+}
+
+/// One of the type that asks for three sites.
+pub fn three_sites(id: &str) -> Volume {
+    let mut volume = replicated(id);
+    volume.volume_type.as_mut().unwrap().replication = Some(ReplicationKind::TriSync);
+    volume
+}
+
+/// As the host hands a volume over that is demoted because it moves to this target.
+pub fn leaving(volume: &Volume, to: &str) -> Volume {
+    let mut volume = volume.clone();
+    volume
+        .extensions
+        .push(("springform/moving-to".to_owned(), to.to_owned()));
     volume
 }
 

@@ -15,6 +15,9 @@ use crate::replication::ledger::journalled;
 use crate::replication::members;
 use crate::replication::members::Change;
 
+/// Key under which a driver is told, when it demotes a volume for a planned move, where the move goes.
+const MOVING_TO: &str = "springform/moving-to";
+
 pub(super) fn demoting(member: &Member) -> bool {
     matches!(&member.relation.phase, Stand::Moving(m) if m.step == MoveStep::Demoting)
 }
@@ -89,9 +92,16 @@ impl Failover<'_> {
         }
         for (source, members) in by_source {
             for chunk in members::chunks(members, self.view.batch) {
+                // On some layouts only the goal says what the source must give up: paths may stay in use, or may not.
+                let leaving = |m: &Member| {
+                    let mut spec = m.spec.clone();
+                    spec.extensions
+                        .push((MOVING_TO.to_owned(), made.target.clone()));
+                    spec
+                };
                 let call = Call::Demote {
                     target: source.clone(),
-                    volumes: chunk.iter().map(|m| m.spec.clone()).collect(),
+                    volumes: chunk.iter().map(leaving).collect(),
                 };
                 let outcomes = self.ledger.batch(&self.view.name, &call, &chunk).await;
                 let mut good = Vec::new();

@@ -1,0 +1,15 @@
+//! `pure-trisync`: FlashArray volumes stretched over two arrays and copied to a third, as a component. A thin shell around the library.
+#![cfg(target_arch = "wasm32")]
+
+use flasharray::component::{Component, Shell};
+use flasharray::layout::Kind;
+
+struct This;
+
+impl Shell for This {
+    const KIND: Kind = Kind::TriSync;
+}
+
+type Driver = Component<This>;
+
+springform_sdk::export_driver!(Driver, full);
