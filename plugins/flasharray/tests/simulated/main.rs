@@ -19,4 +19,6 @@ mod sync_faults;
 mod sync_life;
 mod sync_travel;
 mod third;
+mod third_bytes;
 mod third_life;
+mod third_sweep;
