@@ -15,12 +15,16 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rustls::pki_types::PrivateKeyDer;
 use serde_json::{Value, json};
 use springform::config::Config;
 use springform::serve::webhooks::Webhooks;
 use springform_control::outbox::{CloudEvent, Courier, Rebuff, verify};
 use springform_model::time::Timestamp;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
@@ -141,6 +145,104 @@ async fn a_receiver_that_hangs_or_is_not_there_is_given_up_without_telling_its_u
     for rebuff in [hangs, nobody] {
         assert!(!rebuff.gone && !rebuff.why.is_empty());
         assert!(!rebuff.why.contains("hidden"), "{}", rebuff.why);
+    }
+}
+
+/// A receiver behind TLS that takes everything, and the file of the CA its certificate is of.
+async fn behind_tls(folder: &Path, name: &str) -> (String, std::path::PathBuf) {
+    let mut authority = CertificateParams::new(Vec::new()).unwrap();
+    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let key = KeyPair::generate().unwrap();
+    let ca_file = folder.join(format!("{name}.pem"));
+    std::fs::write(&ca_file, authority.self_signed(&key).unwrap().pem()).unwrap();
+    let issuer = Issuer::new(authority, key);
+    let own = KeyPair::generate().unwrap();
+    let certificate = CertificateParams::new(vec!["127.0.0.1".to_owned()])
+        .unwrap()
+        .signed_by(&own, &issuer)
+        .unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(
+            vec![certificate.der().clone()],
+            PrivateKeyDer::try_from(own.serialize_der()).unwrap(),
+        )
+        .unwrap();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://{}/take", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            // A client that does not trust it goes away in the middle of the handshake.
+            let Ok(mut stream) = acceptor.accept(stream).await else {
+                continue;
+            };
+            let mut got = [0; 4096];
+            if stream.read(&mut got).await.is_ok() {
+                let answer = b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n";
+                stream.write_all(answer).await.unwrap();
+                stream.shutdown().await.unwrap();
+            }
+        }
+    });
+    (url, ca_file)
+}
+
+async fn send_trusting(url: &str, ca_file: Option<&Path>) -> Result<(), Rebuff> {
+    let trust = ca_file.map(|path| format!("ca_file = \"{}\"\n", path.display()));
+    let text = format!(
+        "[[webhook]]\nname = \"ops\"\nurl = \"{url}\"\nsecret = \"{SECRET}\"\n{}",
+        trust.unwrap_or_default()
+    );
+    webhooks(&text).carry("ops", &event()).await
+}
+
+#[tokio::test]
+async fn a_receiver_behind_tls_is_trusted_by_its_own_ca_and_by_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let (url, ca_file) = behind_tls(folder.path(), "own").await;
+    let (_, other) = behind_tls(folder.path(), "other").await;
+    send_trusting(&url, Some(&ca_file)).await.unwrap();
+    for wrong in [Some(other.as_path()), None] {
+        let rebuff = send_trusting(&url, wrong).await.unwrap_err();
+        assert!(!rebuff.gone, "it is tried again");
+        assert!(rebuff.why.contains("certificate"), "{}", rebuff.why);
+    }
+}
+
+#[test]
+fn a_ca_file_that_cannot_be_used_is_named_when_the_host_starts() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    let broken = "-----BEGIN CERTIFICATE-----\naGVsbG8=\n-----END CERTIFICATE-----\n";
+    for (path, said) in [
+        (folder.path().join("missing.pem"), "cannot be read"),
+        (file("empty.pem", ""), "no certificate"),
+        (file("words.pem", "not a certificate"), "no certificate"),
+        (file("broken.pem", broken), "no certificate"),
+    ] {
+        let text = format!(
+            "[service]\nallow_inline_secrets = true\n[[webhook]]\nname = \"ops\"\nurl = \"https://h/x\"\nsecret = \"{SECRET}\"\nca_file = \"{}\"\n",
+            path.display()
+        );
+        let config = Config::parse(Path::new("springform.toml"), &text).unwrap();
+        let error = Webhooks::new(&config.webhooks)
+            .err()
+            .expect("it is refused");
+        let error = format!("{error:#}");
+        assert!(
+            error.contains("[[webhook]] \"ops\"") && error.contains(said),
+            "{}: {error}",
+            path.display()
+        );
+        assert!(error.contains(&path.display().to_string()), "{error}");
     }
 }
 

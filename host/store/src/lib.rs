@@ -5,6 +5,7 @@
 //! refused when that is no longer true ([`StoreError::Conflict`]).
 #![deny(missing_docs)]
 
+mod apply;
 mod changes;
 mod error;
 mod open;
@@ -30,9 +31,10 @@ pub use query::{Direction, Filter, Order, Query};
 pub use records::verb_word;
 pub use table::{DOCUMENT_COLUMNS, Record, Stored, Table, Value};
 
+use apply::arguments;
 use plans::Plans;
 use query::{Sql, conditions, measured, order};
-use writer::{Job, arguments};
+use writer::Job;
 
 /// The database. Cheap to clone; the last clone that goes ends the writer after what is queued.
 #[derive(Clone)]

@@ -81,6 +81,8 @@ fn connect_options(path: &Path, options: StoreOptions) -> Result<SqliteConnectOp
         .foreign_keys(true)
         .busy_timeout(Duration::from_secs(5))
         .statement_cache_capacity(512)
+        // A page of a list in one go: a full buffer stops the database's thread until somebody has read.
+        .row_buffer_size(1024)
         .pragma("temp_store", "memory")
         .pragma("cache_size", "-16000")
         .pragma("mmap_size", "268435456")

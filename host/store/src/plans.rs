@@ -5,9 +5,9 @@ use std::sync::Mutex;
 
 use sqlx::{Row as _, SqlitePool};
 
+use crate::apply::arguments;
 use crate::error::StoreError;
 use crate::query::Sql;
-use crate::writer::arguments;
 
 /// Statements that were found wanting.
 #[derive(Debug, Default)]

@@ -52,6 +52,88 @@ async fn no_update_is_lost_when_many_change_one_record() {
 }
 
 #[tokio::test]
+async fn many_rows_are_written_at_once_and_the_one_in_the_way_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(&dir.path().join("db")).await.unwrap();
+    let all = |changes: Changes, at: i64| {
+        (0..150).fold(changes, |changes, id| changes.insert(&specs(id, at)))
+    };
+    store.commit(all(Changes::new(), 1)).await.unwrap();
+    let read = || async {
+        let query = Query::new().sort("id", Direction::Asc);
+        store.list::<QosSpecs>(&query).await.unwrap()
+    };
+    let rename = |rows: &[springform_store::Stored<QosSpecs>], name: &str| {
+        rows.iter().fold(Changes::new(), |changes, row| {
+            let mut row = row.clone();
+            row.record.name = format!("{name}{}", row.record.id);
+            changes.update(&row)
+        })
+    };
+    let rows = read().await;
+    store.commit(rename(&rows, "new-")).await.unwrap();
+    let now = read().await;
+    assert_eq!(now.len(), 150);
+    assert!(
+        now.iter()
+            .all(|r| r.revision == 2 && r.name == format!("new-{}", r.id))
+    );
+
+    // One of them was changed by somebody else since: nothing is written, and it is named.
+    let mut other = now[97].clone();
+    other.record.consumer = "front-end".into();
+    store.commit(Changes::new().update(&other)).await.unwrap();
+    let refused = store.commit(rename(&now, "late-")).await.unwrap_err();
+    assert!(
+        matches!(&refused, StoreError::Conflict { id, .. } if id == "0097"),
+        "{refused}"
+    );
+    assert!(read().await.iter().all(|r| r.name.starts_with("new-")));
+
+    let mut twice = specs(200, 1);
+    twice.name = "new-0003".into();
+    let taken = Changes::new().insert(&specs(199, 1)).insert(&twice);
+    let taken = (201..220).fold(taken, |changes, id| changes.insert(&specs(id, 1)));
+    let refused = store.commit(taken).await.unwrap_err();
+    assert!(
+        matches!(&refused, StoreError::Duplicate { column, .. } if column == "name"),
+        "{refused}"
+    );
+    let again = all(Changes::new(), 1);
+    let refused = store.commit(again).await.unwrap_err();
+    assert!(
+        matches!(&refused, StoreError::Conflict { id, .. } if id == "0000"),
+        "{refused}"
+    );
+    assert_eq!(read().await.len(), 150);
+}
+
+#[tokio::test]
+async fn the_same_row_changed_twice_in_one_commit_ends_as_the_second_change_says() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(&dir.path().join("db")).await.unwrap();
+    let rows: Vec<_> = (0..20).map(|id| specs(id, 1)).collect();
+    let insert = rows.iter().fold(Changes::new(), |c, row| c.insert(row));
+    store.commit(insert).await.unwrap();
+    let read = store.list::<QosSpecs>(&Query::new()).await.unwrap();
+    let mut changes = Changes::new();
+    for round in 0..2 {
+        for row in &read {
+            let mut row = row.clone();
+            row.revision += round;
+            row.record.name = format!("{round}-{}", row.record.id);
+            changes = changes.update(&row);
+        }
+    }
+    store.commit(changes).await.unwrap();
+    let now = store.list::<QosSpecs>(&Query::new()).await.unwrap();
+    assert!(
+        now.iter()
+            .all(|r| r.revision == 3 && r.name.starts_with("1-"))
+    );
+}
+
+#[tokio::test]
 async fn a_refused_change_leaves_nothing_behind() {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(&dir.path().join("db")).await.unwrap();

@@ -25,7 +25,7 @@ use springform_control::{
     BackendConfig, Clock, Control, ControlConfig, DriverConfig, DriverLoader, Inspected,
     LoadRefusal, Loaded,
 };
-use springform_model::contract::Target;
+use springform_model::contract::{ReplicationKind, Target};
 use springform_store::{Durability, Store, StoreOptions};
 use tempfile::TempDir;
 use tower::ServiceExt;
@@ -110,17 +110,27 @@ impl Api {
         Self::with_backends(array, &["pure"]).await
     }
 
+    /// With a backend that has arrays `a` and `b`, on which nothing can be failed over.
+    pub async fn with_pair(array: &Arc<Array>, name: &str) -> Self {
+        Self::with_targets(array, &[name], &["a", "b"]).await
+    }
+
     /// With backends that all have the one array.
     pub async fn with_backends(array: &Arc<Array>, names: &[&str]) -> Self {
-        let target = Target {
-            name: "a".into(),
-            primary: true,
-            kind: None,
+        Self::with_targets(array, names, &["a"]).await
+    }
+
+    async fn with_targets(array: &Arc<Array>, names: &[&str], targets: &[&str]) -> Self {
+        let target = |name: &&str| Target {
+            name: (*name).into(),
+            primary: *name == "a",
+            kind: (*name != "a").then_some(ReplicationKind::Async),
             options: Vec::new(),
             reachable: true,
             extensions: Vec::new(),
         };
-        let backend = |name: &&str| BackendConfig::new(*name, "simulated", vec![target.clone()]);
+        let targets: Vec<Target> = targets.iter().map(target).collect();
+        let backend = |name: &&str| BackendConfig::new(*name, "simulated", targets.clone());
         let config = ControlConfig {
             drivers: vec![DriverConfig {
                 name: "simulated".into(),

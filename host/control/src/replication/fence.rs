@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use futures_util::{StreamExt as _, stream};
 use springform_model::contract::{Call, Reply};
 use springform_model::replication::relation::Event;
 
@@ -21,15 +22,29 @@ pub async fn pay(
 ) -> Result<Vec<Member>, Problem> {
     let payable = |m: &Member| due(view, m).next().is_some();
     let (owing, mut rest): (Vec<_>, Vec<_>) = members.into_iter().partition(payable);
-    for chunk in members::chunks(owing, view.batch) {
-        let (held, busy) = members::hold(ledger, chunk).await?;
-        rest.extend(busy.into_iter().map(|(m, _)| m));
-        rest.extend(batch(ledger, view, held, keep).await?);
+    let chunks = members::chunks(owing, view.batch).into_iter();
+    let mut running = stream::iter(chunks.map(|chunk| hold_and_fence(ledger, view, chunk, keep)))
+        .buffer_unordered(view.parallel.max(1));
+    while let Some(done) = running.next().await {
+        rest.extend(done?);
     }
+    drop(running);
     if !keep {
         rest = members::release(ledger, rest).await?;
     }
     Ok(rest)
+}
+
+async fn hold_and_fence(
+    ledger: &Ledger<'_>,
+    view: &BackendView,
+    chunk: Vec<Member>,
+    keep: bool,
+) -> Result<Vec<Member>, Problem> {
+    let (held, busy) = members::hold(ledger, chunk).await?;
+    let mut all = batch(ledger, view, held, keep).await?;
+    all.extend(busy.into_iter().map(|(member, _)| member));
+    Ok(all)
 }
 
 /// Arrays that can be fenced now.

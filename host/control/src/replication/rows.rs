@@ -261,11 +261,14 @@ impl Ground for Rows {
     async fn commit(&self, writes: Writes) -> Result<(), Problem> {
         let now = self.now();
         let mut changes = Changes::new();
+        // Rows of one table after another: neighbours share a statement.
         for member in &writes.members {
             changes = changes.update(&Stored {
                 record: member.volume.clone(),
                 revision: member.revision,
             });
+        }
+        for member in &writes.members {
             changes = match member.relation_revision {
                 Some(revision) => changes.update(&Stored {
                     record: member.relation.clone(),

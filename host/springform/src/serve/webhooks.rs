@@ -29,30 +29,38 @@ impl Webhooks {
     pub fn new(configured: &[WebhookConfig]) -> anyhow::Result<Self> {
         let mut webhooks = HashMap::new();
         for config in configured {
-            let mut client = Client::builder()
-                .user_agent(concat!("springform/", env!("CARGO_PKG_VERSION")))
-                // A signed event is for whoever it was signed for.
-                .redirect(Policy::none())
-                .timeout(config.timeout);
-            if let Some(path) = &config.ca_file {
-                let place = format!("[[webhook]] \"{}\" has `ca_file`", config.name);
-                let pem = std::fs::read(path)
-                    .with_context(|| format!("{place} {}, which cannot be read", path.display()))?;
-                let ca = Certificate::from_pem(&pem)
-                    .with_context(|| format!("{place}, which is no certificate in PEM form"))?;
-                client = client
-                    .tls_built_in_root_certs(false)
-                    .add_root_certificate(ca);
-            }
             let webhook = Webhook {
                 url: config.url.clone(),
                 secret: config.secret.clone(),
-                client: client.build().context("cannot prepare HTTPS")?,
+                client: client(config)?,
             };
             webhooks.insert(config.name.clone(), webhook);
         }
         Ok(Self(webhooks))
     }
+}
+
+fn client(config: &WebhookConfig) -> anyhow::Result<Client> {
+    let mut client = Client::builder()
+        .user_agent(concat!("springform/", env!("CARGO_PKG_VERSION")))
+        // A signed event is for whoever it was signed for.
+        .redirect(Policy::none())
+        .timeout(config.timeout);
+    let Some(path) = &config.ca_file else {
+        return client.build().context("cannot prepare HTTPS");
+    };
+    let file = format!("`ca_file` {}", path.display());
+    let place = format!("[[webhook]] \"{}\" has {file}, which", config.name);
+    let none = || format!("{place} holds no certificate in PEM form");
+    let pem = std::fs::read(path).with_context(|| format!("{place} cannot be read"))?;
+    let trusted = Certificate::from_pem_bundle(&pem).with_context(none)?;
+    anyhow::ensure!(!trusted.is_empty(), none());
+    client = client.tls_built_in_root_certs(false);
+    for ca in trusted {
+        client = client.add_root_certificate(ca);
+    }
+    // Only here it is seen whether what stands between the lines is a certificate.
+    client.build().with_context(none)
 }
 
 #[async_trait]

@@ -1,4 +1,4 @@
-//! Measures the whole host. `cargo xtask bench start|create|api` builds what it needs and runs it.
+//! Measures the whole host. `cargo xtask bench start|create|api|failover` builds what it needs and runs it.
 
 use clap::{Parser, Subcommand};
 use springform_suite::bench;
@@ -24,6 +24,15 @@ enum What {
         #[arg(default_value_t = 512)]
         volumes: usize,
     },
+    /// A failover, beside the upstream Cinder driver's.
+    Failover {
+        /// Replicated volumes; at most 1,000 are looked at afterwards.
+        #[arg(default_value_t = 1000)]
+        volumes: usize,
+        /// Milliseconds that each request to an array takes.
+        #[arg(default_value_t = 5)]
+        latency_ms: u64,
+    },
     /// What the host adds to creating a replicated volume.
     Create {
         /// Volumes for each latency.
@@ -37,6 +46,10 @@ async fn main() -> anyhow::Result<()> {
     match Cli::parse().what {
         What::Start { rounds } => bench::start::report(rounds).await,
         What::Api { volumes } => bench::api::report(volumes).await,
+        What::Failover {
+            volumes,
+            latency_ms,
+        } => bench::failover::report(volumes, latency_ms).await,
         What::Create { rounds } => bench::create::report(rounds).await,
     }
 }

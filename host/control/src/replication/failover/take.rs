@@ -16,6 +16,8 @@ use crate::replication::ledger::problem;
 use crate::replication::members::Change;
 use crate::replication::{members, verbs};
 
+/// Volumes whose turns are taken in one commit; no array is asked, so it need not be a batch of the driver's.
+const TOGETHER: usize = 256;
 /// How long a volume that another operation holds is waited for.
 const BUSY_WAITS: u32 = 10;
 
@@ -84,7 +86,7 @@ impl Failover<'_> {
         let mut queue = able;
         while !queue.is_empty() {
             let mut busy = Vec::new();
-            for chunk in members::chunks(queue, self.view.batch) {
+            for chunk in members::chunks(queue, TOGETHER) {
                 let (begun, refused) = members::change(ground, chunk, |member| {
                     members::free(&self.ledger, member)?;
                     if matches!(member.relation.phase, Stand::Moving(_))

@@ -142,7 +142,15 @@ pub async fn begin(
         }
         Request::Enable(ask) => plain(&mut operation, Verb::Enable, ask)?,
         Request::Disable(ask) => plain(&mut operation, Verb::Disable, ask)?,
-        Request::Promote(ask) => plain(&mut operation, Verb::Promote, ask)?,
+        Request::Promote(ask) => {
+            if !matches!(ask.scope, Scope::Backend(_)) {
+                return Err(Problem::Invalid(format!(
+                    "a promotion is of a whole backend, not of {}; name the backend",
+                    ask.scope.describe()
+                )));
+            }
+            plain(&mut operation, Verb::Promote, ask)?
+        }
         Request::Reconcile(ask) => plain(&mut operation, Verb::Reconcile, ask)?,
         Request::Fence(ask) => plain(&mut operation, Verb::Fence, ask)?,
     };

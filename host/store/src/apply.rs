@@ -1,0 +1,304 @@
+//! One set of changes as statements: few, because what a statement costs is the way to the database's thread and back.
+
+use std::collections::BTreeSet;
+
+use sqlx::SqliteConnection;
+use sqlx::sqlite::SqliteArguments;
+
+use crate::changes::{Change, Changes, Guard, Row};
+use crate::error::StoreError;
+use crate::query::{Sql, measured};
+use crate::table::Value;
+
+/// Makes the changes in their order, then looks at the limits.
+pub(crate) async fn apply(
+    connection: &mut SqliteConnection,
+    changes: &Changes,
+) -> Result<(), StoreError> {
+    // Neighbours of one kind share a statement.
+    for run in changes.changes.chunk_by(alike) {
+        for rows in run.chunks(together(run)) {
+            many(connection, rows).await?;
+        }
+    }
+    for guard in &changes.guards {
+        check(connection, guard).await?;
+    }
+    Ok(())
+}
+
+/// Whether two changes can be made with one statement.
+fn alike(one: &Change, other: &Change) -> bool {
+    let same = |a: &Row, b: &Row| {
+        let names = |row: &Row| {
+            row.columns
+                .iter()
+                .map(|(name, _)| *name)
+                .collect::<Vec<_>>()
+        };
+        a.table.name == b.table.name && names(a) == names(b)
+    };
+    match (one, other) {
+        (Change::Insert(a), Change::Insert(b))
+        | (Change::Put(a), Change::Put(b))
+        | (Change::Update(a, _), Change::Update(b, _)) => same(a, b),
+        _ => false,
+    }
+}
+
+/// Rows of the next statement. Few sizes, so that few statements have to be prepared and kept.
+fn together(run: &[Change]) -> usize {
+    match run.len() {
+        64.. => 64,
+        8.. => 8,
+        _ => 1,
+    }
+}
+
+async fn many(connection: &mut SqliteConnection, run: &[Change]) -> Result<(), StoreError> {
+    let mut inserted = Vec::new();
+    let mut updated = Vec::new();
+    let mut replace = false;
+    let mut ids = BTreeSet::new();
+    for change in run {
+        match change {
+            Change::Insert(row) => inserted.push(row),
+            Change::Put(row) => {
+                replace = true;
+                inserted.push(row);
+            }
+            Change::Update(row, revision) => {
+                if !ids.insert(&row.id) {
+                    // Twice the same: the second change is one of the first's outcome.
+                    update(connection, &updated).await?;
+                    updated.clear();
+                }
+                updated.push((row, *revision));
+            }
+            other => alone(connection, other).await?,
+        }
+    }
+    insert(connection, &inserted, replace).await?;
+    update(connection, &updated).await
+}
+
+async fn alone(connection: &mut SqliteConnection, change: &Change) -> Result<(), StoreError> {
+    match change {
+        Change::Delete {
+            table,
+            id,
+            revision,
+        } => {
+            let mut sql = Sql::new(format!("DELETE FROM \"{}\" WHERE id = ", table.name));
+            sql.bind(Value::Text(id.clone()));
+            if let Some(revision) = revision {
+                sql.push(" AND revision = ").bind(Value::from(*revision));
+            }
+            let gone = execute(connection, &sql, table.name).await?;
+            if gone == 0 && revision.is_some() {
+                return Err(conflict(table.name, id));
+            }
+            Ok(())
+        }
+        Change::Unchanged {
+            table,
+            id,
+            revision,
+        } => {
+            let mut sql = Sql::new(format!(
+                "SELECT COUNT(*) FROM \"{}\" WHERE id = ",
+                table.name
+            ));
+            sql.bind(Value::from(id))
+                .push(" AND revision = ")
+                .bind(Value::from(*revision));
+            match number(connection, &sql).await? {
+                0 => Err(conflict(table.name, id)),
+                _ => Ok(()),
+            }
+        }
+        Change::Insert(_) | Change::Put(_) | Change::Update(..) => Ok(()),
+    }
+}
+
+fn conflict(table: &'static str, id: &str) -> StoreError {
+    StoreError::Conflict {
+        table,
+        id: id.to_owned(),
+    }
+}
+
+async fn insert(
+    connection: &mut SqliteConnection,
+    rows: &[&Row],
+    replace: bool,
+) -> Result<(), StoreError> {
+    let Some(first) = rows.first() else {
+        return Ok(());
+    };
+    let table = first.table.name;
+    let mut sql = Sql::new(format!("INSERT INTO \"{table}\" (id, revision, doc"));
+    for (column, _) in &first.columns {
+        sql.push(", ").push(column);
+    }
+    sql.push(") VALUES ");
+    for (n, row) in rows.iter().enumerate() {
+        sql.push(if n == 0 { "(" } else { ", (" })
+            .bind(Value::Text(row.id.clone()))
+            .push(", 1, ")
+            .bind(Value::Text(row.doc.clone()));
+        for (_, value) in &row.columns {
+            sql.push(", ").bind(value.clone());
+        }
+        sql.push(")");
+    }
+    if replace {
+        sql.push(" ON CONFLICT (id) DO UPDATE SET revision = revision + 1, doc = excluded.doc");
+        for (column, _) in &first.columns {
+            sql.push(", ")
+                .push(column)
+                .push(" = excluded.")
+                .push(column);
+        }
+    }
+    match execute(connection, &sql, table).await {
+        Err(StoreError::Duplicate { .. }) if rows.len() > 1 => {
+            // Nothing of it was done; one after the other says which row it is.
+            for row in rows {
+                Box::pin(insert(connection, &[*row], replace)).await?;
+            }
+            Ok(())
+        }
+        Err(StoreError::Duplicate { table, column }) if column == "id" => {
+            Err(conflict(table, &first.id))
+        }
+        other => other.map(drop),
+    }
+}
+
+async fn update(connection: &mut SqliteConnection, rows: &[(&Row, u64)]) -> Result<(), StoreError> {
+    let Some((first, _)) = rows.first() else {
+        return Ok(());
+    };
+    let table = first.table.name;
+    let sql = match rows {
+        [(row, revision)] => update_one(row, *revision),
+        _ => update_many(first, rows),
+    };
+    if execute(connection, &sql, table).await? == rows.len() as u64 {
+        return Ok(());
+    }
+    // What was written goes with the savepoint; which row is not as it was written is worth a look.
+    for (row, _) in rows {
+        let mut sql = Sql::new(format!("SELECT COUNT(*) FROM \"{table}\" WHERE id = "));
+        sql.bind(Value::from(&row.id))
+            .push(" AND doc = ")
+            .bind(Value::from(&row.doc));
+        if number(connection, &sql).await? == 0 {
+            return Err(conflict(table, &row.id));
+        }
+    }
+    Err(conflict(table, &first.id))
+}
+
+fn update_one(row: &Row, revision: u64) -> Sql {
+    let mut sql = Sql::new(format!(
+        "UPDATE \"{}\" SET revision = revision + 1, doc = ",
+        row.table.name
+    ));
+    sql.bind(Value::Text(row.doc.clone()));
+    for (column, value) in &row.columns {
+        sql.push(", ").push(column).push(" = ").bind(value.clone());
+    }
+    sql.push(" WHERE id = ").bind(Value::Text(row.id.clone()));
+    sql.push(" AND revision = ").bind(Value::from(revision));
+    sql
+}
+
+fn update_many(first: &Row, rows: &[(&Row, u64)]) -> Sql {
+    let table = first.table.name;
+    let mut sql = Sql::new(format!(
+        "UPDATE \"{table}\" SET revision = \"{table}\".revision + 1, doc = new.column3"
+    ));
+    for (n, (column, _)) in first.columns.iter().enumerate() {
+        sql.push(&format!(", {column} = new.column{}", n + 4));
+    }
+    sql.push(" FROM (VALUES ");
+    for (n, (row, revision)) in rows.iter().enumerate() {
+        sql.push(if n == 0 { "(" } else { ", (" })
+            .bind(Value::Text(row.id.clone()))
+            .push(", ")
+            .bind(Value::from(*revision))
+            .push(", ")
+            .bind(Value::Text(row.doc.clone()));
+        for (_, value) in &row.columns {
+            sql.push(", ").bind(value.clone());
+        }
+        sql.push(")");
+    }
+    sql.push(&format!(
+        ") AS new WHERE \"{table}\".id = new.column1 AND \"{table}\".revision = new.column2"
+    ));
+    sql
+}
+
+async fn check(connection: &mut SqliteConnection, guard: &Guard) -> Result<(), StoreError> {
+    let mut used = 0_i64;
+    for (table, measure, query) in &guard.total.terms {
+        let sql = measured(table, measure, query)?;
+        used = used.saturating_add(number(connection, &sql).await?);
+    }
+    if used > guard.limit {
+        return Err(StoreError::Limit {
+            name: guard.name.clone(),
+            limit: guard.limit,
+            used,
+        });
+    }
+    Ok(())
+}
+
+pub(crate) fn arguments(binds: &[Value]) -> Result<SqliteArguments<'static>, StoreError> {
+    use sqlx::Arguments;
+    let mut arguments = SqliteArguments::default();
+    for value in binds {
+        let added = match value {
+            Value::Null => arguments.add(None::<String>),
+            Value::Text(text) => arguments.add(text.clone()),
+            Value::Int(number) => arguments.add(*number),
+        };
+        added.map_err(|error| StoreError::Database(error.to_string()))?;
+    }
+    Ok(arguments)
+}
+
+async fn execute(
+    connection: &mut SqliteConnection,
+    sql: &Sql,
+    table: &'static str,
+) -> Result<u64, StoreError> {
+    match sqlx::query_with(&sql.text, arguments(&sql.binds)?)
+        .execute(connection)
+        .await
+    {
+        Ok(done) => Ok(done.rows_affected()),
+        Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
+            // "UNIQUE constraint failed: volume_types.name"
+            let column = error
+                .message()
+                .rsplit('.')
+                .next()
+                .unwrap_or("id")
+                .to_owned();
+            Err(StoreError::Duplicate { table, column })
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn number(connection: &mut SqliteConnection, sql: &Sql) -> Result<i64, StoreError> {
+    sqlx::query_scalar_with(&sql.text, arguments(&sql.binds)?)
+        .fetch_one(connection)
+        .await
+        .map_err(StoreError::from)
+}
