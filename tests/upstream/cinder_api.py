@@ -165,6 +165,11 @@ class ApiCloud:
         self.wait("volume", self.volumes[name], "in-use")
         return self.call("GET", "/attachments/" + made["id"])["attachment"]["connection_info"]
 
+    def connection(self, name, host):
+        """What the driver tells a machine, in the form in which it tells it."""
+        return self._action(name, "os-initialize_connection", {"connector": connector(host)},
+                            status=None)["connection_info"]
+
     def detach(self, name, host):
         self.call("DELETE", "/attachments/" + self._attachments.pop((name, host)))
         self.wait("volume", self.volumes[name])

@@ -2,11 +2,44 @@
 
 import json
 import os
+import pathlib
+import socket
 import subprocess
 import sys
+import tempfile
+import time
 
 from cinder_api import ApiCloud
 from cinder_world import DRIVERS
+from simulator import end_with_parent
+
+
+HERE = pathlib.Path(__file__).resolve().parent
+
+COMPONENTS = {"async": "pure-async", "sync": "pure-activecluster", "trisync": "pure-trisync"}
+
+
+def built(variable, *parts):
+    """A program or component that the Rust build made."""
+    if variable in os.environ:
+        return pathlib.Path(os.environ[variable])
+    root = HERE.parents[1]
+    path = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", root / "target")).joinpath(*parts)
+    assert path.exists(), "%s is not built: `cargo xtask build-guests`, `cargo build -p springform`" % path
+    return path
+
+
+def offered(configuration):
+    """Whether there is a component for this configuration."""
+    name = COMPONENTS[configuration].replace("-", "_") + ".wasm"
+    return (built("SPRINGFORM_GUESTS", "guests") / name).exists()
+
+
+def toml(value):
+    """A TOML value of an option's Python value."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return json.dumps(value)
 
 
 class WholeCinder:
@@ -15,9 +48,8 @@ class WholeCinder:
     def __init__(self, options, protocol="iscsi"):
         driver = DRIVERS[protocol]
         options = dict(options, volume_driver="%s.%s" % (driver.__module__, driver.__name__))
-        here = os.path.dirname(os.path.abspath(__file__))
         self._process = subprocess.Popen(
-            [sys.executable, "-W", "ignore", os.path.join(here, "whole_cinder.py")],
+            [sys.executable, "-W", "ignore", str(HERE / "whole_cinder.py")],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self._process.stdin.write(json.dumps(
             {"name": options["volume_backend_name"], "options": options}) + "\n")
@@ -38,3 +70,78 @@ class WholeCinder:
             self._process.kill()
             self._process.wait()
         self._process.stdout.close()
+
+
+class Springform:
+    """The host with our driver on the arrays of a site. A context manager; gives an `ApiCloud`.
+
+    `options` are those of the backend, by Cinder's names.
+    """
+
+    def __init__(self, site, **options):
+        self._folder = tempfile.TemporaryDirectory(prefix="judged-host-")
+        folder = pathlib.Path(self._folder.name)
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self._address = "127.0.0.1:%d" % free.getsockname()[1]
+        component = COMPONENTS[site.kind]
+        lines = [
+            "[service]", 'listen = "%s"' % self._address,
+            "database = %s" % toml(str(folder / "springform.db")),
+            "allow_inline_secrets = true", 'log_filter = "warn"',
+            "[driver.%s]" % component,
+            "path = %s" % toml(str(built("SPRINGFORM_GUESTS", "guests")
+                                   / (component.replace("-", "_") + ".wasm"))),
+            "[[backend]]", 'volume_backend_name = "pure1"', "driver = %s" % toml(component),
+            "pure_api_token = %s" % toml(site.sim.arrays["a"]["api_token"]),
+            *self._reach(site, "a"),
+            *("%s = %s" % (name, toml(value)) for name, value in options.items()),
+        ]
+        for array, kind, *uniform in site.shape["replication"]:
+            lines += [
+                "[[backend.replication_device]]", "backend_id = %s" % toml(array),
+                "type = %s" % toml(kind),
+                "api_token = %s" % toml(site.sim.arrays[array]["api_token"]),
+                *self._reach(site, array),
+                *(["uniform = true"] if uniform and uniform[0] else []),
+            ]
+        config = folder / "springform.toml"
+        config.write_text("\n".join(lines) + "\n")
+        self._log = folder / "springform.log"
+        with self._log.open("w") as log:
+            self._process = subprocess.Popen(
+                [built("SPRINGFORM_BIN", "debug", "springform"), "serve", "--config", config],
+                stdout=log, stderr=log, preexec_fn=end_with_parent)
+        self.cloud = ApiCloud("http://%s/v3" % self._address, "springform@pure1",
+                              token="admin:0123456789abcdef0123456789abcdef")
+
+    @staticmethod
+    def _reach(site, array):
+        lines = ["san_ip = %s" % toml(site.sim.arrays[array]["address"])]
+        return lines + (["ca_file = %s" % toml(site.sim.ca)] if site.sim.ca else [])
+
+    def log(self):
+        return self._log.read_text()
+
+    def __enter__(self):
+        """Waits until the backend is set up."""
+        deadline = time.monotonic() + 120
+        while True:
+            assert self._process.poll() is None, self.log()
+            try:
+                if self.cloud.service()["state"] == "up":
+                    return self.cloud
+            except (OSError, LookupError):
+                pass
+            if time.monotonic() > deadline:
+                raise AssertionError(self.log())
+            time.sleep(0.05)
+
+    def __exit__(self, *_):
+        self._process.terminate()
+        try:
+            self._process.wait(30)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._folder.cleanup()

@@ -1,6 +1,5 @@
 //! One array: requests to it, its answers, and what its refusals mean.
 
-use serde::Deserialize;
 use serde_json::Value;
 use springform_sdk::fail::failure_on;
 use springform_sdk::http::{Http, HttpError, Method, Request, Response};
@@ -48,13 +47,28 @@ impl Trouble {
 /// Answer of a request.
 pub type Answer<T> = Result<T, Trouble>;
 
-#[derive(Deserialize)]
+#[derive(Default)]
 struct Page {
-    #[serde(default)]
     items: Vec<Value>,
-    #[serde(default)]
     more_items_remaining: bool,
     continuation_token: Option<String>,
+}
+
+impl Page {
+    /// Read by hand: derived readers are code for each record that has one.
+    fn of(mut answer: Value) -> Self {
+        let more_items_remaining = flag(&answer, "/more_items_remaining");
+        let continuation_token = text(&answer, "/continuation_token").map(str::to_owned);
+        let items = match answer.get_mut("items").map(Value::take) {
+            Some(Value::Array(items)) => items,
+            _ => Vec::new(),
+        };
+        Self {
+            items,
+            more_items_remaining,
+            continuation_token,
+        }
+    }
 }
 
 /// One array, addressed by its configured name.
@@ -168,18 +182,15 @@ impl<'a> Array<'a> {
     fn understand(&self, answer: Result<Response, HttpError>) -> Answer<Page> {
         let response = answer.map_err(|error| Trouble::Failed(self.no_answer(error)))?;
         match response.status {
-            200..=299 if response.body.iter().all(u8::is_ascii_whitespace) => Ok(Page {
-                items: Vec::new(),
-                more_items_remaining: false,
-                continuation_token: None,
-            }),
-            200..=299 => serde_json::from_slice(&response.body).map_err(|_| {
-                Trouble::Failed(failure_on(
+            200..=299 if response.body.iter().all(u8::is_ascii_whitespace) => Ok(Page::default()),
+            200..=299 => match serde_json::from_slice(&response.body) {
+                Ok(answer @ Value::Object(_)) => Ok(Page::of(answer)),
+                _ => Err(Trouble::Failed(failure_on(
                     self.name(),
                     FailureCode::Protocol,
                     "the array's answer is not the JSON of a FlashArray",
-                ))
-            }),
+                ))),
+            },
             400 | 404 | 409 | 422 => Err(Trouble::Refused {
                 target: self.name().to_owned(),
                 words: words(&response),

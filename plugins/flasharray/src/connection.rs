@@ -11,7 +11,7 @@ use crate::array::{Array, text};
 use crate::host::{connected, find_host, release, release_all};
 use crate::protocol::Protocol;
 use crate::volume::{self, Volumes, array_name};
-use crate::{names, paths, pod, setup};
+use crate::{names, paths, pod, setup, tags};
 
 impl Volumes<'_> {
     /// Connects a machine, with uniform access on both arrays of a stretched volume.
@@ -24,6 +24,7 @@ impl Volumes<'_> {
         let initiators = protocol.need(on.name(), connector)?;
         let name = array_name(volume);
         let far = self.beyond(&on, &name).filter(|_| self.arrays.uniform());
+        tags::write(&on, &name, volume);
         let mut paths = Vec::new();
         let mut without = None;
         for array in std::iter::once(on).chain(far) {
@@ -167,11 +168,13 @@ fn describe(
     }
     if protocol == Protocol::FibreChannel {
         let ports: Vec<_> = paths.iter().map(|p| p.port.as_str()).collect();
-        let map: serde_json::Map<_, _> = connector
-            .wwpns
-            .iter()
-            .map(|wwpn| (wwpn.clone(), json!(ports)))
-            .collect();
+        let mut map = serde_json::Map::new();
+        map.extend(
+            connector
+                .wwpns
+                .iter()
+                .map(|wwpn| (wwpn.clone(), json!(ports))),
+        );
         data.push(("initiator_target_map".to_owned(), json!(map).to_string()));
         data.push(("target_discovered".to_owned(), "true".to_owned()));
     }

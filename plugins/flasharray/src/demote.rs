@@ -12,7 +12,7 @@ use crate::array::{Array, Arrays, Trouble, text};
 use crate::options::Options;
 use crate::query::Query;
 use crate::volume::{array_name, placed};
-use crate::{host, pgroup};
+use crate::{host, pgroup, sets};
 
 /// Demotes volumes. A few requests for all of them; one by one only where the array refuses a batch.
 ///
@@ -73,8 +73,6 @@ pub fn connected(on: &Array<'_>) -> Result<BTreeSet<String>, Failure> {
             "the array does not list its connections",
         )
     })?;
-    Ok(found
-        .iter()
-        .filter_map(|c| text(c, "/volume/name").map(str::to_owned))
-        .collect())
+    let names = found.iter().filter_map(|c| text(c, "/volume/name"));
+    Ok(sets::set(names.map(str::to_owned)))
 }

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 use springform_sdk::fail::failure_on;
 use springform_sdk::http::Method;
 use springform_sdk::interfaces::replication::{
@@ -15,15 +14,29 @@ use crate::array::{Array, Arrays, Trouble, text};
 use crate::options::Options;
 use crate::query::Query;
 use crate::volume::{array_name, placed};
-use crate::{names, pgroup, setup, third};
+use crate::{names, pgroup, sets, setup, third};
 
 /// What a plan must carry from call to call.
-#[derive(Serialize, Deserialize)]
 pub(crate) struct Token {
     /// `<source>:<group>` on the target.
     pub(crate) group: String,
     /// Array from which the volumes come, by its configured name.
     pub(crate) source: String,
+}
+
+impl Token {
+    fn write(&self) -> Vec<u8> {
+        let token = json!({ "group": self.group, "source": self.source });
+        token.to_string().into_bytes()
+    }
+
+    fn read(token: &[u8]) -> Option<Self> {
+        let token: Value = serde_json::from_slice(token).ok()?;
+        Some(Self {
+            group: text(&token, "/group")?.to_owned(),
+            source: text(&token, "/source")?.to_owned(),
+        })
+    }
 }
 
 /// Says what a failover of volumes that this group of their array sends elsewhere would do.
@@ -76,7 +89,7 @@ pub fn plan(
         mode: request.mode.clone(),
         volumes,
         interrupts: Vec::new(),
-        token: serde_json::to_vec(&token).unwrap_or_default(),
+        token: token.write(),
     })
 }
 
@@ -213,10 +226,8 @@ pub fn contents(target: &Array<'_>, point: &str) -> Result<BTreeSet<String>, Fai
         )
         .map_err(pgroup::unexpected)?;
     let prefix = format!("{point}.");
-    Ok(found
-        .iter()
-        .filter_map(|s| text(s, "/name")?.strip_prefix(&prefix).map(str::to_owned))
-        .collect())
+    let inside = |s: &Value| text(s, "/name")?.strip_prefix(&prefix).map(str::to_owned);
+    Ok(sets::set(found.iter().filter_map(inside)))
 }
 
 /// The recovery point of one volume in a plan.
@@ -327,7 +338,7 @@ fn best<'a>(
 }
 
 pub(crate) fn read_token(plan: &FailoverPlan) -> Result<Token, Failure> {
-    serde_json::from_slice(&plan.token).map_err(|_| {
+    Token::read(&plan.token).ok_or_else(|| {
         failure_on(
             &plan.target,
             FailureCode::InvalidArgument,

@@ -1,16 +1,14 @@
 //! The last transfer of a planned failover: what has been written until now, on the target before anything moves.
 
-use std::collections::BTreeSet;
-
-use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use springform_sdk::fail::failure_on;
 use springform_sdk::interfaces::replication::{FailoverPlan, RecoveryPoint, VolumePlan};
 use springform_sdk::types::{Context, Error, Failure, FailureCode, Pending, Volume};
 
-use crate::array::{Array, Arrays};
+use crate::array::{Array, Arrays, text};
 use crate::failover::{contents, source_of};
-use crate::pgroup;
 use crate::volume::array_name;
+use crate::{pgroup, sets};
 
 /// How long a transfer is given before it is looked at again, in milliseconds.
 const ARRIVES: u32 = 1000;
@@ -26,11 +24,32 @@ pub struct Leg {
 }
 
 /// What a transfer that is under way must carry from call to call.
-#[derive(Serialize, Deserialize)]
 struct Underway {
     suffix: String,
     /// For each leg, volumes that were not in the group, and are not to be in it again.
     lent: Vec<Vec<String>>,
+}
+
+impl Underway {
+    fn write(&self) -> Vec<u8> {
+        let underway = json!({ "suffix": self.suffix, "lent": self.lent });
+        underway.to_string().into_bytes()
+    }
+
+    fn read(cursor: &[u8]) -> Option<Self> {
+        let underway: Value = serde_json::from_slice(cursor).ok()?;
+        let lent = underway.get("lent")?.as_array()?;
+        let names = |leg: &Value| {
+            let names = leg.as_array().into_iter().flatten();
+            names
+                .filter_map(|name| text(name, "").map(str::to_owned))
+                .collect()
+        };
+        Some(Self {
+            suffix: text(&underway, "/suffix")?.to_owned(),
+            lent: lent.iter().map(names).collect(),
+        })
+    }
 }
 
 /// Brings the target up to date; `pending` until the last snapshot has arrived.
@@ -51,7 +70,7 @@ pub fn final_sync(
     for leg in legs {
         sources.push(source_of(arrays, &leg.volumes)?);
     }
-    let Ok(underway) = serde_json::from_slice::<Underway>(&context.cursor) else {
+    let Some(underway) = Underway::read(&context.cursor) else {
         let suffix = format!("{}-{}", suffix(&context.operation_id), context.now);
         let mut lent = Vec::with_capacity(legs.len());
         for (leg, source) in legs.iter().zip(&sources) {
@@ -88,9 +107,8 @@ pub fn final_sync(
             )
             .into());
         }
-        let ids: BTreeSet<_> = leg.volumes.iter().map(|v| v.id.as_str()).collect();
-        let sent =
-            |entry: &&mut VolumePlan| entry.possible && ids.contains(entry.volume_id.as_str());
+        let ids = sets::set(leg.volumes.iter().map(|v| v.id.clone()));
+        let sent = |entry: &&mut VolumePlan| entry.possible && ids.contains(&entry.volume_id);
         for entry in renewed.volumes.iter_mut().filter(sent) {
             entry.point = Some(point.clone());
             entry.loss_seconds = Some(0);
@@ -103,7 +121,7 @@ pub fn final_sync(
 /// Takes the snapshot and sends it. Gives back which volumes the group holds for that long only.
 fn send(source: &Array<'_>, leg: &Leg, suffix: &str) -> Result<Vec<String>, Failure> {
     let group = &leg.here;
-    let members: BTreeSet<_> = pgroup::members(source, group)?.into_iter().collect();
+    let members = sets::set(pgroup::members(source, group)?);
     let lent: Vec<_> = leg
         .volumes
         .iter()
@@ -124,7 +142,7 @@ fn on_its_way(plan: &FailoverPlan, underway: &Underway, percent: Option<u8>) -> 
         waiting_for: format!("the final snapshot to reach {}", plan.target),
         percent,
         poll_after_ms: ARRIVES,
-        cursor: serde_json::to_vec(underway).unwrap_or_default(),
+        cursor: underway.write(),
     })
 }
 

@@ -15,7 +15,7 @@ use crate::query::Query;
 use crate::snapshot::name_of;
 use crate::stretched::travel::Journey;
 use crate::volume::{Volumes, array_name, read};
-use crate::{layout, names, pgroup};
+use crate::{layout, names, pgroup, tags};
 
 impl Volumes<'_> {
     /// Size of a volume that could be managed.
@@ -115,6 +115,9 @@ impl Volumes<'_> {
         } else {
             self.placement(&on, &new, text(&found, "/serial"), None)?
         };
+        if !keep_name {
+            tags::write(&on, &placement.array_name, volume);
+        }
         Ok(Adopted {
             placement,
             size: number(&found, "/provisioned").unwrap_or(0),
@@ -133,6 +136,7 @@ impl Volumes<'_> {
     pub fn unmanage(&self, volume: &Volume) -> Result<(), Failure> {
         let on = self.serving(volume)?;
         let old = array_name(volume);
+        tags::erase(&on, &old);
         give_back(&on, "/volumes", &old, &format!("{old}-unmanaged"))
     }
 

@@ -1,14 +1,12 @@
 //! A failover of volumes whose layouts differ: one target for all of them, each layout's own reasons.
 
-use std::collections::BTreeMap;
-
 use springform_sdk::interfaces::replication::{FailoverPlan, PlanRequest, VolumePlan};
 use springform_sdk::types::{Context, Error, Failure, FailureCode, Volume};
 
 use crate::array::Arrays;
 use crate::last_transfer::{self, Leg};
 use crate::options::Options;
-use crate::{failover, pgroup, stretched, third};
+use crate::{failover, pgroup, sets, stretched, third};
 
 /// Says what a failover would do.
 ///
@@ -67,10 +65,7 @@ pub fn plan(
 }
 
 fn in_order(planned: &mut Vec<VolumePlan>, volumes: &[Volume]) {
-    let mut by_id: BTreeMap<_, _> = planned
-        .drain(..)
-        .map(|p| (p.volume_id.clone(), p))
-        .collect();
+    let mut by_id = sets::table(planned.drain(..).map(|p| (p.volume_id.clone(), p)));
     planned.extend(volumes.iter().filter_map(|v| by_id.remove(&v.id)));
 }
 

@@ -12,7 +12,7 @@ use crate::layout::Kind;
 use crate::options::Options;
 use crate::query::Query;
 use crate::volume::array_name;
-use crate::{demote, names, pgroup, setup};
+use crate::{demote, names, pgroup, sets, setup};
 
 /// What one array says of the volumes it serves.
 struct Side {
@@ -82,7 +82,7 @@ pub fn writable(array: &Array<'_>, options: &Options<'_>) -> Result<BTreeSet<Str
         found.extend(pgroup::members(array, &options.third_group())?);
     }
     let bare = |name: String| names::without_pod(&name).to_owned();
-    Ok(found.into_iter().map(bare).collect())
+    Ok(sets::set(found.into_iter().map(bare)))
 }
 
 fn look(
@@ -95,10 +95,8 @@ fn look(
     let all = on
         .list("/volumes", &Query::new().filter("destroyed='false'"))
         .map_err(pgroup::unexpected)?;
-    let present = all
-        .iter()
-        .filter_map(|v| text(v, "/name").map(str::to_owned))
-        .collect();
+    let names = all.iter().filter_map(|v| text(v, "/name"));
+    let present = sets::set(names.map(str::to_owned));
     let Some(schedule) = pgroup::read(on, group)? else {
         return Ok(Side {
             present,
@@ -120,7 +118,7 @@ fn look(
     }
     Ok(Side {
         present,
-        members: pgroup::members(on, group)?.into_iter().collect(),
+        members: sets::set(pgroup::members(on, group)?),
         links,
     })
 }

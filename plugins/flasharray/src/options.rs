@@ -172,11 +172,11 @@ impl<'a> Options<'a> {
     /// Configured over-subscription ratio in thousandths, and whether the array's own reduction is used instead.
     #[must_use]
     pub fn over_subscription(&self) -> (u64, bool) {
-        let ratio = self
+        let permille = self
             .text("max_over_subscription_ratio")
-            .and_then(|t| t.parse::<f64>().ok())
-            .unwrap_or(20.0);
-        let permille = (ratio.clamp(1.0, 1_000_000.0) * 1000.0) as u64;
+            .and_then(permille)
+            .unwrap_or(20_000)
+            .clamp(1000, 1_000_000_000);
         (
             permille,
             self.text("pure_automatic_max_oversubscription_ratio")
@@ -202,6 +202,22 @@ impl<'a> Options<'a> {
     }
 }
 
+/// A decimal number in thousandths. The floating-point reader of the standard library weighs as much as three verbs.
+fn permille(text: &str) -> Option<u64> {
+    let (whole, part) = text.trim().split_once('.').unwrap_or((text.trim(), ""));
+    let digits = part.bytes().chain(std::iter::repeat(b'0')).take(3);
+    let thousandths = digits.into_iter().try_fold(0, |sum, digit| {
+        digit
+            .is_ascii_digit()
+            .then(|| sum * 10 + u64::from(digit - b'0'))
+    })?;
+    whole
+        .parse::<u64>()
+        .ok()?
+        .checked_mul(1000)?
+        .checked_add(thousandths)
+}
+
 /// Whether an option's text means yes.
 #[must_use]
 pub fn is_true(text: &str) -> bool {
@@ -209,4 +225,19 @@ pub fn is_true(text: &str) -> bool {
         text.to_ascii_lowercase().as_str(),
         "true" | "1" | "yes" | "on"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ratio_is_read_to_its_third_decimal() {
+        assert_eq!(permille("20.0"), Some(20_000));
+        assert_eq!(permille("7"), Some(7000));
+        assert_eq!(permille(" 1.2345 "), Some(1234));
+        assert_eq!(permille("1.5x"), None);
+        assert_eq!(permille("much"), None);
+        assert_eq!(permille("-1"), None);
+    }
 }

@@ -190,7 +190,7 @@ pub fn arrivals(target: &Array<'_>, group_there: &str) -> Result<Vec<Arrival>, F
             })
         })
         .collect();
-    arrivals.sort_by(|a, b| {
+    arrivals.sort_unstable_by(|a, b| {
         b.taken_at
             .cmp(&a.taken_at)
             .then_with(|| b.name.cmp(&a.name))

@@ -1,30 +1,35 @@
 //! What set-up learns and later calls are handed back: the arrays' own names, by target.
 
-use std::collections::BTreeMap;
+use serde_json::{Map, Value, json};
 
-use serde::{Deserialize, Serialize};
+use crate::array::text;
 
-#[derive(Default, Serialize, Deserialize)]
-struct State {
-    names: BTreeMap<String, String>,
-}
-
-fn read(state: &[u8]) -> State {
-    serde_json::from_slice(state).unwrap_or_default()
+/// Names by target.
+fn read(state: &[u8]) -> Map<String, Value> {
+    let state: Option<Value> = serde_json::from_slice(state).ok();
+    match state.and_then(|mut state| Some(state.get_mut("names")?.take())) {
+        Some(Value::Object(names)) => names,
+        _ => Map::new(),
+    }
 }
 
 /// The array's own name behind a target, if it was ever reached.
 #[must_use]
 pub fn name_of(state: &[u8], target: &str) -> Option<String> {
-    read(state).names.remove(target)
+    read(state)
+        .get(target)
+        .and_then(|name| text(name, ""))
+        .map(str::to_owned)
 }
 
 /// The state with what was learned now; a target that could not be asked keeps what was known of it.
 #[must_use]
 pub fn learned(state: &[u8], names: impl IntoIterator<Item = (String, String)>) -> Vec<u8> {
-    let mut state = read(state);
-    state.names.extend(names);
-    serde_json::to_vec(&state).unwrap_or_default()
+    let mut known = read(state);
+    for (target, name) in names {
+        known.insert(target, Value::String(name));
+    }
+    json!({ "names": known }).to_string().into_bytes()
 }
 
 #[cfg(test)]

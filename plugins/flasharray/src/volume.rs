@@ -11,7 +11,7 @@ use crate::layout::{Kind, Layout};
 use crate::options::Options;
 use crate::query::Query;
 use crate::stretched::travel::Journey;
-use crate::{connection, host, layout, names, pgroup, pod, third};
+use crate::{connection, host, layout, names, pgroup, pod, tags, third};
 
 /// What "no limit" is written as.
 const NO_IOPS: u64 = 100_000_000;
@@ -96,6 +96,7 @@ impl<'a> Volumes<'a> {
         } else {
             None
         };
+        tags::write(on, &name, volume);
         self.placement(on, &name, text(&made, "/serial"), replication)
     }
 

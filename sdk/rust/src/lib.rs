@@ -52,6 +52,8 @@ pub mod group_bindings {
     });
 }
 
+#[doc(hidden)]
+pub mod abi;
 pub mod fail;
 pub mod http;
 #[cfg(target_arch = "wasm32")]
@@ -78,10 +80,10 @@ pub use wasi::WasiHttp;
 #[macro_export]
 macro_rules! export_driver {
     ($driver:ident) => {
-        $crate::bindings::export!($driver with_types_in $crate::bindings);
+        $crate::bindings::export!($driver with_types_in $crate::abi::export);
     };
     ($driver:ident, full) => {
         $crate::export_driver!($driver);
-        $crate::group_bindings::export_groups!($driver with_types_in $crate::group_bindings);
+        $crate::group_bindings::export_groups!($driver with_types_in $crate::abi::export);
     };
 }

@@ -1,6 +1,6 @@
 //! What a group type asks for, and what a driver is told of a group.
 
-use springform_model::cloud::{Group, GroupStatus, GroupType, ReplicationStatus, VolumeType};
+use springform_model::cloud::{Group, GroupStatus, GroupType, VolumeType};
 use springform_model::contract::GroupSpec;
 use springform_store::{Store, StoreError};
 
@@ -43,15 +43,10 @@ pub(crate) fn backend_has(control: &Control, backend: &str, feature: &str) -> bo
 pub(crate) async fn group_spec(store: &Store, group: &Group) -> Result<GroupSpec, StoreError> {
     let kind = store.get::<GroupType>(&group.group_type_id).await?;
     let specs = kind.map(|kind| kind.record.group_specs).unwrap_or_default();
-    let off = matches!(
-        group.replication_status,
-        ReplicationStatus::Disabled | ReplicationStatus::NotCapable
-    );
+    // Also while its replication is switched off: where a driver keeps a group follows from what its members are.
     let mut replication = None;
-    if !off {
-        for volume_type in store.get_many::<VolumeType>(&group.volume_type_ids).await? {
-            replication = replication.or_else(|| replication_of(&volume_type.record));
-        }
+    for volume_type in store.get_many::<VolumeType>(&group.volume_type_ids).await? {
+        replication = replication.or_else(|| replication_of(&volume_type.record));
     }
     let extensions = specs
         .into_iter()

@@ -13,7 +13,7 @@ pub struct GroupSpec {
     pub name: String,
     /// Project id.
     pub project: String,
-    /// None: not replicated as one.
+    /// What its members ask for, also while replication of the group is switched off.
     pub replication: Option<ReplicationKind>,
     /// Target which serves it.
     pub target: Option<String>,

@@ -11,9 +11,9 @@ use crate::array::{Array, Arrays, text};
 use crate::demote::connected;
 use crate::host;
 use crate::layout;
-use crate::pgroup;
 use crate::query::Query;
 use crate::volume::{array_name, placed};
+use crate::{pgroup, sets};
 
 /// Ends connections on an array. Where access is uniform, connections are paths in use, before a planned switch all of
 /// them; what ends is what an array that was left behind has kept of machines that were disconnected meanwhile.
@@ -64,7 +64,7 @@ fn hosts(on: &Array<'_>) -> Result<BTreeSet<(String, String)>, Failure> {
             text(c, "/host/name")?.to_owned(),
         ))
     };
-    Ok(found.iter().filter_map(pair).collect())
+    Ok(sets::set(found.iter().filter_map(pair)))
 }
 
 fn end(on: &Array<'_>, name: &str, kept: &BTreeSet<(String, String)>) -> Result<(), Failure> {

@@ -11,7 +11,7 @@ use crate::array::Arrays;
 use crate::layout::{self, Layout};
 use crate::pod::{self, Status};
 use crate::volume::{array_name, placed};
-use crate::{failover, names};
+use crate::{failover, names, sets};
 
 /// How long to wait before looking at a resync again, in milliseconds.
 const LOOK: u32 = 1000;
@@ -188,5 +188,5 @@ pub(crate) fn pods(volumes: &[Volume]) -> std::collections::BTreeSet<String> {
         let placement = v.placement.as_ref()?;
         names::pod_of(&placement.array_name).map(str::to_owned)
     };
-    volumes.iter().filter_map(inside).collect()
+    sets::set(volumes.iter().filter_map(inside))
 }

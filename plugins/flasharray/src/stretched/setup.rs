@@ -1,12 +1,11 @@
 //! The pod of all stretched volumes: made, stretched, and online on both arrays as far as that can be had now.
 
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use springform_sdk::fail::failure_on;
 use springform_sdk::http::Method;
 use springform_sdk::types::{Context, Error, Failure, FailureCode, Pending};
 
-use crate::array::{Array, Arrays, Trouble};
+use crate::array::{Array, Arrays, Trouble, number};
 use crate::pgroup;
 use crate::pod::{self, Pod, Status};
 use crate::query::Query;
@@ -154,9 +153,11 @@ impl<'a> Setup<'a> {
 }
 
 /// When a wait began; carried from call to call.
-#[derive(Serialize, Deserialize)]
-struct Since {
-    since: u64,
+fn since(context: &Context) -> u64 {
+    let cursor: Option<Value> = serde_json::from_slice(&context.cursor).ok();
+    cursor
+        .and_then(|c| number(&c, "/since"))
+        .unwrap_or(context.now)
 }
 
 /// Whether a pod is online on its second array.
@@ -181,8 +182,7 @@ pub(crate) fn settle(
         let why = format!("it is {} there", far.status.word());
         return Err(not_there(pod, second, &why).into());
     }
-    let since =
-        serde_json::from_slice(&context.cursor).map_or(context.now, |Since { since }| since);
+    let since = since(context);
     if context.now.saturating_sub(since) > patience.saturating_mul(1000) {
         let why = format!("it is still resyncing after {patience} s");
         return Err(not_there(pod, second, &why).into());
@@ -191,7 +191,7 @@ pub(crate) fn settle(
         waiting_for: format!("pod {pod} to come online on {}", second.name()),
         percent: far.percent,
         poll_after_ms: LOOK,
-        cursor: serde_json::to_vec(&Since { since }).unwrap_or_default(),
+        cursor: json!({ "since": since }).to_string().into_bytes(),
     }))
 }
 

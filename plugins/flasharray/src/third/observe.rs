@@ -12,7 +12,7 @@ use crate::layout::{self, Kind};
 use crate::observe::{within_rpo, writable};
 use crate::options::Options;
 use crate::volume::array_name;
-use crate::{failover, names, pgroup};
+use crate::{failover, names, pgroup, sets};
 
 /// What the array that serves says of the pod's group.
 struct Schedule {
@@ -85,7 +85,7 @@ fn schedule(on: &Array<'_>, options: &Options<'_>) -> Result<Option<Schedule>, F
         return Ok(None);
     };
     Ok(Some(Schedule {
-        members: pgroup::members(on, &group)?.into_iter().collect(),
+        members: sets::set(pgroup::members(on, &group)?),
         enabled: flag(&found, "/replication_schedule/enabled"),
         interval: number(&found, "/replication_schedule/frequency").map(|ms| ms / 1000),
     }))

@@ -12,6 +12,7 @@ mod groups;
 mod life;
 mod memory;
 mod replication;
+mod requests;
 mod rig;
 mod sweep;
 mod sync_failover;

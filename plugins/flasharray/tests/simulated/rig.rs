@@ -1,7 +1,7 @@
 //! Two simulated arrays and the library talking to them over real HTTPS, with what the host's broker does done by hand:
 //! names to addresses, the login, the token.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 
 use flasharray::driver::Driver;
@@ -31,6 +31,8 @@ pub struct Rig {
     state: RefCell<Vec<u8>>,
     /// Where new volumes land, after a failover of the backend.
     pub landing: RefCell<Option<String>>,
+    /// Requests of the driver so far, and how many of them had to wait for the one before.
+    pub sent: Cell<(usize, usize)>,
 }
 
 impl Rig {
@@ -86,6 +88,7 @@ impl Rig {
             options: Vec::new(),
             state: RefCell::default(),
             landing: RefCell::default(),
+            sent: Cell::default(),
         }
     }
 
@@ -263,8 +266,29 @@ impl Rig {
     }
 }
 
+/// How many requests of one call a component has in flight at the same time.
+const IN_FLIGHT: usize = 16;
+
 impl Http for Rig {
     fn send(&self, request: Request) -> Result<Response, HttpError> {
+        self.count(1, 1);
+        self.exchange(request)
+    }
+
+    fn send_all(&self, requests: Vec<Request>) -> Vec<Result<Response, HttpError>> {
+        self.count(requests.len(), requests.len().div_ceil(IN_FLIGHT));
+        let answers = requests.into_iter().map(|request| self.exchange(request));
+        answers.collect()
+    }
+}
+
+impl Rig {
+    fn count(&self, requests: usize, rounds: usize) {
+        let (all, waited) = self.sent.get();
+        self.sent.set((all + requests, waited + rounds));
+    }
+
+    fn exchange(&self, request: Request) -> Result<Response, HttpError> {
         let token = self.login(&request.target)?;
         let url = format!(
             "https://{}{}",

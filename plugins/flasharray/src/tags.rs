@@ -1,0 +1,40 @@
+//! What Cinder's driver writes beside a volume for whoever looks at the array (Pure1): whose it is, and which machine's.
+//!
+//! Nothing depends on it, so a tag that cannot be written stops nothing.
+
+use serde_json::json;
+use springform_sdk::http::Method;
+use springform_sdk::types::Volume;
+
+use crate::array::Array;
+use crate::query::Query;
+
+const NAMESPACE: &str = "openstack-integration.purestorage.com";
+
+/// Writes the tags of a volume.
+pub fn write(on: &Array<'_>, name: &str, volume: &Volume) {
+    let tag = |key: &str, value: &str| json!({ "namespace": NAMESPACE, "key": key, "value": value, "copyable": false });
+    let mut tags = vec![
+        tag("DataStoreType", "Direct Access"),
+        tag("ProjectId", &volume.project),
+        tag("VolType", if volume.boot { "Boot" } else { "Data" }),
+    ];
+    if let Some(machine) = volume.instances.first() {
+        tags.push(tag("VmId", machine));
+    }
+    let query = Query::new().one("resource_names", name);
+    drop(on.send(
+        Method::Put,
+        "/volumes/tags/batch",
+        &query,
+        Some(&tags.into()),
+    ));
+}
+
+/// Takes them away, from a volume that is no longer the cloud's.
+pub fn erase(on: &Array<'_>, name: &str) {
+    let query = Query::new()
+        .one("namespaces", NAMESPACE)
+        .one("resource_names", name);
+    drop(on.send(Method::Delete, "/volumes/tags", &query, None));
+}
