@@ -118,7 +118,7 @@ impl<'a> Array<'a> {
             target: self.target.name.clone(),
             method,
             path: query.behind(&format!("/api/{version}{path}")),
-            body: body.map(|value| value.to_string().into_bytes()),
+            body: body.map(crate::json::bytes),
         }
     }
 

@@ -175,7 +175,10 @@ fn describe(
                 .iter()
                 .map(|wwpn| (wwpn.clone(), json!(ports))),
         );
-        data.push(("initiator_target_map".to_owned(), json!(map).to_string()));
+        data.push((
+            "initiator_target_map".to_owned(),
+            crate::json::text(&map.into()),
+        ));
         data.push(("target_discovered".to_owned(), "true".to_owned()));
     }
     Connection {

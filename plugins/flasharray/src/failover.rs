@@ -26,8 +26,7 @@ pub(crate) struct Token {
 
 impl Token {
     fn write(&self) -> Vec<u8> {
-        let token = json!({ "group": self.group, "source": self.source });
-        token.to_string().into_bytes()
+        crate::json::bytes(&json!({ "group": self.group, "source": self.source }))
     }
 
     fn read(token: &[u8]) -> Option<Self> {

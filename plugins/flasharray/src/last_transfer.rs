@@ -32,8 +32,7 @@ struct Underway {
 
 impl Underway {
     fn write(&self) -> Vec<u8> {
-        let underway = json!({ "suffix": self.suffix, "lent": self.lent });
-        underway.to_string().into_bytes()
+        crate::json::bytes(&json!({ "suffix": self.suffix, "lent": self.lent }))
     }
 
     fn read(cursor: &[u8]) -> Option<Self> {

@@ -17,6 +17,7 @@ pub mod failover;
 pub mod group;
 pub mod health;
 pub mod host;
+pub mod json;
 pub mod last_transfer;
 pub mod layout;
 pub mod manage;

@@ -29,7 +29,7 @@ pub fn learned(state: &[u8], names: impl IntoIterator<Item = (String, String)>) 
     for (target, name) in names {
         known.insert(target, Value::String(name));
     }
-    json!({ "names": known }).to_string().into_bytes()
+    crate::json::bytes(&json!({ "names": known }))
 }
 
 #[cfg(test)]

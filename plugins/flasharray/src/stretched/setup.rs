@@ -191,7 +191,7 @@ pub(crate) fn settle(
         waiting_for: format!("pod {pod} to come online on {}", second.name()),
         percent: far.percent,
         poll_after_ms: LOOK,
-        cursor: json!({ "since": since }).to_string().into_bytes(),
+        cursor: crate::json::bytes(&json!({ "since": since })),
     }))
 }
 

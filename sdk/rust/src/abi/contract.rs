@@ -88,6 +88,42 @@ record!(SnapshotPlacement {
 });
 record!(Outcome { id: String, result: Result<Placement, Failure> });
 
+record!(backend::SetupReport {
+    state: Vec<u8>,
+    changes: Vec<backend::Change>,
+    warnings: Vec<String>,
+});
+record!(backend::TargetHealth {
+    target: String,
+    reachable: bool,
+    array_id: Option<String>,
+    array_name: Option<String>,
+    api_version: Option<String>,
+    array_version: Option<String>,
+    problems: Vec<String>,
+});
+record!(backend::Pool {
+    name: String,
+    total_bytes: u64,
+    free_bytes: u64,
+    provisioned_bytes: u64,
+    max_over_subscription_permille: u64,
+    reserved_percent: u32,
+    thin: bool,
+    multiattach: bool,
+    qos: bool,
+    capabilities: Pairs,
+});
+record!(backend::Statistics {
+    vendor: String,
+    driver_version: String,
+    protocol: String,
+    pools: Vec<backend::Pool>,
+    replication_enabled: bool,
+    replication_types: Vec<String>,
+    replication_targets: Vec<String>,
+    extensions: Pairs,
+});
 record!(backend::Change {
     target: String,
     text: String

@@ -1,7 +1,7 @@
 //! The exported functions: each one a name and the trait's function.
 //!
-//! The macros of `wit-bindgen` are handed these modules in place of its own. `identity` and `backend` stay its own: their
-//! parameters are few enough to travel as plain arguments.
+//! The macros of `wit-bindgen` are handed these modules in place of its own. `identity` stays its own: it is one function
+//! without parameters.
 
 /// Exports some functions of an interface.
 #[doc(hidden)]
@@ -16,6 +16,43 @@ macro_rules! export_functions {
             #[unsafe(export_name = concat!("cabi_post_springform:driver/", $name))]
             unsafe extern "C" fn done(answer: *mut u8) {
                 unsafe { $crate::abi::done(<$driver as $trait>::$function, answer) }
+            }
+        };
+    )+ };
+}
+
+/// The functions of `backend` take a context alone. That is little enough to travel as plain arguments: a list or a string
+/// is an address and a length.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! export_backend_functions {
+    ($driver:ident with_types_in $($path:tt)*) => {
+        $crate::export_backend_functions!(@ $driver:
+            "backend@0.1.0#setup" setup,
+            "backend@0.1.0#check" check,
+            "backend@0.1.0#stats" stats
+        );
+    };
+    (@ $driver:ident: $($name:literal $function:ident),+) => { $(
+        const _: () = {
+            #[unsafe(export_name = concat!("springform:driver/", $name))]
+            unsafe extern "C" fn run(
+                a0: usize, a1: usize, b0: usize, b1: usize, c0: usize, c1: usize, d0: usize, d1: usize,
+                e0: usize, e1: usize, f0: usize, f1: usize, deadline: u64, now: u64, g0: usize, g1: usize,
+            ) -> *mut u8 {
+                let before = [a0, a1, b0, b1, c0, c1, d0, d1, e0, e1, f0, f1];
+                unsafe {
+                    $crate::abi::run_with_context(
+                        <$driver as $crate::interfaces::backend::Guest>::$function,
+                        (before, [deadline, now], [g0, g1]),
+                    )
+                }
+            }
+            #[unsafe(export_name = concat!("cabi_post_springform:driver/", $name))]
+            unsafe extern "C" fn done(answer: *mut u8) {
+                unsafe {
+                    $crate::abi::done(<$driver as $crate::interfaces::backend::Guest>::$function, answer)
+                }
             }
         };
     )+ };
@@ -101,7 +138,10 @@ macro_rules! export_groups_functions {
 pub mod exports {
     pub mod springform {
         pub mod driver {
-            pub use crate::bindings::exports::springform::driver::{backend, identity};
+            pub use crate::bindings::exports::springform::driver::identity;
+            pub mod backend {
+                pub use crate::export_backend_functions as __export_springform_driver_backend_0_1_0_cabi;
+            }
             pub mod volumes {
                 pub use crate::export_volumes_functions as __export_springform_driver_volumes_0_1_0_cabi;
             }

@@ -18,6 +18,8 @@ mod tests;
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 
+use crate::types::Context;
+
 /// A type as the canonical ABI lays it out in memory.
 pub trait Abi: Sized {
     /// Bytes.
@@ -104,6 +106,36 @@ pub unsafe fn run<P: Abi, V: Verb<P>>(verb: V, parameters: *mut u8) -> *mut u8 {
     // SAFETY: the memory has been taken for this type.
     unsafe { answer.lower(at) };
     at
+}
+
+/// Words and numbers of a context as they lie in memory: six lists, two times, one list.
+#[doc(hidden)]
+pub type Flat = ([usize; 12], [u64; 2], [usize; 2]);
+
+/// Runs an exported function that takes a context alone.
+///
+/// # Safety
+/// The words are those that the host passed.
+#[doc(hidden)]
+pub unsafe fn run_with_context<V: Verb<(Context,)>>(
+    verb: V,
+    (before, times, behind): Flat,
+) -> *mut u8 {
+    let at = take(Context::SIZE, Context::ALIGN);
+    let mut place = shapes::Place::new(at);
+    // SAFETY: these are the fields of a context, in its order.
+    unsafe {
+        for word in before {
+            word.lower(place.of::<usize>());
+        }
+        for time in times {
+            time.lower(place.of::<u64>());
+        }
+        for word in behind {
+            word.lower(place.of::<usize>());
+        }
+        run(verb, at)
+    }
 }
 
 /// Frees the answer of an exported function after the host has read it.

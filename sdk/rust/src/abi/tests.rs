@@ -37,6 +37,10 @@ fn ours() -> BTreeMap<(String, String), Shape> {
         shape::<types::SnapshotPlacement>("types", "snapshot-placement"),
         shape::<types::Outcome>("types", "outcome"),
         shape::<backend::Change>("backend", "change"),
+        shape::<backend::SetupReport>("backend", "setup-report"),
+        shape::<backend::TargetHealth>("backend", "target-health"),
+        shape::<backend::Pool>("backend", "pool"),
+        shape::<backend::Statistics>("backend", "statistics"),
         shape::<connections::Chap>("connections", "chap"),
         shape::<connections::Connector>("connections", "connector"),
         shape::<connections::Path>("connections", "path"),
@@ -64,11 +68,6 @@ fn ours() -> BTreeMap<(String, String), Shape> {
     ])
 }
 
-/// `identity` and most of `backend` travel through the code of `wit-bindgen`.
-fn is_handled_here(interface: &str, name: &str) -> bool {
-    interface != "identity" && (interface != "backend" || name == "change")
-}
-
 #[test]
 fn every_type_lies_in_memory_as_the_contract_says() {
     let mut resolve = Resolve::default();
@@ -92,7 +91,8 @@ fn every_type_lies_in_memory_as_the_contract_says() {
                 }
                 _ => continue,
             };
-            if !is_handled_here(of, name) {
+            // Travels through the code of `wit-bindgen`.
+            if of == "identity" {
                 continue;
             }
             let at = &wit_parser::Type::Id(*id);
@@ -201,5 +201,58 @@ fn a_function_reads_its_parameters_and_its_answer_is_freed() {
         assert_eq!(told, format!("v {} x+y", (1_u64 << 40) + 1));
         Ok::<_, types::Error>(told).lower(answer);
         done(extend, answer);
+    }
+}
+
+#[test]
+fn a_context_that_travels_as_plain_arguments_arrives() {
+    fn told(context: types::Context) -> Result<String, types::Error> {
+        let target = context.targets.first().map(|target| target.name.as_str());
+        let words = [
+            &context.operation_id,
+            &context.backend,
+            target.unwrap_or_default(),
+        ];
+        let last = context.extensions.first().map(|(key, _)| key.as_str());
+        Ok(format!(
+            "{words:?} {} {} {last:?}",
+            context.deadline_ms, context.now
+        ))
+    }
+    let context = types::Context {
+        operation_id: "op".to_owned(),
+        backend: "pure1".to_owned(),
+        options: vec![("o".to_owned(), "1".to_owned())],
+        targets: vec![types::Target {
+            name: "a".to_owned(),
+            primary: true,
+            kind: None,
+            options: Vec::new(),
+            reachable: true,
+            extensions: Vec::new(),
+        }],
+        state: vec![1, 2, 3],
+        cursor: Vec::new(),
+        deadline_ms: 7,
+        now: 9,
+        extensions: vec![("k".to_owned(), "v".to_owned())],
+    };
+    let at = take(types::Context::SIZE, types::Context::ALIGN);
+    // SAFETY: the words of a context, passed once.
+    unsafe {
+        context.lower(at);
+        let parts = (
+            at.cast::<[usize; 12]>().read(),
+            at.add(12 * size_of::<usize>()).cast::<[u64; 2]>().read(),
+            at.add(12 * size_of::<usize>() + 16)
+                .cast::<[usize; 2]>()
+                .read(),
+        );
+        give_back(at, types::Context::SIZE, types::Context::ALIGN);
+        let answer = super::run_with_context(told, parts);
+        let heard = <Result<String, types::Error>>::lift(answer).unwrap();
+        assert_eq!(heard, r#"["op", "pure1", "a"] 7 9 Some("k")"#);
+        Ok::<_, types::Error>(heard).lower(answer);
+        done(told, answer);
     }
 }
