@@ -39,7 +39,8 @@ key_repository = {folder}/credential-keys
 [identity]
 password_hash_rounds = 4
 [cache]
-enabled = false
+enabled = true
+backend = oslo_cache.dict
 """)
     keystone.server.configure(config_files=[path])
 

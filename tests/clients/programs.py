@@ -44,6 +44,7 @@ BACKEND = """
 volume_backend_name = "{name}"
 driver = "noop"
 san_ip = "127.0.0.1:9"
+failback_discards_old_primary = {leave}
 
 [[backend.replication_device]]
 backend_id = "second"
@@ -53,7 +54,10 @@ type = "async"
 
 
 class QuickHost:
-    """The real program with backends that do nothing. `more` is added to the configuration: [auth], [limits]."""
+    """The real program with backends that do nothing. `more` is added to the configuration: [auth], [limits].
+
+    On the backend `slow`, clients of Cinder have standing leave to fail back after an unplanned failover.
+    """
 
     def __init__(self, folder, more="", backends=("quick",)):
         self.folder, self.process = pathlib.Path(folder), None
@@ -68,7 +72,8 @@ log_filter = "warn"
 [driver.noop]
 path = "{guests / 'noop.wasm'}"
 {more}
-""" + "".join(BACKEND.format(name=name) for name in backends))
+""" + "".join(
+            BACKEND.format(name=name, leave=str(name == "slow").lower()) for name in backends))
 
     def start(self):
         log = (self.folder / "springform.log").open("w")

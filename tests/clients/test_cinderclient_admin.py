@@ -200,11 +200,17 @@ def test_the_journal_needs_no_cleaning_up_after_workers(cloud):
 
 @pytest.mark.parametrize("words", [
     ["backup-list"], ["backup-create", "x"], ["consisgroup-list"], ["cgsnapshot-list"],
-    ["encryption-type-list"],
 ], ids=lambda words: words[0])
 def test_what_is_deliberately_absent_is_refused_like_a_cinder_without_it(cloud, words):
     refused = cloud.cinder(*words, fails=True)
     assert "404" in refused or "Not Found" in refused or "No volume with" in refused or "not found" in refused.lower(), refused
+
+
+def test_no_type_is_encrypted_by_the_host_that_attaches(cloud):
+    name = fresh("plain")
+    cloud.cinder("type-create", name)
+    assert rows(cloud, "encryption-type-list") == []
+    assert "not supported by this service" in cloud.cinder("encryption-type-create", name, "luks", fails=True)
 
 
 def test_a_reader_reads_a_member_writes_and_only_an_administrator_administers(cloud):

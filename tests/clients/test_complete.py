@@ -16,7 +16,6 @@ NO_CONSISTENCY_GROUPS = "groups have replaced consistency groups"
 NO_ENCRYPTION = "volumes are encrypted by the array"
 NO_IMAGES = "there is no image service"
 NO_CLUSTERS = "there are no clusters"
-OTHERS = "driven by the tests of groups and of manage"
 NO_NOVA = "asks Nova for the server first"
 NOT_CINDER = "is not about a service"
 
@@ -26,16 +25,9 @@ CINDER = {
     **dict.fromkeys(["consisgroup-create", "consisgroup-create-from-src", "consisgroup-delete", "consisgroup-show",
                      "consisgroup-update", "cgsnapshot-create", "cgsnapshot-delete", "cgsnapshot-show"],
                     NO_CONSISTENCY_GROUPS),
-    **dict.fromkeys(["encryption-type-create", "encryption-type-delete", "encryption-type-show",
-                     "encryption-type-update"], NO_ENCRYPTION),
+    **dict.fromkeys(["encryption-type-delete", "encryption-type-show", "encryption-type-update"], NO_ENCRYPTION),
     **dict.fromkeys(["cluster-disable", "cluster-enable"], NO_CLUSTERS),
     **dict.fromkeys(["help", "bash-completion"], NOT_CINDER),
-    **dict.fromkeys(["group-create", "group-create-from-src", "group-delete", "group-disable-replication",
-                     "group-enable-replication", "group-failover-replication", "group-list",
-                     "group-list-replication-targets", "group-show", "group-snapshot-create", "group-snapshot-delete",
-                     "group-snapshot-list", "group-snapshot-show", "group-update", "manage", "manageable-list",
-                     "snapshot-manage", "snapshot-manageable-list", "snapshot-unmanage", "unmanage",
-                     "default-type-set", "default-type-unset"], OTHERS),
 }
 
 OPENSTACK = {
@@ -46,11 +38,6 @@ OPENSTACK = {
                      "consistency group set", "consistency group show", "consistency group snapshot create",
                      "consistency group snapshot delete", "consistency group snapshot show"], NO_CONSISTENCY_GROUPS),
     "volume attachment create": NO_NOVA,
-    **dict.fromkeys(["block storage snapshot manageable list", "block storage volume manageable list",
-                     "volume group add volume", "volume group create", "volume group delete", "volume group failover",
-                     "volume group list", "volume group remove volume", "volume group set", "volume group show",
-                     "volume group snapshot create", "volume group snapshot delete", "volume group snapshot list",
-                     "volume group snapshot show"], OTHERS),
 }
 
 SDK = {
@@ -69,13 +56,6 @@ SDK = {
     **dict.fromkeys(["enable_cluster", "disable_cluster"], NO_CLUSTERS),
     "complete_volume_extend": "Nova's answer to an extension of an attached volume, which is complete at once here",
     "complete_volume_migration": "volumes are not copied between backends",
-    **dict.fromkeys(["get_group", "find_group", "groups", "create_group", "create_group_from_source", "delete_group",
-                     "update_group", "reset_group_status", "reset_group_state", "enable_group_replication",
-                     "disable_group_replication", "failover_group_replication", "get_group_snapshot",
-                     "find_group_snapshot", "group_snapshots", "create_group_snapshot", "reset_group_snapshot_status",
-                     "reset_group_snapshot_state", "delete_group_snapshot", "manage_volume", "unmanage_volume",
-                     "manageable_volumes", "manage_snapshot", "unmanage_snapshot", "manageable_snapshots",
-                     "set_default_type"], OTHERS),
 }
 
 

@@ -6,9 +6,13 @@ use springform_control::groups::FailoverGroup;
 use crate::http::{Answer, Call, Fields, Refusal, Routes, Shape, empty, json};
 
 /// What the body may be.
-const ACTIONS: Shape = "{delete:{delete-volumes?:bool}}|{reset_status:{status:name}}|{enable_replication:object}|\
-    {disable_replication:object}|{failover_replication:{allow_attached_volume?:bool, secondary_backend_id?:short?}}|\
-    {list_replication_targets:object}";
+const ACTIONS: Shape = "{delete:{delete-volumes?:bool}}|{reset_status:{status:name}}|{enable_replication:object?}|\
+    {disable_replication:object?}|{failover_replication:{allow_attached_volume?:bool, secondary_backend_id?:short?}}|\
+    {list_replication_targets:object?}";
+
+/// What openstacksdk, and with it `openstack volume group failover`, sends for `failover_replication`: a placeholder that
+/// nobody replaced. It can mean nothing else.
+const PLACEHOLDER: &str = "modify_body_for_action";
 
 pub(super) fn routes(r: &mut Routes) {
     r.post(
@@ -26,9 +30,18 @@ pub(super) fn routes(r: &mut Routes) {
     .or_gives(200, "{replication_targets:[{backend_id:text}]}");
 }
 
+/// Actions without parameters.
+const BARE: [&str; 3] = [
+    "enable_replication",
+    "disable_replication",
+    "list_replication_targets",
+];
+
 fn members(name: &str, parameters: Value) -> Result<Fields, Refusal> {
     match parameters {
         Value::Object(members) => Ok(Fields::over(members)),
+        // openstacksdk sends null where there is nothing to say.
+        Value::Null if BARE.contains(&name) => Ok(Fields::over(serde_json::Map::new())),
         _ => Err(Refusal::invalid(format!(
             "Invalid input for field/attribute {name}. It is not of type 'object'"
         ))),
@@ -61,7 +74,7 @@ async fn action(call: Call) -> Answer {
             call.since(38)?;
             groups.disable_replication(caller, id).await.map(drop)?;
         }
-        "failover_replication" => {
+        "failover_replication" | PLACEHOLDER => {
             call.since(38)?;
             let wanted = FailoverGroup {
                 allow_attached: fields.boolean("allow_attached_volume")?.unwrap_or(false),

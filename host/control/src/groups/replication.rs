@@ -5,7 +5,6 @@ use springform_model::cloud::{
     Group, GroupStatus, GroupType, ReplicationStatus, Volume, VolumeStatus,
 };
 use springform_model::operation::Operation;
-use springform_model::replication::service::PRIMARY;
 
 use super::rules::is_replicated;
 use super::{Groups, invalid};
@@ -58,6 +57,26 @@ const FAILOVER: Needs = Needs {
     what: "failover replication",
 };
 
+/// The verb in the owner's name, not refused for their role.
+fn owner(caller: &Caller) -> Caller {
+    Caller {
+        is_admin: true,
+        ..caller.clone()
+    }
+}
+
+/// What the operator's API calls refused is an invalid request to clients of Cinder.
+fn refused(error: ControlError) -> ControlError {
+    match error.kind {
+        ErrorKind::Refused => ControlError {
+            kind: ErrorKind::Invalid,
+            message: format!("Invalid Group: {}", error.message),
+            ..error
+        },
+        _ => error,
+    }
+}
+
 impl Groups<'_> {
     /// Switches replication of the whole group on.
     ///
@@ -103,18 +122,16 @@ impl Groups<'_> {
                 )));
             }
         }
+        let backend = self.get(caller, id).await?.backend.unwrap_or_default();
         let ask = Ask {
-            to: wanted.to.filter(|to| !to.is_empty()),
             allow_attached: wanted.allow_attached,
             ..ask(id)
         };
-        let back = ask.to.as_deref() == Some(PRIMARY);
-        let request = if back {
-            Request::Failback(ask)
-        } else {
-            Request::Failover(ask)
-        };
-        self.submit(caller, request).await
+        let replication = self.control.replication();
+        replication
+            .failover_of(&owner(caller), &backend, ask, wanted.to.as_deref())
+            .await
+            .map_err(refused)
     }
 
     /// The arrays the group's backend replicates to: names only.
@@ -141,20 +158,9 @@ impl Groups<'_> {
     }
 
     async fn submit(&self, caller: &Caller, request: Request) -> Result<Operation, ControlError> {
-        let owner = Caller {
-            is_admin: true,
-            ..caller.clone()
-        };
-        let begun = self.control.replication().submit(&owner, request).await;
-        begun.map_err(|error| match error.kind {
-            // What the operator's API calls refused is an invalid request to clients of Cinder.
-            ErrorKind::Refused => ControlError {
-                kind: ErrorKind::Invalid,
-                message: format!("Invalid Group: {}", error.message),
-                ..error
-            },
-            _ => error,
-        })
+        let replication = self.control.replication();
+        let begun = replication.submit(&owner(caller), request).await;
+        begun.map_err(refused)
     }
 
     async fn replicates(&self, group: &Group) -> Result<(), ControlError> {

@@ -303,7 +303,7 @@ impl Household for House {
 /// Replication.
 #[derive(Debug, Clone, Copy)]
 pub struct Replication<'a> {
-    control: &'a Control,
+    pub(super) control: &'a Control,
 }
 
 impl Control {
@@ -405,49 +405,6 @@ impl Replication<'_> {
         let operation = request::begin(&rows, &backend, request, who).await?;
         self.control.operations().start(operation.clone());
         Ok(operation)
-    }
-
-    /// Cinder's `failover_host`: to a target, to the best one (none), or back to the primary (`default`).
-    ///
-    /// # Errors
-    /// As [`Replication::submit`].
-    pub async fn failover_host(
-        &self,
-        caller: &Caller,
-        backend: &str,
-        to: Option<&str>,
-    ) -> Result<Operation, ControlError> {
-        let mut ask = super::Ask::about(Scope::Backend(backend.to_owned()));
-        ask.to = to.filter(|t| !t.is_empty()).map(str::to_owned);
-        let back = ask.to.as_deref() == Some(springform_model::replication::service::PRIMARY);
-        let standing = self
-            .control
-            .backend(backend)
-            .is_some_and(|handle| handle.config.failback_discards_old_primary);
-        if back {
-            // Cinder's call has no room for an acknowledgement. The configuration may have given it beforehand; then it is
-            // written down here for each generation as if it had been sent.
-            let rows = rows(self.control);
-            let view = rows.backend(backend).await?;
-            let home = plan::resolve(&view, ask.to.as_deref())?;
-            let owed = super::consent::owed(&rows, &view, &ask.scope, home.as_deref()).await?;
-            if let Some(first) = owed.first().filter(|_| !standing) {
-                return Err(Problem::Refused(format!(
-                    "{array} was left behind in an unplanned failover and may hold writes that no other array has; a failback \
-                     overwrites them, and this call cannot agree to that. Run `springform failback --backend {backend} \
-                     --discard`, or set failback_discards_old_primary = true for the backend",
-                    array = first.target
-                ))
-                .into());
-            }
-            ask.acknowledge = super::Consent(owed);
-        }
-        let request = if back {
-            Request::Failback(ask)
-        } else {
-            Request::Failover(ask)
-        };
-        self.submit(caller, request).await
     }
 
     /// Repairs the record of a backend that is disabled and frozen; no array is asked.

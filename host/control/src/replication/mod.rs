@@ -4,6 +4,7 @@
 //! made when and by how many at once is decided here. Everything stands on one port, [`Ground`].
 
 mod back;
+mod cinder;
 mod consent;
 mod failover;
 mod fence;

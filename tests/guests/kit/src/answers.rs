@@ -3,6 +3,7 @@
 use crate::identity::{CredentialScheme, Description, Feature, OptionSchema, OptionType};
 use crate::replication::{Link, LinkState, Observation, Protection, RecoveryPoint, Role, VolumePlan};
 use crate::types::{Context, Outcome, Placement, ReplicationKind, Volume};
+use crate::volumes::{Manageable, Reference};
 
 /// Describes a driver that replicates asynchronously, has no credential and takes any of the fixtures' options.
 pub fn description(name: &str) -> Description {
@@ -119,4 +120,41 @@ pub fn volume_plan(ctx: &Context, volume: &Volume) -> VolumePlan {
         loss_bytes: Some(0),
         warnings: Vec::new(),
     }
+}
+
+fn reference(name: &str) -> Reference {
+    Reference { keys: vec![("source-name".to_owned(), name.to_owned())] }
+}
+
+/// The name in a reference.
+pub fn named(reference: &Reference) -> String {
+    reference.keys.first().map(|(_, name)| name.clone()).unwrap_or_default()
+}
+
+fn existing(name: &str, gib: u64, unsafe_because: Option<&str>, source: Option<&str>) -> Manageable {
+    Manageable {
+        reference: reference(name),
+        size: gib << 30,
+        safe_to_manage: unsafe_because.is_none(),
+        reason_not_safe: unsafe_because.map(str::to_owned),
+        source: source.map(reference),
+        extensions: Vec::new(),
+    }
+}
+
+/// Volumes that were on the array before; they are always the same.
+pub fn existing_volumes() -> Vec<Manageable> {
+    vec![
+        existing("legacy-2", 2, None, None),
+        existing("legacy-1", 1, None, None),
+        existing("shared", 3, Some("connected to a host"), None),
+    ]
+}
+
+/// Snapshots that were there before.
+pub fn existing_snapshots() -> Vec<Manageable> {
+    vec![
+        existing("legacy-1.before", 1, None, Some("legacy-1")),
+        existing("legacy-2.before", 2, None, Some("legacy-2")),
+    ]
 }

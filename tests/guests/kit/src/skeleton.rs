@@ -121,27 +121,35 @@ macro_rules! fixture {
                     B::on("volumes.inspect", &ctx)?;
                     Ok(1 << 30)
                 }
-                fn manage(ctx: Context, volume: Volume, _: Reference, _: bool) -> Result<Adopted, Error> {
+                fn manage(ctx: Context, volume: Volume, reference: Reference, keep_name: bool) -> Result<Adopted, Error> {
                     B::on("volumes.manage", &ctx)?;
-                    Ok(Adopted { placement: $crate::placement(&ctx, &volume), size: 1 << 30 })
+                    let mut placement = $crate::placement(&ctx, &volume);
+                    if keep_name {
+                        placement.array_name = $crate::named(&reference);
+                    }
+                    Ok(Adopted { placement, size: 1 << 30 })
                 }
                 fn unmanage(ctx: Context, _: Volume) -> Result<(), Error> {
                     B::on("volumes.unmanage", &ctx)
                 }
-                fn manage_snapshot(ctx: Context, _: Volume, snapshot: Snapshot, _: Reference, _: bool) -> Result<AdoptedSnapshot, Error> {
+                fn manage_snapshot(ctx: Context, _: Volume, snapshot: Snapshot, reference: Reference, keep_name: bool) -> Result<AdoptedSnapshot, Error> {
                     B::on("volumes.manage-snapshot", &ctx)?;
-                    Ok(AdoptedSnapshot { placement: snapshot_placement(&snapshot), size: 1 << 30 })
+                    let mut placement = snapshot_placement(&snapshot);
+                    if keep_name {
+                        placement.array_name = $crate::named(&reference);
+                    }
+                    Ok(AdoptedSnapshot { placement, size: 1 << 30 })
                 }
                 fn unmanage_snapshot(ctx: Context, _: Volume, _: Snapshot) -> Result<(), Error> {
                     B::on("volumes.unmanage-snapshot", &ctx)
                 }
                 fn list_manageable(ctx: Context, _: Option<String>, _: u32) -> Result<ManageablePage, Error> {
                     B::on("volumes.list-manageable", &ctx)?;
-                    Ok(ManageablePage { items: Vec::new(), next: None })
+                    Ok(ManageablePage { items: $crate::existing_volumes(), next: None })
                 }
                 fn list_manageable_snapshots(ctx: Context, _: Option<String>, _: u32) -> Result<ManageablePage, Error> {
                     B::on("volumes.list-manageable-snapshots", &ctx)?;
-                    Ok(ManageablePage { items: Vec::new(), next: None })
+                    Ok(ManageablePage { items: $crate::existing_snapshots(), next: None })
                 }
             }
 
