@@ -78,7 +78,8 @@ class Keystone:
         return answer.json() if answer.content else None
 
     def serve(self, url):
-        """Puts a host into the catalogue."""
+        """Puts a host into the catalogue, which comes with each token: those that were issued before know another one."""
+        self.sessions.clear()
         for known in self.api("GET", "/services")["services"]:
             if known["type"] != "identity":
                 self.api("DELETE", f"/services/{known['id']}")
