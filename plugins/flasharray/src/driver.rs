@@ -7,7 +7,7 @@ use springform_sdk::fail::failure;
 use springform_sdk::http::Http;
 use springform_sdk::interfaces::backend::{SetupReport, Statistics, TargetHealth};
 use springform_sdk::interfaces::replication::{
-    FailoverPlan, Observation, PlanRequest, ReconcileReport, TestCopy,
+    FailoverMode, FailoverPlan, Observation, PlanRequest, ReconcileReport, TestCopy,
 };
 use springform_sdk::interfaces::volumes::{Adopted, Reference};
 use springform_sdk::types::{
@@ -199,7 +199,7 @@ impl<'a> Driver<'a> {
         volumes: &[Volume],
     ) -> Result<Vec<Outcome>, Error> {
         let (arrays, options) = (&self.arrays, &self.options);
-        if self.leaves_the_pod(&plan.target, volumes)? {
+        if self.leaves_the_pod(plan, volumes)? {
             return Ok(failover::fail_over(arrays, options, plan, volumes)?);
         }
         Ok(self.options.layout().each(
@@ -209,10 +209,10 @@ impl<'a> Driver<'a> {
         )?)
     }
 
-    /// Whether this array is beyond the pod. Then no machine is left on the pod's arrays, as far as these answer.
-    fn leaves_the_pod(&self, target: &str, volumes: &[Volume]) -> Result<bool, Error> {
-        let beyond = third::is_beyond(&self.arrays, &self.options, target);
-        if beyond {
+    /// Whether a plan leads beyond the pod. Then no machine is left on the array that the host does not demote.
+    fn leaves_the_pod(&self, plan: &FailoverPlan, volumes: &[Volume]) -> Result<bool, Error> {
+        let beyond = third::is_beyond(&self.arrays, &self.options, &plan.target);
+        if beyond && plan.mode != FailoverMode::Planned {
             let layout = self.options.layout();
             let inside = volumes.iter().filter(|v| layout.is_stretched(v));
             let inside: Vec<_> = inside.cloned().collect();
@@ -322,7 +322,7 @@ impl<'a> Driver<'a> {
         volumes: &[Volume],
     ) -> Result<Vec<Outcome>, Error> {
         let (arrays, options) = (&self.arrays, &self.options);
-        self.leaves_the_pod(&plan.target, volumes)?;
+        self.leaves_the_pod(plan, volumes)?;
         Ok(drill::commit(arrays, options, test, plan, volumes)?)
     }
 

@@ -14,6 +14,8 @@ use crate::host::{Host, free_address};
 pub const PRIMARY: &str = "pure1";
 /// The second array.
 pub const SECOND: &str = "sec2";
+/// The third array, where there is one.
+pub const THIRD: &str = "far3";
 /// The service's host.
 pub const SERVICE: &str = "springform@pure1";
 
@@ -40,6 +42,8 @@ pub struct Shape {
     pub service: &'static str,
     /// Lines of the `replication_device`.
     pub device: &'static str,
+    /// Lines of that of a third array; none where there are two.
+    pub third: Option<&'static str>,
 }
 
 impl Shape {
@@ -49,6 +53,7 @@ impl Shape {
         component: "pure_async",
         service: "",
         device: r#"type = "async""#,
+        third: None,
     };
     /// Volumes are on both arrays, and machines are connected to both.
     pub const STRETCHED: Self = Self {
@@ -56,6 +61,14 @@ impl Shape {
         component: "pure_activecluster",
         service: "observe_seconds = 1",
         device: "type = \"sync\"\nuniform = true",
+        third: None,
+    };
+    /// The same, and a third array is sent copies.
+    pub const THREE: Self = Self {
+        driver: "pure-trisync",
+        component: "pure_trisync",
+        third: Some("type = \"async\""),
+        ..Self::STRETCHED
     };
 }
 
@@ -75,6 +88,15 @@ impl Site {
     pub fn stretched() -> anyhow::Result<Self> {
         let arrays = SimConfig::pair(PRIMARY, SECOND).test_clock();
         Self::shaped(arrays, Shape::STRETCHED)
+    }
+
+    /// Two arrays with a stretched pod, and a third one.
+    ///
+    /// # Errors
+    /// Something is not built, or no folder can be made.
+    pub fn three() -> anyhow::Result<Self> {
+        let arrays = SimConfig::trio(PRIMARY, SECOND, THIRD).test_clock();
+        Self::shaped(arrays, Shape::THREE)
     }
 
     /// The same with arrays of one's own.
@@ -124,7 +146,9 @@ impl Site {
             component,
             service,
             device,
+            third,
         } = self.shape;
+        let third = third.map_or_else(String::new, |lines| self.device(THIRD, lines));
         let driver = guests::guest(component)?;
         let ca = self.sim.ca_file();
         Ok(format!(
@@ -142,22 +166,30 @@ driver = "{name}"
 san_ip = "{primary}"
 pure_api_token = "{primary_token}"
 ca_file = "{ca}"
-
-[[backend.replication_device]]
-backend_id = "{SECOND}"
-san_ip = "{second}"
-{device}
-api_token = "{second_token}"
-ca_file = "{ca}"
-"#,
+{second}{third}"#,
             listen = self.address,
             driver = driver.display(),
             primary = self.sim.address(PRIMARY),
             primary_token = self.sim.api_token(PRIMARY),
-            second = self.sim.address(SECOND),
-            second_token = self.sim.api_token(SECOND),
+            second = self.device(SECOND, device),
             ca = ca.display(),
         ))
+    }
+
+    fn device(&self, name: &str, lines: &str) -> String {
+        format!(
+            r#"
+[[backend.replication_device]]
+backend_id = "{name}"
+san_ip = "{address}"
+{lines}
+api_token = "{token}"
+ca_file = "{ca}"
+"#,
+            address = self.sim.address(name),
+            token = self.sim.api_token(name),
+            ca = self.sim.ca_file().display(),
+        )
     }
 
     /// Starts the host.

@@ -12,7 +12,7 @@ use crate::array::{Array, Arrays};
 use crate::options::Options;
 use crate::pod::{self, Status};
 use crate::volume::{array_name, placed};
-use crate::{connection, demote, host, names, pgroup};
+use crate::{connection, demote, failover, host, names, pgroup};
 
 /// Key under which the host says, when it demotes a volume for a planned move, where that move goes.
 pub const MOVING_TO: &str = "springform/moving-to";
@@ -96,11 +96,12 @@ pub fn apart(
     Ok(ordered.collect())
 }
 
-/// Ends the connections of stretched volumes on both arrays of the pod, as far as these answer, before an array beyond it
-/// takes them over: two of them never serve. What does not answer the host fences later.
+/// Ends the connections of stretched volumes on the array of the pod that nobody asked to give them up, before an array
+/// beyond it takes them over: the host demotes the one it knows to serve, and the other one may be alive. One that does
+/// not answer at once is not waited for; `observe` finds it when it does.
 ///
 /// # Errors
-/// When an array answers and a connection stays.
+/// When it answers and a connection stays.
 pub fn cut_off(
     arrays: &Arrays<'_>,
     options: &Options<'_>,
@@ -110,11 +111,19 @@ pub fn cut_off(
     if names.is_empty() {
         return Ok(());
     }
-    for on in arrays.stretched() {
-        let Some(busy) = busy(&on)? else { continue };
-        for name in &names {
-            end(&on, &busy, name)?;
-        }
+    let source = failover::source_of(arrays, volumes)?;
+    let Some(far) = arrays.partner(source.name()) else {
+        return Ok(());
+    };
+    if !far.target().reachable {
+        return Ok(());
+    }
+    let busy = match demote::connected(&far) {
+        Err(failure) if failure.code == FailureCode::Unavailable => return Ok(()),
+        busy => busy?,
+    };
+    for name in &names {
+        end(&far, &busy, name)?;
     }
     Ok(())
 }

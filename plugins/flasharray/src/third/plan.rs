@@ -23,7 +23,9 @@ pub fn plan(
 ) -> Result<FailoverPlan, Failure> {
     match &request.to {
         Some(to) if is_beyond(arrays, options, to) => {
-            return beyond(context, arrays, options, request);
+            let mut plan = beyond(context, arrays, options, request)?;
+            advise(arrays, options, request, &mut plan);
+            return Ok(plan);
         }
         _ => {}
     }
@@ -59,19 +61,28 @@ fn beyond(
     options: &Options<'_>,
     request: &PlanRequest,
 ) -> Result<FailoverPlan, Failure> {
-    let group = options.third_group();
-    let mut plan = failover::plan(context, arrays, options, &group, request)?;
-    if request.mode != FailoverMode::Planned
-        && let Some(better) = in_step(arrays, options, request)
-    {
-        let advice = format!(
-            "{better} has every acknowledged write of the volume; a failover to it would lose nothing"
-        );
-        for volume in plan.volumes.iter_mut().filter(|v| v.possible) {
-            volume.warnings.push(advice.clone());
-        }
+    failover::plan(context, arrays, options, &options.third_group(), request)
+}
+
+/// Whoever names the third site and would lose something there hears of an array where nothing would be lost.
+fn advise(
+    arrays: &Arrays<'_>,
+    options: &Options<'_>,
+    request: &PlanRequest,
+    plan: &mut FailoverPlan,
+) {
+    if request.mode == FailoverMode::Planned {
+        return;
     }
-    Ok(plan)
+    let Some(better) = in_step(arrays, options, request) else {
+        return;
+    };
+    let advice = format!(
+        "{better} has every acknowledged write of the volume; a failover to it would lose nothing"
+    );
+    for volume in plan.volumes.iter_mut().filter(|v| v.possible) {
+        volume.warnings.push(advice.clone());
+    }
 }
 
 /// The pod's other array, where it could serve.

@@ -338,6 +338,8 @@ fn a_drill_on_the_third_site_can_be_made_the_real_thing() {
     let taken = rig
         .call("commit", |d| d.commit_test("77", &plan, &one))
         .unwrap();
+    // The one that served is the host's to demote.
+    assert_eq!(rig.get("b", "/connections").as_array().unwrap().len(), 0);
     volume.placement = Some(taken[0].result.clone().unwrap());
     assert_eq!(
         name(&volume),
@@ -348,7 +350,6 @@ fn a_drill_on_the_third_site_can_be_made_the_real_thing() {
     })
     .unwrap();
     assert_eq!(rig.read("c", &name(&volume), 10), b"repaired!!");
-    assert_eq!(rig.get("a", "/connections").as_array().unwrap().len(), 0);
 }
 
 #[test]
