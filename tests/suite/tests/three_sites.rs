@@ -53,13 +53,11 @@ impl Story {
 
     async fn write(&self, on: &str, from: usize, to: usize) -> anyhow::Result<()> {
         for (v, id) in self.volumes.iter().enumerate() {
+            let name = name(on, id);
             for at in from..to {
                 let (offset, bytes) = ((at * BLOCK) as u64, block(v, at));
-                let written = self
-                    .site
-                    .control
-                    .write(on, INITIATOR, &name(on, id), offset, &bytes);
-                let status = written.await?;
+                let control = &self.site.control;
+                let status = control.write(on, INITIATOR, &name, offset, &bytes).await?;
                 ensure!(
                     status == StatusCode::NO_CONTENT,
                     "block {at} of {id} on {on}: {status}"
@@ -72,15 +70,13 @@ impl Story {
     /// Blocks as they were written, and none from `to` on.
     async fn read(&self, on: &str, to: usize) -> anyhow::Result<()> {
         for (v, id) in self.volumes.iter().enumerate() {
+            let name = name(on, id);
             for at in 0..=to {
                 let offset = (at * BLOCK) as u64;
-                let read = self
-                    .site
-                    .control
-                    .read(on, INITIATOR, &name(on, id), offset, BLOCK);
-                let bytes = read
-                    .await?
-                    .map_err(|status| anyhow::anyhow!("block {at} of {id} on {on}: {status}"))?;
+                let control = &self.site.control;
+                let read = control.read(on, INITIATOR, &name, offset, BLOCK).await?;
+                let bytes =
+                    read.map_err(|status| anyhow::anyhow!("block {at} of {id} on {on}: {status}"))?;
                 let expected = if at < to {
                     block(v, at)
                 } else {

@@ -26,8 +26,9 @@ const PATIENCE: u32 = 2;
 pub async fn look(lookout: &dyn Lookout, backend: &str) -> Result<Tally, String> {
     let scope = Scope::Backend(backend.to_owned());
     let view = lookout.backend(backend).await.map_err(words)?;
-    if view.targets.iter().any(|target| !target.reachable) {
-        // One of them may be back; a driver does not ask an array of which it is said that it does not answer.
+    // One of them may be back; a driver does not ask an array of which it is said that it does not answer.
+    let mut refreshed = view.targets.iter().any(|target| !target.reachable);
+    if refreshed {
         lookout.refresh(backend).await;
     }
     let id = Uuid::now_v7().to_string();
@@ -55,6 +56,12 @@ pub async fn look(lookout: &dyn Lookout, backend: &str) -> Result<Tally, String>
             .collect();
         if members.is_empty() {
             continue;
+        }
+        let owed = |m: &Member| m.relation.owed().next().is_some();
+        if !refreshed && members.iter().any(owed) {
+            // Nor one that was away so briefly that only the driver's own requests noticed it.
+            refreshed = true;
+            lookout.refresh(backend).await;
         }
         match ask(lookout, backend, &id, &members).await {
             Ok(seen) => {

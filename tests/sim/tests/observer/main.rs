@@ -191,6 +191,24 @@ async fn the_old_primary_is_fenced_when_it_answers_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn while_a_fence_is_owed_it_is_asked_who_answers_before_each_look() {
+    let rig = Rig::new(2);
+    rig.start();
+    rig.well_for(120).await;
+    let asked = || rig.refreshed.load(Ordering::SeqCst);
+    assert_eq!(asked(), 0);
+    // Away so briefly that nobody but the failover noticed.
+    rig.stubborn.store(true, Ordering::SeqCst);
+    rig.fail_over("b").await;
+    let (before, looks) = (asked(), rig.looks.lock().unwrap().len() as u64);
+    seconds(60).await;
+    assert_eq!(rig.relation("v0000").debts[0].state, DebtState::Owed);
+    let looked = rig.looks.lock().unwrap().len() as u64 - looks;
+    assert_eq!(asked() - before, looked);
+    assert!(looked > 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_frozen_backend_is_fenced_all_the_same() {
     let rig = Rig::new(2);
     rig.start();

@@ -1,7 +1,7 @@
 //! The observer and the tender on arrays in memory and on paused time.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -46,6 +46,8 @@ pub struct Rig {
     /// Arrays refuse to be fenced.
     pub stubborn: AtomicBool,
     pub disturbed: Notify,
+    /// How often it was asked which arrays answer.
+    pub refreshed: AtomicU64,
     returned: Notify,
 }
 
@@ -72,6 +74,7 @@ impl Rig {
             overtaken: AtomicBool::default(),
             stubborn: AtomicBool::default(),
             disturbed: Notify::new(),
+            refreshed: AtomicU64::default(),
             returned: Notify::new(),
         };
         rig.replicate();
@@ -316,7 +319,9 @@ impl Lookout for Rig {
         Ok(rows.drills.values().filter(|d| !d.state.is_over()).count() as u64)
     }
 
-    async fn refresh(&self, _backend: &str) {}
+    async fn refresh(&self, _backend: &str) {
+        self.refreshed.fetch_add(1, Ordering::SeqCst);
+    }
 
     async fn disturbed(&self, _backend: &str) {
         self.disturbed.notified().await;
