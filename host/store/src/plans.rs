@@ -32,9 +32,12 @@ impl Plans {
             .await?;
         for row in rows {
             let step: String = row.try_get("detail")?;
-            // A scan of an index in its own order ends at the limit; one of `json_each` is over a list of the request.
-            let whole =
-                step.starts_with("SCAN") && !step.contains("INDEX") && !step.contains("json_each");
+            // A scan of an index in its own order, or of a table in that of its ids, ends at the limit; one of `json_each` is
+            // over a list of the request.
+            let whole = step.starts_with("SCAN")
+                && !step.contains("INDEX")
+                && !step.contains("json_each")
+                && !sql.text.contains(" ORDER BY id ");
             if (whole || step.contains("TEMP B-TREE"))
                 && let Ok(mut scans) = self.scans.lock()
             {

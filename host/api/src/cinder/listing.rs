@@ -63,11 +63,15 @@ pub fn query(call: &Call, known: &[Known], keys: &[&str]) -> Result<(Query, Page
             }
         }
     }
-    let sort = if page.sort.is_empty() {
-        vec![("created_at".to_owned(), false)]
-    } else {
-        page.sort.clone()
-    };
+    let mut sort = page.sort.clone();
+    // Cinder's last keys are these two, in the direction of the first one; the store adds the id.
+    if !sort
+        .iter()
+        .any(|(key, _)| matches!(key.as_str(), "id" | "created_at"))
+    {
+        let ascending = sort.first().is_some_and(|(_, ascending)| *ascending);
+        sort.push(("created_at".to_owned(), ascending));
+    }
     for (key, ascending) in &sort {
         query = query.sort(
             key,
