@@ -25,6 +25,10 @@ class Measured:
         return counts
 
 
+# Once for each session, whichever verb comes first.
+LOGIN = ("login", "logout", "api_version")
+
+
 @contextlib.contextmanager
 def measured(sim):
     """Measures what happens inside: wall time and the arrays' request logs."""
@@ -34,4 +38,5 @@ def measured(sim):
     yield outcome
     outcome.seconds = time.monotonic() - start
     outcome.requests = [(array, request) for array in sim.arrays
-                        for request in sim.requests(array)[before[array]:]]
+                        for request in sim.requests(array)[before[array]:]
+                        if request["path"].strip("/").split("/")[-1] not in LOGIN]

@@ -1,9 +1,11 @@
 //! Benchmarks and the long simulation: builds in release, runs the program that measures.
 
+use std::path::Path;
+
 use clap::{Args, Subcommand};
 
 use crate::guests;
-use crate::shell::{cargo, run, target};
+use crate::shell::{cargo, command, output, root, run, target};
 
 /// What is measured.
 #[derive(Debug, Clone, Copy, Subcommand)]
@@ -18,12 +20,13 @@ pub enum Bench {
     Api,
     /// A failover of 1,000 volumes beside the upstream Cinder driver's.
     Failover,
+    /// Requests per verb beside the upstream Cinder driver's; writes docs/drivers/requests.md.
+    Requests,
 }
 
 impl Bench {
     /// Measures and prints.
     pub fn run(self) -> anyhow::Result<()> {
-        guests::build()?;
         let (package, binary, words, whole_host) = match self {
             Self::Calls => (
                 "springform-bench-calls",
@@ -35,7 +38,9 @@ impl Bench {
             Self::Create => ("springform-suite", "springform-bench", "create", true),
             Self::Api => ("springform-suite", "springform-bench", "api", true),
             Self::Failover => ("springform-suite", "springform-bench", "failover", true),
+            Self::Requests => return requests(),
         };
+        guests::build()?;
         if whole_host {
             run(cargo().args([
                 "build",
@@ -54,6 +59,29 @@ impl Bench {
         }
         Ok(())
     }
+}
+
+/// Ours by the library's own test, the upstream driver's by the judges.
+fn requests() -> anyhow::Result<()> {
+    run(cargo().args(["build", "--locked", "-p", "flasharray-sim"]))?;
+    run(cargo()
+        .args([
+            "test",
+            "--locked",
+            "-p",
+            "flasharray",
+            "--test",
+            "simulated",
+        ])
+        .args(["--", "every_verb_costs"])
+        .env("UPDATE_GOLDEN", "1"))?;
+    let judges = root().join("tests/upstream");
+    let environment = output(&mut command(judges.join("venv.sh")))?;
+    run(command(Path::new(&environment).join("bin/python"))
+        .arg(judges.join("requests_per_verb.py"))
+        .arg("--write")
+        .arg(root().join("docs/drivers/requests.md"))
+        .env("FLASHARRAY_SIM", target().join("debug/flasharray-sim")))
 }
 
 /// The long simulation.

@@ -1,6 +1,6 @@
 //! What a driver is told of a volume, a snapshot and a type.
 
-use springform_model::cloud::{QosSpecs, Snapshot, Volume, VolumeType};
+use springform_model::cloud::{Metadata, QosSpecs, Snapshot, Volume, VolumeType};
 use springform_model::contract::{Qos, ReplicationKind, SnapshotSpec, TypeSpec, VolumeSpec};
 use springform_store::{Store, StoreError};
 
@@ -99,7 +99,8 @@ pub fn type_spec(full: &FullType, gib: u64) -> TypeSpec {
         name: kind.name.clone(),
         replication: replication_of(kind),
         specs,
-        qos: qos.map(|qos| limits(qos, gib)).unwrap_or_default(),
+        // As Cinder's drivers do: specs of the type itself where no QoS spec is associated.
+        qos: limits(qos.map_or(&kind.extra_specs, |qos| &qos.specs), gib),
     }
 }
 
@@ -135,23 +136,40 @@ pub fn replication_of(kind: &VolumeType) -> Option<ReplicationKind> {
     Some(ReplicationKind::Async)
 }
 
-/// `maxIOPS` and `maxBWS` (MB/s) as they are, or for each GiB (`maxIOPS_per_GB`, `maxBWS_per_GB`) where those are set.
-fn limits(qos: &QosSpecs, gib: u64) -> Qos {
+/// `maxIOPS` and `maxBWS` (MB/s) as they are; where they are not set, for each GiB (`maxIOPS_per_GB`, `maxBWS_per_GB`).
+fn limits(specs: &Metadata, gib: u64) -> Qos {
     let number = |name: &str| {
-        let found = qos
-            .specs
-            .iter()
-            .find(|(key, _)| key.eq_ignore_ascii_case(name));
+        let found = specs.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
         found.and_then(|(_, value)| value.trim().parse::<u64>().ok())
     };
     let scaled = |whole: &str, each: &str| {
-        number(each)
-            .map(|each| each.saturating_mul(gib))
-            .or_else(|| number(whole))
+        number(whole).or_else(|| number(each).map(|each| each.saturating_mul(gib)))
     };
     Qos {
         max_iops: scaled("maxIOPS", "maxIOPS_per_GB"),
         max_bytes_per_second: scaled("maxBWS", "maxBWS_per_GB")
             .map(|mb| mb.saturating_mul(1 << 20)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn specs(pairs: &[(&str, &str)]) -> Metadata {
+        let pairs = pairs.iter();
+        pairs
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect()
+    }
+
+    #[test]
+    fn limits_for_each_gib_grow_with_the_volume_and_a_plain_limit_wins() {
+        let scaled = specs(&[("maxIOPS_per_GB", "200"), ("maxBWS_per_GB", "2")]);
+        assert_eq!(limits(&scaled, 3).max_iops, Some(600));
+        assert_eq!(limits(&scaled, 3).max_bytes_per_second, Some(6 << 20));
+        let both = specs(&[("maxIOPS", "500"), ("maxIOPS_per_GB", "200")]);
+        assert_eq!(limits(&both, 3).max_iops, Some(500));
+        assert_eq!(limits(&specs(&[("other", "1")]), 3).max_iops, None);
     }
 }

@@ -57,6 +57,7 @@ pub fn of(kind: Kind) -> Description {
             Feature::PlannedFailover,
             Feature::Drill,
             Feature::Failback,
+            Feature::Reconcile,
         ],
         extensions: Vec::new(),
     }

@@ -3,16 +3,13 @@
 //! Volume by volume the layout decides which module answers. Generic over how requests travel, so that the components and
 //! the native tests run the same code.
 
-use springform_sdk::fail::failure;
 use springform_sdk::http::Http;
 use springform_sdk::interfaces::backend::{SetupReport, Statistics, TargetHealth};
 use springform_sdk::interfaces::replication::{
     FailoverMode, FailoverPlan, Observation, PlanRequest, ReconcileReport, TestCopy,
 };
 use springform_sdk::interfaces::volumes::{Adopted, Reference};
-use springform_sdk::types::{
-    Context, Error, FailureCode, Outcome, Placement, Snapshot, Volume, VolumeType,
-};
+use springform_sdk::types::{Context, Error, Outcome, Placement, Snapshot, Volume, VolumeType};
 
 use crate::array::Arrays;
 use crate::layout::Kind;
@@ -329,16 +326,14 @@ impl<'a> Driver<'a> {
     /// `replication.reconcile`: what `setup` does, for a configuration that changed.
     ///
     /// # Errors
-    /// See the contract; a dry run is `unsupported`, since set-up finds out by doing.
+    /// See the contract.
     pub fn reconcile(&self, dry_run: bool) -> Result<ReconcileReport, Error> {
-        if dry_run {
-            return Err(failure(FailureCode::Unsupported, "this driver cannot say beforehand what it would change; `check` reads the state of the arrays").into());
-        }
+        let work = setup::Setup::new(self.context, self.arrays, self.options);
         let SetupReport {
             state,
             changes,
             warnings,
-        } = self.setup()?;
+        } = if dry_run { work.dry() } else { work }.run()?;
         Ok(ReconcileReport {
             state,
             changes,

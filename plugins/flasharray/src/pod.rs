@@ -61,7 +61,7 @@ pub struct Side {
 }
 
 /// A pod, as one array sees it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Pod {
     /// Its arrays: one, or two when it is stretched.
     pub sides: Vec<Side>,

@@ -24,6 +24,8 @@ pub struct Setup<'a> {
     pub(crate) changes: Vec<Change>,
     pub(crate) warnings: Vec<String>,
     pub(crate) names: Vec<(String, String)>,
+    /// Only says what it would change.
+    pub(crate) dry: bool,
 }
 
 impl<'a> Setup<'a> {
@@ -37,7 +39,14 @@ impl<'a> Setup<'a> {
             changes: Vec::new(),
             warnings: Vec::new(),
             names: Vec::new(),
+            dry: false,
         }
+    }
+
+    /// The same, which reads only.
+    #[must_use]
+    pub fn dry(self) -> Self {
+        Self { dry: true, ..self }
     }
 
     /// Sets the primary up for asynchronous replication to every other target.
@@ -98,12 +107,12 @@ impl<'a> Setup<'a> {
         to: &[Array<'a>],
         group: &str,
     ) -> Result<(), Error> {
-        let existing = match pgroup::read(from, group)? {
-            Some(found) if !flag(&found, "/destroyed") => found,
-            found => self.create(from, group, found.is_some())?,
+        let (existing, present) = match pgroup::read(from, group)? {
+            Some(found) if !flag(&found, "/destroyed") => (found, pgroup::targets(from, group)?),
+            Some(_) => (self.recover(from, group)?, pgroup::targets(from, group)?),
+            None => (self.create(from, group)?, Vec::new()),
         };
         self.schedule(from, group, &existing)?;
-        let present = pgroup::targets(from, group)?;
         let mut allowed_somewhere = false;
         for target in to {
             match self.allow(from, own_name, target, group, &present) {
@@ -119,20 +128,13 @@ impl<'a> Setup<'a> {
             }
         }
         if allowed_somewhere && !flag(&existing, "/replication_schedule/enabled") {
-            let body = json!({ "replication_schedule": { "enabled": true } });
-            pgroup::must(
-                from.send(
-                    Method::Patch,
-                    "/protection-groups",
-                    &Query::new().name(group),
-                    Some(&body),
-                ),
-                "the protection group's schedule cannot be enabled",
-            )?;
-            self.did(
+            self.patch(
                 from,
+                group,
+                json!({ "replication_schedule": { "enabled": true } }),
+                "the protection group's schedule cannot be enabled",
                 format!("enabled the schedule of protection group {group}"),
-            );
+            )?;
         }
         Ok(())
     }
@@ -143,30 +145,38 @@ impl<'a> Setup<'a> {
         (self.changes, self.warnings)
     }
 
-    fn create(&mut self, from: &Array<'_>, group: &str, destroyed: bool) -> Result<Value, Failure> {
+    /// Somebody destroyed the group; its name is taken until it is eradicated or recovered. Recovering loses nothing.
+    fn recover(&mut self, from: &Array<'_>, group: &str) -> Result<Value, Failure> {
+        self.patch(
+            from,
+            group,
+            json!({ "destroyed": false }),
+            "the destroyed protection group cannot be recovered",
+            format!("recovered protection group {group}"),
+        )?;
+        Ok(pgroup::read(from, group)?.unwrap_or_default())
+    }
+
+    fn create(&mut self, from: &Array<'_>, group: &str) -> Result<Value, Failure> {
         let name = Query::new().name(group);
-        if destroyed {
-            // Somebody destroyed the group; its name is taken until it is eradicated or recovered. Recovering loses nothing.
-            let body = json!({ "destroyed": false });
-            pgroup::must(
-                from.send(Method::Patch, "/protection-groups", &name, Some(&body)),
-                "the destroyed protection group cannot be recovered",
-            )?;
-            self.did(from, format!("recovered protection group {group}"));
-        } else {
-            pgroup::must(
-                from.send(Method::Post, "/protection-groups", &name, None),
-                "the protection group cannot be created",
-            )?;
-            self.did(from, format!("created protection group {group}"));
-        }
-        pgroup::read(from, group)?.ok_or_else(|| Failure {
-            target: Some(from.name().to_owned()),
-            ..springform_sdk::fail::failure(
-                FailureCode::Protocol,
-                "the array does not show the protection group it created",
-            )
-        })
+        let change = (Method::Post, "/protection-groups", &name, None);
+        let sentence = "the protection group cannot be created";
+        let text = format!("created protection group {group}");
+        let made = self.change(from, change, sentence, text)?;
+        Ok(made.into_iter().next().unwrap_or_default())
+    }
+
+    fn patch(
+        &mut self,
+        on: &Array<'_>,
+        group: &str,
+        body: Value,
+        sentence: &str,
+        text: String,
+    ) -> Result<(), Failure> {
+        let name = Query::new().name(group);
+        let change = (Method::Patch, "/protection-groups", &name, Some(&body));
+        self.change(on, change, sentence, text).map(drop)
     }
 
     fn schedule(&mut self, from: &Array<'_>, group: &str, existing: &Value) -> Result<(), Failure> {
@@ -187,20 +197,13 @@ impl<'a> Setup<'a> {
             "replication_schedule": { "frequency": frequency },
             "target_retention": { "all_for_sec": all, "per_day": per_day, "days": days },
         });
-        pgroup::must(
-            from.send(
-                Method::Patch,
-                "/protection-groups",
-                &Query::new().name(group),
-                Some(&body),
-            ),
-            "the protection group does not take this schedule and retention",
-        )?;
-        self.did(
+        self.patch(
             from,
+            group,
+            body,
+            "the protection group does not take this schedule and retention",
             format!("set schedule and retention of protection group {group}"),
-        );
-        Ok(())
+        )
     }
 
     fn allow(
@@ -211,9 +214,7 @@ impl<'a> Setup<'a> {
         group: &str,
         present: &[(String, bool)],
     ) -> Result<(), Error> {
-        let target_name = identify(target)?;
-        self.names
-            .push((target.name().to_owned(), target_name.clone()));
+        let target_name = self.name_of(target)?;
         let known = present.iter().find(|(name, _)| *name == target_name);
         if known.is_some_and(|(_, allowed)| *allowed) {
             return Ok(());
@@ -222,8 +223,9 @@ impl<'a> Setup<'a> {
             let query = Query::new()
                 .one("group_names", group)
                 .one("member_names", &target_name);
-            if let Err(trouble) =
-                from.send(Method::Post, "/protection-groups/targets", &query, None)
+            if !self.dry
+                && let Err(trouble) =
+                    from.send(Method::Post, "/protection-groups/targets", &query, None)
             {
                 let there = pgroup::targets(from, group)?
                     .iter()
@@ -241,7 +243,7 @@ impl<'a> Setup<'a> {
             );
         }
         let there = pgroup::name_on_target(own_name, group);
-        if pgroup::read(target, &there)?.is_none() {
+        if !self.dry && pgroup::read(target, &there)?.is_none() {
             return Err(pending(
                 format!("protection group {there} to appear on {}", target.name()),
                 None,
@@ -249,20 +251,51 @@ impl<'a> Setup<'a> {
             ));
         }
         let body = json!({ "allowed": true });
-        pgroup::must(
-            target.send(
-                Method::Patch,
-                "/protection-groups/targets",
-                &Query::new().one("group_names", &there),
-                Some(&body),
-            ),
+        let query = Query::new().one("group_names", &there);
+        let path = "/protection-groups/targets";
+        self.change(
+            target,
+            (Method::Patch, path, &query, Some(&body)),
             "the target does not allow the protection group",
+            format!("allowed protection group {there}"),
         )?;
-        self.did(target, format!("allowed protection group {there}"));
         Ok(())
     }
 
+    /// The name an array has for itself, asked once.
+    pub(crate) fn name_of(&mut self, array: &Array<'_>) -> Result<String, Failure> {
+        let asked = self.names.iter().find(|(target, _)| target == array.name());
+        if let Some((_, name)) = asked {
+            return Ok(name.clone());
+        }
+        let name = identify(array)?;
+        self.names.push((array.name().to_owned(), name.clone()));
+        Ok(name)
+    }
+
+    /// Makes one change and tells of it; a dry run only tells.
+    pub(crate) fn change(
+        &mut self,
+        on: &Array<'_>,
+        (method, path, query, body): (Method, &str, &Query, Option<&Value>),
+        sentence: &str,
+        text: String,
+    ) -> Result<Vec<Value>, Failure> {
+        let answer = if self.dry {
+            Vec::new()
+        } else {
+            pgroup::must(on.send(method, path, query, body), sentence)?
+        };
+        self.did(on, text);
+        Ok(answer)
+    }
+
     pub(crate) fn did(&mut self, on: &Array<'_>, text: String) {
+        let text = if self.dry {
+            format!("would have {text}")
+        } else {
+            text
+        };
         self.changes.push(Change {
             target: on.name().to_owned(),
             text,

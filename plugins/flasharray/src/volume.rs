@@ -367,11 +367,15 @@ impl<'a> Volumes<'a> {
         let (before, wants) = (layout::wanted(volume), layout::wanted(&after));
         third::protect::not_away(&self.arrays, &self.options, &on, before, wants)?;
         let mut name = array_name(volume);
+        let mut left = false;
         let into = self.stretches(&on) && layout::wants_pod(wants);
         if into != names::pod_of(&name).is_some() {
             let journey = Journey::new(context, &self.arrays, self.options, on, &name, &volume.id)?;
             name = match names::pod_of(&name) {
-                Some(pod) => journey.leave(pod)?,
+                Some(pod) => {
+                    left = true;
+                    journey.leave(pod)?
+                }
                 None => journey.enter()?,
             };
         }
@@ -381,23 +385,42 @@ impl<'a> Volumes<'a> {
             pgroup::join(&on, self.options.pgroup(), &[&name])?;
             Some(ReplicationKind::Async)
         } else {
-            pgroup::leave(&on, self.options.pgroup(), &[&name])?;
+            // Who has left the pod has left every group there, and has joined none.
+            if !left {
+                pgroup::leave(&on, self.options.pgroup(), &[&name])?;
+            }
             None
         };
-        // Under the name it has now: limits that go to the old one are lost.
-        let qos = limits(&after)
+        self.limit(&on, &name, limits(volume).is_some(), limits(&after))?;
+        let serial = volume.placement.as_ref().and_then(|p| p.serial.as_deref());
+        Ok(self.placement(&on, &name, serial, replication)?)
+    }
+}
+
+impl Volumes<'_> {
+    /// Gives a volume the limits of its new type, under the name it has now: limits that go to the old one are lost.
+    fn limit(
+        &self,
+        on: &Array<'_>,
+        name: &str,
+        limited: bool,
+        wanted: Option<Value>,
+    ) -> Result<(), Failure> {
+        if !limited && wanted.is_none() {
+            return Ok(());
+        }
+        let qos = wanted
             .unwrap_or_else(|| json!({ "iops_limit": NO_IOPS, "bandwidth_limit": NO_BANDWIDTH }));
         pgroup::must(
             on.send(
                 Method::Patch,
                 "/volumes",
-                &Query::new().name(&name),
+                &Query::new().name(name),
                 Some(&json!({ "qos": qos })),
             ),
             "the array does not take the limits of the new type",
-        )?;
-        let serial = volume.placement.as_ref().and_then(|p| p.serial.as_deref());
-        Ok(self.placement(&on, &name, serial, replication)?)
+        )
+        .map(drop)
     }
 }
 

@@ -112,8 +112,14 @@ async fn act(run: &mut Run, volume: &Volume) -> Result<Reply, OperationError> {
                 .get("size")
                 .and_then(serde_json::Value::as_u64)
                 .unwrap_or(volume.size);
+            // Limits for each GiB grow with the volume.
+            let full = full_type(store, volume.type_id.as_deref())
+                .await
+                .map_err(broken)?;
+            let mut grown = spec;
+            grown.volume_type = full.as_ref().map(|full| type_spec(full, size));
             Call::ExtendVolume {
-                volume: spec,
+                volume: grown,
                 new_size: size.saturating_mul(1 << 30),
             }
         }

@@ -9,7 +9,7 @@ use crate::array::{Array, Arrays, Trouble, number};
 use crate::pgroup;
 use crate::pod::{self, Pod, Status};
 use crate::query::Query;
-use crate::setup::{Setup, identify};
+use crate::setup::Setup;
 
 /// How long set-up waits for a pod that it has just stretched, in seconds. A pod with much in it takes longer; its volumes
 /// are served meanwhile, so that is a warning.
@@ -36,11 +36,8 @@ impl<'a> Setup<'a> {
             return Ok(());
         };
         // By name where that can be had: a pod may be stretched to an array that is not the configured one.
-        let there = match identify(&second).ok().or_else(|| second.known_name()) {
-            Some(name) => {
-                self.names.push((second.name().to_owned(), name.clone()));
-                found.side(&name).is_some()
-            }
+        let there = match self.name_of(&second).ok().or_else(|| second.known_name()) {
+            Some(name) => found.side(&name).is_some(),
             None => found.beyond(own_name).is_some(),
         };
         let stretched_now = if there {
@@ -59,6 +56,10 @@ impl<'a> Setup<'a> {
                 Err(failure) => return Err(failure.into()),
             }
         };
+        if self.dry {
+            self.warn(pod, &found, own_name, &second);
+            return Ok(());
+        }
         let now = pod::need(on, pod)?;
         if stretched_now || !self.context.cursor.is_empty() {
             match settle(self.context, pod, &now, own_name, &second, PATIENCE) {
@@ -74,20 +75,20 @@ impl<'a> Setup<'a> {
         let name = Query::new().name(pod);
         if destroyed {
             // Its name is taken until it is eradicated. Recovering loses nothing.
-            pgroup::must(
-                on.send(
-                    Method::Patch,
-                    "/pods",
-                    &name,
-                    Some(&json!({ "destroyed": false })),
-                ),
-                "the destroyed pod cannot be recovered",
-            )?;
-            self.did(on, format!("recovered pod {pod}"));
+            let body = json!({ "destroyed": false });
+            let change = (Method::Patch, "/pods", &name, Some(&body));
+            let sentence = "the destroyed pod cannot be recovered";
+            self.change(on, change, sentence, format!("recovered pod {pod}"))?;
+        } else if self.dry {
+            self.did(on, format!("created pod {pod}"));
+            return Ok(Pod::default());
         } else {
             create(on, pod)?;
             self.did(on, format!("created pod {pod}"));
             self.unprotect_by_default(on, pod)?;
+        }
+        if self.dry {
+            return Ok(pod::read(on, pod)?.unwrap_or_default());
         }
         pod::need(on, pod)
     }
@@ -108,24 +109,21 @@ impl<'a> Setup<'a> {
                 .is_some_and(|l| !l.is_empty())
         };
         if found.iter().any(protects) {
-            pgroup::must(
-                on.send(
-                    Method::Patch,
-                    "/container-default-protections",
-                    &name,
-                    Some(&json!({ "default_protections": [] })),
-                ),
+            let body = json!({ "default_protections": [] });
+            let path = "/container-default-protections";
+            self.change(
+                on,
+                (Method::Patch, path, &name, Some(&body)),
                 "the pod's default protection cannot be taken away",
+                format!("removed the default protection of pod {pod}"),
             )?;
-            self.did(on, format!("took the default protection from pod {pod}"));
         }
         Ok(())
     }
 
     fn stretch(&mut self, on: &Array<'a>, pod: &str, to: &Array<'a>) -> Result<bool, Failure> {
-        let name = identify(to)?;
-        self.names.push((to.name().to_owned(), name.clone()));
-        let done = stretch(on, pod, to, &name)?;
+        let name = self.name_of(to)?;
+        let done = self.dry || stretch(on, pod, to, &name)?;
         if done {
             self.did(on, format!("stretched pod {pod} to {name}"));
         }

@@ -12,7 +12,7 @@ use springform_sdk::types::{Context, Error, Failure, FailureCode};
 use super::setup::{create, partner, settle, stretch};
 use crate::array::{Array, Arrays, Trouble, flag, text};
 use crate::options::Options;
-use crate::pod;
+use crate::pod::{self, Pod};
 use crate::query::Query;
 use crate::setup::identify;
 use crate::{names, pgroup};
@@ -89,11 +89,15 @@ impl<'a> Journey<'a> {
             self.carry(&inside, &self.ghost)?;
             now = travelling.clone();
         }
-        if now == travelling {
-            self.narrow()?;
-            self.carry(&travelling, "")?;
+        if now != travelling {
+            self.end()?;
+            return Ok(self.base.clone());
         }
-        self.end()?;
+        if let Some(seen) = pod::read(&self.on, &self.ghost)? {
+            self.narrow(&seen)?;
+        }
+        self.carry(&travelling, "")?;
+        self.discard()?;
         Ok(self.base.clone())
     }
 
@@ -126,7 +130,8 @@ impl<'a> Journey<'a> {
         let own_name = pod::own_name(&self.on)?;
         let mut seen = pod::need(&self.on, &self.ghost)?;
         if seen.beyond(&own_name).is_none() {
-            let name = identify(&self.second)?;
+            let known = self.second.known_name();
+            let name = known.map_or_else(|| identify(&self.second), Ok)?;
             stretch(&self.on, &self.ghost, &self.second, &name)?;
             seen = pod::need(&self.on, &self.ghost)?;
         }
@@ -142,11 +147,8 @@ impl<'a> Journey<'a> {
     }
 
     /// The travelling pod on the serving array only.
-    fn narrow(&self) -> Result<(), Failure> {
+    fn narrow(&self, seen: &Pod) -> Result<(), Failure> {
         let own_name = pod::own_name(&self.on)?;
-        let Some(seen) = pod::read(&self.on, &self.ghost)? else {
-            return Ok(());
-        };
         let Some(far) = seen.beyond(&own_name) else {
             return Ok(());
         };
@@ -168,9 +170,13 @@ impl<'a> Journey<'a> {
         }
     }
 
-    /// Moves the volume; out of all its protection groups, which do not cross the border of a pod.
+    /// Moves the volume; out of all its protection groups, which do not cross the border of a pod. It joins none while it
+    /// travels.
     fn carry(&self, from: &str, pod: &str) -> Result<(), Failure> {
-        let groups = pgroup::groups_of(&self.on, from)?;
+        let groups = match names::pod_of(from) {
+            Some(pod) if pod == self.ghost => Vec::new(),
+            _ => pgroup::groups_of(&self.on, from)?,
+        };
         let mut query = Query::new().name(from);
         if !groups.is_empty() {
             query = query.list("remove_from_protection_group_names", &groups);
@@ -197,13 +203,18 @@ impl<'a> Journey<'a> {
         }
     }
 
-    /// The travelling pod, empty now, goes. Its name must be free for the next journey, so it is eradicated; what cannot be
-    /// (SafeMode) is recovered by the next journey.
+    /// The travelling pod, empty now, goes, if it is still there.
     fn end(&self) -> Result<(), Failure> {
-        if pod::read(&self.on, &self.ghost)?.is_none() {
+        let Some(seen) = pod::read(&self.on, &self.ghost)? else {
             return Ok(());
-        }
-        self.narrow()?;
+        };
+        self.narrow(&seen)?;
+        self.discard()
+    }
+
+    /// Its name must be free for the next journey, so it is eradicated; what cannot be (SafeMode) is recovered by the next
+    /// journey.
+    fn discard(&self) -> Result<(), Failure> {
         let query = Query::new().name(&self.ghost);
         let body = json!({ "destroyed": true });
         match self.on.send(Method::Patch, "/pods", &query, Some(&body)) {

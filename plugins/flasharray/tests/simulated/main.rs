@@ -8,9 +8,11 @@
 
 mod bytes;
 mod fabrics;
+mod faults;
 mod groups;
 mod life;
 mod memory;
+mod reconcile;
 mod replication;
 mod requests;
 mod rig;
