@@ -6,9 +6,8 @@ import compare
 import scenario
 from services import Springform
 
-# No limit is written as the maxima: theirs does so for a copy of a snapshot, ours for a volume whose type
-# changes, in the request that it sends anyway. To an array both are no limit. Theirs writes it at a change of type
-# too, but to the name that the volume had before it moved into or out of the pod.
+# No limit is written as the maxima by theirs, for a copy of a snapshot and at every change of type; ours writes limits
+# where there are any. To an array both are no limit.
 NO_LIMIT = ("/*/volumes/*/iops: *", "/*/volumes/*/bandwidth: *")
 
 # A volume that was failed over is taken out of the group that sent it: the array that was lost must not go on
@@ -31,7 +30,7 @@ DIFFERENCES = {
     ("async", "everyday"): NO_LIMIT,
     ("async", "failover"): DEMOTED,
     ("async", "groups"): ONE_SCHEDULE,
-    ("async", "retypes"): (),
+    ("async", "retypes"): NO_LIMIT,
     ("sync", "everyday"): NO_LIMIT,
     ("sync", "failover"): BOTH_ARRAYS,
     ("sync", "groups"): (),
