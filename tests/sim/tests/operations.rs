@@ -135,6 +135,35 @@ async fn a_partly_failed_reprotect_says_which_volume_failed_and_why() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_reprotect_waits_a_little_for_volumes_that_the_host_fences_just_then() {
+    let ground = ground(3, 0);
+    done(&ground, Request::Failover(everything())).await;
+    let hold = |ground: &Memory, holder: Option<&str>| {
+        let mut rows = ground.rows();
+        let (volume, revision) = rows.volumes.get_mut("v0001").unwrap();
+        volume.operation = holder.map(str::to_owned);
+        *revision += 1;
+    };
+    hold(&ground, Some("a fence"));
+    let fencing = ground.clone();
+    tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        hold(&fencing, None);
+    });
+    let ended = done(&ground, Request::Reprotect(over_the_old_primary())).await;
+    assert_eq!(ended.state, OperationState::Succeeded, "{:?}", ended.error);
+
+    hold(&ground, Some("somebody who goes on for ever"));
+    let ended = done(&ground, Request::Reprotect(over_the_old_primary())).await;
+    assert_eq!(ended.state, OperationState::PartlyFailed);
+    let error = ended.error.expect("why");
+    assert!(
+        error.retryable && error.message.contains("for ever"),
+        "{error:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn volumes_of_which_replication_cannot_be_switched_say_why() {
     let ground = ground(2, 0);
     let holder = Some("another".to_owned());

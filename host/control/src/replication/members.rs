@@ -1,6 +1,8 @@
 //! Changing volumes and their relations together: computed purely, committed at once, read again where somebody else was
 //! faster.
 
+use std::time::Duration;
+
 use springform_model::replication::Refusal;
 
 use super::Scope;
@@ -10,6 +12,9 @@ use crate::outbox::CloudEvent;
 
 /// How often a commit is tried again with rows that were read again.
 const RACES: u32 = 8;
+
+/// How often a volume that another operation holds is looked at again, once a second.
+pub const BUSY_WAITS: u32 = 10;
 
 /// What a change came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +66,29 @@ pub async fn hold(ledger: &Ledger<'_>, members: Vec<Member>) -> Result<Changed, 
         Ok(Change::Write)
     })
     .await
+}
+
+/// The same, and waits a little for those that another operation has: a fence that the host began by itself when an array
+/// came back is over in a moment, and no reason to refuse what was asked meanwhile.
+pub async fn hold_soon(
+    ledger: &Ledger<'_>,
+    backend: &str,
+    members: Vec<Member>,
+) -> Result<Changed, Problem> {
+    let (mut held, mut busy) = hold(ledger, members).await?;
+    for _ in 0..BUSY_WAITS {
+        if busy.is_empty() || ledger.ground().cancelled(ledger.id()).await {
+            break;
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let waiting = busy.into_iter().map(|(member, _)| member).collect();
+        let waiting = again(ledger.ground(), backend, waiting).await?;
+        let (more, still) = hold(ledger, waiting).await?;
+        held.extend(more);
+        busy = still;
+    }
+    held.sort_by(|a, b| a.volume.id.cmp(&b.volume.id));
+    Ok((held, busy))
 }
 
 /// Refuses what another operation holds. To be asked inside a change: somebody may take it between reading and writing.

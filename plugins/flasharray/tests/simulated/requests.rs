@@ -237,6 +237,7 @@ fn every_verb_costs_what_is_written_down() {
     let found = BTreeMap::from([
         ("async", measured(Rig::pair(), ReplicationKind::Async)),
         ("sync", measured(Rig::uniform(), ReplicationKind::Sync)),
+        ("trisync", measured(Rig::three(), ReplicationKind::TriSync)),
     ]);
     let found = serde_json::to_string_pretty(&found).unwrap() + "\n";
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/requests.json");

@@ -18,9 +18,6 @@ use crate::replication::{members, verbs};
 
 /// Volumes whose turns are taken in one commit; no array is asked, so it need not be a batch of the driver's.
 const TOGETHER: usize = 256;
-/// How long a volume that another operation holds is waited for.
-const BUSY_WAITS: u32 = 10;
-
 impl Failover<'_> {
     /// A failback overwrites the array it goes back to, before anything moves. What cannot be overwritten stays where it is.
     pub(super) async fn bring_up(
@@ -137,7 +134,7 @@ impl Failover<'_> {
                 break;
             }
             waits += 1;
-            if waits > BUSY_WAITS {
+            if waits > members::BUSY_WAITS {
                 for member in busy {
                     let holder = member.volume.operation.clone().unwrap_or_default();
                     let mut why = problem(

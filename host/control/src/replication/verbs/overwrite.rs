@@ -37,7 +37,7 @@ pub async fn overwrite(
                 .collect(),
         }
     };
-    let (held, busy) = members::hold(ledger, chunk).await?;
+    let (held, busy) = members::hold_soon(ledger, &view.name, chunk).await?;
     for (member, refusal) in busy {
         let mut why = problem("busy", refusal.to_string(), &view.name);
         why.retryable = true;
