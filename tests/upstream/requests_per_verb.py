@@ -21,6 +21,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 OURS = ROOT / "plugins/flasharray/tests/requests.json"
 MANY = "failover of 1000 volumes, round trips in sequence"
 
+KINDS = ("async", "sync", "trisync")
+
 ORDER = (
     "setup", "create", "create from snapshot", "clone", "extend", "snapshot", "delete snapshot", "revert", "delete",
     "attach", "attach again", "detach", "detach last", "retype to none", "retype from none", "create group",
@@ -38,21 +40,22 @@ MORE = {
 HEAD = """# Requests per verb
 
 Requests that a driver sends to the arrays for one verb, without logins. Written by `cargo xtask bench requests`: both drivers
-run on the simulator in one run. *sync* is ActiveCluster with machines connected to both arrays. The upstream driver sends one request at
-a time; ours sends up to 16 of one call together, and the host runs up to 16 batches of a failover in parallel, so for the failover
-of 1,000 volumes what counts is how many round trips come one after another.
+run on the simulator in one run. *sync* is ActiveCluster with machines connected to both arrays, *trisync* the same with copies on a
+third; a `-` is what the upstream driver cannot do there, or was not measured at. It sends one request at a time; ours sends up to 16 of
+one call together, and the host runs up to 16 batches of a failover in parallel, so for the failover of 1,000 volumes what counts is how
+many round trips come one after another.
 
-| verb | async: Cinder's driver | async: ours | sync: Cinder's driver | sync: ours |
-|---|---|---|---|---|
+| verb | async: Cinder's driver | async: ours | sync: Cinder's driver | sync: ours | trisync: Cinder's driver | trisync: ours |
+|---|---|---|---|---|---|---|
 """
 
 
 def theirs():
     """{configuration: {verb: requests}} of the upstream driver."""
     import bench_upstream_failover as bench
-    table = {kind: bench.verbs(kind) for kind in ("async", "sync")}
-    for kind, verbs in table.items():
-        verbs[MANY] = bench.failover(1000, 0, kind)["requests_in_sequence"]
+    table = {kind: bench.verbs(kind) for kind in KINDS}
+    for kind in ("async", "sync"):
+        table[kind][MANY] = bench.failover(1000, 0, kind)["requests_in_sequence"]
     return table
 
 
@@ -62,7 +65,8 @@ def ours():
 
 def excesses(upstream, mine):
     """Verbs for which ours needs more, and no reason is given; reasons that are not needed any more."""
-    more = {(kind, verb) for kind in mine for verb in ORDER if mine[kind][verb] > upstream[kind][verb]}
+    more = {(kind, verb) for kind in KINDS for verb in ORDER
+            if verb in upstream[kind] and mine[kind][verb] > upstream[kind][verb]}
     return sorted(more ^ set(MORE))
 
 
@@ -70,9 +74,9 @@ def page(upstream, mine):
     rows = []
     for verb in ORDER:
         cells = []
-        for kind in ("async", "sync"):
+        for kind in KINDS:
             note = " *" if (kind, verb) in MORE else ""
-            cells += [str(upstream[kind][verb]), str(mine[kind][verb]) + note]
+            cells += [str(upstream[kind].get(verb, "-")), str(mine[kind][verb]) + note]
         rows.append("| %s | %s |\n" % (verb, " | ".join(cells)))
     notes = ["\n\\* %s, %s: %s.\n" % (kind, verb, why) for (kind, verb), why in sorted(MORE.items())]
     tail = ("\nStatistics and observation cost the same for any number of volumes (upstream reads every volume, snapshot and host each"
