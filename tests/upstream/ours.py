@@ -23,7 +23,7 @@ ONE_SCHEDULE = (
     "/*/groups/*consisgroup-<replicated group>-cinder/enabled: *",
     "/*/groups/*consisgroup-<replicated group>-cinder/frequency: *",
     "/*/groups/*consisgroup-<replicated group>-cinder/targets: *",
-    "/b/groups/a:consisgroup-<replicated group>-cinder: only in the first",
+    "/[bc]/groups/a:consisgroup-<replicated group>-cinder: only in the first",
 )
 
 DIFFERENCES = {
@@ -35,6 +35,10 @@ DIFFERENCES = {
     ("sync", "failover"): BOTH_ARRAYS,
     ("sync", "groups"): (),
     ("sync", "retypes"): NO_LIMIT,
+    ("trisync", "everyday"): NO_LIMIT,
+    ("trisync", "failover"): BOTH_ARRAYS,
+    ("trisync", "groups"): ONE_SCHEDULE,
+    ("trisync", "retypes"): NO_LIMIT,
 }
 
 

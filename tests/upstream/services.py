@@ -29,12 +29,6 @@ def built(variable, *parts):
     return path
 
 
-def offered(configuration):
-    """Whether there is a component for this configuration."""
-    name = COMPONENTS[configuration].replace("-", "_") + ".wasm"
-    return (built("SPRINGFORM_GUESTS", "guests") / name).exists()
-
-
 def toml(value):
     """A TOML value of an option's Python value."""
     if isinstance(value, bool):
@@ -130,6 +124,7 @@ class Springform:
             assert self._process.poll() is None, self.log()
             try:
                 if self.cloud.service()["state"] == "up":
+                    self.cloud.lift_quotas()
                     return self.cloud
             except (OSError, LookupError):
                 pass

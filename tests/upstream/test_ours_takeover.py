@@ -30,7 +30,7 @@ def take_over(cloud, name, array_name, kind):
     cloud.wait("volume", made["id"])
 
 
-@pytest.mark.parametrize("kind", ("async", "sync"))
+@pytest.mark.parametrize("kind", ("async", "sync", "trisync"))
 def test_volumes_are_taken_over_as_they_are_and_live_on(make_site, kind):
     site = make_site(kind)
     before_ours = used(site, kind)
