@@ -6,6 +6,7 @@ import compare
 import scenario
 from services import Springform
 
+KINDS = ("none", "async", "sync", "trisync")
 NAMES = ("gold", "iron", "copy")
 
 
@@ -60,3 +61,24 @@ def test_volumes_are_taken_over_as_they_are_and_live_on(make_site, kind):
         moved = cloud.failover("b")
         assert moved["gold"] == moved["iron"] == "failed-over"
         assert {names["gold"], names["iron"]} <= set(site["b"].volumes())
+
+
+def test_ours_are_taken_over_by_the_upstream_driver_as_they_are(make_site):
+    """The way back: nobody is locked in."""
+    site = make_site("trisync")
+    with Springform(site) as cloud:
+        for kind in KINDS:
+            cloud.create(kind, 1, kind)
+        cloud.snapshot("monday", "async")
+        made, ids = dict(cloud.volumes), cloud.ids()
+    before = scenario.final_state(site.sim, ids)
+    backend = site.backend("iscsi")
+    arrays = {v.split("volume-")[1][:36]: v for v in site["a"].volumes()}
+    taken = {kind: backend.adopt(made[kind], arrays[made[kind]], 1, backend.type(kind)) for kind in KINDS}
+    assert compare.differences(before, scenario.final_state(site.sim, ids)) == []
+    for volume in taken.values():
+        backend.extend(volume, 2)
+        backend.attach(volume)
+        backend.detach(volume)
+        backend.delete(volume)
+    assert site["a"].volumes() == {}
