@@ -55,6 +55,8 @@ pub mod group_bindings {
 #[doc(hidden)]
 pub mod abi;
 pub mod fail;
+#[cfg_attr(not(target_arch = "wasm32"), allow(dead_code))]
+mod flight;
 pub mod http;
 #[cfg(target_arch = "wasm32")]
 mod wasi;

@@ -8,6 +8,7 @@ use wasip2::http::types::{
 use wasip2::io::poll::poll;
 use wasip2::io::streams::StreamError;
 
+use crate::flight::take;
 use crate::http::{Http, HttpError, Method, Request, Response};
 
 /// How many requests of one call are in flight at the same time; the host's own limit is higher.
@@ -52,9 +53,7 @@ impl Http for WasiHttp {
                     .collect();
                 poll(&pollables.iter().collect::<Vec<_>>())
             };
-            // From the back, so that removing one does not move the others.
-            for place in ready.into_iter().rev() {
-                let (index, future) = flying.swap_remove(place as usize);
+            for (index, future) in take(&mut flying, ready) {
                 put(&mut answers, index, finish(&future));
             }
         }
