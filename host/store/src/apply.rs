@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteArguments;
+use sqlx::{Row as _, SqliteConnection};
 
 use crate::changes::{Change, Changes, Guard, Row};
 use crate::error::StoreError;
@@ -183,7 +183,7 @@ async fn update(connection: &mut SqliteConnection, rows: &[(&Row, u64)]) -> Resu
     let table = first.table.name;
     let sql = match rows {
         [(row, revision)] => update_one(row, *revision),
-        _ => update_many(first, rows),
+        _ => update_many(first, rows, &changed(connection, first, rows).await?),
     };
     if execute(connection, &sql, table).await? == rows.len() as u64 {
         return Ok(());
@@ -215,13 +215,59 @@ fn update_one(row: &Row, revision: u64) -> Sql {
     sql
 }
 
-fn update_many(first: &Row, rows: &[(&Row, u64)]) -> Sql {
+/// Which columns differ from what is stored in any of these rows. To write one costs every index it is in, and most of
+/// them stay as they are.
+async fn changed(
+    connection: &mut SqliteConnection,
+    first: &Row,
+    rows: &[(&Row, u64)],
+) -> Result<Vec<bool>, StoreError> {
+    if first.columns.is_empty() {
+        return Ok(Vec::new());
+    }
+    let table = first.table.name;
+    let mut sql = Sql::new("SELECT ");
+    for (n, (column, _)) in first.columns.iter().enumerate() {
+        let comma = if n == 0 { "" } else { ", " };
+        let place = n + 2;
+        sql.push(&format!(
+            "{comma}MAX(old.{column} IS NOT new.column{place})"
+        ));
+    }
+    sql.push(" FROM (VALUES ");
+    for (n, (row, _)) in rows.iter().enumerate() {
+        sql.push(if n == 0 { "(" } else { ", (" })
+            .bind(Value::Text(row.id.clone()));
+        for (_, value) in &row.columns {
+            sql.push(", ").bind(value.clone());
+        }
+        sql.push(")");
+    }
+    sql.push(&format!(
+        ") AS new JOIN \"{table}\" AS old ON old.id = new.column1"
+    ));
+    let found = sqlx::query_with(&sql.text, arguments(&sql.binds)?)
+        .fetch_one(connection)
+        .await?;
+    (0..first.columns.len())
+        .map(|n| {
+            let differs: Option<i64> = found.try_get(n)?;
+            Ok(differs == Some(1))
+        })
+        .collect()
+}
+
+fn update_many(first: &Row, rows: &[(&Row, u64)], changed: &[bool]) -> Sql {
     let table = first.table.name;
     let mut sql = Sql::new(format!(
         "UPDATE \"{table}\" SET revision = \"{table}\".revision + 1, doc = new.column3"
     ));
-    for (n, (column, _)) in first.columns.iter().enumerate() {
-        sql.push(&format!(", {column} = new.column{}", n + 4));
+    let mut place = 3;
+    for ((column, _), changed) in first.columns.iter().zip(changed) {
+        if *changed {
+            place += 1;
+            sql.push(&format!(", {column} = new.column{place}"));
+        }
     }
     sql.push(" FROM (VALUES ");
     for (n, (row, revision)) in rows.iter().enumerate() {
@@ -231,8 +277,10 @@ fn update_many(first: &Row, rows: &[(&Row, u64)]) -> Sql {
             .bind(Value::from(*revision))
             .push(", ")
             .bind(Value::Text(row.doc.clone()));
-        for (_, value) in &row.columns {
-            sql.push(", ").bind(value.clone());
+        for ((_, value), changed) in row.columns.iter().zip(changed) {
+            if *changed {
+                sql.push(", ").bind(value.clone());
+            }
         }
         sql.push(")");
     }

@@ -6,142 +6,15 @@
     clippy::indexing_slicing
 )]
 
+mod desk;
+
 use std::time::Duration;
 
-use flasharray_sim::SimControl;
+use desk::{BACKEND, Desk, PATIENCE};
 use reqwest::{Method, StatusCode};
-use serde_json::{Value, json};
-use springform_suite::cinder::Cinder;
-use springform_suite::guests;
-use springform_suite::host::Host;
-use springform_suite::site::{PRIMARY, SECOND, SERVICE, Site};
-use tokio::process::Command;
+use serde_json::json;
+use springform_suite::site::{PRIMARY, SECOND, SERVICE};
 use tokio::time::Instant;
-
-const PATIENCE: Duration = Duration::from_secs(120);
-const BACKEND: [&str; 2] = ["--backend", PRIMARY];
-
-/// A host with one replicated volume of which a copy has arrived; time passes on its arrays by itself.
-struct Desk {
-    site: Site,
-    cloud: Cinder,
-    host: Host,
-    volume: String,
-    clock: tokio::task::JoinHandle<()>,
-}
-
-struct Said {
-    code: i32,
-    out: String,
-    err: String,
-}
-
-impl Desk {
-    async fn new() -> Self {
-        Self::with("").await
-    }
-
-    /// With lines added to the backend's section.
-    async fn with(lines: &str) -> Self {
-        let site = Site::new().unwrap();
-        let text = std::fs::read_to_string(site.config()).unwrap();
-        let text = text.replace(
-            "[[backend.replication_device]]",
-            &format!("{lines}\n[[backend.replication_device]]"),
-        );
-        std::fs::write(site.config(), text).unwrap();
-        let host = site.host().await.unwrap();
-        let cloud = site.cinder();
-        cloud.service_becomes(SERVICE, "state", "up").await.unwrap();
-        let status = cloud.service_becomes(SERVICE, "replication_status", "enabled");
-        status.await.unwrap();
-        let specs = json!({"replication_enabled": "<is> True", "replication_type": "<in> async"});
-        cloud.create_type("replicated", &specs).await.unwrap();
-        let volume = cloud
-            .create_volume("ledger", 1, "replicated")
-            .await
-            .unwrap();
-        cloud.volume_becomes(&volume, "available").await.unwrap();
-        for _ in 0..2 {
-            site.control.advance(3700.0).await.unwrap();
-        }
-        let control = SimControl::new(&site.sim.control_url());
-        let clock = tokio::spawn(async move {
-            while control.advance(5.0).await.is_ok() {
-                tokio::time::sleep(Duration::from_millis(100)).await;
-            }
-        });
-        Self {
-            site,
-            cloud,
-            host,
-            volume,
-            clock,
-        }
-    }
-
-    async fn run(&self, arguments: &[&str]) -> Said {
-        let output = Command::new(guests::springform().unwrap())
-            .args(["--url", &self.host.url])
-            .args(arguments)
-            .env("SPRINGFORM_TOKEN", "admin:0123456789abcdef0123456789abcdef")
-            .output()
-            .await
-            .unwrap();
-        Said {
-            code: output.status.code().unwrap(),
-            out: String::from_utf8(output.stdout).unwrap(),
-            err: String::from_utf8(output.stderr).unwrap(),
-        }
-    }
-
-    /// A command that succeeds, if not at once then when what the host does by itself is over.
-    async fn does(&self, arguments: &[&str]) -> Said {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            let said = self.run(arguments).await;
-            if said.code == 0 {
-                return said;
-            }
-            let passes = said.err.contains("in the way") || said.err.contains("does not answer");
-            assert!(
-                passes && Instant::now() < deadline,
-                "{arguments:?}: {}\n{}\n{}",
-                said.out,
-                said.err,
-                self.host.log()
-            );
-            tokio::time::sleep(Duration::from_millis(300)).await;
-        }
-    }
-
-    /// A command that is refused.
-    async fn refused(&self, arguments: &[&str]) -> String {
-        let said = self.run(arguments).await;
-        assert_eq!(said.code, 1, "{arguments:?}: {}", said.out);
-        said.err
-    }
-
-    async fn served_by(&self) -> String {
-        let answer = self
-            .run(&[
-                "--format",
-                "json",
-                "plan",
-                "reprotect",
-                "--volume",
-                &self.volume,
-            ])
-            .await;
-        let plan: Value = serde_json::from_str(&answer.out).unwrap();
-        plan["volumes"][0]["source"].as_str().unwrap().to_owned()
-    }
-
-    async fn ends(self) {
-        self.clock.abort();
-        assert!(self.host.stop().await.unwrap());
-    }
-}
 
 /// What differs from run to run, taken out; blanks count as one, because columns are as wide as what stands in them.
 fn settled(text: &str) -> String {
@@ -261,21 +134,6 @@ async fn after_a_dark_array_failback_asks_for_leave_and_cinders_own_call_says_ho
         .await;
     assert_eq!(desk.served_by().await, PRIMARY);
     desk.ends().await;
-}
-
-impl Desk {
-    /// Refused for another reason than an array that has not been seen to answer again.
-    async fn refused_when_it_answers(&self, arguments: &[&str]) -> String {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            let text = self.refused(arguments).await;
-            if !text.contains("does not answer") {
-                return text;
-            }
-            assert!(Instant::now() < deadline, "{text}");
-            tokio::time::sleep(Duration::from_millis(300)).await;
-        }
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

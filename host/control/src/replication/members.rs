@@ -29,17 +29,17 @@ pub enum Change {
 pub type Changed = (Vec<Member>, Vec<(Member, Refusal)>);
 
 /// Cuts into pieces of at most `size`.
-pub fn chunks(mut members: Vec<Member>, size: usize) -> Vec<Vec<Member>> {
+pub fn chunks(members: Vec<Member>, size: usize) -> Vec<Vec<Member>> {
     let size = size.max(1);
     let mut pieces = Vec::with_capacity(members.len().div_ceil(size));
-    while members.len() > size {
-        let rest = members.split_off(size);
-        pieces.push(std::mem::replace(&mut members, rest));
+    let mut rest = members.into_iter();
+    loop {
+        let piece: Vec<Member> = rest.by_ref().take(size).collect();
+        if piece.is_empty() {
+            return pieces;
+        }
+        pieces.push(piece);
     }
-    if !members.is_empty() {
-        pieces.push(members);
-    }
-    pieces
 }
 
 /// The same volumes as they are now; those that are gone are left out.

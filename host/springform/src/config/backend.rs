@@ -135,6 +135,13 @@ fn read(
         );
     }
     let address = section.required("san_ip");
+    let primary = section.text("primary_id").or_else(|| name.clone());
+    if primary.as_deref() == Some("default") {
+        section.report(
+            section.line,
+            "has `primary_id = \"default\"`, which is the word for failing back",
+        );
+    }
     let host = section
         .text("backend_host")
         .unwrap_or_else(|| service.host.clone());
@@ -150,7 +157,7 @@ fn read(
         "driver_ssl_cert_path",
         "driver_ssl_cert_verify",
     );
-    let replicas = read_replicas(&mut section, folder, name.as_deref());
+    let replicas = read_replicas(&mut section, folder, primary.as_deref());
     let line = section.line;
     let options = read_options(section, folder);
     let name = name?;
@@ -162,7 +169,7 @@ fn read(
         failback_discards_old_primary,
         allow_inline_secrets: service.allow_inline_secrets,
         primary: TargetConfig {
-            name: name.clone(),
+            name: primary?,
             line,
             address: address?,
             kind: None,
@@ -178,9 +185,9 @@ fn read(
 fn read_replicas(
     section: &mut Section<'_>,
     folder: &Path,
-    backend: Option<&str>,
+    primary: Option<&str>,
 ) -> Vec<TargetConfig> {
-    let mut names: BTreeSet<String> = backend.iter().map(|name| (*name).to_owned()).collect();
+    let mut names: BTreeSet<String> = primary.iter().map(|name| (*name).to_owned()).collect();
     let mut replicas = Vec::new();
     for (line, items) in section.tables("replication_device", "[[backend.replication_device]]") {
         let name = format!("{} [[backend.replication_device]]", section.name);

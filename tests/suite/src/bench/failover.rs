@@ -152,20 +152,38 @@ async fn host(volumes: usize, latency_ms: u64) -> anyhow::Result<Figures> {
                 })
                 .count()
         });
+    let path = "/admin/v1/operations?verb=failover&limit=1";
+    let told = cinder.ask(Method::GET, path, None).await?;
     if moved != volumes.min(1000) {
-        let path = "/admin/v1/operations?verb=failover&limit=1";
-        let told = cinder.ask(Method::GET, path, None).await?;
         let error = told.pointer("/operations/0/error").cloned();
         anyhow::bail!(
             "{moved} volumes of {volumes} have failed over: {}",
             error.unwrap_or_default()
         );
     }
+    steps(&told);
     host.stop().await?;
     Ok(Figures {
         seconds,
         requests: requests as u64,
     })
+}
+
+/// Where the time went.
+fn steps(told: &Value) {
+    let steps = told
+        .pointer("/operations/0/steps")
+        .and_then(Value::as_array);
+    for step in steps.into_iter().flatten() {
+        let at = |field: &str| step.get(field).and_then(Value::as_i64);
+        if let (Some(name), Some(from), Some(to)) = (
+            step.get("name").and_then(Value::as_str),
+            at("started_at"),
+            at("finished_at"),
+        ) {
+            println!("    {name:<40} {:>10.3} s", (to - from) as f64 / 1e6);
+        }
+    }
 }
 
 async fn make(cinder: &Cinder, n: usize) -> anyhow::Result<()> {

@@ -149,6 +149,8 @@ pub async fn begin(
                     ask.scope.describe()
                 )));
             }
+            let view = ground.backend(backend).await?;
+            super::verbs::promotable(&view, &service).map_err(Problem::Refused)?;
             plain(&mut operation, Verb::Promote, ask)?
         }
         Request::Reconcile(ask) => plain(&mut operation, Verb::Reconcile, ask)?,

@@ -6,6 +6,7 @@ mod rehearsal;
 mod switch;
 
 pub use overwrite::overwrite;
+pub use reconcile::promotable;
 
 use serde::{Deserialize, Serialize};
 use springform_model::cloud::Service;
@@ -161,11 +162,7 @@ impl Work<'_, '_> {
                 fence::pay(self.ledger, &self.view, page.clone(), false).await?;
                 // What is counted is what holds now, so that a restart in between changes nothing of the answer.
                 let now = members::again(ground, &self.view.name, page).await?;
-                let clear = now
-                    .iter()
-                    .filter(|m| m.relation.owed().next().is_none())
-                    .count() as u64;
-                self.ledger.note(|o| o.progress.done += clear).await;
+                self.count_fenced(&now).await;
                 continue;
             }
             for chunk in members::chunks(page, self.view.batch) {
@@ -176,6 +173,38 @@ impl Work<'_, '_> {
                 self.ledger.commit(Writes::default()).await?;
             }
         }
+    }
+
+    /// A volume of which an array is still owed a fence has failed, and says which.
+    async fn count_fenced(&self, members: &[Member]) {
+        let mut progress = (0, 0);
+        for member in members {
+            let Some(debt) = member.relation.owed().next() else {
+                progress.0 += 1;
+                continue;
+            };
+            progress.1 += 1;
+            let answers = self.view.target(&debt.target).is_some_and(|t| t.reachable);
+            let why = format!(
+                "array {} {} and may still be written there; the host fences it by itself as soon as it can",
+                debt.target,
+                if answers {
+                    "did not let itself be fenced"
+                } else {
+                    "does not answer"
+                },
+            );
+            let mut why = problem("unavailable", why, &self.view.name);
+            why.target = Some(debt.target.clone());
+            why.retryable = true;
+            self.ledger.keep_failure(&member.volume.id, why).await;
+        }
+        self.ledger
+            .note(|o| {
+                o.progress.done += progress.0;
+                o.progress.failed += progress.1;
+            })
+            .await;
     }
 
     fn name(&self) -> &'static str {

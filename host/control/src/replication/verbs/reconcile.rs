@@ -1,13 +1,14 @@
 //! Arrays are made to match the records; a changed configuration takes over.
 
-use springform_model::cloud::ReplicationStatus;
+use springform_model::cloud::{ReplicationStatus, Service};
 use springform_model::contract::{Call, Reply};
 use springform_model::operation::{Progress, Verb};
+use springform_model::replication::relation::Phase;
 
 use super::{Outcome, Work};
-use crate::replication::ground::{Member, Problem, Writes};
+use crate::replication::ground::{BackendView, Member, Problem, Writes};
 use crate::replication::ledger::{journalled, problem};
-use crate::replication::members;
+use crate::replication::members::{self, Change};
 
 impl Work<'_, '_> {
     pub(super) async fn reconcile(&self) -> Result<Outcome, Problem> {
@@ -54,7 +55,7 @@ impl Work<'_, '_> {
                 Err(error) => return Ok(Err(journalled(&self.view.name, &error))),
             }
             if !dry_run {
-                members::release(self.ledger, page).await?;
+                self.settled(page).await?;
             }
             self.ledger
                 .note(|o| {
@@ -88,29 +89,58 @@ impl Work<'_, '_> {
         Ok(held)
     }
 
+    /// Gives the turns back. Whoever is promoted is at home where it serves.
+    async fn settled(&self, page: Vec<Member>) -> Result<(), Problem> {
+        let home = self.view.primary().map(|t| t.name.clone());
+        let promoted = self.verb == Verb::Promote;
+        members::change(self.ledger.ground(), page, |m| {
+            let at_home = m.relation.phase == Phase::Settled && m.relation.serving == home;
+            if promoted
+                && at_home
+                && m.volume.replication_status == Some(ReplicationStatus::FailedOver)
+            {
+                m.volume.replication_status = Some(ReplicationStatus::Enabled);
+            }
+            members::let_go(self.ledger, m);
+            Ok(Change::Write)
+        })
+        .await?;
+        Ok(())
+    }
+
     /// After a promotion the configured primary is the array that serves: the backend is not failed over any more.
     pub(super) async fn primary_moved(&self) -> Result<Outcome, Problem> {
         let ground = self.ledger.ground();
         let (mut service, revision) = ground.service(&self.view.name).await?;
-        let home = self.view.primary().map(|t| t.name.clone());
-        if service.active_target.is_none() || service.active_target == home {
-            service.active_target = None;
-            service.replication_status = ReplicationStatus::Enabled;
-            service.disabled = service.frozen;
-            service.disabled_reason = service.frozen.then(|| "frozen".to_owned());
-            ground
-                .commit(Writes {
-                    services: vec![(service, revision)],
-                    ..Writes::default()
-                })
-                .await?;
-            return Ok(Ok(()));
+        if let Err(why) = promotable(&self.view, &service) {
+            return Ok(Err(problem("failed-precondition", why, &self.view.name)));
         }
-        let why = format!(
-            "backend {} is served by {}, which its configuration does not name as primary; set san_ip to that array first",
-            self.view.name,
-            service.active_target.as_deref().unwrap_or("another array")
-        );
-        Ok(Err(problem("failed-precondition", why, &self.view.name)))
+        service.active_target = None;
+        service.replication_status = ReplicationStatus::Enabled;
+        service.disabled = service.frozen;
+        service.disabled_reason = service.frozen.then(|| "frozen".to_owned());
+        ground
+            .commit(Writes {
+                services: vec![(service, revision)],
+                ..Writes::default()
+            })
+            .await?;
+        Ok(Ok(()))
+    }
+}
+
+/// Whether the configured primary is the array that serves the backend.
+///
+/// # Errors
+/// What to configure first.
+pub fn promotable(view: &BackendView, service: &Service) -> Result<(), String> {
+    let home = view.primary().map(|t| t.name.as_str());
+    match service.active_target.as_deref() {
+        Some(active) if Some(active) != home => Err(format!(
+            "backend {} is served by {active}, which its configuration does not name as primary; set san_ip to that array \
+             and primary_id = \"{active}\", start the host with that, and promote again",
+            view.name
+        )),
+        _ => Ok(()),
     }
 }

@@ -1,0 +1,202 @@
+//! An operator's desk: the real host, one replicated volume on simulated arrays, and the command line.
+#![allow(dead_code)]
+
+use std::time::Duration;
+
+use flasharray_sim::{SimConfig, SimControl};
+use serde_json::{Value, json};
+use springform_suite::cinder::Cinder;
+use springform_suite::guests;
+use springform_suite::host::Host;
+use springform_suite::site::{PRIMARY, SECOND, SERVICE, Site};
+use tokio::process::Command;
+use tokio::time::Instant;
+
+pub const PATIENCE: Duration = Duration::from_secs(120);
+const INITIATOR: &str = "iqn.1993-08.org.debian:01:c0ffee";
+pub const BACKEND: [&str; 2] = ["--backend", PRIMARY];
+
+/// A host with one replicated volume of which a copy has arrived; time passes on its arrays by itself.
+pub struct Desk {
+    pub site: Site,
+    pub cloud: Cinder,
+    pub host: Host,
+    pub volume: String,
+    pub clock: tokio::task::JoinHandle<()>,
+}
+
+pub struct Said {
+    pub code: i32,
+    pub out: String,
+    pub err: String,
+}
+
+impl Desk {
+    pub async fn new() -> Self {
+        Self::with("").await
+    }
+
+    /// With lines added to the backend's section.
+    pub async fn with(lines: &str) -> Self {
+        Self::on(SimConfig::pair(PRIMARY, SECOND), lines).await
+    }
+
+    /// In front of these arrays, of which the host is told two.
+    pub async fn on(arrays: SimConfig, lines: &str) -> Self {
+        let site = Site::with(arrays.test_clock()).unwrap();
+        let text = std::fs::read_to_string(site.config()).unwrap();
+        let text = text.replace(
+            "[[backend.replication_device]]",
+            &format!("{lines}\n[[backend.replication_device]]"),
+        );
+        std::fs::write(site.config(), text).unwrap();
+        let host = site.host().await.unwrap();
+        let cloud = site.cinder();
+        cloud.service_becomes(SERVICE, "state", "up").await.unwrap();
+        let status = cloud.service_becomes(SERVICE, "replication_status", "enabled");
+        status.await.unwrap();
+        let specs = json!({"replication_enabled": "<is> True", "replication_type": "<in> async"});
+        cloud.create_type("replicated", &specs).await.unwrap();
+        let volume = cloud
+            .create_volume("ledger", 1, "replicated")
+            .await
+            .unwrap();
+        cloud.volume_becomes(&volume, "available").await.unwrap();
+        for _ in 0..2 {
+            site.control.advance(3700.0).await.unwrap();
+        }
+        let control = SimControl::new(&site.sim.control_url());
+        let clock = tokio::spawn(async move {
+            while control.advance(5.0).await.is_ok() {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        });
+        Self {
+            site,
+            cloud,
+            host,
+            volume,
+            clock,
+        }
+    }
+
+    pub async fn run(&self, arguments: &[&str]) -> Said {
+        let output = Command::new(guests::springform().unwrap())
+            .args(["--url", &self.host.url])
+            .args(arguments)
+            .env("SPRINGFORM_TOKEN", "admin:0123456789abcdef0123456789abcdef")
+            .output()
+            .await
+            .unwrap();
+        Said {
+            code: output.status.code().unwrap(),
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    /// A command that succeeds, if not at once then when what the host does by itself is over.
+    pub async fn does(&self, arguments: &[&str]) -> Said {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let said = self.run(arguments).await;
+            if said.code == 0 {
+                return said;
+            }
+            let passes = said.err.contains("in the way") || said.err.contains("does not answer");
+            assert!(
+                passes && Instant::now() < deadline,
+                "{arguments:?}: {}\n{}\n{}",
+                said.out,
+                said.err,
+                self.host.log()
+            );
+            tokio::time::sleep(Duration::from_millis(300)).await;
+        }
+    }
+
+    /// A command that is refused.
+    pub async fn refused(&self, arguments: &[&str]) -> String {
+        let said = self.run(arguments).await;
+        assert_eq!(said.code, 1, "{arguments:?}: {}", said.out);
+        said.err
+    }
+
+    pub async fn served_by(&self) -> String {
+        let answer = self
+            .run(&[
+                "--format",
+                "json",
+                "plan",
+                "reprotect",
+                "--volume",
+                &self.volume,
+            ])
+            .await;
+        let plan: Value = serde_json::from_str(&answer.out).unwrap();
+        plan["volumes"][0]["source"].as_str().unwrap().to_owned()
+    }
+
+    /// A machine is connected to the volume.
+    pub async fn attach(&self) {
+        let attached = self.cloud.attach(&self.volume, "compute1", INITIATOR);
+        attached.await.unwrap();
+    }
+
+    fn on_the_array(&self) -> String {
+        format!("volume-{}-cinder", self.volume)
+    }
+
+    /// What becomes of a write of the machine on one array.
+    pub async fn write(&self, array: &str, bytes: &[u8]) -> bool {
+        let name = self.on_the_array();
+        let control = &self.site.control;
+        let status = control.write(array, INITIATOR, &name, 0, bytes).await;
+        status.is_ok_and(|status| status.is_success())
+    }
+
+    /// What the machine reads on one array; none where it is not let.
+    pub async fn read(&self, array: &str, bytes: usize) -> Option<Vec<u8>> {
+        let name = self.on_the_array();
+        let control = &self.site.control;
+        let read = control.read(array, INITIATOR, &name, 0, bytes).await;
+        read.ok()?.ok().map(|bytes| bytes.to_vec())
+    }
+
+    /// The first array is dark, and the second serves.
+    pub async fn loses_the_first(&self) {
+        self.site.control.power(PRIMARY, false).await.unwrap();
+        self.does(&["failover", "--backend", PRIMARY, "--to", SECOND, "--yes"])
+            .await;
+        assert_eq!(self.served_by().await, SECOND);
+    }
+
+    /// The host is started again; machines go on meanwhile.
+    pub async fn restarts(self) -> Self {
+        assert!(self.host.stop().await.unwrap());
+        let host = self.site.host().await.unwrap();
+        let up = self.cloud.service_becomes(SERVICE, "state", "up");
+        up.await.unwrap();
+        Self { host, ..self }
+    }
+
+    pub async fn ends(self) {
+        self.clock.abort();
+        assert!(self.host.stop().await.unwrap());
+    }
+}
+
+impl Desk {
+    /// Refused for another reason than an array that has not been seen to answer again.
+    pub async fn refused_when_it_answers(&self, arguments: &[&str]) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let text = self.refused(arguments).await;
+            if !text.contains("does not answer") {
+                return text;
+            }
+            assert!(Instant::now() < deadline, "{text}");
+            tokio::time::sleep(Duration::from_millis(300)).await;
+        }
+    }
+}
