@@ -195,7 +195,7 @@ async fn a_group_is_enabled_failed_over_and_brought_back_while_the_rest_stays_wh
             .await
             .unwrap_err();
         assert_eq!(refused.kind, ErrorKind::Invalid);
-        assert!(refused.message.contains("acknowledge"), "{refused}");
+        assert!(refused.message.contains("--discard"), "{refused}");
         assert_eq!(
             rig.group().await.replication_status,
             ReplicationStatus::FailedOver

@@ -25,13 +25,20 @@ pub async fn watch(lookout: &dyn Lookout, backend: &str, pace: Pace, watch: &dyn
     }
 }
 
+/// How long an operation that began is left alone.
+const BREATH: Duration = Duration::from_secs(2);
+
 /// Waits, but not long once somebody begins or ends an operation: what it did is to be seen soon.
 async fn wait(lookout: &dyn Lookout, backend: &str, began: Instant, pace: Pace, pause: Duration) {
     let mut until = Instant::now() + pause;
     loop {
         tokio::select! {
             () = sleep_until(until) => return,
-            () = lookout.disturbed(backend) => until = until.min(began + pace.quick),
+            () = lookout.disturbed(backend) => {
+                // Arrays and database are the operation's first: a failover is seldom longer than this.
+                let soon = Instant::now() + pace.quick.min(BREATH);
+                until = until.min(soon.max(began + pace.quick));
+            }
         }
     }
 }

@@ -146,7 +146,7 @@ async fn what_was_seen_of_a_volume_that_moved_meanwhile_is_dropped() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_operation_that_ends_is_looked_at_soon() {
+async fn an_operation_is_left_alone_for_two_seconds_and_then_looked_at() {
     let rig = Rig::new(3);
     rig.start();
     rig.well_for(120).await;
@@ -156,6 +156,10 @@ async fn an_operation_that_ends_is_looked_at_soon() {
     assert_eq!(rig.looks.lock().unwrap().len(), before);
     rig.disturbed.notify_one();
     seconds(1).await;
+    assert_eq!(rig.looks.lock().unwrap().len(), before);
+    // Its end is another disturbance, which puts nothing off.
+    rig.disturbed.notify_one();
+    seconds(2).await;
     assert_eq!(rig.looks.lock().unwrap().len(), before + 1);
 }
 
