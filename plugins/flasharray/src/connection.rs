@@ -4,12 +4,14 @@
 //! each of them, and an array that is gone costs paths, not the connection.
 
 use serde_json::json;
+use springform_sdk::http::Method;
 use springform_sdk::interfaces::connections::{Connection, Connector, Disconnected, Path};
 use springform_sdk::types::{Failure, FailureCode, Volume};
 
 use crate::array::{Array, text};
 use crate::host::{connected, find_host, release, release_all};
 use crate::protocol::Protocol;
+use crate::query::Query;
 use crate::volume::{self, Volumes, array_name};
 use crate::{names, paths, pod, setup, tags};
 
@@ -67,7 +69,12 @@ impl Volumes<'_> {
         initiators: &[String],
     ) -> Result<Vec<Path>, Failure> {
         let host = self.host(on, connector, initiators)?;
-        let lun = connected(on, &host, name)?;
+        let lun = connected(on, &host, name).inspect_err(|failure| {
+            // A host object made for nothing is not left behind. The array keeps one that has a connection.
+            if failure.code == FailureCode::FailedPrecondition && names::is_our_host(&host) {
+                drop(on.send(Method::Delete, "/hosts", &Query::new().name(&host), None));
+            }
+        })?;
         paths::of(&self.options, on, lun)
     }
 

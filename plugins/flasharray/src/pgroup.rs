@@ -198,12 +198,14 @@ pub fn arrivals(target: &Array<'_>, group_there: &str) -> Result<Vec<Arrival>, F
     Ok(arrivals)
 }
 
-/// Takes a snapshot of a group and sends it now. Taken already under this suffix: success.
+/// Takes a snapshot of a group and sends it now. Taken already under this suffix: success. It goes with the schedule's own,
+/// when its time has come.
 ///
 /// # Errors
 /// When it cannot be taken.
 pub fn send_now(array: &Array<'_>, group: &str, suffix: &str) -> Result<(), Failure> {
-    snapshot(array, Query::new().on("replicate_now"), group, suffix)
+    let query = Query::new().on("replicate_now").on("apply_retention");
+    snapshot(array, query, group, suffix)
 }
 
 /// Takes a snapshot of a group, which stays on its array. Taken already under this suffix: success.

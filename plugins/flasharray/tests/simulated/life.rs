@@ -234,3 +234,23 @@ fn a_volume_that_exists_is_taken_over_and_given_back() {
         b"kept"
     );
 }
+
+#[test]
+fn a_machine_that_cannot_be_connected_leaves_no_host_object_and_one_with_volumes_stays() {
+    let rig = Rig::pair();
+    rig.set_up();
+    let mut gone = replicated("v1");
+    gone.placement = Some(rig.call("create", |d| d.create(&gone, None)).unwrap());
+    rig.call("delete", |d| Ok(d.volumes().delete(&gone)?))
+        .unwrap();
+    let connect = || {
+        let refused = rig.call("connect", |d| {
+            Ok(d.volumes().connect(&gone, &connector())?)
+        });
+        assert_eq!(code(refused), FailureCode::FailedPrecondition);
+        rig.get("a", "/hosts").as_array().map(Vec::len)
+    };
+    assert_eq!(connect(), Some(0));
+    written(&rig, "v2", b"x");
+    assert_eq!(connect(), Some(1));
+}

@@ -265,3 +265,30 @@ fn what_was_written_until_the_demotion_follows_with_the_second_transfer_of_the_s
         "the first array sends nothing any more"
     );
 }
+
+#[test]
+fn snapshots_of_a_switch_go_when_those_of_the_schedule_do() {
+    let rig = Rig::pair()
+        .option("pure_replica_retention_short_term_default", "600")
+        .option("pure_replica_retention_long_term_per_day_default", "0")
+        .option("pure_replica_retention_long_term_default", "0");
+    rig.set_up();
+    let volume = written(&rig, "v1", b"x");
+    rig.advance(HOUR);
+    let wanted = request(&volume, Some("b"), FailoverMode::Planned);
+    let plan = rig.call("plan", |d| d.plan(&wanted)).unwrap();
+    rig.call("sync", |d| {
+        d.final_sync(&plan, std::slice::from_ref(&volume))
+    })
+    .unwrap();
+    let ours = |rig: &Rig| {
+        let found = rig.get("b", "/protection-group-snapshots?destroyed=false");
+        let names = found.as_array().unwrap().iter();
+        names
+            .filter(|s| s["name"].as_str().unwrap().contains(".sf-"))
+            .count()
+    };
+    assert_eq!(ours(&rig), 1);
+    rig.advance(2.0 * HOUR);
+    assert_eq!(ours(&rig), 0);
+}
