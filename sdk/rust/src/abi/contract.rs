@@ -2,7 +2,7 @@
 
 use super::shapes::{Place, record, variant};
 use super::{Abi, aligned, larger};
-use crate::interfaces::{backend, connections, groups, replication, volumes};
+use crate::interfaces::{backend, connections, groups, identity, replication, volumes};
 use crate::types::{
     Context, Error, Failure, FailureCode, Outcome, Pending, Placement, Qos, ReplicationKind,
     Snapshot, SnapshotPlacement, Target, Volume, VolumeType,
@@ -87,6 +87,54 @@ record!(SnapshotPlacement {
     extensions: Pairs
 });
 record!(Outcome { id: String, result: Result<Placement, Failure> });
+
+variant!(identity::OptionType {
+    0 Text, 1 Boolean, 2 Integer, 3 Seconds, 4 TextList, 5 Choice(choices: Vec<String>), 6 Other(other: String)
+});
+record!(identity::OptionSchema {
+    name: String,
+    kind: identity::OptionType,
+    default: Option<String>,
+    required: bool,
+    secret: bool,
+    doc: String,
+});
+record!(identity::SessionScheme {
+    login_path: String,
+    login_method: String,
+    secret_header: String,
+    token_response_header: Option<String>,
+    token_pointer: Option<String>,
+    token_header: String,
+    logout_path: Option<String>,
+    version_path: Option<String>,
+    version_pointer: Option<String>,
+    versions: Vec<String>,
+    expired_statuses: Vec<u16>,
+});
+variant!(identity::CredentialScheme {
+    0 None, 1 Header(header: String), 2 Basic, 3 Bearer, 4 Session(session: identity::SessionScheme),
+    5 Other(other: String)
+});
+variant!(identity::Feature {
+    0 Snapshots, 1 Clones, 2 Revert, 3 ExtendAttached, 4 Retype, 5 Manage, 6 Groups, 7 GroupSnapshots, 8 Qos,
+    9 Multiattach, 10 Chap, 11 PlannedFailover, 12 Drill, 13 Failback, 14 Reconcile, 15 Other(other: String)
+});
+record!(identity::Description {
+    name: String,
+    vendor: String,
+    version: String,
+    summary: String,
+    replication: Vec<ReplicationKind>,
+    protocols: Vec<String>,
+    options: Vec<identity::OptionSchema>,
+    target_options: Vec<identity::OptionSchema>,
+    credentials: identity::CredentialScheme,
+    secret_option: Option<String>,
+    target_secret_option: Option<String>,
+    features: Vec<identity::Feature>,
+    extensions: Pairs,
+});
 
 record!(backend::SetupReport {
     state: Vec<u8>,

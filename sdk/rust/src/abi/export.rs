@@ -1,7 +1,6 @@
 //! The exported functions: each one a name and the trait's function.
 //!
-//! The macros of `wit-bindgen` are handed these modules in place of its own. `identity` stays its own: it is one function
-//! without parameters.
+//! The macros of `wit-bindgen` are handed these modules in place of its own.
 
 /// Exports some functions of an interface.
 #[doc(hidden)]
@@ -19,6 +18,24 @@ macro_rules! export_functions {
             }
         };
     )+ };
+}
+
+/// `describe` takes nothing.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! export_identity_functions {
+    ($driver:ident with_types_in $($path:tt)*) => {
+        const _: () = {
+            #[unsafe(export_name = "springform:driver/identity@0.1.0#describe")]
+            unsafe extern "C" fn run() -> *mut u8 {
+                $crate::abi::answer(<$driver as $crate::interfaces::identity::Guest>::describe())
+            }
+            #[unsafe(export_name = "cabi_post_springform:driver/identity@0.1.0#describe")]
+            unsafe extern "C" fn done(answer: *mut u8) {
+                unsafe { $crate::abi::free::<$crate::interfaces::identity::Description>(answer) }
+            }
+        };
+    };
 }
 
 /// The functions of `backend` take a context alone. That is little enough to travel as plain arguments: a list or a string
@@ -138,7 +155,9 @@ macro_rules! export_groups_functions {
 pub mod exports {
     pub mod springform {
         pub mod driver {
-            pub use crate::bindings::exports::springform::driver::identity;
+            pub mod identity {
+                pub use crate::export_identity_functions as __export_springform_driver_identity_0_1_0_cabi;
+            }
             pub mod backend {
                 pub use crate::export_backend_functions as __export_springform_driver_backend_0_1_0_cabi;
             }

@@ -101,8 +101,13 @@ pub unsafe fn run<P: Abi, V: Verb<P>>(verb: V, parameters: *mut u8) -> *mut u8 {
         give_back(parameters, P::SIZE, P::ALIGN);
         read
     };
-    let answer = verb.call(read);
-    let at = take(V::Answer::SIZE, V::Answer::ALIGN);
+    answer(verb.call(read))
+}
+
+/// Writes an answer for the host to read.
+#[doc(hidden)]
+pub fn answer<R: Abi>(answer: R) -> *mut u8 {
+    let at = take(R::SIZE, R::ALIGN);
     // SAFETY: the memory has been taken for this type.
     unsafe { answer.lower(at) };
     at
@@ -145,8 +150,18 @@ pub unsafe fn run_with_context<V: Verb<(Context,)>>(
 #[doc(hidden)]
 pub unsafe fn done<P, V: Verb<P>>(_: V, answer: *mut u8) {
     // SAFETY: `run` wrote an answer of this type there.
+    unsafe { free::<V::Answer>(answer) };
+}
+
+/// Frees an answer.
+///
+/// # Safety
+/// The address is what [`answer`] returned for the same type.
+#[doc(hidden)]
+pub unsafe fn free<R: Abi>(answer: *mut u8) {
+    // SAFETY: an answer of this type was written there.
     unsafe {
-        drop(V::Answer::lift(answer));
-        give_back(answer, V::Answer::SIZE, V::Answer::ALIGN);
+        drop(R::lift(answer));
+        give_back(answer, R::SIZE, R::ALIGN);
     }
 }
