@@ -19,6 +19,7 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+use futures_util::TryStreamExt;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, SqlitePool, TypeInfo, ValueRef};
 use tokio::sync::{mpsc, oneshot};
@@ -145,10 +146,14 @@ impl Store {
         conditions(&mut sql, &T::TABLE, query, after.as_deref())?;
         order(&mut sql, &T::TABLE, query)?;
         self.look(&sql).await?;
-        let rows = sqlx::query_with(&sql.text, arguments(&sql.binds)?)
-            .fetch_all(&self.inner.readers)
-            .await?;
-        rows.iter().map(decode).collect()
+        // Row by row, so that no list is in memory twice.
+        let mut rows =
+            sqlx::query_with(&sql.text, arguments(&sql.binds)?).fetch(&self.inner.readers);
+        let mut found = Vec::with_capacity(query.limit.map_or(0, |limit| limit.min(1000) as usize));
+        while let Some(row) = rows.try_next().await? {
+            found.push(decode(&row)?);
+        }
+        Ok(found)
     }
 
     /// The first record that a query finds.

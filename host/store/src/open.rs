@@ -41,7 +41,7 @@ impl Default for StoreOptions {
     fn default() -> Self {
         Self {
             durability: Durability::Power,
-            readers: 8,
+            readers: 4,
             explain: false,
         }
     }
@@ -84,8 +84,11 @@ fn connect_options(path: &Path, options: StoreOptions) -> Result<SqliteConnectOp
         // A page of a list in one go: a full buffer stops the database's thread until somebody has read.
         .row_buffer_size(1024)
         .pragma("temp_store", "memory")
-        .pragma("cache_size", "-16000")
-        .pragma("mmap_size", "268435456")
+        // For each connection. The system keeps the file's pages anyway; to map the file would count them once for every
+        // connection.
+        .pragma("cache_size", "-4000")
+        // A page of a list in few hand-overs from the thread that reads it.
+        .row_buffer_size(250)
         .disable_statement_logging())
 }
 

@@ -53,6 +53,20 @@ const FILTERS: [(&str, &[&str]); 7] = [
     ),
 ];
 
+/// Which workers are to be cleaned up after.
+const WORKERS: &str = "{cluster_name?:any, service_id?:any, host?:any, binary?:any, is_up?:any, disabled?:any, \
+    resource_id?:any, resource_type?:any}";
+const OF_WORKERS: [&str; 8] = [
+    "cluster_name",
+    "service_id",
+    "host",
+    "binary",
+    "is_up",
+    "disabled",
+    "resource_id",
+    "resource_type",
+];
+
 pub(super) fn routes(r: &mut Routes) {
     r.get(
         "/os-availability-zone",
@@ -83,13 +97,13 @@ pub(super) fn routes(r: &mut Routes) {
     r.post("/workers/cleanup", "workers:cleanup", cleanup)
         .admin()
         .says("Cleans up after workers that died: the journal does this by itself (from 3.24).")
-        .takes("any")
+        .takes(WORKERS)
         .gives(202, "{cleaning:[object], unavailable:[object]}");
     // openstacksdk's method; Cinder knows POST only, and the command ends in an error there.
     r.put("/workers/cleanup", "workers:cleanup", cleanup)
         .admin()
         .says("Cleans up after workers that died: the journal does this by itself (from 3.24).")
-        .takes("any")
+        .takes(WORKERS)
         .gives(202, "{cleaning:[object], unavailable:[object]}");
 }
 
@@ -174,6 +188,10 @@ async fn clusters(call: Call) -> Answer {
 
 async fn cleanup(call: Call) -> Answer {
     call.since(24)?;
-    call.fields()?;
+    let mut fields = call.fields()?;
+    for name in OF_WORKERS {
+        fields.take(name);
+    }
+    fields.finish()?;
     json(202, &value!({"cleaning": [], "unavailable": []}))
 }

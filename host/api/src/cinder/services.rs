@@ -64,7 +64,7 @@ pub(super) fn routes(r: &mut Routes) {
     r.put("/os-services/get-log", "volume:services:get-log", get_log)
         .admin()
         .says("Lists log levels of services (from 3.32): they are set in the configuration.")
-        .takes("object")
+        .takes("{binary?:any, server?:any, prefix?:any}")
         .gives(200, "{log_levels:[object]}");
 }
 
@@ -203,6 +203,10 @@ async fn thaw(call: Call) -> Answer {
 
 async fn get_log(call: Call) -> Answer {
     call.since(32)?;
-    call.fields()?;
+    let mut fields = call.fields()?;
+    for name in ["binary", "server", "prefix"] {
+        fields.take(name);
+    }
+    fields.finish()?;
     json(200, &value!({"log_levels": []}))
 }

@@ -23,6 +23,8 @@ pub fn json<T: Serialize>(status: u16, value: &T) -> Answer {
             "The server could not write its answer.",
         )
     })?;
+    // A long answer may wait for a slow client; it does so in no more memory than it needs.
+    bytes.shrink_to_fit();
     Ok(bytes_of_json(status, bytes))
 }
 

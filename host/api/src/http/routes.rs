@@ -27,6 +27,17 @@ pub enum Access {
     Nobody,
 }
 
+impl fmt::Display for Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Reader => "reader",
+            Self::Member => "member",
+            Self::Admin => "admin",
+            Self::Nobody => "nobody",
+        })
+    }
+}
+
 /// The form of a body, in a small notation: `{volume:{size:int, name?:text?}}`; see [`crate::openapi`].
 pub type Shape = &'static str;
 

@@ -147,7 +147,7 @@ fn operation(route: &Route, face: &str, routes: &Routes) -> Value {
     let mut operation = json!({
         "operationId": operation_id(route),
         "summary": route.summary,
-        "description": format!("Policy rule `{}`.", route.rule),
+        "description": format!("Policy rule `{}`: {}.", route.rule, route.access),
         "parameters": parameters::of(route, face),
         "responses": responses,
     });

@@ -83,6 +83,18 @@ impl Api {
 
     /// Tokens `admin-token-of-test`, `member-token-of-test`, `reader-token-of-test`, `other-token-of-the-test`.
     pub async fn with_tokens(policy: &str) -> Self {
+        let (auth, policy) = Self::tokens(policy);
+        Self::with(auth, Limits::default(), policy).await
+    }
+
+    /// The same users, and a backend as in [`Api::with_array`].
+    pub async fn with_tokens_and_array(array: &Arc<Array>) -> Self {
+        let (auth, policy) = Self::tokens("");
+        let parts = (auth, Limits::default(), policy);
+        Self::with_users(array, &["pure"], &["a"], parts).await
+    }
+
+    fn tokens(policy: &str) -> (Auth, Policy) {
         let folder = tempfile::tempdir().unwrap();
         let entry = |token: &str, project: &str, role: &str| {
             format!(
@@ -97,7 +109,7 @@ impl Api {
         std::fs::write(folder.path().join("policy.toml"), policy).unwrap();
         let tokens = Tokens::read(&folder.path().join("tokens.toml")).unwrap();
         let policy = Policy::read(&folder.path().join("policy.toml")).unwrap();
-        Self::with(Auth::Tokens(tokens), Limits::default(), policy).await
+        (Auth::Tokens(tokens), policy)
     }
 
     pub async fn with(auth: Auth, limits: Limits, policy: Policy) -> Self {
@@ -121,6 +133,16 @@ impl Api {
     }
 
     async fn with_targets(array: &Arc<Array>, names: &[&str], targets: &[&str]) -> Self {
+        let parts = (Auth::NoAuth, Limits::default(), Policy::default());
+        Self::with_users(array, names, targets, parts).await
+    }
+
+    async fn with_users(
+        array: &Arc<Array>,
+        names: &[&str],
+        targets: &[&str],
+        parts: (Auth, Limits, Policy),
+    ) -> Self {
         let target = |name: &&str| Target {
             name: (*name).into(),
             primary: *name == "a",
@@ -139,7 +161,6 @@ impl Api {
             backends: names.iter().map(backend).collect(),
             ..ControlConfig::default()
         };
-        let parts = (Auth::NoAuth, Limits::default(), Policy::default());
         let api = Self::assemble(parts, config, Arc::new(Loader(array.clone()))).await;
         api.wait_for(|| async {
             api.control
