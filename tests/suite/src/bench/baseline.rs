@@ -70,8 +70,11 @@ impl Native {
                 .http
                 .request(step.method.clone(), url)
                 .header("x-auth-token", &self.token);
-            if step.method == Method::POST && step.path.trim_matches('/') == "volumes" {
+            let path = step.path.trim_matches('/');
+            if step.method == Method::POST && path == "volumes" {
                 request = request.json(&json!({ "provisioned": bytes }));
+            } else if path == "volumes/tags/batch" {
+                request = request.json(&tags());
             } else if step.method != Method::GET {
                 request = request.header("content-length", "0");
             }
@@ -89,6 +92,23 @@ impl Native {
         }
         Ok(())
     }
+}
+
+/// What the driver writes beside a volume, in as many bytes.
+fn tags() -> Value {
+    let tag = |key: &str, value: &str| {
+        json!({
+            "namespace": "openstack-integration.purestorage.com",
+            "key": key,
+            "value": value,
+            "copyable": false,
+        })
+    };
+    json!([
+        tag("DataStoreType", "Direct Access"),
+        tag("ProjectId", "0123456789abcdef0123456789abcdef"),
+        tag("VolType", "Data"),
+    ])
 }
 
 /// The requests that mention a volume, in their order.
