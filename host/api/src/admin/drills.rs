@@ -5,6 +5,7 @@ use springform_control::query::{Direction, Query};
 use springform_control::replication::Request;
 
 use super::asks::{self, Takes};
+use super::pages::{Page, after};
 use crate::http::{Answer, Call, Routes, json};
 
 const DRILL: &str = "{id:text, backend:text, target:text, state:text, members:[object], operation:text?, created_at:int, ends_at:int}";
@@ -39,28 +40,14 @@ pub(super) fn routes(r: &mut Routes) {
 }
 
 async fn list(call: Call) -> Answer {
-    let page = call.query.page(&[])?;
-    let rows = page.limit.unwrap_or(50).clamp(1, 1000);
-    let mut query = Query::new()
-        .sort("created_at", Direction::Desc)
-        .limit(u32::try_from(rows).unwrap_or(1000));
-    for column in ["state", "backend"] {
-        if let Some(text) = call.query.get(column) {
-            query = query.eq(column, text);
-        }
-    }
-    if let Some(marker) = page.marker {
-        query = query.marker(marker);
-    }
+    let newest = Query::new().sort("created_at", Direction::Desc);
+    let page = Page::read(&call, newest, &["state", "backend"])?;
     let found = call
         .control()
         .replication()
-        .drills(&call.caller, query)
+        .drills(&call.caller, page.query)
         .await?;
-    let next = found
-        .last()
-        .filter(|_| found.len() as u64 == rows)
-        .map(|last| last.id.clone());
+    let next = after(page.rows, &found, |last| &last.id);
     json(200, &value!({"drills": found, "next": next}))
 }
 

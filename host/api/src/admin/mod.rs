@@ -8,6 +8,7 @@ mod drills;
 mod drivers;
 mod operations;
 mod outbox;
+mod pages;
 mod replication;
 
 use crate::http::Routes;

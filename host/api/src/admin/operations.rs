@@ -13,6 +13,7 @@ use springform_model::replication::cancel::takes_effect;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
+use super::pages::{Page, after};
 use crate::http::{Answer, Call, Refusal, Routes, json};
 
 pub(super) fn routes(r: &mut Routes) {
@@ -48,28 +49,14 @@ pub(super) fn routes(r: &mut Routes) {
 }
 
 async fn list(call: Call) -> Answer {
-    let page = call.query.page(&[])?;
-    let rows = page.limit.unwrap_or(50).clamp(1, 1000);
-    let mut query = Query::new()
-        .sort("created_at", Direction::Desc)
-        .limit(u32::try_from(rows).unwrap_or(1000));
-    for column in ["state", "backend", "verb", "subject"] {
-        if let Some(text) = call.query.get(column) {
-            query = query.eq(column, text);
-        }
-    }
-    if let Some(marker) = page.marker {
-        query = query.marker(marker);
-    }
+    let newest = Query::new().sort("created_at", Direction::Desc);
+    let page = Page::read(&call, newest, &["state", "backend", "verb", "subject"])?;
     let found = call
         .control()
         .operations()
-        .list(&call.caller, query)
+        .list(&call.caller, page.query)
         .await?;
-    let next = found
-        .last()
-        .filter(|_| found.len() as u64 == rows)
-        .map(|last| last.id.clone());
+    let next = after(page.rows, &found, |last| &last.id);
     json(200, &value!({"operations": found, "next": next}))
 }
 

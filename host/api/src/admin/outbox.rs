@@ -3,6 +3,7 @@
 use serde_json::json as value;
 use springform_control::query::Query;
 
+use super::pages::{Page, after};
 use crate::http::{Answer, Call, Refusal, Routes, json};
 
 pub(super) fn routes(r: &mut Routes) {
@@ -22,30 +23,20 @@ pub(super) fn routes(r: &mut Routes) {
 }
 
 async fn list(call: Call) -> Answer {
-    let page = call.query.page(&[])?;
-    let rows = page.limit.unwrap_or(50).clamp(1, 1000);
-    let mut query = Query::new().limit(u32::try_from(rows).unwrap_or(1000));
-    if let Some(state) = call.query.get("state") {
-        if !["pending", "delivered", "dead"].contains(&state) {
-            return Err(Refusal::invalid(
-                "state must be pending, delivered or dead.",
-            ));
-        }
-        query = query.eq("state", state);
+    if let Some(state) = call.query.get("state")
+        && !["pending", "delivered", "dead"].contains(&state)
+    {
+        return Err(Refusal::invalid(
+            "state must be pending, delivered or dead.",
+        ));
     }
-    for column in ["receiver", "subject"] {
-        if let Some(text) = call.query.get(column) {
-            query = query.eq(column, text);
-        }
-    }
-    if let Some(marker) = page.marker {
-        query = query.marker(marker);
-    }
-    let found = call.control().outbox().list(&call.caller, query).await?;
-    let next = found
-        .last()
-        .filter(|_| found.len() as u64 == rows)
-        .map(|last| last.id.clone());
+    let page = Page::read(&call, Query::new(), &["state", "receiver", "subject"])?;
+    let found = call
+        .control()
+        .outbox()
+        .list(&call.caller, page.query)
+        .await?;
+    let next = after(page.rows, &found, |last| &last.id);
     json(200, &value!({"deliveries": found, "next": next}))
 }
 
