@@ -226,7 +226,11 @@ async fn what_no_backend_has_room_for_ends_in_error_and_many_creates_share_the_r
     };
     api.wait_for(|| async { of("creating").await == 0 }).await;
     // The statistics of the array are a minute old at most: nobody asked again, and still it is not overfilled.
-    assert_eq!((of("available").await, of("error").await), (10, 5));
+    // A volume that the array had while it was asked, and whose making ended a moment later, counts twice until it is
+    // asked again; that may have been the first one.
+    let (made, refused) = (of("available").await, of("error").await);
+    assert!((9..=10).contains(&made), "{made} made");
+    assert_eq!(made + refused, 15);
     let why = api.get("/v3/messages").await.body["messages"][0]["user_message"].clone();
     assert!(why.as_str().unwrap().contains("CapacityFilter"), "{why}");
 }

@@ -91,6 +91,9 @@ impl Ledger {
     }
 
     /// Statistics that were asked for at this time have come: what was made before is in them.
+    ///
+    /// What was being made just then may be in them or not; it is counted until the next ones, because a create that is
+    /// refused for a minute can be tried again, and a pool that is overfilled stays so.
     pub(crate) fn counted(&self, asked: Instant) {
         self.with(|book| {
             let known: Vec<String> = book
