@@ -8,6 +8,8 @@
 
 pub mod arrays;
 pub mod crash;
+pub mod groups;
+pub mod keeper;
 pub mod laws;
 pub mod memory;
 pub mod nouns;

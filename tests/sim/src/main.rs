@@ -15,7 +15,7 @@ use springform_model::operation::OperationState;
 use springform_sim_tests::arrays::{Kind, Simulated};
 use springform_sim_tests::nouns::{self, BACKEND};
 use springform_sim_tests::world::ARRAYS;
-use springform_sim_tests::{crash, seeds};
+use springform_sim_tests::{crash, groups, seeds};
 use springform_store::{Changes, Store};
 
 fn main() -> ExitCode {
@@ -28,11 +28,20 @@ fn main() -> ExitCode {
         ["bench", volumes] => block_on(bench(number(volumes), 0)),
         ["bench", volumes, ms] => block_on(bench(number(volumes), number(ms))),
         ["prepare", dir, verb] => {
-            block_on(crash::prepare(Path::new(dir), verb));
+            if groups::VERBS.contains(verb) {
+                block_on(groups::prepare(Path::new(dir), verb));
+            } else {
+                block_on(crash::prepare(Path::new(dir), verb));
+            }
             ExitCode::SUCCESS
         }
         ["carry-out", dir, verb] => {
-            println!("{}", block_on(crash::carry_out(Path::new(dir), verb)));
+            let told = if groups::VERBS.contains(verb) {
+                block_on(groups::carry_out(Path::new(dir), verb))
+            } else {
+                block_on(crash::carry_out(Path::new(dir), verb))
+            };
+            println!("{told}");
             ExitCode::SUCCESS
         }
         _ => {

@@ -109,7 +109,7 @@ impl Control {
             .acquire()
             .await
             .map_err(|_| gone("the host is stopping".to_owned()))?;
-        crash_point!("before-call");
+        crash_point!("before-call", name);
         let begun = Instant::now();
         let outcome = match tokio::time::timeout(
             deadline,
@@ -123,7 +123,7 @@ impl Control {
                 format!("{name} took longer than {} s", deadline.as_secs()),
             ))),
         };
-        crash_point!("after-call");
+        crash_point!("after-call", name);
         self.metrics()
             .called(backend, name, begun.elapsed(), &outcome);
         outcome
