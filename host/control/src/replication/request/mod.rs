@@ -26,8 +26,28 @@ use super::{Scope, plan};
 /// Operations end within this time, done or not.
 const DEADLINE_MICROS: i64 = 6 * 3600 * 1_000_000;
 
+/// How often a request is decided again because a row was written between reading and committing. Whoever watches the
+/// arrays writes the service's row every now and then, so twice is rare and this many is never.
+const ROUNDS: u32 = 50;
+
 /// Refuses, or journals and takes the turn. The operation it returns is queued; whoever runs operations runs it.
 pub async fn begin(
+    ground: &dyn Ground,
+    backend: &str,
+    request: Request,
+    who: Who,
+) -> Result<Operation, Problem> {
+    for _ in 1..ROUNDS {
+        match decide(ground, backend, request.clone(), who.clone()).await {
+            Err(Problem::Moved(_)) => {}
+            decided => return decided,
+        }
+    }
+    decide(ground, backend, request, who).await
+}
+
+/// One round of [`begin`]: reads, refuses or commits. [`Problem::Moved`] where a row was written meanwhile.
+async fn decide(
     ground: &dyn Ground,
     backend: &str,
     request: Request,
@@ -213,14 +233,20 @@ pub async fn reset_active_backend(
     let view = ground.backend(backend).await?;
     let home = view.primary().map(|t| t.name.clone());
     let target = plan::resolve(&view, to)?.filter(|t| Some(t) != home.as_ref());
-    let (before, revision) = ground.service(backend).await?;
-    let mut after = service::step(&before, service::Event::Reset { target })?;
-    after.updated_at = Some(ground.now());
-    ground
-        .commit(Writes {
+    for _ in 0..ROUNDS {
+        let (before, revision) = ground.service(backend).await?;
+        let target = target.clone();
+        let mut after = service::step(&before, service::Event::Reset { target })?;
+        after.updated_at = Some(ground.now());
+        let writes = Writes {
             services: vec![(after.clone(), revision)],
             ..Writes::default()
-        })
-        .await?;
-    Ok(after)
+        };
+        match ground.commit(writes).await {
+            Ok(()) => return Ok(after),
+            Err(Problem::Moved(_)) => {}
+            Err(other) => return Err(other),
+        }
+    }
+    Err(Problem::Moved(format!("service {backend}")))
 }
