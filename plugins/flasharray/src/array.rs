@@ -183,8 +183,8 @@ impl<'a> Array<'a> {
         let response = answer.map_err(|error| Trouble::Failed(self.no_answer(error)))?;
         match response.status {
             200..=299 if response.body.iter().all(u8::is_ascii_whitespace) => Ok(Page::default()),
-            200..=299 => match serde_json::from_slice(&response.body) {
-                Ok(answer @ Value::Object(_)) => Ok(Page::of(answer)),
+            200..=299 => match crate::json::value(&response.body) {
+                Some(answer @ Value::Object(_)) => Ok(Page::of(answer)),
                 _ => Err(Trouble::Failed(failure_on(
                     self.name(),
                     FailureCode::Protocol,
@@ -233,7 +233,7 @@ impl<'a> Array<'a> {
 
 /// The array's words, shortened, for a log.
 fn words(response: &Response) -> String {
-    let body: Option<Value> = serde_json::from_slice(&response.body).ok();
+    let body = crate::json::value(&response.body);
     let error = body.as_ref().and_then(|b| b.pointer("/errors/0"));
     let part = |key: &str| {
         error

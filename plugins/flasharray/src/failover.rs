@@ -30,7 +30,7 @@ impl Token {
     }
 
     fn read(token: &[u8]) -> Option<Self> {
-        let token: Value = serde_json::from_slice(token).ok()?;
+        let token = crate::json::value(token)?;
         Some(Self {
             group: text(&token, "/group")?.to_owned(),
             source: text(&token, "/source")?.to_owned(),

@@ -36,7 +36,7 @@ impl Underway {
     }
 
     fn read(cursor: &[u8]) -> Option<Self> {
-        let underway: Value = serde_json::from_slice(cursor).ok()?;
+        let underway = crate::json::value(cursor)?;
         let lent = underway.get("lent")?.as_array()?;
         let names = |leg: &Value| {
             let names = leg.as_array().into_iter().flatten();

@@ -175,27 +175,25 @@ pub fn arrivals(target: &Array<'_>, group_there: &str) -> Result<Vec<Arrival>, F
     let found = target
         .find("/protection-group-snapshots/transfer", &query)
         .map_err(unexpected)?;
-    let mut arrivals: Vec<_> = found
-        .iter()
-        .filter_map(|t| {
-            let progress = t
-                .pointer("/progress")
-                .and_then(Value::as_f64)
-                .unwrap_or(0.0);
-            Some(Arrival {
-                name: text(t, "/name")?.to_owned(),
-                taken_at: number(t, "/started").unwrap_or(0),
-                complete: progress >= 1.0,
-                permille: (progress.clamp(0.0, 1.0) * 1000.0) as u64,
-            })
-        })
-        .collect();
-    arrivals.sort_unstable_by(|a, b| {
-        b.taken_at
-            .cmp(&a.taken_at)
-            .then_with(|| b.name.cmp(&a.name))
-    });
+    let mut arrivals: Vec<Arrival> = Vec::with_capacity(found.len());
+    for arrival in found.iter().filter_map(arrival) {
+        // They come in this order, but for those of one moment.
+        let newer = |a: &Arrival| (a.taken_at, &a.name) > (arrival.taken_at, &arrival.name);
+        let place = arrivals.partition_point(newer);
+        arrivals.insert(place, arrival);
+    }
     Ok(arrivals)
+}
+
+fn arrival(transfer: &Value) -> Option<Arrival> {
+    let progress = transfer.pointer("/progress").and_then(Value::as_f64);
+    let progress = progress.unwrap_or(0.0);
+    Some(Arrival {
+        name: text(transfer, "/name")?.to_owned(),
+        taken_at: number(transfer, "/started").unwrap_or(0),
+        complete: progress >= 1.0,
+        permille: (progress.clamp(0.0, 1.0) * 1000.0) as u64,
+    })
 }
 
 /// Takes a snapshot of a group and sends it now. Taken already under this suffix: success. It goes with the schedule's own,

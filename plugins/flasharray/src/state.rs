@@ -6,7 +6,7 @@ use crate::array::text;
 
 /// Names by target.
 fn read(state: &[u8]) -> Map<String, Value> {
-    let state: Option<Value> = serde_json::from_slice(state).ok();
+    let state = crate::json::value(state);
     match state.and_then(|mut state| Some(state.get_mut("names")?.take())) {
         Some(Value::Object(names)) => names,
         _ => Map::new(),

@@ -2,18 +2,14 @@
 
 /// Takes what is ready out of what is under way. A poll names places in whatever order the host found them in, and
 /// nothing but what it names may be touched: a request that is dropped before its answer may have been carried out.
-pub(crate) fn take<T>(flying: &mut Vec<T>, mut ready: Vec<u32>) -> Vec<T> {
-    ready.sort_unstable();
-    ready.dedup();
-    let mut taken = Vec::with_capacity(ready.len());
-    // From the back, so that removing one does not move the others.
-    for place in ready.into_iter().rev() {
-        let place = place as usize;
-        if place < flying.len() {
-            taken.push(flying.swap_remove(place));
-        }
-    }
-    taken
+pub(crate) fn take<T>(flying: &mut Vec<T>, ready: &[u32]) -> Vec<T> {
+    let mut place = 0;
+    let named = |_: &mut T| {
+        let named = ready.contains(&place);
+        place += 1;
+        named
+    };
+    flying.extract_if(.., named).collect()
 }
 
 #[cfg(test)]
@@ -31,13 +27,11 @@ mod tests {
             vec![7],
         ] {
             let mut flying: Vec<u32> = (0..5).collect();
-            let mut taken = take(&mut flying, ready.clone());
-            taken.sort_unstable();
+            let taken = take(&mut flying, &ready);
             let mut named: Vec<u32> = ready.iter().copied().filter(|place| *place < 5).collect();
             named.sort_unstable();
             named.dedup();
             assert_eq!(taken, named, "{ready:?}");
-            flying.sort_unstable();
             let rest: Vec<u32> = (0..5).filter(|place| !named.contains(place)).collect();
             assert_eq!(flying, rest, "{ready:?}");
         }

@@ -53,7 +53,7 @@ impl Http for WasiHttp {
                     .collect();
                 poll(&pollables.iter().collect::<Vec<_>>())
             };
-            for (index, future) in take(&mut flying, ready) {
+            for (index, future) in take(&mut flying, &ready) {
                 put(&mut answers, index, finish(&future));
             }
         }

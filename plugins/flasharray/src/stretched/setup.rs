@@ -152,7 +152,7 @@ impl<'a> Setup<'a> {
 
 /// When a wait began; carried from call to call.
 fn since(context: &Context) -> u64 {
-    let cursor: Option<Value> = serde_json::from_slice(&context.cursor).ok();
+    let cursor = crate::json::value(&context.cursor);
     cursor
         .and_then(|c| number(&c, "/since"))
         .unwrap_or(context.now)
