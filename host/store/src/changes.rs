@@ -107,9 +107,15 @@ impl Changes {
 
     /// The record in place of the one that was read at `stored.revision`.
     #[must_use]
-    pub fn update<T: Record>(mut self, stored: &Stored<T>) -> Self {
-        if let Some(row) = self.row(&stored.record) {
-            self.changes.push(Change::Update(row, stored.revision));
+    pub fn update<T: Record>(self, stored: &Stored<T>) -> Self {
+        self.replace(&stored.record, stored.revision)
+    }
+
+    /// The record in place of the one that was read at this revision.
+    #[must_use]
+    pub fn replace<T: Record>(mut self, record: &T, revision: u64) -> Self {
+        if let Some(row) = self.row(record) {
+            self.changes.push(Change::Update(row, revision));
         }
         self
     }

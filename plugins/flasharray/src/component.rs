@@ -173,12 +173,9 @@ impl<S: Shell> replication::Guest for Component<S> {
     fn fail_over(ctx: Context, plan: FailoverPlan, volumes: Vec<Volume>) -> Answer<Vec<Outcome>> {
         Self::driver(&ctx).fail_over(&plan, &volumes)
     }
-    /// Nothing is left to do: each copy is complete in itself, and protection of the new side is `reprotect`'s.
-    fn finish_failover(
-        ctx: Context,
-        _plan: FailoverPlan,
-        _volumes: Vec<Volume>,
-    ) -> Answer<Vec<u8>> {
+    /// Each copy is complete in itself, and protection of the new side is `reprotect`'s.
+    fn finish_failover(ctx: Context, plan: FailoverPlan, _volumes: Vec<Volume>) -> Answer<Vec<u8>> {
+        Self::driver(&ctx).finish_failover(&plan)?;
         Ok(ctx.state)
     }
     fn reprotect(

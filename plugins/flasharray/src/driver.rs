@@ -206,6 +206,14 @@ impl<'a> Driver<'a> {
         )?)
     }
 
+    /// `replication.finish-failover`.
+    ///
+    /// # Errors
+    /// See the contract.
+    pub fn finish_failover(&self, plan: &FailoverPlan) -> Result<(), Error> {
+        Ok(failover::finish(&self.arrays, &self.options, plan)?)
+    }
+
     /// Whether a plan leads beyond the pod. Then no machine is left on the array that the host does not demote.
     fn leaves_the_pod(&self, plan: &FailoverPlan, volumes: &[Volume]) -> Result<bool, Error> {
         let beyond = third::is_beyond(&self.arrays, &self.options, &plan.target);

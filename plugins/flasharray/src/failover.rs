@@ -14,7 +14,7 @@ use crate::array::{Array, Arrays, Trouble, text};
 use crate::options::Options;
 use crate::query::Query;
 use crate::volume::{array_name, placed};
-use crate::{names, pgroup, sets, setup, third};
+use crate::{names, pgroup, restore, sets, setup, third};
 
 /// What a plan must carry from call to call.
 pub(crate) struct Token {
@@ -22,11 +22,17 @@ pub(crate) struct Token {
     pub(crate) group: String,
     /// Array from which the volumes come, by its configured name.
     pub(crate) source: String,
+    /// The group into which the recovery point may be restored as one.
+    pub(crate) restore: Option<String>,
 }
 
 impl Token {
     fn write(&self) -> Vec<u8> {
-        crate::json::bytes(&json!({ "group": self.group, "source": self.source }))
+        crate::json::bytes(&json!({
+            "group": self.group,
+            "source": self.source,
+            "restore": self.restore,
+        }))
     }
 
     fn read(token: &[u8]) -> Option<Self> {
@@ -34,6 +40,7 @@ impl Token {
         Some(Self {
             group: text(&token, "/group")?.to_owned(),
             source: text(&token, "/source")?.to_owned(),
+            restore: text(&token, "/restore").map(str::to_owned),
         })
     }
 }
@@ -69,7 +76,7 @@ pub fn plan(
         None => BTreeSet::new(),
     };
     let closed = third::way_home_closed(arrays, options, &source, &target)?;
-    let volumes = request
+    let volumes: Vec<_> = request
         .volumes
         .iter()
         .map(|v| {
@@ -79,9 +86,18 @@ pub fn plan(
             plan_one(context, v, &target, point.as_ref(), &there, closed)
         })
         .collect();
+    let restore = restore::group_for(
+        &context.operation_id,
+        arrays,
+        options,
+        request,
+        &target,
+        &there,
+    );
     let token = Token {
         group,
         source: source.name().to_owned(),
+        restore: restore.filter(|_| volumes.iter().all(|v: &VolumePlan| v.possible)),
     };
     Ok(FailoverPlan {
         target: target.name().to_owned(),
@@ -147,20 +163,33 @@ pub fn fail_over(
     volumes: &[Volume],
 ) -> Result<Vec<Outcome>, Failure> {
     let target = arrays.named(&plan.target)?;
-    let connected = third::in_use(arrays, options, &target, volumes)?;
-    let sources: Vec<_> = volumes
+    let names: Vec<_> = volumes
         .iter()
-        .map(|v| {
-            let name = third::name_there(arrays, options, v, &target);
-            let in_use = connected.contains(&name);
-            (name, point_of(plan, v), in_use)
+        .map(|v| third::name_there(arrays, options, v, &target))
+        .collect();
+    let points: Vec<_> = volumes.iter().map(|v| point_of(plan, v)).collect();
+    let restored = restore_together(plan, &target, &names, &points);
+    let connected = if restored.len() == volumes.len() {
+        BTreeSet::new()
+    } else {
+        third::in_use(arrays, options, &target, volumes)?
+    };
+    let sources: Vec<_> = names
+        .iter()
+        .zip(&points)
+        .map(|(name, point)| match point {
+            _ if restored.contains_key(name) => Way::Restored,
+            _ if connected.contains(name) => Way::InUse,
+            Some(point) => Way::Copy(point),
+            None => Way::Nowhere,
         })
         .collect();
-    let requests: Vec<_> = sources
+    let requests: Vec<_> = names
         .iter()
-        .filter(|(_, _, in_use)| !in_use)
-        .filter_map(|(name, point, _)| {
-            let body = json!({ "source": { "name": names::part(&point.as_ref()?.id, name) } });
+        .zip(&sources)
+        .filter_map(|(name, way)| {
+            let Way::Copy(point) = way else { return None };
+            let body = json!({ "source": { "name": names::part(&point.id, name) } });
             let query = Query::new()
                 .name(name)
                 .on("overwrite")
@@ -169,19 +198,13 @@ pub fn fail_over(
         })
         .collect();
     let mut answers = target.send_all(requests).into_iter();
-    let outcomes: Vec<_> = volumes.iter().zip(&sources).map(|(volume, (name, point, in_use))| {
-        let result = match point {
-            _ if *in_use => Err(failure_on(
-                target.name(),
-                FailureCode::FailedPrecondition,
-                format!("a machine is connected to {name} on {}; a copy would overwrite what it has written", target.name()),
-            )),
-            None => Err(failure_on(
-                target.name(),
-                FailureCode::FailedPrecondition,
-                "the plan has no recovery point for the volume",
-            )),
-            Some(point) => match answers.next() {
+    let outcomes: Vec<_> = volumes.iter().zip(names.iter().zip(&sources)).map(|(volume, (name, way))| {
+        let refuse = |sentence: String| Err(failure_on(target.name(), FailureCode::FailedPrecondition, sentence));
+        let result = match way {
+            Way::Restored => Ok(placed(&target, name, restored.get(name).cloned().flatten(), None)),
+            Way::InUse => refuse(format!("a machine is connected to {name} on {}; a copy would overwrite what it has written", target.name())),
+            Way::Nowhere => refuse("the plan has no recovery point for the volume".to_owned()),
+            Way::Copy(point) => match answers.next() {
                 Some(Ok(items)) => Ok(placed(
                     &target,
                     name,
@@ -211,6 +234,49 @@ pub fn fail_over(
     })
     .collect();
     third::at_home(options, &target, volumes, outcomes)
+}
+
+/// How a volume comes to be on the target.
+enum Way<'a> {
+    /// It came with the whole recovery point.
+    Restored,
+    /// Its part of the recovery point is copied over it.
+    Copy(&'a RecoveryPoint),
+    /// Not at all: a machine writes to it there.
+    InUse,
+    /// Not at all: the plan has nothing for it.
+    Nowhere,
+}
+
+/// The whole recovery point in one request, where the plan found that it holds nothing else.
+fn restore_together(
+    plan: &FailoverPlan,
+    target: &Array<'_>,
+    names: &[String],
+    points: &[Option<RecoveryPoint>],
+) -> restore::Restored {
+    let group = Token::read(&plan.token).and_then(|token| token.restore);
+    match (group, points.first()) {
+        (Some(group), Some(Some(first))) if points.iter().all(|p| p.as_ref() == Some(first)) => {
+            restore::point(target, &group, &first.id, names)
+        }
+        _ => restore::Restored::new(),
+    }
+}
+
+/// What is left over of a failover is cleared away: the group of a recovery point that was restored as one.
+///
+/// # Errors
+/// When the target is not configured.
+pub fn finish(
+    arrays: &Arrays<'_>,
+    options: &Options<'_>,
+    plan: &FailoverPlan,
+) -> Result<(), Failure> {
+    if let Some(group) = Token::read(&plan.token).and_then(|token| token.restore) {
+        restore::clear_away(&arrays.named(&plan.target)?, &group, options.eradicate());
+    }
+    Ok(())
 }
 
 /// Names of the volumes that a replicated snapshot holds, without their pod.

@@ -31,6 +31,7 @@ pub mod pod;
 pub mod protocol;
 pub mod query;
 pub mod reprotect;
+pub mod restore;
 pub mod sets;
 pub mod setup;
 pub mod snapshot;

@@ -50,6 +50,15 @@ pub fn group_suffix(snapshot_id: &str) -> String {
     format!("cgsnapshot-{snapshot_id}-cinder")
 }
 
+/// The protection group into which an operation restores a whole recovery point: `springform-<operation>`.
+#[must_use]
+pub fn restored(operation: &str) -> String {
+    let kept = operation
+        .chars()
+        .filter(|c| c.is_ascii_alphanumeric() || *c == '-');
+    format!("springform-{}", kept.take(40).collect::<String>())
+}
+
 /// One volume in a snapshot of a protection group; its pod is in the group's name already.
 #[must_use]
 pub fn part(taken: &str, volume: &str) -> String {

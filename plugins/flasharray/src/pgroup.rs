@@ -8,7 +8,7 @@ use crate::array::{Answer, Array, Trouble, flag, number, text};
 use crate::query::Query;
 
 /// Most names in one request: what fits into a URL that every proxy passes.
-pub const NAMES: usize = 50;
+pub const NAMES: usize = 64;
 
 /// A snapshot of a protection group on the array it was sent to.
 #[derive(Debug, Clone, PartialEq, Eq)]

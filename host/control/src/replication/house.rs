@@ -23,6 +23,8 @@ use crate::{Caller, Control, ControlError, ErrorKind};
 
 /// Volumes of one call.
 const BATCH: usize = 64;
+/// Batches under way at once: an array is to answer others, too, and a driver works on several volumes of a batch at a time.
+const CALLS: usize = 16;
 /// Runs of an operation whose rows somebody else keeps changing.
 const ROUNDS: u32 = 20;
 
@@ -76,7 +78,7 @@ impl Arrays for House {
             name: name.to_owned(),
             targets,
             fingerprint: handle.config.digest(),
-            parallel: handle.config.parallel.max(1),
+            parallel: handle.config.parallel.clamp(1, CALLS),
             batch: BATCH,
         })
     }

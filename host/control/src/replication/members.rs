@@ -116,7 +116,7 @@ pub fn let_go(ledger: &Ledger<'_>, member: &mut Member) -> Change {
     Change::Write
 }
 
-/// Changes members in one commit.
+/// Changes members in one commit. What refuses must not have changed anything yet.
 pub async fn change(
     ground: &dyn Ground,
     members: Vec<Member>,
@@ -124,7 +124,8 @@ pub async fn change(
 ) -> Result<Changed, Problem> {
     let mut members = members;
     for _ in 0..RACES {
-        let (writes, outcome) = compute(&members, &mut apply);
+        let ids = ids(&members);
+        let (writes, outcome) = compute(members, &mut apply);
         if writes.is_empty() {
             return Ok(outcome);
         }
@@ -136,14 +137,14 @@ pub async fn change(
             .await
         {
             Ok(()) => return Ok(outcome),
-            Err(Problem::Moved(_)) => members = reread(ground, members).await?,
+            Err(Problem::Moved(_)) => members = reread(ground, ids).await?,
             Err(other) => return Err(other),
         }
     }
     Err(Problem::Moved("a batch of volumes".to_owned()))
 }
 
-/// Changes members in one commit with the operation's progress and the events the change gave rise to.
+/// Changes members as [`change`] does, in one commit with the operation's progress and the events the change gave rise to.
 pub async fn change_with(
     ledger: &Ledger<'_>,
     members: Vec<Member>,
@@ -155,7 +156,8 @@ pub async fn change_with(
         if let Ok(mut events) = events.lock() {
             events.clear();
         }
-        let (writes, outcome) = compute(&members, &mut apply);
+        let ids = ids(&members);
+        let (writes, outcome) = compute(members, &mut apply);
         let events = events.lock().map(|e| e.clone()).unwrap_or_default();
         match ledger
             .commit(Writes {
@@ -166,7 +168,7 @@ pub async fn change_with(
             .await
         {
             Ok(()) => return Ok(outcome),
-            Err(Problem::Moved(_)) => members = reread(ledger.ground(), members).await?,
+            Err(Problem::Moved(_)) => members = reread(ledger.ground(), ids).await?,
             Err(other) => return Err(other),
         }
     }
@@ -174,32 +176,42 @@ pub async fn change_with(
 }
 
 fn compute(
-    members: &[Member],
+    members: Vec<Member>,
     apply: &mut (impl FnMut(&mut Member) -> Result<Change, Refusal> + Send),
 ) -> (Vec<Member>, Changed) {
-    let (mut writes, mut done, mut refused) = (Vec::new(), Vec::new(), Vec::new());
-    for member in members {
-        let mut changed = member.clone();
-        match apply(&mut changed) {
+    let mut done = Vec::with_capacity(members.len());
+    let (mut writes, mut refused) = (Vec::new(), Vec::new());
+    for mut member in members {
+        match apply(&mut member) {
             Ok(Change::Write) => {
-                writes.push(changed.clone());
+                writes.push(member.clone());
                 // Once committed it is at its next revision, and a relation that was made up is stored.
-                changed.revision += 1;
-                changed.relation_revision = Some(changed.relation_revision.map_or(1, |r| r + 1));
-                done.push(changed);
+                member.revision += 1;
+                member.relation_revision = Some(member.relation_revision.map_or(1, |r| r + 1));
+                done.push(member);
             }
-            Ok(Change::Leave) => done.push(changed),
-            Err(refusal) => refused.push((member.clone(), refusal)),
+            Ok(Change::Leave) => done.push(member),
+            Err(refusal) => refused.push((member, refusal)),
         }
     }
     (writes, (done, refused))
 }
 
-async fn reread(ground: &dyn Ground, members: Vec<Member>) -> Result<Vec<Member>, Problem> {
-    let Some(backend) = members.first().map(|m| m.relation.backend.clone()) else {
-        return Ok(members);
-    };
-    again(ground, &backend, members).await
+/// A backend and ids of its volumes.
+fn ids(members: &[Member]) -> (String, Vec<String>) {
+    let backend = members.first().map(|m| m.relation.backend.clone());
+    let ids = members.iter().map(|m| m.volume.id.clone()).collect();
+    (backend.unwrap_or_default(), ids)
+}
+
+async fn reread(
+    ground: &dyn Ground,
+    (backend, ids): (String, Vec<String>),
+) -> Result<Vec<Member>, Problem> {
+    let many = ids.len();
+    ground
+        .members(&Scope::Volumes(ids), &backend, None, many)
+        .await
 }
 
 /// Keeps what the driver wants to be handed back.

@@ -263,31 +263,19 @@ impl Ground for Rows {
         let mut changes = Changes::new();
         // Rows of one table after another: neighbours share a statement.
         for member in &writes.members {
-            changes = changes.update(&Stored {
-                record: member.volume.clone(),
-                revision: member.revision,
-            });
+            changes = changes.replace(&member.volume, member.revision);
         }
         for member in &writes.members {
             changes = match member.relation_revision {
-                Some(revision) => changes.update(&Stored {
-                    record: member.relation.clone(),
-                    revision,
-                }),
+                Some(revision) => changes.replace(&member.relation, revision),
                 None => changes.insert(&member.relation),
             };
         }
-        for (service, revision) in writes.services {
-            changes = changes.update(&Stored {
-                record: service,
-                revision,
-            });
+        for (service, revision) in &writes.services {
+            changes = changes.replace(service, *revision);
         }
-        for (group, revision) in writes.groups {
-            changes = changes.update(&Stored {
-                record: group,
-                revision,
-            });
+        for (group, revision) in &writes.groups {
+            changes = changes.replace(group, *revision);
         }
         for drill in &writes.drills {
             changes = changes.put(drill);
@@ -378,10 +366,7 @@ impl Lookout for Rows {
     async fn keep(&self, seen: &[Member]) -> Result<(), Problem> {
         let changes = seen.iter().fold(Changes::new(), |changes, member| {
             match member.relation_revision {
-                Some(revision) => changes.update(&Stored {
-                    record: member.relation.clone(),
-                    revision,
-                }),
+                Some(revision) => changes.replace(&member.relation, revision),
                 // A volume that was deleted meanwhile must not leave a relation behind.
                 None => changes
                     .unchanged::<Volume>(&member.volume.id, member.revision)
@@ -403,10 +388,7 @@ impl Lookout for Rows {
         events: Vec<CloudEvent>,
     ) -> Result<(), Problem> {
         let changes = match revision {
-            Some(revision) => Changes::new().update(&Stored {
-                record: watched.clone(),
-                revision,
-            }),
+            Some(revision) => Changes::new().replace(watched, revision),
             None => Changes::new().insert(watched),
         };
         let told = !events.is_empty();

@@ -190,6 +190,20 @@ pub struct FailoverPlan {
     pub token: Vec<u8>,
 }
 
+impl FailoverPlan {
+    /// The same plan of these volumes only.
+    #[must_use]
+    pub fn of(&self, volumes: Vec<VolumePlan>) -> Self {
+        Self {
+            target: self.target.clone(),
+            mode: self.mode.clone(),
+            volumes,
+            interrupts: self.interrupts.clone(),
+            token: self.token.clone(),
+        }
+    }
+}
+
 /// A writable copy made for a drill.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TestCopy {

@@ -15,6 +15,7 @@ mod memory;
 mod reconcile;
 mod replication;
 mod requests;
+mod restore;
 mod rig;
 mod sweep;
 mod sync_failover;

@@ -286,10 +286,7 @@ impl Failover<'_> {
 
     /// What a restart needs of the driver's plan: not the volumes, they are asked for again.
     async fn keep_plan(&self, made: &FailoverPlan) -> Result<(), Problem> {
-        let kept = FailoverPlan {
-            volumes: Vec::new(),
-            ..made.clone()
-        };
+        let kept = made.of(Vec::new());
         let data = serde_json::to_value(&kept).unwrap_or_default();
         self.ledger
             .note(|o| {

@@ -5,7 +5,9 @@
 use std::collections::BTreeMap;
 
 use springform_model::cloud::{ReplicationStatus, VolumeStatus};
-use springform_model::contract::{Call, FailoverMode, FailoverPlan, Outcome, Placement, Reply};
+use springform_model::contract::{
+    Call, FailoverMode, FailoverPlan, Outcome, Placement, Reply, VolumePlan,
+};
 use springform_model::operation::OperationError;
 use springform_model::replication::failover::{Phase, batch_size};
 use springform_model::replication::relation::{Effect, Event};
@@ -127,19 +129,11 @@ impl Failover<'_> {
             return Ok(batch);
         }
         // The driver is given the part of the plan that is about its batch: the plan of a page is large.
-        let part = FailoverPlan {
-            volumes: made
-                .volumes
-                .iter()
-                .filter(|p| {
-                    batch
-                        .binary_search_by(|m| m.volume.id.cmp(&p.volume_id))
-                        .is_ok()
-                })
-                .cloned()
-                .collect(),
-            ..made.clone()
+        let inside = |p: &&VolumePlan| {
+            let found = batch.binary_search_by(|m| m.volume.id.cmp(&p.volume_id));
+            found.is_ok()
         };
+        let part = made.of(made.volumes.iter().filter(inside).cloned().collect());
         let volumes = batch.iter().map(|m| m.spec.clone()).collect();
         let call = match &self.input.drill {
             Some(drill) => Call::CommitTest {

@@ -14,10 +14,10 @@ use super::Failover;
 use crate::replication::ground::{Member, Problem};
 use crate::replication::ledger::problem;
 use crate::replication::members::Change;
-use crate::replication::{members, verbs};
+use crate::replication::{members, plan, verbs};
 
 /// Volumes whose turns are taken in one commit; no array is asked, so it need not be a batch of the driver's.
-const TOGETHER: usize = 256;
+const TOGETHER: usize = plan::PAGE;
 impl Failover<'_> {
     /// A failback overwrites the array it goes back to, before anything moves. What cannot be overwritten stays where it is.
     pub(super) async fn bring_up(

@@ -1,0 +1,87 @@
+//! A whole recovery point in one request: the array makes every volume of a protection group's snapshot at once, as members
+//! of a new group that is named after the operation. Nothing that exists is overwritten by that: where one of the volumes
+//! is there already the array refuses all of it, and each volume is copied alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::json;
+use springform_sdk::http::Method;
+use springform_sdk::interfaces::replication::{FailoverMode, PlanRequest};
+use springform_sdk::types::Volume;
+
+use crate::array::{Array, Arrays, Trouble, flag, text};
+use crate::options::Options;
+use crate::query::Query;
+use crate::{names, pgroup, third};
+
+/// Fewer volumes than this are copied one by one: that is not more requests, and leaves no group to clear away.
+const MANY: usize = 32;
+
+/// Serial numbers of volumes that were restored, by name.
+pub type Restored = BTreeMap<String, Option<String>>;
+
+/// The group into which a recovery point may be restored as one: where it holds just what is to be moved, no volume more.
+#[must_use]
+pub fn group_for(
+    operation: &str,
+    arrays: &Arrays<'_>,
+    options: &Options<'_>,
+    request: &PlanRequest,
+    target: &Array<'_>,
+    there: &BTreeSet<String>,
+) -> Option<String> {
+    let bare = |volume: &Volume| {
+        let name = third::name_there(arrays, options, volume, target);
+        there.contains(&name) && names::pod_of(&name).is_none() && !name.contains('/')
+    };
+    let volumes = &request.volumes;
+    let exactly = volumes.len() >= MANY && volumes.len() == there.len() && volumes.iter().all(bare);
+    // The last transfer of a planned failover takes a snapshot of its own; what that will hold is not known yet.
+    (exactly && request.mode != FailoverMode::Planned).then(|| names::restored(operation))
+}
+
+/// Restores a recovery point, unless another batch of the same operation has done that, and says which of these volumes came
+/// into being by it. What is left out is to be copied alone.
+#[must_use]
+pub fn point(target: &Array<'_>, group: &str, point: &str, volumes: &[String]) -> Restored {
+    let query = Query::new().name(group).one("source_names", point);
+    let made = target.send(Method::Post, "/protection-groups", &query, None);
+    let mut restored = Restored::new();
+    for chunk in volumes.chunks(pgroup::NAMES) {
+        let ours: Vec<String> = match &made {
+            Ok(_) => chunk.to_vec(),
+            // Refused, or the answer was lost: whoever is a member of the group was made with it.
+            Err(_) => members(target, group, chunk),
+        };
+        if ours.is_empty() {
+            continue;
+        }
+        let found = target.find("/volumes", &Query::new().list("names", &ours));
+        for volume in found.unwrap_or_default() {
+            if let Some(name) = text(&volume, "/name").filter(|_| !flag(&volume, "/destroyed")) {
+                restored.insert(name.to_owned(), text(&volume, "/serial").map(str::to_owned));
+            }
+        }
+    }
+    restored
+}
+
+fn members(target: &Array<'_>, group: &str, volumes: &[String]) -> Vec<String> {
+    let query = Query::new()
+        .one("group_names", group)
+        .list("member_names", volumes);
+    let found = target.find("/protection-groups/volumes", &query);
+    let found = found.unwrap_or_default();
+    let names = found.iter().filter_map(|m| text(m, "/member/name"));
+    names.map(str::to_owned).collect()
+}
+
+/// Takes the group away again; the volumes stay. What is left of it does no harm, so nothing is said of a refusal.
+pub fn clear_away(target: &Array<'_>, group: &str, eradicate: bool) {
+    let query = Query::new().name(group);
+    let body = json!({ "destroyed": true });
+    let gone = target.send(Method::Patch, "/protection-groups", &query, Some(&body));
+    if eradicate && !matches!(gone, Err(Trouble::Failed(_))) {
+        let _ = target.send(Method::Delete, "/protection-groups", &query, None);
+    }
+}
