@@ -9,7 +9,7 @@ import time
 import urllib.error
 import urllib.request
 
-from harness import REPLICATION, connector
+from harness import KINDS, connector
 
 MICROVERSION = "volume 3.71"
 DEADLINE = 60.0
@@ -91,9 +91,9 @@ class ApiCloud:
         if kind not in self._types:
             made = self.call("POST", "/types", {"volume_type": {"name": "type-" + kind}})
             self._types[kind] = made["volume_type"]["id"]
-            if REPLICATION[kind]:
+            if KINDS[kind]:
                 self.call("POST", "/types/%s/extra_specs" % self._types[kind],
-                          {"extra_specs": REPLICATION[kind]})
+                          {"extra_specs": KINDS[kind]})
         return self._types[kind]
 
     def group_type(self, replicated):

@@ -19,6 +19,15 @@ REPLICATION = {
     "trisync": {"replication_enabled": "<is> True", "replication_type": "<in> trisync"},
 }
 
+# The extra specs of every kind of volume that a scenario names.
+KINDS = dict(REPLICATION, **{
+    "gold": {"flasharray:vg_name": "gold tier", "flasharray:vg_maxIOPS": "1000"},
+    "async gold": dict(REPLICATION["async"], **{
+        "flasharray:vg_name": "gold tier", "flasharray:vg_maxIOPS": "1000"}),
+    "silver": {"flasharray:vg_name": "silver", "flasharray:vg_maxBWS": "2097152"},
+    "iron": {"flasharray:vg_name": "iron"},
+})
+
 
 def connector(host="compute1"):
     """What os-brick would report for a host of this name; stable for each name."""
@@ -106,7 +115,7 @@ class Backend:
             specs.update(extra_specs)
             return self.world.volume_type(specs, qos)
         if replication not in self.types:
-            self.types[replication] = self.world.volume_type(REPLICATION[replication])
+            self.types[replication] = self.world.volume_type(KINDS[replication])
         return self.types[replication]
 
     # Volumes.

@@ -149,6 +149,33 @@ def groups(cloud, kind):
     cloud.delete_group("short-lived")
 
 
+def volume_groups(cloud, target, pass_an_interval):
+    """Volumes in volume groups, into them, out of them, from one to another, and to the second array.
+
+    Retyped into groups without limits only: the upstream driver fails on others.
+    """
+    cloud.create("one", 2, "gold")
+    cloud.create("two", 1, "async gold")
+    cloud.snapshot("monday", "one")
+    cloud.create_from_snapshot("from monday", "monday")
+    cloud.extend("one", 3)
+    cloud.attach("one", "compute1")
+    cloud.detach("one", "compute1")
+    cloud.create("comes", 1)
+    cloud.retype("comes", "iron")
+    cloud.create("goes", 1, "gold")
+    cloud.retype("goes", "none")
+    cloud.create("changes", 1, "gold")
+    cloud.snapshot("tuesday", "changes")
+    cloud.retype("changes", "iron")
+    cloud.create("last", 1, "silver")
+    cloud.delete("last")
+    pass_an_interval()
+    outcome = cloud.failover(target)
+    cloud.attach("two", "compute1")
+    return outcome
+
+
 def failover(cloud, kind, target, pass_an_interval):
     """Volumes of one kind move to the target and one of them is attached there."""
     cloud.create("gold", 1, kind)
@@ -224,8 +251,11 @@ def final_state(sim, ids, arrays=None):
                 for h in eyes.hosts().values()},
             "connections": sorted(
                 (host, plain(volume)) for host, volume in eyes.connections()),
-            "volume groups": {g.name: {"destroyed": g.destroyed}
-                              for g in ok(client.get_volume_groups())},
+            "volume groups": {g.name: {
+                "destroyed": g.destroyed,
+                "iops": _get(g, "qos", "iops_limit"),
+                "bandwidth": _get(g, "qos", "bandwidth_limit")}
+                for g in ok(client.get_volume_groups())},
         }
 
     return {name: tree(Eyes(sim, name)) for name in arrays or sorted(sim.arrays)}

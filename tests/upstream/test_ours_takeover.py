@@ -6,7 +6,7 @@ import compare
 import scenario
 from services import Springform
 
-KINDS = ("none", "async", "sync", "trisync")
+KINDS = ("none", "async", "sync", "trisync", "gold", "async gold")
 NAMES = ("gold", "iron", "copy")
 
 
@@ -31,9 +31,10 @@ def take_over(cloud, name, array_name, kind):
     cloud.wait("volume", made["id"])
 
 
-@pytest.mark.parametrize("kind", ("async", "sync", "trisync"))
-def test_volumes_are_taken_over_as_they_are_and_live_on(make_site, kind):
-    site = make_site(kind)
+@pytest.mark.parametrize("configuration, kind", (
+    ("async", "async"), ("sync", "sync"), ("trisync", "trisync"), ("async", "async gold")))
+def test_volumes_are_taken_over_as_they_are_and_live_on(make_site, configuration, kind):
+    site = make_site(configuration)
     before_ours = used(site, kind)
     ids = before_ours.ids()
     names = {name: before_ours.volumes[name].provider_id for name in NAMES}

@@ -206,6 +206,38 @@ def test_a_clone_of_a_type_with_a_volume_group_lands_outside_of_it(make_site):
     assert site["a"].volume(clone.provider_id).destroyed is False
 
 
+def test_a_retype_into_a_volume_group_with_limits_fails(make_site):
+    """The limits of the new type go to the SDK as text, which its own model refuses; a create reads them as numbers."""
+    site = make_site("async")
+    backend = site.backend("iscsi")
+    grouped = backend.type("none", **{"flasharray:vg_name": "gold", "flasharray:vg_maxIOPS": "1000"})
+    volume = backend.create(1)
+    with pytest.raises(ValueError, match="not a valid integer"):
+        backend.retype(volume, grouped)
+    assert list(site["a"].volumes()) == [volume.provider_id]
+
+
+def test_a_copy_of_a_snapshot_in_a_volume_group_keeps_the_size_of_the_snapshot(make_site):
+    """The larger size that was asked for is not set."""
+    site = make_site("async")
+    backend = site.backend("iscsi")
+    grouped = backend.type("none", **{"flasharray:vg_name": "gold"})
+    snapshot = backend.snapshot(backend.create(1, grouped))
+    copy = backend.create_from_snapshot(snapshot, 2, grouped)
+    assert copy.size == 2
+    assert site["a"].volume(copy.provider_id).provisioned == 1 << 30
+
+
+def test_a_retype_out_of_a_volume_group_forgets_the_replication_that_it_set_up(make_site):
+    """The update for the group overwrites the one for the replication: Cinder will not fail the volume over."""
+    site = make_site("async")
+    backend = site.backend("iscsi")
+    volume = backend.create(1, backend.type("none", **{"flasharray:vg_name": "gold"}))
+    volume = backend.retype(volume, backend.type("async"))
+    assert site["a"].groups_of(volume.provider_id) == {"cinder-group"}
+    assert volume.replication_status == "disabled"
+
+
 def test_a_replica_that_is_incomplete_is_not_offered(make_site):
     """Not a fault: without a complete replica the driver finds no target and says so."""
     site = make_site("async")

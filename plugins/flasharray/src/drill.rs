@@ -10,7 +10,7 @@ use crate::array::{Arrays, Trouble, flag, text};
 use crate::options::Options;
 use crate::query::Query;
 use crate::volume::{array_name, placed, read};
-use crate::{failover, host, names, pgroup, third};
+use crate::{failover, host, names, pgroup, third, vgroup};
 
 /// Makes the copies, of what this group of the serving array has sent.
 ///
@@ -151,6 +151,7 @@ pub fn commit(
     let on = arrays.named(&plan.target)?;
     let there = |v: &Volume| third::name_there(arrays, options, v, &on);
     let names: Vec<_> = volumes.iter().map(there).collect();
+    vgroup::ensure_all(&on, volumes.iter().zip(&names))?;
     let requests = names
         .iter()
         .map(|name| {

@@ -14,7 +14,7 @@ use crate::array::{Array, Arrays, Trouble, text};
 use crate::options::Options;
 use crate::query::Query;
 use crate::volume::{array_name, placed};
-use crate::{names, pgroup, restore, sets, setup, third};
+use crate::{names, pgroup, restore, sets, setup, third, vgroup};
 
 /// What a plan must carry from call to call.
 pub(crate) struct Token {
@@ -184,6 +184,9 @@ pub fn fail_over(
             None => Way::Nowhere,
         })
         .collect();
+    let copied = volumes.iter().zip(&names).zip(&sources);
+    let copied = copied.filter(|(_, way)| matches!(way, Way::Copy(_)));
+    vgroup::ensure_all(&target, copied.map(|(volume, _)| volume))?;
     let requests: Vec<_> = names
         .iter()
         .zip(&sources)

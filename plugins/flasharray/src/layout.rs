@@ -8,6 +8,7 @@ use springform_sdk::fail::failure;
 use springform_sdk::types::{Failure, FailureCode, ReplicationKind, Volume};
 
 use crate::names;
+use crate::vgroup::Vgroup;
 
 /// Which of the three drivers this is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -67,12 +68,14 @@ impl Layout<'_> {
     /// Name on the array: what was stored, else what Cinder would have called it.
     #[must_use]
     pub fn name(&self, volume: &Volume) -> String {
+        let base = names::volume(&volume.name);
         match &volume.placement {
             Some(placement) => placement.array_name.clone(),
-            None if self.is_stretched(volume) => {
-                names::in_pod(self.pod, &names::volume(&volume.name))
-            }
-            None => names::volume(&volume.name),
+            None if self.is_stretched(volume) => names::in_pod(self.pod, &base),
+            None => match Vgroup::of(volume) {
+                Ok(Some(group)) => names::in_vgroup(Some(&group.name), &base),
+                _ => base,
+            },
         }
     }
 

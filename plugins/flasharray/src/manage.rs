@@ -14,8 +14,9 @@ use crate::array::{Array, Trouble, flag, number, text};
 use crate::query::Query;
 use crate::snapshot::name_of;
 use crate::stretched::travel::Journey;
+use crate::vgroup::{self, Vgroup};
 use crate::volume::{Volumes, array_name, read};
-use crate::{layout, names, pgroup, tags};
+use crate::{layout, limits, names, pgroup, tags};
 
 impl Volumes<'_> {
     /// Size of a volume that could be managed.
@@ -53,6 +54,7 @@ impl Volumes<'_> {
     ) -> Result<Adopted, Error> {
         let layout = self.options.layout();
         layout.supports(layout::wanted(volume))?;
+        Vgroup::of(volume)?;
         let into = layout.at_home && layout::wants_pod(layout::wanted(volume));
         let on = self.arrays.landing()?;
         let old = source_name(&on, reference)?;
@@ -65,21 +67,17 @@ impl Volumes<'_> {
             )
             .into());
         }
-        let new = match inside {
-            _ if keep_name => old.clone(),
-            Some(pod) => names::in_pod(pod, &names::volume(&volume.name)),
-            None => names::volume(&volume.name),
+        let renamed = if keep_name {
+            old.clone()
+        } else {
+            names::beside(&old, &names::volume(&volume.name))
         };
         let found = match read(&on, &old)? {
             Some(found) => found,
-            // Renamed by an earlier attempt of this operation, perhaps on its way into the pod.
-            None => match read(&on, &new)? {
-                Some(found) => found,
-                None if into => read(&on, &layout.name(volume))?
-                    .or(read(&on, &self.travelling(volume, &new))?)
-                    .ok_or_else(|| absent(&on, &old))?,
-                None => return Err(absent(&on, &old).into()),
-            },
+            // Renamed by an earlier attempt of this operation, perhaps on its way into a pod or a volume group.
+            None => self
+                .further(&on, volume, &renamed, into)?
+                .ok_or_else(|| absent(&on, &old))?,
         };
         if flag(&found, "/destroyed") {
             return Err(absent(&on, &old).into());
@@ -92,28 +90,33 @@ impl Volumes<'_> {
             )
             .into());
         }
-        if text(&found, "/name") == Some(&old) && old != new {
-            rename(&on, "/volumes", &old, &new)?;
+        let mut name = match text(&found, "/name") {
+            Some(further) if further != old => further.to_owned(),
+            _ => renamed,
+        };
+        if text(&found, "/name") == Some(&old) && old != name {
+            rename(&on, "/volumes", &old, &name)?;
         }
+        if inside.is_none() && names::pod_of(&name).is_some() {
+            // An earlier attempt was on its way into the pod.
+            name = names::base(&name).to_owned();
+        } else if !keep_name {
+            limits::change(&on, &name, limits::are_set(&found), limits::wanted(volume))?;
+            name = self.regroup(&on, volume, &old, &name)?;
+        }
+        let serial = text(&found, "/serial");
         let placement = if into {
-            let name = match inside {
-                Some(_) => new,
-                None => Journey::new(context, &self.arrays, self.options, on, &new, &volume.id)?
-                    .enter()?,
-            };
-            let serial = text(&found, "/serial");
+            if inside.is_none() {
+                name = Journey::new(context, &self.arrays, self.options, on, &name, &volume.id)?
+                    .enter()?;
+            }
             let kind = self.third_leg(&on, &name, layout::wanted(volume))?;
             self.placement(&on, &name, serial, Some(kind))?
         } else if layout::wanted(volume).is_some() {
-            pgroup::join(&on, self.options.pgroup(), &[&new])?;
-            self.placement(
-                &on,
-                &new,
-                text(&found, "/serial"),
-                Some(ReplicationKind::Async),
-            )?
+            pgroup::join(&on, self.options.pgroup(), &[&name])?;
+            self.placement(&on, &name, serial, Some(ReplicationKind::Async))?
         } else {
-            self.placement(&on, &new, text(&found, "/serial"), None)?
+            self.placement(&on, &name, serial, None)?
         };
         if !keep_name {
             tags::write(&on, &placement.array_name, volume);
@@ -124,9 +127,53 @@ impl Volumes<'_> {
         })
     }
 
-    fn travelling(&self, volume: &Volume, name: &str) -> String {
-        let ghost = names::ghost_pod(self.options.ghost_pod(), &volume.id);
-        names::in_pod(&ghost, names::without_pod(name))
+    /// A volume that is no longer where the operator said.
+    fn further(
+        &self,
+        on: &Array<'_>,
+        volume: &Volume,
+        renamed: &str,
+        into: bool,
+    ) -> Result<Option<Value>, Failure> {
+        let mut places = vec![renamed.to_owned(), self.options.layout().name(volume)];
+        if into {
+            let ghost = names::ghost_pod(self.options.ghost_pod(), &volume.id);
+            places.push(names::base(renamed).to_owned());
+            places.push(names::in_pod(&ghost, names::base(renamed)));
+        }
+        for name in places {
+            if let Some(found) = read(on, &name)? {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Brings a volume that is taken over into the volume group of its type, or out of one that its type does not ask for.
+    /// Gives back its name there.
+    fn regroup(
+        &self,
+        on: &Array<'_>,
+        volume: &Volume,
+        old: &str,
+        name: &str,
+    ) -> Result<String, Failure> {
+        let group = Vgroup::of(volume)?;
+        let wanted = group.as_ref().map(|group| group.name.as_str());
+        if let Some(group) = &group {
+            group.ensure(on)?;
+        }
+        let mut there = name.to_owned();
+        if names::vgroup_of(name) != wanted {
+            there = vgroup::carry(on, name, wanted)?;
+        }
+        match names::vgroup_of(old) {
+            Some(emptied) if Some(emptied) != wanted => {
+                vgroup::tidy(on, emptied, self.options.eradicate())?;
+            }
+            _ => {}
+        }
+        Ok(there)
     }
 
     /// Gives a volume back under a name that says so.

@@ -31,6 +31,39 @@ pub fn without_pod(name: &str) -> &str {
     name.split_once("::").map_or(name, |(_, rest)| rest)
 }
 
+/// A volume group, as a type names it: what an array does not allow in a name becomes a dash.
+#[must_use]
+pub fn vgroup(name: &str) -> String {
+    clean(name.chars())
+}
+
+/// The volume group in a name.
+#[must_use]
+pub fn vgroup_of(name: &str) -> Option<&str> {
+    let (group, _) = without_pod(name).split_once('/')?;
+    Some(group)
+}
+
+/// A name without its pod and its volume group.
+#[must_use]
+pub fn base(name: &str) -> &str {
+    let inside = without_pod(name);
+    inside.split_once('/').map_or(inside, |(_, base)| base)
+}
+
+/// `[<group>/]<base>`: a volume in a volume group, or in none. A group is never in a pod here.
+#[must_use]
+pub fn in_vgroup(group: Option<&str>, base: &str) -> String {
+    group.map_or_else(|| base.to_owned(), |group| format!("{group}/{base}"))
+}
+
+/// Another name in the same pod and volume group.
+#[must_use]
+pub fn beside(name: &str, other: &str) -> String {
+    let container = name.strip_suffix(base(name)).unwrap_or_default();
+    format!("{container}{other}")
+}
+
 /// The pod in which one volume travels into or out of a stretched pod.
 #[must_use]
 pub fn ghost_pod(prefix: &str, volume_id: &str) -> String {
@@ -71,10 +104,10 @@ pub fn snapshot(volume: &str, snapshot: &str) -> String {
     format!("{volume}.{snapshot}")
 }
 
-/// A writable copy made for a drill: outside any pod, so that nothing of it replicates.
+/// A writable copy made for a drill: outside any pod and volume group, so that nothing of it replicates.
 #[must_use]
 pub fn test_copy(volume: &str, test: &str) -> String {
-    let volume = without_pod(volume);
+    let volume = base(volume);
     let base = volume.strip_suffix("-cinder").unwrap_or(volume);
     format!("{base}-t{}", short(test))
 }
@@ -94,17 +127,7 @@ fn short(test: &str) -> String {
 /// machine gets the same name again.
 #[must_use]
 pub fn host(host: &str, system_uuid: Option<&str>, initiator: &str) -> String {
-    let clean: String = host
-        .chars()
-        .take(LONGEST_HOST)
-        .map(|c| {
-            if c.is_ascii_alphanumeric() || c == '-' {
-                c
-            } else {
-                '-'
-            }
-        })
-        .collect();
+    let clean = clean(host.chars().take(LONGEST_HOST));
     let uuid: String = system_uuid
         .unwrap_or_default()
         .chars()
@@ -116,6 +139,11 @@ pub fn host(host: &str, system_uuid: Option<&str>, initiator: &str) -> String {
         digest(initiator)
     };
     format!("{}-{digits}-cinder", clean.trim_matches('-'))
+}
+
+fn clean(text: impl Iterator<Item = char>) -> String {
+    let allowed = |c: &char| c.is_ascii_alphanumeric() || *c == '-';
+    text.map(|c| if allowed(&c) { c } else { '-' }).collect()
 }
 
 /// Whether a host object was made by this driver or by Cinder's.
@@ -179,6 +207,22 @@ mod tests {
     fn a_long_base_loses_its_head() {
         let long = "x".repeat(10) + &"y".repeat(56);
         assert_eq!(volume(&long), "y".repeat(56) + "-cinder");
+    }
+
+    #[test]
+    fn a_name_says_in_which_volume_group_a_volume_is() {
+        assert_eq!(vgroup("gold tier/1"), "gold-tier-1");
+        assert_eq!(in_vgroup(Some("gold"), "v"), "gold/v");
+        assert_eq!(in_vgroup(None, "v"), "v");
+        for (name, group, plain) in [
+            ("v", None, "v"),
+            ("gold/v", Some("gold"), "v"),
+            ("pod::v", None, "v"),
+            ("pod::gold/v", Some("gold"), "v"),
+        ] {
+            assert_eq!((vgroup_of(name), base(name)), (group, plain), "{name}");
+            assert_eq!(beside(name, "v"), name);
+        }
     }
 
     #[test]

@@ -16,9 +16,9 @@ pub fn name_of(volume: &Volume, snapshot: &Snapshot) -> String {
     let Some(stored) = &snapshot.array_name else {
         return names::snapshot(&volume, &snapshot.name);
     };
-    // A volume that has travelled into or out of a pod took its snapshots along.
-    match names::without_pod(stored).split_once('.') {
-        Some((of, suffix)) if of == names::without_pod(&volume) => names::snapshot(&volume, suffix),
+    // A volume that has travelled into or out of a pod or a volume group took its snapshots along.
+    match names::base(stored).split_once('.') {
+        Some((of, suffix)) if of == names::base(&volume) => names::snapshot(&volume, suffix),
         _ => stored.clone(),
     }
 }

@@ -2,20 +2,14 @@
 
 use serde_json::{Value, json};
 use springform_sdk::http::Method;
-use springform_sdk::types::{
-    Context, Error, Failure, FailureCode, Placement, Qos, ReplicationKind, Volume,
-};
+use springform_sdk::types::{Failure, FailureCode, Placement, ReplicationKind, Volume};
 
 use crate::array::{Array, Arrays, Trouble, flag, number, text};
 use crate::layout::{Kind, Layout};
 use crate::options::Options;
 use crate::query::Query;
-use crate::stretched::travel::Journey;
-use crate::{connection, host, layout, names, pgroup, pod, tags, third};
-
-/// What "no limit" is written as.
-const NO_IOPS: u64 = 100_000_000;
-const NO_BANDWIDTH: u64 = 549_755_813_888;
+use crate::vgroup::{self, Vgroup};
+use crate::{connection, host, layout, limits, names, pgroup, pod, tags};
 
 /// Works on volumes.
 #[derive(Clone, Copy)]
@@ -62,12 +56,13 @@ impl<'a> Volumes<'a> {
             ..self.options.layout()
         };
         layout.supports(layout::wanted(volume))?;
+        let group = Vgroup::of(volume)?;
         let name = layout.name(volume);
         let mut body = match source {
             Some(source) => json!({ "source": { "name": source } }),
             None => json!({ "provisioned": volume.size }),
         };
-        if let (None, Some(limits)) = (source, limits(volume)) {
+        if let (None, Some(limits)) = (source, limits::wanted(volume)) {
             merge(&mut body, "qos", limits);
         }
         let mut query = Query::new().name(&name);
@@ -81,7 +76,8 @@ impl<'a> Volumes<'a> {
                 },
             );
         }
-        let made = match on.send(Method::Post, "/volumes", &query, Some(&body)) {
+        let make = || on.send(Method::Post, "/volumes", &query, Some(&body));
+        let made = match vgroup::fill(group.as_ref(), on, &name, &make) {
             Ok(items) => items.into_iter().next().unwrap_or(Value::Null),
             Err(trouble) => self.created_before(on, &name, volume, source.is_some(), trouble)?,
         };
@@ -101,7 +97,7 @@ impl<'a> Volumes<'a> {
     }
 
     /// Whether new volumes on an array may be stretched.
-    fn stretches(&self, on: &Array<'a>) -> bool {
+    pub(crate) fn stretches(&self, on: &Array<'a>) -> bool {
         self.options.layout().kind != Kind::TriSync || self.arrays.hold_pod(on.name())
     }
 
@@ -178,7 +174,7 @@ impl<'a> Volumes<'a> {
         if number(made, "/provisioned").is_none_or(|size| size < volume.size) {
             merge(&mut body, "provisioned", json!(volume.size));
         }
-        if let Some(limits) = limits(volume) {
+        if let Some(limits) = limits::wanted(volume) {
             merge(&mut body, "qos", limits);
         }
         if body.as_object().is_some_and(|o| !o.is_empty()) {
@@ -233,7 +229,11 @@ impl<'a> Volumes<'a> {
                 return Err(failure);
             }
         }
-        self.erase(&on, &name, self.options.eradicate())
+        self.erase(&on, &name, self.options.eradicate())?;
+        match names::vgroup_of(&name) {
+            Some(group) => vgroup::tidy(&on, group, self.options.eradicate()),
+            None => Ok(()),
+        }
     }
 
     /// The other array that holds a volume of this name, where it is stretched.
@@ -279,7 +279,7 @@ impl<'a> Volumes<'a> {
         let on = self.serving(volume)?;
         let name = array_name(volume);
         let mut body = json!({ "provisioned": new_size });
-        if let Some(limits) = limits(volume) {
+        if let Some(limits) = limits::wanted(volume) {
             merge(&mut body, "qos", limits);
         }
         match on.send(
@@ -346,82 +346,6 @@ impl<'a> Volumes<'a> {
         };
         Ok(placed(on, name, serial, replication))
     }
-
-    /// Changes the limits of a volume, its membership and its pod to what a type asks for.
-    ///
-    /// # Errors
-    /// See the contract's `volumes.retype`; `pending` while the volume is on its way into or out of the pod.
-    pub fn retype(
-        &self,
-        context: &Context,
-        volume: &Volume,
-        wanted: Option<&springform_sdk::types::VolumeType>,
-    ) -> Result<Placement, Error> {
-        let layout = self.options.layout();
-        layout.supports(wanted.and_then(|t| t.replication.as_ref()))?;
-        let on = self.serving(volume)?;
-        let after = Volume {
-            volume_type: wanted.cloned(),
-            ..volume.clone()
-        };
-        let (before, wants) = (layout::wanted(volume), layout::wanted(&after));
-        third::protect::not_away(&self.arrays, &self.options, &on, before, wants)?;
-        let mut name = array_name(volume);
-        let mut left = false;
-        let into = self.stretches(&on) && layout::wants_pod(wants);
-        if into != names::pod_of(&name).is_some() {
-            let journey = Journey::new(context, &self.arrays, self.options, on, &name, &volume.id)?;
-            name = match names::pod_of(&name) {
-                Some(pod) => {
-                    left = true;
-                    journey.leave(pod)?
-                }
-                None => journey.enter()?,
-            };
-        }
-        let replication = if into {
-            Some(self.third_leg(&on, &name, wants)?)
-        } else if wants.is_some() {
-            pgroup::join(&on, self.options.pgroup(), &[&name])?;
-            Some(ReplicationKind::Async)
-        } else {
-            // Who has left the pod has left every group there, and has joined none.
-            if !left {
-                pgroup::leave(&on, self.options.pgroup(), &[&name])?;
-            }
-            None
-        };
-        self.limit(&on, &name, limits(volume).is_some(), limits(&after))?;
-        let serial = volume.placement.as_ref().and_then(|p| p.serial.as_deref());
-        Ok(self.placement(&on, &name, serial, replication)?)
-    }
-}
-
-impl Volumes<'_> {
-    /// Gives a volume the limits of its new type, under the name it has now: limits that go to the old one are lost.
-    fn limit(
-        &self,
-        on: &Array<'_>,
-        name: &str,
-        limited: bool,
-        wanted: Option<Value>,
-    ) -> Result<(), Failure> {
-        if !limited && wanted.is_none() {
-            return Ok(());
-        }
-        let qos = wanted
-            .unwrap_or_else(|| json!({ "iops_limit": NO_IOPS, "bandwidth_limit": NO_BANDWIDTH }));
-        pgroup::must(
-            on.send(
-                Method::Patch,
-                "/volumes",
-                &Query::new().name(name),
-                Some(&json!({ "qos": qos })),
-            ),
-            "the array does not take the limits of the new type",
-        )
-        .map(drop)
-    }
 }
 
 /// A placement, with the metadata that Cinder's driver shows.
@@ -457,20 +381,6 @@ pub fn read(array: &Array<'_>, name: &str) -> Result<Option<Value>, Failure> {
         .find("/volumes", &Query::new().name(name))
         .map_err(pgroup::unexpected)?;
     Ok(found.into_iter().find(|v| text(v, "/name") == Some(name)))
-}
-
-fn limits(volume: &Volume) -> Option<Value> {
-    let Qos {
-        max_iops,
-        max_bytes_per_second,
-    } = &volume.volume_type.as_ref()?.qos;
-    if max_iops.is_none() && max_bytes_per_second.is_none() {
-        return None;
-    }
-    Some(json!({
-        "iops_limit": max_iops.unwrap_or(NO_IOPS).clamp(100, NO_IOPS),
-        "bandwidth_limit": max_bytes_per_second.unwrap_or(NO_BANDWIDTH).clamp(1_048_576, NO_BANDWIDTH),
-    }))
 }
 
 fn merge(body: &mut Value, key: &str, value: Value) {

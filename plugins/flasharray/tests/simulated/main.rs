@@ -26,3 +26,4 @@ mod third;
 mod third_bytes;
 mod third_life;
 mod third_sweep;
+mod vgroups;

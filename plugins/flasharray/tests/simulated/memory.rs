@@ -197,6 +197,15 @@ impl Memory {
                     group.volumes.len()
                 ));
             }
+            for (name, key) in &array.vgroups {
+                let group = world.vgroup(*key).unwrap();
+                let line = live(name, group.doom.is_some());
+                lines.push(format!(
+                    "volume group {line} {} {:?}",
+                    group.volumes.len(),
+                    group.qos
+                ));
+            }
             lines.extend(array.hosts.keys().map(|name| format!("host {on} {name}")));
         }
         lines
