@@ -5,14 +5,13 @@ import os
 import pathlib
 import subprocess
 import sys
-import time
 import urllib.parse
 import urllib.request
 
 import pytest
 from clouds import open_cloud
 from keystones import Keystone
-from programs import PROJECT, built, free_address
+from programs import PROJECT, built, eventually, free_address
 
 SERVICE = "springform@pure1"
 
@@ -20,7 +19,7 @@ SERVICE = "springform@pure1"
 def http(method, url, body=None):
     data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data=data, method=method, headers={"content-type": "application/json"})
-    with urllib.request.urlopen(request, timeout=20) as answer:
+    with urllib.request.urlopen(request, timeout=120) as answer:
         return answer.read()
 
 
@@ -43,7 +42,7 @@ class Site:
 
     def _client(self, name, words, fails):
         program = pathlib.Path(sys.executable).parent / name
-        done = subprocess.run([program, *words], capture_output=True, text=True, timeout=60,
+        done = subprocess.run([program, *words], capture_output=True, text=True, timeout=300,
                               env={k: v for k, v in os.environ.items() if not k.startswith("OS_")})
         assert (done.returncode != 0) == fails, f"{name} {' '.join(words)}\n{done.stdout}\n{done.stderr}"
         return done.stdout + done.stderr
@@ -53,36 +52,28 @@ class Site:
             f"{self.url}/v3{path}", method=method, data=None if body is None else json.dumps(body).encode(),
             headers={"content-type": "application/json", "X-Auth-Token": f"admin:{PROJECT}",
                      "OpenStack-API-Version": "volume 3.44"})
-        with urllib.request.urlopen(request, timeout=20) as answer:
+        with urllib.request.urlopen(request, timeout=120) as answer:
             return json.loads(answer.read() or b"null")
 
-    def volume(self, name, status, seconds=10):
+    def volume(self, name, status):
         """Waits until a volume has a status; whatever it has at the end is what the test sees."""
-        for _ in range(seconds * 20):
-            found = [v for v in self.api("GET", "/volumes/detail")["volumes"] if v["name"] == name]
-            if found and found[0]["status"] in (status, "error"):
-                break
-            time.sleep(0.05)
-        assert found and found[0]["status"] == status, found
-        return found[0]
+        def found():
+            return [v for v in self.api("GET", "/volumes/detail")["volumes"] if v["name"] == name]
+        eventually(lambda: any(v["status"] in (status, "error") for v in found()))
+        last = found()
+        assert last and last[0]["status"] == status, last
+        return last[0]
 
     def service(self):
         return next(s for s in self.api("GET", "/os-services")["services"] if s["host"] == SERVICE)
 
     def until(self, state):
         """Waits until the backend is up or down."""
-        for _ in range(600):
-            if self.service()["state"] == state:
-                return
-            time.sleep(0.1)
-        raise AssertionError(self.service())
+        assert eventually(lambda: self.service()["state"] == state), self.service()
 
     def settled(self):
         """Waits until no failover is under way."""
-        for _ in range(300):
-            if self.service()["replication_status"] != "failing-over":
-                return
-            time.sleep(0.05)
+        assert eventually(lambda: self.service()["replication_status"] != "failing-over"), self.service()
 
     def arrays(self, method, path, body=None):
         return http(method, f"{self.control}{path}", body)
@@ -152,14 +143,14 @@ ca_file = "{arrays["ca"]}"
     def site(self):
         """Waits until it serves."""
         place = Site(self.folder, self.known, self.address)
-        for _ in range(300):
+        def serves():
             assert self.process.poll() is None, self.log()
             try:
-                place.service()
-                return place
+                return place.service()
             except OSError:
-                time.sleep(0.1)
-        raise AssertionError(self.log())
+                return None
+        assert eventually(serves), self.log()
+        return place
 
     def stop(self):
         if self.process:

@@ -24,12 +24,16 @@ def built(variable, *parts):
 
 
 def free_address():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{free.getsockname()[1]}"
+    """An address on which nothing listens. The port of a connection that was closed from its side is given to nobody
+    else for a minute unless they ask for it by number."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        address = free.getsockname()
+        with socket.create_connection(address):
+            free.accept()[0].close()
+    return "%s:%d" % address
 
 
-def eventually(question, seconds=20, pause=0.02):
+def eventually(question, seconds=120, pause=0.02):
     """Asks until the answer is true; gives back the last answer, for the test to look at."""
     end = time.monotonic() + seconds
     while True:
@@ -80,13 +84,13 @@ path = "{guests / 'noop.wasm'}"
         self.process = subprocess.Popen(
             [built("SPRINGFORM_BIN", "debug", "springform"), "serve", "--config", self.folder / "springform.toml"],
             stdout=log, stderr=log)
-        assert eventually(self.is_ready, 60), self.log()
+        assert eventually(self.is_ready), self.log()
         return self
 
     def is_ready(self):
         assert self.process.poll() is None, self.log()
         try:
-            with urllib.request.urlopen(f"{self.url}/readyz", timeout=5):
+            with urllib.request.urlopen(f"{self.url}/readyz", timeout=30):
                 return True
         except OSError:
             return False
@@ -112,7 +116,7 @@ path = "{guests / 'noop.wasm'}"
             "content-type": "application/json", "OpenStack-API-Version": f"volume {version}",
             **({"X-Auth-Token": token} if token else {}), **(headers or {})})
         try:
-            answer = urllib.request.urlopen(request, timeout=60)
+            answer = urllib.request.urlopen(request, timeout=120)
         except urllib.error.HTTPError as refused:
             answer = refused
         with answer:

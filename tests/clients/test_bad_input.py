@@ -37,7 +37,7 @@ def test_a_create_on_an_array_that_misbehaves_ends_in_an_error_with_a_message(si
 def test_a_file_that_is_no_database_is_refused_by_name(host):
     host.database.write_bytes(b"this is not a database" * 1000)
     host.start()
-    assert host.process.wait(timeout=60) != 0
+    assert host.process.wait(timeout=120) != 0
     assert str(host.database) in host.log() or "springform.db" in host.log(), host.log()
     assert host.database.read_bytes().startswith(b"this is not"), "the file was left as it was"
 
@@ -48,7 +48,7 @@ def test_volumes_are_remembered_by_a_host_that_was_killed(host):
     site.cinder("create", "--name", "kept", "1")
     site.volume("kept", "available")
     host.process.kill()
-    host.process.wait(timeout=30)
+    host.process.wait(timeout=120)
     site = host.start().site()
     site.until("up")
     assert site.volume("kept", "available")["size"] == 1

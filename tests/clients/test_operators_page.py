@@ -48,7 +48,7 @@ def typed(host, script):
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("OS_", "CINDER"))}
     clean["PATH"] = f"{pathlib.Path(sys.executable).parent}:{clean['PATH']}"
     script = script.replace("http://127.0.0.1:8776", host.url)
-    return subprocess.run(["bash", "-euo", "pipefail", "-c", script], env=clean, text=True, capture_output=True, timeout=120)
+    return subprocess.run(["bash", "-euo", "pipefail", "-c", script], env=clean, text=True, capture_output=True, timeout=600)
 
 
 def test_what_the_page_says_works(host):

@@ -98,7 +98,7 @@ def run(host, folder, *words):
         "-H", f"X-Auth-Token: admin:{PROJECT}", "--checks", CHECKS, "--exclude-operation-id-regex", NOT_MADE_UP,
         "--generation-deterministic", "--continue-on-failure", "--warnings", "off", "--suppress-health-check", "all",
         "--request-timeout", "30", *words,
-    ], cwd=folder, capture_output=True, text=True, timeout=280)
+    ], cwd=folder, capture_output=True, text=True, timeout=1200)
     assert done.returncode == 0, done.stdout[-20_000:] + done.stderr[-2000:] + host.log()[-2000:]
 
 

@@ -12,7 +12,7 @@ import urllib.request
 from harness import KINDS, connector
 
 MICROVERSION = "volume 3.71"
-DEADLINE = 60.0
+DEADLINE = 120.0
 
 
 class Refused(Exception):

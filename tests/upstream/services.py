@@ -66,6 +66,16 @@ class WholeCinder:
         self._process.stdout.close()
 
 
+def free_address():
+    """An address on which nothing listens. The port of a connection that was closed from its side is given to nobody
+    else for a minute unless they ask for it by number."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        address = free.getsockname()
+        with socket.create_connection(address):
+            free.accept()[0].close()
+    return "%s:%d" % address
+
+
 class Springform:
     """The host with our driver on the arrays of a site. A context manager; gives an `ApiCloud`.
 
@@ -75,9 +85,7 @@ class Springform:
     def __init__(self, site, **options):
         self._folder = tempfile.TemporaryDirectory(prefix="judged-host-")
         folder = pathlib.Path(self._folder.name)
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self._address = "127.0.0.1:%d" % free.getsockname()[1]
+        self._address = free_address()
         component = COMPONENTS[site.kind]
         lines = [
             "[service]", 'listen = "%s"' % self._address,

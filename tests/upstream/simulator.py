@@ -101,7 +101,7 @@ class Simulator:
                 "Content-Type", "application/octet-stream" if raw else "application/json")
         context = self._tls if self._control.startswith("https") else None
         try:
-            with urllib.request.urlopen(request, timeout=60, context=context) as answer:
+            with urllib.request.urlopen(request, timeout=120, context=context) as answer:
                 content = answer.read()
         except urllib.error.HTTPError as refused:
             raise ControlError(refused.code, refused.read().decode(errors="replace")) from None

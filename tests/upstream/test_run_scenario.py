@@ -13,7 +13,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 def call(*arguments):
     return subprocess.run([sys.executable, "-W", "ignore", os.path.join(HERE, "run_scenario.py"),
-                           *map(str, arguments)], capture_output=True, text=True, timeout=240)
+                           *map(str, arguments)], capture_output=True, text=True, timeout=900)
 
 
 def test_both_halves_are_equal_and_a_change_is_found(make_site, tmp_path):

@@ -16,6 +16,52 @@ pub(crate) fn is_duplicate(error: &ControlError) -> bool {
     error.kind == ErrorKind::Conflict && error.resource.as_deref() == Some(DUPLICATE)
 }
 
+/// Why a round of [`again`] did not end well.
+pub(crate) enum Setback {
+    /// Something that was read is not so any more.
+    Moved,
+    /// Another round would end in the same way.
+    Refused(ControlError),
+}
+
+impl From<ControlError> for Setback {
+    fn from(error: ControlError) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl From<StoreError> for Setback {
+    fn from(error: StoreError) -> Self {
+        if error.is_conflict() {
+            Self::Moved
+        } else {
+            Self::Refused(error.into())
+        }
+    }
+}
+
+/// Carries out rounds that read, decide and commit, until one of them was not overtaken.
+///
+/// # Errors
+/// Whatever a round refuses with.
+pub(crate) async fn again<T, F>(round: impl Fn() -> F) -> Result<T, ControlError>
+where
+    F: Future<Output = Result<T, Setback>>,
+{
+    for _ in 0..ROUNDS {
+        match round().await {
+            Ok(done) => return Ok(done),
+            Err(Setback::Moved) => {}
+            Err(Setback::Refused(error)) => return Err(error),
+        }
+    }
+    Err(contended())
+}
+
+fn contended() -> ControlError {
+    ControlError::conflict("The record is being changed by many at once. Try again.")
+}
+
 /// Not found, in Cinder's own sentence for the noun.
 pub(crate) fn missing(message: impl Into<String>) -> ControlError {
     ControlError::new(ErrorKind::NotFound, message)
@@ -52,7 +98,5 @@ where
             Err(other) => return Err(other.into()),
         }
     }
-    Err(ControlError::conflict(
-        "The record is being changed by many at once. Try again.",
-    ))
+    Err(contended())
 }

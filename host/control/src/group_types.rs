@@ -5,7 +5,7 @@ use springform_model::time::Timestamp;
 use springform_store::{Changes, Measure, Query, Store, StoreError};
 use uuid::Uuid;
 
-use crate::edit::{edit, is_duplicate, missing};
+use crate::edit::{Setback, again, edit, is_duplicate, missing};
 use crate::{Caller, Control, ControlError};
 
 /// Group types, read and changed.
@@ -143,6 +143,10 @@ impl GroupTypes<'_> {
     /// # Errors
     /// Invalid while groups have it.
     pub async fn delete(&self, id: &str) -> Result<(), ControlError> {
+        again(|| self.remove(id)).await
+    }
+
+    async fn remove(&self, id: &str) -> Result<(), Setback> {
         let stored = self
             .store
             .get::<GroupType>(id)
@@ -156,7 +160,7 @@ impl GroupTypes<'_> {
             .await
         {
             Err(StoreError::Limit { .. }) => {
-                Err(ControlError::invalid("Target group type is still in use."))
+                Err(ControlError::invalid("Target group type is still in use.").into())
             }
             other => Ok(other?),
         }

@@ -5,7 +5,7 @@ use springform_model::time::Timestamp;
 use springform_store::{Changes, Query, Store, StoreError};
 use uuid::Uuid;
 
-use crate::edit::{edit, missing};
+use crate::edit::{Setback, again, edit, missing};
 use crate::{Control, ControlError};
 
 /// QoS specs, read and changed.
@@ -143,6 +143,10 @@ impl Qos<'_> {
     /// # Errors
     /// Not found; invalid while a type has them and `force` is off.
     pub async fn delete(&self, id: &str, force: bool) -> Result<(), ControlError> {
+        again(|| self.remove(id, force)).await
+    }
+
+    async fn remove(&self, id: &str, force: bool) -> Result<(), Setback> {
         let stored = self
             .store
             .get::<QosSpecs>(id)
@@ -155,7 +159,8 @@ impl Qos<'_> {
         if !types.is_empty() && !force {
             return Err(ControlError::invalid(format!(
                 "QoS Specs {id} is still associated with entities."
-            )));
+            ))
+            .into());
         }
         let mut changes = Changes::new().delete::<QosSpecs>(id, stored.revision);
         for mut found in types {

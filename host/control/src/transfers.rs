@@ -5,10 +5,10 @@ use rand::RngCore;
 use sha2::Sha256;
 use springform_model::cloud::{Snapshot, Transfer, Volume, VolumeStatus};
 use springform_model::time::Timestamp;
-use springform_store::{Changes, Query, Store, StoreError};
+use springform_store::{Changes, Query, Store};
 use uuid::Uuid;
 
-use crate::edit::missing;
+use crate::edit::{Setback, again, missing};
 use crate::{Caller, Control, ControlError};
 
 /// Transfers, made and accepted.
@@ -56,14 +56,22 @@ impl Transfers<'_> {
         name: Option<String>,
         no_snapshots: bool,
     ) -> Result<(Transfer, String), ControlError> {
+        again(|| self.offer(caller, volume_id, name.clone(), no_snapshots)).await
+    }
+
+    async fn offer(
+        &self,
+        caller: &Caller,
+        volume_id: &str,
+        name: Option<String>,
+        no_snapshots: bool,
+    ) -> Result<(Transfer, String), Setback> {
         let mut volume = self.volume(volume_id).await?;
         if !caller.is_admin && volume.project_id != caller.project_id {
-            return Err(missing(format!("Volume {volume_id} could not be found.")));
+            return Err(missing(format!("Volume {volume_id} could not be found.")).into());
         }
         if volume.status != VolumeStatus::Available || volume.operation.is_some() {
-            return Err(ControlError::invalid(
-                "Invalid volume: status must be available",
-            ));
+            return Err(ControlError::invalid("Invalid volume: status must be available").into());
         }
         let (salt, key) = (random(8), random(16));
         let transfer = Transfer {
@@ -130,6 +138,10 @@ impl Transfers<'_> {
     /// # Errors
     /// Not found.
     pub async fn delete(&self, caller: &Caller, id: &str) -> Result<(), ControlError> {
+        again(|| self.withdraw(caller, id)).await
+    }
+
+    async fn withdraw(&self, caller: &Caller, id: &str) -> Result<(), Setback> {
         let transfer = self.get(caller, id).await?;
         let mut changes = Changes::new().remove::<Transfer>(id);
         if let Some(mut volume) = self.store.get::<Volume>(&transfer.volume_id).await?
@@ -145,13 +157,17 @@ impl Transfers<'_> {
     /// Takes an offered volume into the caller's project.
     ///
     /// # Errors
-    /// Not found; invalid for a wrong key; conflict when it was accepted or withdrawn meanwhile.
+    /// Not found; invalid for a wrong key, or once it was accepted or withdrawn.
     pub async fn accept(
         &self,
         caller: &Caller,
         id: &str,
         key: &str,
     ) -> Result<Transfer, ControlError> {
+        again(|| self.take(caller, id, key)).await
+    }
+
+    async fn take(&self, caller: &Caller, id: &str, key: &str) -> Result<Transfer, Setback> {
         let mut transfer = self
             .store
             .get::<Transfer>(id)
@@ -162,15 +178,16 @@ impl Transfers<'_> {
         if transfer.accepted || hash(&transfer.salt, key)?.verify_slice(&expected).is_err() {
             return Err(ControlError::invalid(format!(
                 "Invalid auth key: Attempt to transfer {id} with invalid auth key."
-            )));
+            ))
+            .into());
         }
         let mut volume = self.volume(&transfer.volume_id).await?;
         if volume.status != VolumeStatus::AwaitingTransfer
             || volume.transfer_id.as_deref() != Some(id)
         {
-            return Err(ControlError::invalid(
-                "Invalid volume: status must be awaiting-transfer",
-            ));
+            return Err(
+                ControlError::invalid("Invalid volume: status must be awaiting-transfer").into(),
+            );
         }
         let now = Some(Timestamp::now());
         volume.record.project_id.clone_from(&caller.project_id);
@@ -192,13 +209,8 @@ impl Transfers<'_> {
                 changes = changes.update(&snapshot);
             }
         }
-        match self.store.commit(changes).await {
-            Ok(()) => Ok(transfer.record),
-            Err(StoreError::Conflict { .. }) => Err(ControlError::conflict(
-                "The volume or its transfer was changed meanwhile. Try again.",
-            )),
-            Err(other) => Err(other.into()),
-        }
+        self.store.commit(changes).await?;
+        Ok(transfer.record)
     }
 
     async fn volume(&self, id: &str) -> Result<springform_store::Stored<Volume>, ControlError> {

@@ -5,7 +5,7 @@ use springform_model::time::Timestamp;
 use springform_store::{Changes, Direction, Query, Store, StoreError};
 use uuid::Uuid;
 
-use crate::edit::{edit, is_duplicate, missing};
+use crate::edit::{Setback, again, edit, is_duplicate, missing};
 use crate::{Caller, Control, ControlError};
 
 /// Types, read and changed.
@@ -186,19 +186,25 @@ impl<'a> Types<'a> {
     /// # Errors
     /// Invalid while volumes have it.
     pub async fn delete(&self, id: &str) -> Result<(), ControlError> {
+        again(|| self.remove(id)).await
+    }
+
+    async fn remove(&self, id: &str) -> Result<(), Setback> {
+        let used = || ControlError::invalid("Target volume type is still in use.");
         let stored = self
             .store
             .get::<VolumeType>(id)
             .await?
             .ok_or_else(|| unknown(id))?;
         if self.in_use(id).await? {
-            return Err(ControlError::invalid("Target volume type is still in use."));
+            return Err(used().into());
         }
         let default = Query::new().eq("type_id", id);
         if self.store.count::<DefaultType>(&default).await? > 0 {
             return Err(ControlError::invalid(format!(
                 "The volume type {id} is a default volume type and cannot be deleted."
-            )));
+            ))
+            .into());
         }
         // A volume that is made meanwhile reads the type first; the guard makes the later of the two lose.
         let none = Query::new().eq("type_id", id);
@@ -210,9 +216,7 @@ impl<'a> Types<'a> {
             0,
         );
         match self.store.commit(changes).await {
-            Err(StoreError::Limit { .. }) => {
-                Err(ControlError::invalid("Target volume type is still in use."))
-            }
+            Err(StoreError::Limit { .. }) => Err(used().into()),
             other => Ok(other?),
         }
     }

@@ -171,7 +171,10 @@ async fn hanging_dripping_resetting_and_garbled_answers_are_errors_in_time() {
         ("garbage", "HttpProtocolError"),
     ] {
         let mut target = plain(&array);
-        target.request_timeout = Duration::from_millis(300);
+        // The others end by themselves, however long this machine takes for it.
+        if error == "HttpResponseTimeout" {
+            target.request_timeout = Duration::from_millis(300);
+        }
         let driver = driver("hostile", vec![target]).await;
         assert_eq!(
             get(&driver, &format!("https://a/{path}")).await["error"],
@@ -205,9 +208,10 @@ async fn an_answer_over_the_limit_is_cut_off() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_array_that_refuses_connections_opens_the_breaker_and_closes_it_again() {
-    let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = free.local_addr().unwrap().to_string();
-    drop(free);
+    // It is nobody else's as long as it is bound, and nobody listens.
+    let bound = tokio::net::TcpSocket::new_v4().unwrap();
+    bound.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let address = bound.local_addr().unwrap().to_string();
     let driver = driver(
         "hostile",
         vec![TargetBinding::new("a", address, TlsTrust::PlainHttp)],
@@ -344,10 +348,10 @@ async fn dropping_a_driver_logs_out() {
     drop(driver);
     let logged_out = async {
         while array.facts.logouts.load(Ordering::SeqCst) == 0 {
-            tokio::task::yield_now().await;
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(10), logged_out)
+    tokio::time::timeout(Duration::from_secs(120), logged_out)
         .await
         .expect("a logout");
 }

@@ -1,6 +1,6 @@
 //! The real program as a child process.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -117,10 +117,18 @@ impl Host {
     }
 }
 
-/// An address on which nothing listens.
+/// An address on which nothing listens, and which nobody else is given for a minute: the port of a connection that was
+/// closed from its side is left out when any port is asked for, and had by whoever asks for this one.
 ///
 /// # Errors
 /// The system has none.
 pub fn free_address() -> anyhow::Result<SocketAddr> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let address = listener.local_addr()?;
+    let caller = TcpStream::connect(address)?;
+    let (called, _) = listener.accept()?;
+    // In this order: whoever closes first keeps the port.
+    drop(called);
+    drop(caller);
+    Ok(address)
 }

@@ -18,6 +18,7 @@ use springform_model::operation::{OperationState, Verb};
 use springform_store::{Changes, Direction, Query, Stored};
 use uuid::Uuid;
 
+use crate::edit::{Setback, again};
 use crate::engine::{Executors, NewOperation};
 use crate::{Caller, Control, ControlError};
 
@@ -108,67 +109,68 @@ impl Attachments<'_> {
         wanted: CreateAttachment,
         legacy: bool,
     ) -> Result<Attachment, ControlError> {
-        let now = self.control.now();
         let id = Uuid::now_v7().to_string();
-        for _ in 0..50 {
-            let mut volume = self.volume(caller, &wanted.volume_id).await?;
-            let shared = volume.multiattach && volume.status == VolumeStatus::InUse;
-            let allowed: &[VolumeStatus] = if legacy {
-                &[
-                    VolumeStatus::Available,
-                    VolumeStatus::Attaching,
-                    VolumeStatus::InUse,
-                    VolumeStatus::Reserved,
-                ]
-            } else {
-                &[VolumeStatus::Available, VolumeStatus::Downloading]
-            };
-            if !shared && !allowed.contains(&volume.status) {
-                return Err(ControlError::invalid(format!(
-                    "Invalid volume: Volume {} status must be available or downloading to reserve, but the current status is {}.",
-                    volume.id, volume.status
-                )));
-            }
-            if volume.status == VolumeStatus::Available && !legacy {
-                volume.record.status = VolumeStatus::Reserved;
-            }
-            volume.record.updated_at = Some(now);
-            let attachment = Attachment {
-                id: id.clone(),
-                volume_id: volume.id.clone(),
-                project_id: volume.project_id.clone(),
-                instance_id: wanted.instance_id.clone(),
-                host_name: wanted
-                    .connector
-                    .as_ref()
-                    .map(|connector| connector.host.clone()),
-                device: wanted.device.clone(),
-                status: AttachStatus::Reserved,
-                mode: wanted.mode.clone(),
-                connector: None,
-                connection: None,
-                legacy,
-                outdated: None,
-                attached_at: None,
-                detached_at: None,
-                created_at: now,
-                updated_at: None,
-            };
-            match self
-                .control
-                .store()
-                .commit(Changes::new().insert(&attachment).update(&volume))
-                .await
-            {
-                Ok(()) => break,
-                Err(error) if error.is_conflict() => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
+        again(|| self.reserve(caller, &wanted, legacy, &id)).await?;
         match wanted.connector {
             Some(connector) => self.update(caller, &id, connector).await,
             None => self.get(caller, &id).await,
         }
+    }
+
+    async fn reserve(
+        &self,
+        caller: &Caller,
+        wanted: &CreateAttachment,
+        legacy: bool,
+        id: &str,
+    ) -> Result<(), Setback> {
+        let now = self.control.now();
+        let mut volume = self.volume(caller, &wanted.volume_id).await?;
+        let shared = volume.multiattach && volume.status == VolumeStatus::InUse;
+        let allowed: &[VolumeStatus] = if legacy {
+            &[
+                VolumeStatus::Available,
+                VolumeStatus::Attaching,
+                VolumeStatus::InUse,
+                VolumeStatus::Reserved,
+            ]
+        } else {
+            &[VolumeStatus::Available, VolumeStatus::Downloading]
+        };
+        if !shared && !allowed.contains(&volume.status) {
+            return Err(ControlError::invalid(format!(
+                "Invalid volume: Volume {} status must be available or downloading to reserve, but the current status is {}.",
+                volume.id, volume.status
+            ))
+            .into());
+        }
+        if volume.status == VolumeStatus::Available && !legacy {
+            volume.record.status = VolumeStatus::Reserved;
+        }
+        volume.record.updated_at = Some(now);
+        let attachment = Attachment {
+            id: id.to_owned(),
+            volume_id: volume.id.clone(),
+            project_id: volume.project_id.clone(),
+            instance_id: wanted.instance_id.clone(),
+            host_name: wanted
+                .connector
+                .as_ref()
+                .map(|connector| connector.host.clone()),
+            device: wanted.device.clone(),
+            status: AttachStatus::Reserved,
+            mode: wanted.mode.clone(),
+            connector: None,
+            connection: None,
+            legacy,
+            outdated: None,
+            attached_at: None,
+            detached_at: None,
+            created_at: now,
+            updated_at: None,
+        };
+        let changes = Changes::new().insert(&attachment).update(&volume);
+        Ok(self.control.store().commit(changes).await?)
     }
 
     /// Connects a host and says how it reaches the volume.

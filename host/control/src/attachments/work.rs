@@ -9,6 +9,7 @@ use springform_store::{Changes, Query, StoreError};
 
 use super::secret::chap_for;
 use crate::engine::{DriverCall, Executor, Run, Unseen, failure};
+use crate::groups::settle::{Fate, settle};
 use crate::specs::volume_spec;
 
 /// Carries them out.
@@ -77,8 +78,10 @@ async fn connect(
     let outcome = reach(run, volume).await;
     let now = run.control().now();
     run.finish(outcome.as_ref().err().cloned());
-    run.settle::<Attachment>(
+    settle::<Attachment, Volume>(
+        run,
         &attachment.id,
+        std::slice::from_ref(&volume.id),
         |attachment| {
             attachment.updated_at = Some(now);
             match &outcome {
@@ -92,23 +95,18 @@ async fn connect(
                 }
                 Err(_) => attachment.status = AttachStatus::ErrorAttaching,
             }
+            Fate::Write
         },
-        |_| Changes::new(),
+        |volume| {
+            if outcome.is_err() || volume.status != VolumeStatus::Reserved {
+                return Fate::Leave;
+            }
+            volume.status = VolumeStatus::Attaching;
+            Fate::Write
+        },
+        Changes::new,
     )
-    .await?;
-    if outcome.is_ok() {
-        run.settle::<Volume>(
-            &volume.id,
-            |volume| {
-                if volume.status == VolumeStatus::Reserved {
-                    volume.status = VolumeStatus::Attaching;
-                }
-            },
-            |_| Changes::new(),
-        )
-        .await?;
-    }
-    Ok(())
+    .await
 }
 
 async fn reach(run: &mut Run, volume: &Volume) -> Result<(Connector, Connection), OperationError> {

@@ -236,18 +236,19 @@ impl Run {
         }
     }
 
-    /// Sets the final state in memory; the next commit writes it together with the subject.
+    /// Sets the final state in memory; the next commit writes it together with the subject. Whoever watches sees it only
+    /// then: who is told that it is over finds the subject as it left it, and nobody's turn taken.
     pub fn finish(&mut self, error: Option<OperationError>) {
         let now = self.control.now();
-        self.note(|operation| {
-            operation.state = match &error {
-                None => OperationState::Succeeded,
-                Some(error) if error.code == "cancelled" => OperationState::Cancelled,
-                Some(_) => OperationState::Failed,
-            };
-            operation.error = error;
-            operation.finished_at = Some(now);
-        });
+        let operation = &mut self.operation.record;
+        operation.state = match &error {
+            None => OperationState::Succeeded,
+            Some(error) if error.code == "cancelled" => OperationState::Cancelled,
+            Some(_) => OperationState::Failed,
+        };
+        operation.error = error;
+        operation.updated_at = now;
+        operation.finished_at = Some(now);
     }
 
     /// Changes one record together with the operation, deciding again when somebody else was faster. A record that is

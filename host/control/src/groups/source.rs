@@ -6,7 +6,8 @@ use springform_model::operation::Verb;
 use springform_store::{Changes, Direction, Query, StoreError};
 
 use super::create::{limit, new_group, over_groups};
-use super::{Groups, MEMBERS, invalid, still};
+use super::{Groups, invalid, moved, still};
+use crate::edit::{Setback, again};
 use crate::engine::NewOperation;
 use crate::quotas::over;
 use crate::volumes::{CreateVolume, not_frozen};
@@ -40,11 +41,21 @@ impl Groups<'_> {
         description: Option<String>,
         source: GroupSource,
     ) -> Result<Group, ControlError> {
+        again(|| self.copy(caller, name.clone(), description.clone(), source.clone())).await
+    }
+
+    async fn copy(
+        &self,
+        caller: &Caller,
+        name: Option<String>,
+        description: Option<String>,
+        source: GroupSource,
+    ) -> Result<Group, Setback> {
         let control = self.control;
         let origin = self.origin(caller, &source).await?;
         let from = &origin.group;
         let Some(backend) = from.backend.clone() else {
-            return Err(invalid("No host to create group from this source."));
+            return Err(invalid("No host to create group from this source.").into());
         };
         not_frozen(control, Some(&backend)).await?;
         let mut group = new_group(
@@ -86,13 +97,11 @@ impl Groups<'_> {
         let size = volumes.iter().map(|volume| volume.size).sum();
         match control.operations().submit(changes, operation).await {
             Ok(()) => Ok(group),
-            Err(StoreError::Limit { name, limit, used }) if name != "groups" && name != MEMBERS => {
-                Err(over(&name, limit, used, size))
+            Err(error) if moved(&error) => Err(Setback::Moved),
+            Err(StoreError::Limit { name, limit, used }) if name != "groups" => {
+                Err(over(&name, limit, used, size).into())
             }
-            Err(StoreError::Limit { name, .. }) if name == MEMBERS => {
-                Err(super::contended(origin.group.id.as_str()))
-            }
-            Err(error) => Err(over_groups(error)),
+            Err(error) => Err(over_groups(error).into()),
         }
     }
 

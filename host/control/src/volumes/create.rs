@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::Volumes;
 use super::turn::{not_frozen, report};
+use crate::edit::{Setback, again};
 use crate::engine::{Executor, NewOperation, Run, failure};
 use crate::quotas::{Adds, over};
 use crate::scheduler::Request;
@@ -61,6 +62,10 @@ impl Volumes<'_> {
         caller: &Caller,
         wanted: CreateVolume,
     ) -> Result<Volume, ControlError> {
+        again(|| self.begin(caller, wanted.clone())).await
+    }
+
+    async fn begin(&self, caller: &Caller, wanted: CreateVolume) -> Result<Volume, Setback> {
         let control = self.control;
         let source = self.source(caller, &wanted).await?;
         let full = self.type_of(caller, &wanted, source.as_ref()).await?;
@@ -111,7 +116,7 @@ impl Volumes<'_> {
         match submitted {
             Ok(()) => Ok(volume),
             Err(StoreError::Limit { name, limit, used }) => {
-                Err(over(&name, limit, used, volume.size))
+                Err(over(&name, limit, used, volume.size).into())
             }
             Err(error) => Err(error.into()),
         }

@@ -5,7 +5,9 @@ use springform_model::cloud::{Snapshot, SnapshotStatus, Volume, VolumeStatus};
 use springform_model::operation::Verb;
 use springform_store::{Changes, Direction, Query};
 
+use super::turn::try_turn;
 use super::{Volumes, take_turn};
+use crate::edit::{Setback, again};
 use crate::error::ErrorKind;
 use crate::quotas::Adds;
 use crate::specs::full_type;
@@ -183,6 +185,10 @@ impl Volumes<'_> {
         id: &str,
         snapshot: &str,
     ) -> Result<(), ControlError> {
+        again(|| self.try_revert(caller, id, snapshot)).await
+    }
+
+    async fn try_revert(&self, caller: &Caller, id: &str, snapshot: &str) -> Result<(), Setback> {
         let volume = self.get(caller, id).await?;
         self.may_change(&volume).await?;
         let query = Query::new()
@@ -200,7 +206,8 @@ impl Volumes<'_> {
             return Err(ControlError::input(format!(
                 "Snapshot {snapshot} must be available and of the volume's size, {} GiB.",
                 volume.size
-            )));
+            ))
+            .into());
         }
         newest.record.status = SnapshotStatus::Restoring;
         let decide = |volume: &mut Volume| {
@@ -212,12 +219,12 @@ impl Volumes<'_> {
             volume.status = VolumeStatus::Reverting;
             Ok(())
         };
-        take_turn(
+        try_turn(
             self.control,
             caller,
             id,
             Verb::RevertVolume,
-            json!({ "snapshot": snapshot }),
+            &json!({ "snapshot": snapshot }),
             decide,
             |_| Changes::new().update(&newest),
         )

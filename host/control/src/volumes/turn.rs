@@ -6,6 +6,7 @@ use springform_model::operation::{Operation, OperationError, Verb};
 use springform_store::{Changes, StoreError};
 use uuid::Uuid;
 
+use crate::edit::{Setback, again};
 use crate::engine::NewOperation;
 use crate::quotas::over;
 use crate::{Caller, Control, ControlError};
@@ -41,39 +42,43 @@ pub(crate) async fn take_turn(
     decide: impl Fn(&mut Volume) -> Result<(), ControlError>,
     more: impl Fn(&Volume) -> Changes,
 ) -> Result<(Volume, Operation), ControlError> {
-    for _ in 0..50 {
-        let stored = control.store().get::<Volume>(id).await?;
-        let mut stored = stored
-            .filter(|stored| caller.may_see(&stored.project_id))
-            .ok_or_else(|| ControlError::not_found("Volume", id))?;
-        if let Some(holder) = &stored.operation {
-            return Err(ControlError::busy(&format!("Volume {id}"), holder));
-        }
-        let before = stored.status;
-        decide(&mut stored.record)?;
-        let mut new = NewOperation::new(verb, "volume", id).input(with_status(&input, before));
-        new.backend.clone_from(&stored.backend);
-        let operation = control.operations().prepare(caller, new.step("array"))?;
-        stored.record.operation = Some(operation.id.clone());
-        stored.record.updated_at = Some(control.now());
-        let changes = more(&stored.record).update(&stored);
-        match control
-            .operations()
-            .submit(changes, operation.clone())
-            .await
-        {
-            Ok(()) => return Ok((stored.record, operation)),
-            Err(StoreError::Limit { name, limit, used }) => {
-                let now = stored.growing_to.unwrap_or(stored.size);
-                return Err(over(&name, limit, used, now.saturating_sub(stored.size)));
-            }
-            Err(error) if error.is_conflict() => {}
-            Err(error) => return Err(error.into()),
-        }
+    again(|| try_turn(control, caller, id, verb, &input, &decide, &more)).await
+}
+
+/// One round of [`take_turn`], for whoever reads more than the volume before deciding.
+pub(super) async fn try_turn(
+    control: &Control,
+    caller: &Caller,
+    id: &str,
+    verb: Verb,
+    input: &Value,
+    decide: impl Fn(&mut Volume) -> Result<(), ControlError>,
+    more: impl Fn(&Volume) -> Changes,
+) -> Result<(Volume, Operation), Setback> {
+    let stored = control.store().get::<Volume>(id).await?;
+    let mut stored = stored
+        .filter(|stored| caller.may_see(&stored.project_id))
+        .ok_or_else(|| ControlError::not_found("Volume", id))?;
+    if let Some(holder) = &stored.operation {
+        return Err(ControlError::busy(&format!("Volume {id}"), holder).into());
     }
-    Err(ControlError::conflict(format!(
-        "Volume {id} is being changed by many at once. Try again."
-    )))
+    let before = stored.status;
+    decide(&mut stored.record)?;
+    let mut new = NewOperation::new(verb, "volume", id).input(with_status(input, before));
+    new.backend.clone_from(&stored.backend);
+    let operation = control.operations().prepare(caller, new.step("array"))?;
+    stored.record.operation = Some(operation.id.clone());
+    stored.record.updated_at = Some(control.now());
+    let changes = more(&stored.record).update(&stored);
+    let operations = control.operations();
+    match operations.submit(changes, operation.clone()).await {
+        Ok(()) => Ok((stored.record, operation)),
+        Err(StoreError::Limit { name, limit, used }) => {
+            let now = stored.growing_to.unwrap_or(stored.size);
+            Err(over(&name, limit, used, now.saturating_sub(stored.size)).into())
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn with_status(input: &Value, before: VolumeStatus) -> Value {

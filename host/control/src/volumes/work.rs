@@ -11,6 +11,7 @@ use springform_store::{Changes, Direction, Query, StoreError};
 
 use super::report;
 use crate::engine::{Executor, Run, failure};
+use crate::groups::settle::{Fate, settle};
 use crate::specs::{full_type, snapshot_spec, type_spec, volume_spec};
 
 /// Carries them out.
@@ -42,8 +43,15 @@ impl Executor for Working {
                 .map_err(broken)?,
             None => None,
         };
-        let settled = run.settle::<Volume>(
+        // With it the snapshot that it was put back to: whoever sees the volume available may delete it.
+        let restored: Vec<String> = match operation.verb {
+            Verb::RevertVolume => vec![text(&operation, "snapshot")],
+            _ => Vec::new(),
+        };
+        settle::<Volume, Snapshot>(
+            run,
             &id,
+            &restored,
             |volume| {
                 volume.operation = None;
                 volume.growing_to = None;
@@ -56,17 +64,18 @@ impl Executor for Working {
                     volume.type_id = Some(full.volume_type.id.clone());
                     volume.type_name = Some(full.volume_type.name.clone());
                 }
+                Fate::Write
             },
-            |_| match &operation.error {
+            |snapshot| {
+                snapshot.status = SnapshotStatus::Available;
+                Fate::Write
+            },
+            || match &operation.error {
                 Some(error) => report(&operation, &control, action(operation.verb), "001", error),
                 None => Changes::new(),
             },
-        );
-        settled.await?;
-        if operation.verb == Verb::RevertVolume {
-            free_snapshot(run, &operation).await?;
-        }
-        Ok(())
+        )
+        .await
     }
 }
 
@@ -235,15 +244,4 @@ fn failed(operation: &Operation) -> VolumeStatus {
         Verb::RevertVolume | Verb::UnmanageVolume => VolumeStatus::Error,
         _ => status_before(operation),
     }
-}
-
-async fn free_snapshot(run: &mut Run, operation: &Operation) -> Result<(), OperationError> {
-    let id = text(operation, "snapshot");
-    run.settle::<Snapshot>(
-        &id,
-        |snapshot| snapshot.status = SnapshotStatus::Available,
-        |_| Changes::new(),
-    )
-    .await
-    .map(drop)
 }

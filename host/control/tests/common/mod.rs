@@ -145,6 +145,7 @@ impl Driver for Simulated {
                 volumes.remove(&volume.id);
                 Ok(Reply::Done)
             }
+            Call::Revert { .. } => Ok(Reply::Done),
             Call::ExtendVolume { volume, new_size } => {
                 volumes.insert(volume.id, new_size);
                 Ok(Reply::Done)

@@ -1,6 +1,9 @@
 //! An operator's desk: the real host, one replicated volume on simulated arrays, and the command line.
 #![allow(dead_code)]
 
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use flasharray_sim::{SimConfig, SimControl};
@@ -9,6 +12,7 @@ use springform_suite::cinder::Cinder;
 use springform_suite::guests;
 use springform_suite::host::Host;
 use springform_suite::site::{PRIMARY, SECOND, SERVICE, Site};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::Command;
 use tokio::time::Instant;
 
@@ -23,6 +27,7 @@ pub struct Desk {
     pub host: Host,
     pub volume: String,
     pub clock: tokio::task::JoinHandle<()>,
+    still: Arc<AtomicBool>,
 }
 
 pub struct Said {
@@ -66,8 +71,10 @@ impl Desk {
             site.control.advance(3700.0).await.unwrap();
         }
         let control = SimControl::new(&site.sim.control_url());
+        let still = Arc::new(AtomicBool::new(false));
+        let stands = still.clone();
         let clock = tokio::spawn(async move {
-            while control.advance(5.0).await.is_ok() {
+            while stands.load(Ordering::SeqCst) || control.advance(5.0).await.is_ok() {
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
         });
@@ -77,17 +84,56 @@ impl Desk {
             host,
             volume,
             clock,
+            still,
         }
     }
 
-    pub async fn run(&self, arguments: &[&str]) -> Said {
-        let output = Command::new(guests::springform().unwrap())
+    /// Whether no time passes on the arrays.
+    pub fn time_stands_still(&self, still: bool) {
+        self.still.store(still, Ordering::SeqCst);
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(guests::springform().unwrap());
+        command
             .args(["--url", &self.host.url])
             .args(arguments)
-            .env("SPRINGFORM_TOKEN", "admin:0123456789abcdef0123456789abcdef")
-            .output()
-            .await
+            .env("SPRINGFORM_TOKEN", "admin:0123456789abcdef0123456789abcdef");
+        command
+    }
+
+    /// A command that succeeds, and for which time goes on only once it told of something.
+    pub async fn tells_of(&self, arguments: &[&str], what: &str) -> Said {
+        let mut command = self.command(arguments);
+        let mut running = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
             .unwrap();
+        let mut lines = BufReader::new(running.stderr.take().unwrap()).lines();
+        let mut err = String::new();
+        let told = async {
+            while let Some(line) = lines.next_line().await.unwrap() {
+                err += &line;
+                err.push('\n');
+                if line.contains(what) {
+                    self.time_stands_still(false);
+                }
+            }
+        };
+        let told = tokio::time::timeout(PATIENCE, told).await;
+        assert!(told.is_ok() && err.contains(what), "{err}");
+        let mut out = String::new();
+        let mut pipe = running.stdout.take().unwrap();
+        pipe.read_to_string(&mut out).await.unwrap();
+        let code = running.wait().await.unwrap().code().unwrap();
+        assert_eq!(code, 0, "{out}\n{err}");
+        Said { code, out, err }
+    }
+
+    pub async fn run(&self, arguments: &[&str]) -> Said {
+        let output = self.command(arguments).output().await.unwrap();
         Said {
             code: output.status.code().unwrap(),
             out: String::from_utf8(output.stdout).unwrap(),
@@ -124,7 +170,7 @@ impl Desk {
 
     pub async fn served_by(&self) -> String {
         let answer = self
-            .run(&[
+            .does(&[
                 "--format",
                 "json",
                 "plan",
