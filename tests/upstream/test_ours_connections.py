@@ -60,7 +60,7 @@ def ours(site, protocol, kind):
         return plain(info, site["a"].volume(name["array_volume_name"]).serial)
 
 
-@pytest.mark.parametrize("configuration", ("async", "sync"))
+@pytest.mark.parametrize("configuration", ("async", "sync", "trisync"))
 def test_a_machine_is_told_the_same(make_site, configuration, protocol):
     expected = theirs(make_site(configuration), protocol, configuration)
     told = ours(make_site(configuration), protocol, configuration)

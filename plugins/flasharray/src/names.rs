@@ -3,6 +3,9 @@
 /// Longest base of a volume name; a longer one is cut from the left.
 const LONGEST_BASE: usize = 56;
 
+/// How the mark of a deleted volume ends.
+const MARK: &str = "-left";
+
 /// Longest part of a connector's host name in a host object's name.
 const LONGEST_HOST: usize = 23;
 
@@ -139,6 +142,18 @@ pub fn host(host: &str, system_uuid: Option<&str>, initiator: &str) -> String {
         digest(initiator)
     };
     format!("{}-{digits}-cinder", clean.trim_matches('-'))
+}
+
+/// The mark of a volume that was deleted while its stretched self could not be reached.
+#[must_use]
+pub fn mark(volume: &str) -> String {
+    format!("{volume}{MARK}")
+}
+
+/// The volume that a mark stands for.
+#[must_use]
+pub fn marked(mark: &str) -> Option<&str> {
+    mark.strip_suffix(MARK)
 }
 
 fn clean(text: impl Iterator<Item = char>) -> String {

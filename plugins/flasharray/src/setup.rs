@@ -68,6 +68,7 @@ impl<'a> Setup<'a> {
                 }
                 if self.options.layout().kind == Kind::TriSync {
                     self.third_site(&primary, &own_name)?;
+                    self.leftovers(&primary)?;
                 }
             }
             Err(failure)

@@ -229,6 +229,7 @@ impl<'a> Volumes<'a> {
                 return Err(failure);
             }
         }
+        self.forget_at_home(&on, volume)?;
         self.erase(&on, &name, self.options.eradicate())?;
         match names::vgroup_of(&name) {
             Some(group) => vgroup::tidy(&on, group, self.options.eradicate()),
@@ -242,7 +243,7 @@ impl<'a> Volumes<'a> {
         names::pod_of(name).and_then(|_| self.arrays.partner(on.name()))
     }
 
-    fn erase(&self, on: &Array<'a>, name: &str, eradicate: bool) -> Result<(), Failure> {
+    pub(crate) fn erase(&self, on: &Array<'a>, name: &str, eradicate: bool) -> Result<(), Failure> {
         let query = Query::new().name(name);
         let destroy = json!({ "destroyed": true });
         host::release_all(on, name)?;

@@ -4,6 +4,7 @@
 //! Out there a volume is a single one and has no pod in its name. Home again, it becomes its stretched self.
 
 pub mod demote;
+pub mod leftover;
 pub mod observe;
 pub mod plan;
 pub mod protect;

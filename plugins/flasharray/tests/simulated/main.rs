@@ -24,6 +24,8 @@ mod sync_life;
 mod sync_travel;
 mod third;
 mod third_bytes;
+
+mod third_leftovers;
 mod third_life;
 mod third_sweep;
 mod vgroups;

@@ -9,7 +9,7 @@ use crate::memory::Memory;
 use crate::rig::{leaving, replicated, three_sites, three_targets};
 use crate::sweep::{connected, sweep_on};
 
-fn site() -> Memory {
+pub fn site() -> Memory {
     Memory::new(Kind::TriSync, three_targets())
 }
 
@@ -61,7 +61,7 @@ fn lead(m: &Memory, volume: &Volume, from: &str, to: &str) -> Result<Volume, Err
 }
 
 /// One that the third site leads.
-fn away(m: &Memory) -> Volume {
+pub fn away(m: &Memory) -> Volume {
     let volume = copied(m);
     lead(m, &volume, "a", "c").unwrap()
 }
