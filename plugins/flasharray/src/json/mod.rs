@@ -1,5 +1,6 @@
-//! JSON as it goes to arrays and comes from them. The library's reader and writer carry what an array never says or hears:
-//! every digit of a fraction, and where in a document which mistake is. That is a tenth of a component.
+//! JSON as it goes to arrays and comes from them. Drivers work on `serde_json`'s values; its reader and writer carry what an
+//! array never says or hears, every digit of a fraction and where in a document which mistake is, and that is a tenth of a
+//! component. So miniserde reads, and a page of code writes.
 
 mod read;
 mod write;
