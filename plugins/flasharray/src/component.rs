@@ -256,10 +256,10 @@ impl<S: Shell> groups::Guest for Component<S> {
         ctx: Context,
         group: Group,
         snapshot_id: String,
-        _snapshots: Vec<Snapshot>,
+        snapshots: Vec<Snapshot>,
     ) -> Answer<()> {
         let work = Self::driver(&ctx).volumes();
-        Ok(work.delete_group_snapshot(&group, &snapshot_id)?)
+        Ok(work.delete_group_snapshot(&group, &snapshot_id, &snapshots)?)
     }
     fn create_from(
         ctx: Context,

@@ -12,7 +12,7 @@ use springform_sdk::types::{Failure, FailureCode, Outcome, Snapshot, SnapshotPla
 use crate::array::{Array, Trouble, flag, text};
 use crate::query::Query;
 use crate::volume::{Volumes, array_name};
-use crate::{layout, names, pgroup};
+use crate::{layout, names, pgroup, third};
 
 impl<'a> Volumes<'a> {
     /// Creates an empty group; says what it is called.
@@ -20,29 +20,9 @@ impl<'a> Volumes<'a> {
     /// # Errors
     /// See the contract's `groups.create`.
     pub fn create_group(&self, group: &Group) -> Result<String, Failure> {
-        let on = self.holding(group)?;
-        let name = self.group_name(group);
-        let query = Query::new().name(&name);
-        let make = || on.send(Method::Post, "/protection-groups", &query, None);
-        let refused = match make() {
-            Ok(_) => return Ok(name),
-            Err(Trouble::Failed(failure)) => return Err(failure),
-            Err(refused @ Trouble::Refused { .. }) => refused,
-        };
-        match pgroup::read(&on, &name)? {
-            Some(found) if !flag(&found, "/destroyed") => Ok(name),
-            // A group of this id was deleted and waits for its end: it is empty, and the name is needed now.
-            Some(_) => {
-                on.send(Method::Delete, "/protection-groups", &query, None)
-                    .and_then(|_| make())
-                    .map_err(|t| t.into_failure(FailureCode::AlreadyExists, "a deleted protection group of this name waits for its eradication; eradicate it on the array"))?;
-                Ok(name)
-            }
-            None => Err(refused.into_failure(
-                FailureCode::Exhausted,
-                "the array does not create the protection group (number of groups, pod gone)",
-            )),
-        }
+        let seat = self.seat(group, &[])?;
+        seat.make()?;
+        Ok(seat.name)
     }
 
     /// Deletes a group, not its volumes. Gone is success.
@@ -54,6 +34,7 @@ impl<'a> Volumes<'a> {
         let name = self.group_name(group);
         let there = || Ok(pgroup::read(&on, &name)?.is_some_and(|g| !flag(&g, "/destroyed")));
         self.discard(&on, "/protection-groups", &name, there)
+            .map(drop)
     }
 
     /// Makes the membership what is asked for.
@@ -66,10 +47,13 @@ impl<'a> Volumes<'a> {
         add: &[Volume],
         remove: &[Volume],
     ) -> Result<(), Failure> {
-        let on = self.holding(group)?;
-        let name = self.group_name(group);
-        pgroup::join(&on, &name, &refs(&names_of(add)))?;
-        pgroup::leave(&on, &name, &refs(&names_of(remove)))
+        let seat = self.seat(group, if add.is_empty() { remove } else { add })?;
+        let Seat { on, name } = &seat;
+        let joining = names_of(add);
+        if !joining.is_empty() {
+            seat.with(&joining, &|| pgroup::join(on, name, &refs(&joining)))?;
+        }
+        pgroup::leave(on, name, &refs(&names_of(remove)))
     }
 
     /// Takes a snapshot of every member at one point in time.
@@ -83,18 +67,16 @@ impl<'a> Volumes<'a> {
         volumes: &[Volume],
         snapshots: &[Snapshot],
     ) -> Result<Vec<SnapshotOutcome>, Failure> {
-        let on = self.holding(group)?;
-        let taken = self.taken(group, snapshot_id);
-        pgroup::take(
-            &on,
-            &self.group_name(group),
-            &names::group_suffix(snapshot_id),
-        )?;
-        let there = parts(&on, &taken)?;
+        let seat = self.seat(group, volumes)?;
+        let Seat { on, name } = &seat;
+        let suffix = names::group_suffix(snapshot_id);
+        let taken = format!("{name}.{suffix}");
+        seat.with(&names_of(volumes), &|| pgroup::take(on, name, &suffix))?;
+        let there = parts(on, &taken)?;
         let outcomes = snapshots.iter().zip(volumes).map(|(snapshot, volume)| {
             let part = names::part(&taken, &array_name(volume));
             let result = if there.contains(&part) {
-                Ok(placed(&on, part))
+                Ok(placed(on, part))
             } else {
                 Err(failure_on(
                     on.name(),
@@ -114,11 +96,32 @@ impl<'a> Volumes<'a> {
     ///
     /// # Errors
     /// See the contract's `groups.delete-snapshot`.
-    pub fn delete_group_snapshot(&self, group: &Group, snapshot_id: &str) -> Result<(), Failure> {
-        let on = self.holding(group)?;
-        let name = self.taken(group, snapshot_id);
-        let there = || pgroup::is_taken(&on, &name);
-        self.discard(&on, "/protection-group-snapshots", &name, there)
+    pub fn delete_group_snapshot(
+        &self,
+        group: &Group,
+        snapshot_id: &str,
+        snapshots: &[Snapshot],
+    ) -> Result<(), Failure> {
+        let first = self.holding(group)?;
+        let suffix = names::group_suffix(snapshot_id);
+        // It stays where it was taken, and its parts tell of which group.
+        let stored = snapshots.iter().find_map(|snapshot| {
+            let part = snapshot.array_name.as_deref()?;
+            let (group, _) = part.split_once(&format!(".{suffix}."))?;
+            Some(format!("{group}.{suffix}"))
+        });
+        let name = stored.unwrap_or_else(|| format!("{}.{suffix}", self.group_name(group)));
+        let path = "/protection-group-snapshots";
+        let others = self
+            .arrays
+            .others(first.name())
+            .filter(|a| a.target().reachable);
+        for on in std::iter::once(first).chain(others) {
+            if self.discard(&on, path, &name, || pgroup::is_taken(&on, &name))? {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// Fills a new group from a snapshot of another group, or from its members as they are at this moment.
@@ -133,13 +136,15 @@ impl<'a> Volumes<'a> {
         snapshot_id: Option<&str>,
         source_volumes: &[Volume],
     ) -> Result<Vec<Outcome>, Failure> {
-        let on = self.holding(source)?;
+        let seat = self.seat(source, source_volumes)?;
+        let Seat { on, name } = &seat;
         let taken = match snapshot_id {
-            Some(id) => self.taken(source, id),
+            Some(id) => format!("{name}.{}", names::group_suffix(id)),
             None => {
                 let suffix = format!("{}-tmp", group.id);
-                let name = self.group_name(source);
-                pgroup::take(&on, &name, &suffix)?;
+                seat.with(&names_of(source_volumes), &|| {
+                    pgroup::take(on, name, &suffix)
+                })?;
                 format!("{name}.{suffix}")
             }
         };
@@ -155,7 +160,7 @@ impl<'a> Volumes<'a> {
                 let part = names::part(&taken, &array_name(from));
                 Outcome {
                     id: volume.id.clone(),
-                    result: self.create(&alone, &on, Some(&part)),
+                    result: self.create(&alone, on, Some(&part)),
                 }
             })
             .collect();
@@ -163,12 +168,12 @@ impl<'a> Volumes<'a> {
             .iter()
             .filter_map(|o| Some(o.result.as_ref().ok()?.array_name.as_str()))
             .collect();
-        pgroup::join(&on, &self.group_name(group), &made)?;
+        pgroup::join(on, &self.group_name(group), &made)?;
         if snapshot_id.is_none() {
             // Nobody else knows of it. It goes last: until here a repetition finds the same point in time.
             let query = Query::new().name(&taken);
             let path = "/protection-group-snapshots";
-            self.discard(&on, path, &taken, || pgroup::is_taken(&on, &taken))?;
+            self.discard(on, path, &taken, || pgroup::is_taken(on, &taken))?;
             match on.send(Method::Delete, path, &query, None) {
                 Ok(_) | Err(Trouble::Refused { .. }) => {}
                 Err(Trouble::Failed(failure)) => return Err(failure),
@@ -204,6 +209,24 @@ impl<'a> Volumes<'a> {
         }
     }
 
+    /// A group is where its members are: after a failover of the backend on another array, and beyond a pod without its name.
+    fn seat(&self, group: &Group, members: &[Volume]) -> Result<Seat<'a>, Failure> {
+        let placed = members.iter().find_map(|volume| volume.placement.as_ref());
+        let on = match placed {
+            Some(placement) => self.arrays.named(&placement.target)?,
+            None => self.holding(group)?,
+        };
+        let stored = self.group_name(group);
+        let away = third::is_beyond(&self.arrays, &self.options, on.name());
+        let home = placed.and_then(|placement| names::pod_of(&placement.array_name));
+        let name = match home {
+            _ if away => names::without_pod(&stored).to_owned(),
+            Some(pod) if names::pod_of(&stored).is_none() => names::in_pod(pod, &stored),
+            _ => stored,
+        };
+        Ok(Seat { on, name })
+    }
+
     fn group_name(&self, group: &Group) -> String {
         group.array_name.clone().unwrap_or_else(|| {
             let layout = self.options.layout();
@@ -213,23 +236,16 @@ impl<'a> Volumes<'a> {
         })
     }
 
-    fn taken(&self, group: &Group, snapshot_id: &str) -> String {
-        format!(
-            "{}.{}",
-            self.group_name(group),
-            names::group_suffix(snapshot_id)
-        )
-    }
-
-    /// Destroys an object, and eradicates it where that is configured.
+    /// Destroys an object, and eradicates it where that is configured. Says whether it was there.
     fn discard(
         &self,
         on: &Array<'_>,
         path: &str,
         name: &str,
         is_there: impl Fn() -> Result<bool, Failure>,
-    ) -> Result<(), Failure> {
+    ) -> Result<bool, Failure> {
         let query = Query::new().name(name);
+        let mut found = true;
         match on.send(
             Method::Patch,
             path,
@@ -243,6 +259,7 @@ impl<'a> Volumes<'a> {
                     let sentence = format!("{name} cannot be deleted (a lock or retention)");
                     return Err(refused.into_failure(FailureCode::FailedPrecondition, &sentence));
                 }
+                found = false;
             }
         }
         if self.options.eradicate() {
@@ -251,7 +268,59 @@ impl<'a> Volumes<'a> {
                 Err(Trouble::Failed(failure)) => return Err(failure),
             }
         }
-        Ok(())
+        Ok(found)
+    }
+}
+
+/// Where a group is.
+struct Seat<'a> {
+    on: Array<'a>,
+    name: String,
+}
+
+impl Seat<'_> {
+    /// Makes the group. There already: success.
+    fn make(&self) -> Result<(), Failure> {
+        let Self { on, name } = self;
+        let query = Query::new().name(name);
+        let make = || on.send(Method::Post, "/protection-groups", &query, None);
+        let refused = match make() {
+            Ok(_) => return Ok(()),
+            Err(Trouble::Failed(failure)) => return Err(failure),
+            Err(refused @ Trouble::Refused { .. }) => refused,
+        };
+        match pgroup::read(on, name)? {
+            Some(found) if !flag(&found, "/destroyed") => Ok(()),
+            // A group of this id was deleted and waits for its end: it is empty, and the name is needed now.
+            Some(_) => {
+                on.send(Method::Delete, "/protection-groups", &query, None)
+                    .and_then(|_| make())
+                    .map_err(|t| t.into_failure(FailureCode::AlreadyExists, "a deleted protection group of this name waits for its eradication; eradicate it on the array"))
+                    .map(drop)
+            }
+            None => Err(refused.into_failure(
+                FailureCode::Exhausted,
+                "the array does not create the protection group (number of groups, pod gone)",
+            )),
+        }
+    }
+
+    /// Does something with the group and these members. Where they have been failed over to, nobody has made their group yet.
+    fn with(
+        &self,
+        members: &[String],
+        act: &dyn Fn() -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let refused = match act() {
+            Err(refused) if refused.code == FailureCode::FailedPrecondition => refused,
+            done => return done,
+        };
+        if pgroup::read(&self.on, &self.name)?.is_some_and(|found| !flag(&found, "/destroyed")) {
+            return Err(refused);
+        }
+        self.make()?;
+        pgroup::join(&self.on, &self.name, &refs(members))?;
+        act()
     }
 }
 

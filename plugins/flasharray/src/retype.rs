@@ -71,8 +71,7 @@ impl<'a> Volumes<'a> {
         let replication = if into {
             Some(self.third_leg(&on, &name, wants)?)
         } else if wants.is_some() {
-            pgroup::join(&on, self.options.pgroup(), &[&name])?;
-            Some(ReplicationKind::Async)
+            self.join_backend(&on, &name)?
         } else {
             // Who has left the pod has left every group there, and has joined none.
             if !left {

@@ -193,7 +193,22 @@ impl<'a> Volumes<'a> {
 
     /// Puts a new volume into the group; where that fails nothing is left behind.
     fn protect(&self, on: &Array<'a>, name: &str) -> Result<Option<ReplicationKind>, Failure> {
-        // Without another array there is nothing to replicate to; the volume is made and honestly reported as unprotected.
+        let joined = self.join_backend(on, name);
+        if let Err(failure) = &joined
+            && failure.code == FailureCode::FailedPrecondition
+        {
+            self.erase(on, name, true)?;
+        }
+        joined
+    }
+
+    /// Puts a volume into the group of the backend, where there is another array to replicate to. None: it is reported as
+    /// unprotected.
+    pub(crate) fn join_backend(
+        &self,
+        on: &Array<'a>,
+        name: &str,
+    ) -> Result<Option<ReplicationKind>, Failure> {
         if self.arrays.others(on.name()).next().is_none() {
             return Ok(None);
         }
@@ -205,12 +220,7 @@ impl<'a> Volumes<'a> {
             {
                 Ok(None)
             }
-            Err(failure) => {
-                if failure.code == FailureCode::FailedPrecondition {
-                    self.erase(on, name, true)?;
-                }
-                Err(failure)
-            }
+            Err(failure) => Err(failure),
         }
     }
 

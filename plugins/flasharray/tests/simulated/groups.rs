@@ -5,7 +5,7 @@ use springform_sdk::types::{Error, Failure, FailureCode, ReplicationKind, Snapsh
 
 use crate::rig::{MIB, Rig, filled, replicated, stretched};
 
-fn group(id: &str, replication: Option<ReplicationKind>) -> Group {
+pub fn group(id: &str, replication: Option<ReplicationKind>) -> Group {
     Group {
         id: id.to_owned(),
         name: "databases".to_owned(),
@@ -17,7 +17,7 @@ fn group(id: &str, replication: Option<ReplicationKind>) -> Group {
     }
 }
 
-fn snapshot(id: &str) -> Snapshot {
+pub fn snapshot(id: &str) -> Snapshot {
     Snapshot {
         id: id.to_owned(),
         name: format!("snapshot-{id}"),
@@ -28,7 +28,7 @@ fn snapshot(id: &str) -> Snapshot {
     }
 }
 
-fn run<T>(
+pub fn run<T>(
     rig: &Rig,
     call: impl Fn(&flasharray::volume::Volumes<'_>) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
@@ -39,12 +39,12 @@ fn run<T>(
         })
 }
 
-fn created(rig: &Rig, mut group: Group) -> Group {
+pub fn created(rig: &Rig, mut group: Group) -> Group {
     group.array_name = Some(run(rig, |v| v.create_group(&group)).unwrap());
     group
 }
 
-fn inside(mut volume: Volume, group: &Group) -> Volume {
+pub fn inside(mut volume: Volume, group: &Group) -> Volume {
     volume.group = Some(group.id.clone());
     volume
 }
@@ -62,7 +62,7 @@ fn members(rig: &Rig, group: &Group) -> Vec<String> {
 }
 
 /// Bytes of a copy: a machine has to be connected to read them.
-fn content(rig: &Rig, volume: &Volume) -> Vec<u8> {
+pub fn content(rig: &Rig, volume: &Volume) -> Vec<u8> {
     rig.call("connect", |d| {
         Ok(d.volumes().connect(volume, &crate::rig::connector())?)
     })
@@ -161,7 +161,7 @@ fn a_snapshot_of_a_group_holds_one_point_of_every_member_and_can_fill_another_gr
     assert_eq!(members(&rig, &copy).len(), 2);
 
     for _ in 0..2 {
-        run(&rig, |v| v.delete_group_snapshot(&source, "cg")).unwrap();
+        run(&rig, |v| v.delete_group_snapshot(&source, "cg", &[])).unwrap();
     }
 }
 

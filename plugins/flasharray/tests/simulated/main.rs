@@ -10,6 +10,7 @@ mod bytes;
 mod fabrics;
 mod faults;
 mod groups;
+mod groups_away;
 mod life;
 mod memory;
 mod reconcile;

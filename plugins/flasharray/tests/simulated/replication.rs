@@ -292,3 +292,29 @@ fn snapshots_of_a_switch_go_when_those_of_the_schedule_do() {
     rig.advance(2.0 * HOUR);
     assert_eq!(ours(&rig), 0);
 }
+
+#[test]
+fn a_volume_that_is_retyped_while_failed_over_is_protected_once_its_array_protects_others() {
+    let rig = Rig::pair();
+    rig.set_up();
+    rig.power("a", false);
+    rig.landing.replace(Some("b".to_owned()));
+    let wanted = replicated("a0000000-0000-0000-0000-000000000077");
+    let mut volume = wanted.clone();
+    volume.volume_type = None;
+    volume.placement = Some(rig.call("create", |d| d.create(&volume, None)).unwrap());
+    let retype = || {
+        let to = wanted.volume_type.as_ref();
+        let placement = rig.call("retype", |d| d.retype(&volume, to)).unwrap();
+        placement.replication
+    };
+    assert_eq!(retype(), None, "b has no group of its own yet");
+    rig.power("a", true);
+    let one = std::slice::from_ref(&volume).to_vec();
+    rig.call("reprotect", |d| d.reprotect(&one, Some("a"), true, false))
+        .unwrap();
+    assert_eq!(
+        retype(),
+        Some(springform_sdk::types::ReplicationKind::Async)
+    );
+}

@@ -138,7 +138,7 @@ impl Meter {
             )
         });
         self.volumes("delete group snapshot", |v| {
-            v.delete_group_snapshot(&group, "cg")
+            v.delete_group_snapshot(&group, "cg", &[])
         });
         // Cinder deletes the members in the same breath.
         self.count("delete group", |rig| {
