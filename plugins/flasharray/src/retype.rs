@@ -1,8 +1,6 @@
 //! A volume of another type: its limits, its volume group, its protection group and its pod become what that asks for.
 
-use springform_sdk::types::{
-    Context, Error, FailureCode, Placement, ReplicationKind, Volume, VolumeType,
-};
+use springform_sdk::types::{Context, Error, FailureCode, Placement, Volume, VolumeType};
 
 use crate::array::Array;
 use crate::stretched::travel::Journey;
