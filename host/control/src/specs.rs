@@ -22,14 +22,19 @@ pub async fn full_type(store: &Store, id: Option<&str>) -> Result<Option<FullTyp
     let Some(found) = store.get::<VolumeType>(id).await? else {
         return Ok(None);
     };
-    let qos = match &found.record.qos_specs_id {
+    Ok(Some(with_qos(store, found.record).await?))
+}
+
+/// A type that is read already, with its QoS specs.
+///
+/// # Errors
+/// What the store says.
+pub async fn with_qos(store: &Store, volume_type: VolumeType) -> Result<FullType, StoreError> {
+    let qos = match &volume_type.qos_specs_id {
         Some(id) => store.get::<QosSpecs>(id).await?.map(|stored| stored.record),
         None => None,
     };
-    Ok(Some(FullType {
-        volume_type: found.record,
-        qos,
-    }))
+    Ok(FullType { volume_type, qos })
 }
 
 /// What a driver is told of a volume, its type read from the store.

@@ -8,15 +8,24 @@ use sqlx::{Row as _, SqliteConnection};
 use crate::changes::{Change, Changes, Guard, Row};
 use crate::error::StoreError;
 use crate::query::{Sql, measured};
+use crate::script::Script;
 use crate::table::Value;
 
-/// Makes the changes in their order, then looks at the limits.
+/// Makes the changes in their order, then looks at the limits. `first` are statements before all of them.
 pub(crate) async fn apply(
     connection: &mut SqliteConnection,
+    first: &[&'static str],
     changes: &Changes,
 ) -> Result<(), StoreError> {
+    let runs = || changes.changes.chunk_by(alike);
+    if runs().all(|run| together(run) == 1) {
+        return Script::of(first, changes)?.run(connection).await;
+    }
+    for sql in first {
+        execute(connection, Sql::new(*sql), "").await?;
+    }
     // Neighbours of one kind share a statement.
-    for run in changes.changes.chunk_by(alike) {
+    for run in runs() {
         for rows in run.chunks(together(run)) {
             many(connection, rows).await?;
         }
@@ -94,7 +103,7 @@ async fn alone(connection: &mut SqliteConnection, change: &Change) -> Result<(),
             if let Some(revision) = revision {
                 sql.push(" AND revision = ").bind(Value::from(*revision));
             }
-            let gone = execute(connection, &sql, table.name).await?;
+            let gone = execute(connection, sql, table.name).await?;
             if gone == 0 && revision.is_some() {
                 return Err(conflict(table.name, id));
             }
@@ -112,7 +121,7 @@ async fn alone(connection: &mut SqliteConnection, change: &Change) -> Result<(),
             sql.bind(Value::from(id))
                 .push(" AND revision = ")
                 .bind(Value::from(*revision));
-            match number(connection, &sql).await? {
+            match number(connection, sql).await? {
                 0 => Err(conflict(table.name, id)),
                 _ => Ok(()),
             }
@@ -121,7 +130,7 @@ async fn alone(connection: &mut SqliteConnection, change: &Change) -> Result<(),
     }
 }
 
-fn conflict(table: &'static str, id: &str) -> StoreError {
+pub(crate) fn conflict(table: &'static str, id: &str) -> StoreError {
     StoreError::Conflict {
         table,
         id: id.to_owned(),
@@ -135,6 +144,28 @@ async fn insert(
 ) -> Result<(), StoreError> {
     let Some(first) = rows.first() else {
         return Ok(());
+    };
+    let table = first.table.name;
+    let sql = insert_sql(rows, replace);
+    match execute(connection, sql, table).await {
+        Err(StoreError::Duplicate { .. }) if rows.len() > 1 => {
+            // Nothing of it was done; one after the other says which row it is.
+            for row in rows {
+                Box::pin(insert(connection, &[*row], replace)).await?;
+            }
+            Ok(())
+        }
+        Err(StoreError::Duplicate { table, column }) if column == "id" => {
+            Err(conflict(table, &first.id))
+        }
+        other => other.map(drop),
+    }
+}
+
+/// One statement for rows of one table with the same columns.
+pub(crate) fn insert_sql(rows: &[&Row], replace: bool) -> Sql {
+    let Some(first) = rows.first() else {
+        return Sql::default();
     };
     let table = first.table.name;
     let mut sql = Sql::new(format!("INSERT INTO \"{table}\" (id, revision, doc"));
@@ -161,19 +192,7 @@ async fn insert(
                 .push(column);
         }
     }
-    match execute(connection, &sql, table).await {
-        Err(StoreError::Duplicate { .. }) if rows.len() > 1 => {
-            // Nothing of it was done; one after the other says which row it is.
-            for row in rows {
-                Box::pin(insert(connection, &[*row], replace)).await?;
-            }
-            Ok(())
-        }
-        Err(StoreError::Duplicate { table, column }) if column == "id" => {
-            Err(conflict(table, &first.id))
-        }
-        other => other.map(drop),
-    }
+    sql
 }
 
 async fn update(connection: &mut SqliteConnection, rows: &[(&Row, u64)]) -> Result<(), StoreError> {
@@ -181,12 +200,18 @@ async fn update(connection: &mut SqliteConnection, rows: &[(&Row, u64)]) -> Resu
         return Ok(());
     };
     let table = first.table.name;
-    let sql = match rows {
+    let (sql, rest) = match rows {
         [(row, revision)] => update_one(row, *revision),
-        _ => update_many(first, rows, &changed(connection, first, rows).await?),
+        _ => {
+            let changed = changed(connection, first, rows).await?;
+            (update_many(first, rows, &changed), None)
+        }
     };
-    if execute(connection, &sql, table).await? == rows.len() as u64 {
-        return Ok(());
+    if execute(connection, sql, table).await? == rows.len() as u64 {
+        return match rest {
+            Some(rest) => execute(connection, rest, table).await.map(drop),
+            None => Ok(()),
+        };
     }
     // What was written goes with the savepoint; which row is not as it was written is worth a look.
     for (row, _) in rows {
@@ -194,25 +219,72 @@ async fn update(connection: &mut SqliteConnection, rows: &[(&Row, u64)]) -> Resu
         sql.bind(Value::from(&row.id))
             .push(" AND doc = ")
             .bind(Value::from(&row.doc));
-        if number(connection, &sql).await? == 0 {
+        if number(connection, sql).await? == 0 {
             return Err(conflict(table, &row.id));
         }
     }
     Err(conflict(table, &first.id))
 }
 
-fn update_one(row: &Row, revision: u64) -> Sql {
+/// Columns that change as a record does. Of the others most changes leave everything as it is, and to write one costs every index
+/// it is in.
+const LIVELY: &[&str] = &[
+    "status",
+    "state",
+    "open",
+    "operation",
+    "updated_at",
+    "launched_at",
+    "finished_at",
+    "due_at",
+    "replication_status",
+    "migration_status",
+    "array_name",
+];
+/// Fewer columns than this are written without asking whether they differ.
+const FEW: usize = 5;
+
+/// Writes one row: what changes, and in a second statement what does so seldom, where it did.
+pub(crate) fn update_one(row: &Row, revision: u64) -> (Sql, Option<Sql>) {
+    let table = row.table.name;
+    let is_lively = |column: &str| row.columns.len() < FEW || LIVELY.contains(&column);
+    let (lively, steady): (Vec<_>, Vec<_>) = row
+        .columns
+        .iter()
+        .partition(|(column, _)| is_lively(column));
     let mut sql = Sql::new(format!(
-        "UPDATE \"{}\" SET revision = revision + 1, doc = ",
-        row.table.name
+        "UPDATE \"{table}\" SET revision = revision + 1, doc = "
     ));
     sql.bind(Value::Text(row.doc.clone()));
-    for (column, value) in &row.columns {
+    for (column, value) in &lively {
         sql.push(", ").push(column).push(" = ").bind(value.clone());
     }
     sql.push(" WHERE id = ").bind(Value::Text(row.id.clone()));
     sql.push(" AND revision = ").bind(Value::from(revision));
-    sql
+    if steady.is_empty() {
+        return (sql, None);
+    }
+    let mut rest = Sql::new(format!("UPDATE \"{table}\" SET "));
+    let mut differs = String::new();
+    for (n, (column, _)) in steady.iter().enumerate() {
+        let (comma, or, place) = match n {
+            0 => ("", "", 2),
+            n => (", ", " OR ", n + 2),
+        };
+        rest.push(&format!("{comma}{column} = new.column{place}"));
+        differs.push_str(&format!(
+            "{or}\"{table}\".{column} IS NOT new.column{place}"
+        ));
+    }
+    rest.push(" FROM (VALUES (")
+        .bind(Value::Text(row.id.clone()));
+    for (_, value) in &steady {
+        rest.push(", ").bind(value.clone());
+    }
+    rest.push(&format!(
+        ")) AS new WHERE \"{table}\".id = new.column1 AND ({differs})"
+    ));
+    (sql, Some(rest))
 }
 
 /// Which columns differ from what is stored in any of these rows. To write one costs every index it is in, and most of
@@ -246,7 +318,7 @@ async fn changed(
     sql.push(&format!(
         ") AS new JOIN \"{table}\" AS old ON old.id = new.column1"
     ));
-    let found = sqlx::query_with(&sql.text, arguments(&sql.binds)?)
+    let found = sqlx::query_with(&sql.text, arguments(sql.binds)?)
         .fetch_one(connection)
         .await?;
     (0..first.columns.len())
@@ -294,26 +366,21 @@ async fn check(connection: &mut SqliteConnection, guard: &Guard) -> Result<(), S
     let mut used = 0_i64;
     for (table, measure, query) in &guard.total.terms {
         let sql = measured(table, measure, query)?;
-        used = used.saturating_add(number(connection, &sql).await?);
+        used = used.saturating_add(number(connection, sql).await?);
     }
-    if used > guard.limit {
-        return Err(StoreError::Limit {
-            name: guard.name.clone(),
-            limit: guard.limit,
-            used,
-        });
-    }
-    Ok(())
+    guard.check(used)
 }
 
-pub(crate) fn arguments(binds: &[Value]) -> Result<SqliteArguments<'static>, StoreError> {
+pub(crate) fn arguments(
+    binds: impl IntoIterator<Item = Value>,
+) -> Result<SqliteArguments<'static>, StoreError> {
     use sqlx::Arguments;
     let mut arguments = SqliteArguments::default();
     for value in binds {
         let added = match value {
             Value::Null => arguments.add(None::<String>),
-            Value::Text(text) => arguments.add(text.clone()),
-            Value::Int(number) => arguments.add(*number),
+            Value::Text(text) => arguments.add(text),
+            Value::Int(number) => arguments.add(number),
         };
         added.map_err(|error| StoreError::Database(error.to_string()))?;
     }
@@ -322,15 +389,22 @@ pub(crate) fn arguments(binds: &[Value]) -> Result<SqliteArguments<'static>, Sto
 
 async fn execute(
     connection: &mut SqliteConnection,
-    sql: &Sql,
+    sql: Sql,
     table: &'static str,
 ) -> Result<u64, StoreError> {
-    match sqlx::query_with(&sql.text, arguments(&sql.binds)?)
+    match sqlx::query_with(&sql.text, arguments(sql.binds)?)
         .execute(connection)
         .await
     {
         Ok(done) => Ok(done.rows_affected()),
-        Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
+        Err(error) => Err(unique(table, error)),
+    }
+}
+
+/// What a statement on a table failed with.
+pub(crate) fn unique(table: &'static str, error: sqlx::Error) -> StoreError {
+    match error {
+        sqlx::Error::Database(error) if error.is_unique_violation() => {
             // "UNIQUE constraint failed: volume_types.name"
             let column = error
                 .message()
@@ -338,14 +412,14 @@ async fn execute(
                 .next()
                 .unwrap_or("id")
                 .to_owned();
-            Err(StoreError::Duplicate { table, column })
+            StoreError::Duplicate { table, column }
         }
-        Err(error) => Err(error.into()),
+        error => error.into(),
     }
 }
 
-async fn number(connection: &mut SqliteConnection, sql: &Sql) -> Result<i64, StoreError> {
-    sqlx::query_scalar_with(&sql.text, arguments(&sql.binds)?)
+async fn number(connection: &mut SqliteConnection, sql: Sql) -> Result<i64, StoreError> {
+    sqlx::query_scalar_with(&sql.text, arguments(sql.binds)?)
         .fetch_one(connection)
         .await
         .map_err(StoreError::from)

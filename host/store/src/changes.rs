@@ -1,5 +1,6 @@
 //! A change as data: what to write, at which revisions, under which limits. Computed purely, committed at once.
 
+use crate::error::StoreError;
 use crate::query::Query;
 use crate::table::{Record, Stored, Table, Value};
 
@@ -18,6 +19,20 @@ pub(crate) struct Guard {
     pub(crate) name: String,
     pub(crate) total: Total,
     pub(crate) limit: i64,
+}
+
+impl Guard {
+    /// Refuses what is more than the limit.
+    pub(crate) fn check(&self, used: i64) -> Result<(), StoreError> {
+        if used <= self.limit {
+            return Ok(());
+        }
+        Err(StoreError::Limit {
+            name: self.name.clone(),
+            limit: self.limit,
+            used,
+        })
+    }
 }
 
 /// What is added up for a limit, over one table or several.

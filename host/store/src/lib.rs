@@ -8,10 +8,12 @@
 mod apply;
 mod changes;
 mod error;
+mod kept;
 mod open;
 mod plans;
 mod query;
 mod records;
+mod script;
 mod table;
 mod writer;
 
@@ -33,6 +35,7 @@ pub use records::verb_word;
 pub use table::{DOCUMENT_COLUMNS, Record, Stored, Table, Value};
 
 use apply::arguments;
+use kept::Shelf;
 use plans::Plans;
 use query::{Sql, conditions, measured, order};
 use writer::Job;
@@ -46,6 +49,7 @@ pub struct Store {
 struct Inner {
     jobs: Mutex<Option<mpsc::Sender<Job>>>,
     readers: SqlitePool,
+    shelf: Arc<Shelf>,
     plans: Option<Plans>,
     writer: Mutex<Option<JoinHandle<()>>>,
     lock: Mutex<Option<File>>,
@@ -77,6 +81,7 @@ impl Store {
     fn assemble(
         sender: mpsc::Sender<Job>,
         readers: SqlitePool,
+        shelf: Arc<Shelf>,
         plans: Option<Plans>,
         writer: JoinHandle<()>,
         lock: File,
@@ -85,6 +90,7 @@ impl Store {
             inner: Arc::new(Inner {
                 jobs: Mutex::new(Some(sender)),
                 readers,
+                shelf,
                 plans,
                 writer: Mutex::new(Some(writer)),
                 lock: Mutex::new(Some(lock)),
@@ -110,15 +116,42 @@ impl Store {
     /// # Errors
     /// [`StoreError::Database`] when it cannot be read.
     pub async fn get<T: Record>(&self, id: &str) -> Result<Option<Stored<T>>, StoreError> {
+        let table = T::TABLE.name;
+        if !Shelf::holds(table) {
+            return self
+                .fetch::<T>(id)
+                .await?
+                .map(|row| decode(&row))
+                .transpose();
+        }
+        let since = match self.inner.shelf.find(table, id) {
+            Ok(kept) => {
+                return kept
+                    .map(|(revision, doc)| record(revision, &doc))
+                    .transpose();
+            }
+            Err(since) => since,
+        };
+        let row = match self.fetch::<T>(id).await? {
+            Some(row) => Some((number(&row)?, row.try_get::<&str, _>(1)?.into())),
+            None => None,
+        };
+        if let Some(since) = since {
+            self.inner.shelf.keep(since, table, id, row.clone());
+        }
+        row.map(|(revision, doc)| record(revision, &doc))
+            .transpose()
+    }
+
+    async fn fetch<T: Record>(&self, id: &str) -> Result<Option<SqliteRow>, StoreError> {
         let sql = format!(
             "SELECT revision, doc FROM \"{}\" WHERE id = ?",
             T::TABLE.name
         );
         let row = sqlx::query(&sql)
             .bind(id)
-            .fetch_optional(&self.inner.readers)
-            .await?;
-        row.map(|row| decode(&row)).transpose()
+            .fetch_optional(&self.inner.readers);
+        Ok(row.await?)
     }
 
     /// The records of these ids that exist, in no particular order.
@@ -148,7 +181,7 @@ impl Store {
         self.look(&sql).await?;
         // Row by row, so that no list is in memory twice.
         let mut rows =
-            sqlx::query_with(&sql.text, arguments(&sql.binds)?).fetch(&self.inner.readers);
+            sqlx::query_with(&sql.text, arguments(sql.binds)?).fetch(&self.inner.readers);
         let mut found = Vec::with_capacity(query.limit.map_or(0, |limit| limit.min(1000) as usize));
         while let Some(row) = rows.try_next().await? {
             found.push(decode(&row)?);
@@ -172,7 +205,7 @@ impl Store {
     pub async fn count<T: Record>(&self, query: &Query) -> Result<u64, StoreError> {
         let sql = measured(&T::TABLE, &Measure::Count, query)?;
         self.look(&sql).await?;
-        let count: i64 = sqlx::query_scalar_with(&sql.text, arguments(&sql.binds)?)
+        let count: i64 = sqlx::query_scalar_with(&sql.text, arguments(sql.binds)?)
             .fetch_one(&self.inner.readers)
             .await?;
         Ok(u64::try_from(count).unwrap_or(0))
@@ -189,7 +222,7 @@ impl Store {
     ) -> Result<i64, StoreError> {
         let sql = measured(&T::TABLE, &Measure::Sum(column), query)?;
         self.look(&sql).await?;
-        Ok(sqlx::query_scalar_with(&sql.text, arguments(&sql.binds)?)
+        Ok(sqlx::query_scalar_with(&sql.text, arguments(sql.binds)?)
             .fetch_one(&self.inner.readers)
             .await?)
     }
@@ -203,7 +236,7 @@ impl Store {
         for (table, measure, query) in &total.terms {
             let sql = measured(table, measure, query)?;
             self.look(&sql).await?;
-            let found: i64 = sqlx::query_scalar_with(&sql.text, arguments(&sql.binds)?)
+            let found: i64 = sqlx::query_scalar_with(&sql.text, arguments(sql.binds)?)
                 .fetch_one(&self.inner.readers)
                 .await?;
             used = used.saturating_add(found);
@@ -228,7 +261,7 @@ impl Store {
         sql.push(") AS found, json_each(found.doc, '$.")
             .push(field)
             .push("') AS entry ORDER BY 1, 2");
-        let rows = sqlx::query_with(&sql.text, arguments(&sql.binds)?)
+        let rows = sqlx::query_with(&sql.text, arguments(sql.binds)?)
             .fetch_all(&self.inner.readers)
             .await?;
         rows.iter()
@@ -324,16 +357,20 @@ fn value(row: &SqliteRow, index: usize) -> Result<Value, StoreError> {
 }
 
 fn decode<T: Record>(row: &SqliteRow) -> Result<Stored<T>, StoreError> {
+    record(number(row)?, row.try_get(1)?)
+}
+
+fn number(row: &SqliteRow) -> Result<u64, StoreError> {
     let revision: i64 = row.try_get(0)?;
-    let doc: &str = row.try_get(1)?;
+    Ok(u64::try_from(revision).unwrap_or(0))
+}
+
+fn record<T: Record>(revision: u64, doc: &str) -> Result<Stored<T>, StoreError> {
     let record = serde_json::from_str(doc).map_err(|error| {
         StoreError::Database(format!(
             "a record of {} cannot be read: {error}",
             T::TABLE.name
         ))
     })?;
-    Ok(Stored {
-        record,
-        revision: u64::try_from(revision).unwrap_or(0),
-    })
+    Ok(Stored { record, revision })
 }

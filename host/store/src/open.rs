@@ -3,6 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::path::Path;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::migrate::{MigrateError, Migrator};
@@ -12,6 +13,7 @@ use tokio::sync::mpsc;
 
 use crate::Store;
 use crate::error::OpenError;
+use crate::kept::Shelf;
 use crate::plans::Plans;
 use crate::writer;
 
@@ -62,9 +64,10 @@ pub(crate) async fn open(path: &Path, options: StoreOptions) -> Result<Store, Op
         .test_before_acquire(false)
         .connect_lazy_with(connect.read_only(true));
     let (sender, jobs) = mpsc::channel(writer::QUEUE);
-    let writer = tokio::spawn(writer::run(connection, jobs));
+    let shelf = Arc::new(Shelf::default());
+    let writer = tokio::spawn(writer::run(connection, jobs, shelf.clone()));
     let plans = options.explain.then(Plans::default);
-    Ok(Store::assemble(sender, readers, plans, writer, lock))
+    Ok(Store::assemble(sender, readers, shelf, plans, writer, lock))
 }
 
 fn connect_options(path: &Path, options: StoreOptions) -> Result<SqliteConnectOptions, OpenError> {

@@ -27,7 +27,7 @@ impl Plans {
     /// when the order is made by sorting.
     pub(crate) async fn look(&self, readers: &SqlitePool, sql: &Sql) -> Result<(), StoreError> {
         let explain = format!("EXPLAIN QUERY PLAN {}", sql.text);
-        let rows = sqlx::query_with(&explain, arguments(&sql.binds)?)
+        let rows = sqlx::query_with(&explain, arguments(sql.binds.clone())?)
             .fetch_all(readers)
             .await?;
         for row in rows {

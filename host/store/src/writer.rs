@@ -1,12 +1,15 @@
 //! The one writer: a queue of changes, each in its own savepoint, many in one commit. One `fsync` then pays for all of
 //! them, and a change that is refused harms no other.
 
+use std::sync::Arc;
+
 use sqlx::{Connection, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::apply::apply;
 use crate::changes::Changes;
 use crate::error::StoreError;
+use crate::kept::Shelf;
 
 /// Changes and where their outcome goes.
 pub(crate) struct Job {
@@ -20,67 +23,95 @@ pub(crate) const QUEUE: usize = 4096;
 const TOGETHER: usize = 256;
 
 /// Writes until every sender is gone.
-pub(crate) async fn run(mut connection: SqliteConnection, mut jobs: mpsc::Receiver<Job>) {
+pub(crate) async fn run(
+    mut connection: SqliteConnection,
+    mut jobs: mpsc::Receiver<Job>,
+    shelf: Arc<Shelf>,
+) {
     let mut batch = Vec::with_capacity(TOGETHER);
     while jobs.recv_many(&mut batch, TOGETHER).await > 0 {
-        write(&mut connection, &mut batch).await;
+        let kept = shelf.writes(batch.iter().map(|job| &job.changes));
+        let outcomes = write(&mut connection, &batch).await;
+        if kept {
+            shelf.written();
+        }
+        for (job, outcome) in batch.drain(..).zip(outcomes) {
+            // Nobody waits any more: the commit stands all the same.
+            let _ = job.done.send(outcome);
+        }
     }
     if let Err(error) = connection.close().await {
         tracing::warn!(%error, "closing the database failed");
     }
 }
 
-async fn write(connection: &mut SqliteConnection, batch: &mut Vec<Job>) {
+async fn write(connection: &mut SqliteConnection, batch: &[Job]) -> Outcomes {
     let mut outcomes = Vec::with_capacity(batch.len());
-    let whole = async {
-        plain(connection, "BEGIN IMMEDIATE").await?;
-        for job in batch.iter() {
-            outcomes.push(one(connection, &job.changes).await?);
-        }
-        plain(connection, "COMMIT").await
+    let whole = match batch {
+        [job] => single(connection, job, &mut outcomes).await,
+        jobs => several(connection, jobs, &mut outcomes).await,
+    };
+    let Err(error) = whole else { return outcomes };
+    tracing::error!(%error, "a commit failed");
+    if let Err(error) = plain(connection, "ROLLBACK").await {
+        tracing::debug!(%error, "nothing was left to roll back");
     }
-    .await;
-    if let Err(error) = whole {
-        tracing::error!(%error, "a commit failed");
-        if let Err(error) = plain(connection, "ROLLBACK").await {
-            tracing::debug!(%error, "nothing was left to roll back");
-        }
-        for job in batch.drain(..) {
-            let _ = job.done.send(Err(error.clone()));
-        }
-        return;
-    }
-    for (job, outcome) in batch.drain(..).zip(outcomes) {
-        // Nobody waits any more: the commit stands all the same.
-        let _ = job.done.send(outcome);
-    }
+    batch.iter().map(|_| Err(error.clone())).collect()
 }
 
-/// The outer error means that the whole batch is lost, the inner one that these changes are refused.
-async fn one(
+type Outcomes = Vec<Result<(), StoreError>>;
+
+/// One set of changes: the transaction is its savepoint.
+async fn single(
     connection: &mut SqliteConnection,
-    changes: &Changes,
-) -> Result<Result<(), StoreError>, StoreError> {
-    if let Some(reason) = &changes.broken {
-        return Ok(Err(StoreError::Database(reason.clone())));
+    job: &Job,
+    outcomes: &mut Outcomes,
+) -> Result<(), StoreError> {
+    if let Some(reason) = &job.changes.broken {
+        outcomes.push(Err(StoreError::Database(reason.clone())));
+        return Ok(());
     }
-    let alone = changes.changes.len() == 1 && changes.guards.is_empty();
-    if !alone {
-        plain(connection, "SAVEPOINT one").await?;
-    }
-    let outcome = apply(connection, changes).await;
-    match &outcome {
-        Err(StoreError::Database(_)) if alone => {
-            return Err(outcome.err().unwrap_or(StoreError::Closed));
+    match apply(connection, &["BEGIN IMMEDIATE"], &job.changes).await {
+        Ok(()) => {
+            plain(connection, "COMMIT").await?;
+            outcomes.push(Ok(()));
         }
-        _ if alone => {}
-        Ok(()) => plain(connection, "RELEASE one").await?,
-        Err(_) => {
+        Err(error @ StoreError::Database(_)) => return Err(error),
+        Err(refused) => {
+            plain(connection, "ROLLBACK").await?;
+            outcomes.push(Err(refused));
+        }
+    }
+    Ok(())
+}
+
+/// Several, each in a savepoint. The error means that all of them are lost.
+async fn several(
+    connection: &mut SqliteConnection,
+    jobs: &[Job],
+    outcomes: &mut Outcomes,
+) -> Result<(), StoreError> {
+    plain(connection, "BEGIN IMMEDIATE").await?;
+    // The savepoint of the one before is let go on the way to the next.
+    let mut open = false;
+    for Job { changes, .. } in jobs {
+        if let Some(reason) = &changes.broken {
+            outcomes.push(Err(StoreError::Database(reason.clone())));
+            continue;
+        }
+        let first: &[&str] = match open {
+            true => &["RELEASE one", "SAVEPOINT one"],
+            false => &["SAVEPOINT one"],
+        };
+        let outcome = apply(connection, first, changes).await;
+        open = outcome.is_ok();
+        if !open {
             plain(connection, "ROLLBACK TO one").await?;
             plain(connection, "RELEASE one").await?;
         }
+        outcomes.push(outcome);
     }
-    Ok(outcome)
+    plain(connection, "COMMIT").await
 }
 
 async fn plain(connection: &mut SqliteConnection, sql: &'static str) -> Result<(), StoreError> {

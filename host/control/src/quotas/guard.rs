@@ -40,7 +40,7 @@ impl Quotas<'_> {
         adds: Adds,
         kind: Option<&VolumeType>,
     ) -> Result<Changes, ControlError> {
-        let limits = self.limits_of(project).await?;
+        let limits = self.set_for(project).await?;
         if let Adds::Volume(size) | Adds::Room(size) = adds {
             whole(&limits, size)?;
         }

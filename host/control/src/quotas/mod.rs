@@ -85,6 +85,20 @@ impl<'a> Quotas<'a> {
         Ok(limits)
     }
 
+    /// The limits that somebody set for a project or that it has without; what is not in it is not limited.
+    async fn set_for(&self, project: &str) -> Result<BTreeMap<String, i64>, ControlError> {
+        let mut limits: BTreeMap<String, i64> = DEFAULTS
+            .iter()
+            .map(|(key, limit)| ((*key).to_owned(), *limit))
+            .collect();
+        for id in [CLASS, project] {
+            if let Some(set) = self.store.get::<QuotaSet>(id).await? {
+                limits.extend(set.record.limits);
+            }
+        }
+        Ok(limits)
+    }
+
     /// Limits of a project.
     ///
     /// # Errors

@@ -16,7 +16,7 @@ use crate::edit::{Setback, again};
 use crate::engine::{Executor, NewOperation, Run, failure};
 use crate::quotas::{Adds, over};
 use crate::scheduler::Request;
-use crate::specs::{FullType, build, full_type, snapshot_spec, volume_spec};
+use crate::specs::{FullType, build, full_type, snapshot_spec, volume_spec, with_qos};
 use crate::{Caller, Control, ControlError};
 
 /// Backends that are tried.
@@ -191,8 +191,10 @@ impl Volumes<'_> {
             Some(name) => Some(self.control.types().find(caller, &name).await?),
             None => self.control.default_types().of(caller).await?,
         };
-        let id = found.as_ref().map(|found| found.id.as_str());
-        Ok(full_type(self.control.store(), id).await?)
+        match found {
+            Some(found) => Ok(Some(with_qos(self.control.store(), found).await?)),
+            None => Ok(None),
+        }
     }
 }
 
