@@ -117,10 +117,7 @@ impl<'a> Types<'a> {
         if let Ok(found) = self.get(caller, name_or_id).await {
             return Ok(found);
         }
-        let found = self
-            .store
-            .first::<VolumeType>(&Query::new().eq("name", name_or_id))
-            .await?;
+        let found = self.store.find::<VolumeType>("name", name_or_id).await?;
         found
             .map(|stored| stored.record)
             .filter(|found| visible(caller, found))

@@ -11,6 +11,29 @@ use crate::query::{Sql, measured};
 use crate::script::Script;
 use crate::table::Value;
 
+/// Makes the changes in a transaction of their own, if they are few and none of them is refused. False: nothing was done.
+pub(crate) async fn at_once(
+    connection: &mut SqliteConnection,
+    changes: &Changes,
+) -> Result<bool, StoreError> {
+    if changes.changes.chunk_by(alike).any(|run| together(run) > 1) {
+        return Ok(false);
+    }
+    let sql = Script::of(&[], changes)?.transaction();
+    let done = sqlx::query_with(&sql.text, arguments(sql.binds)?)
+        .execute(&mut *connection)
+        .await;
+    match done {
+        Ok(_) => Ok(true),
+        Err(sqlx::Error::Database(refused)) => {
+            tracing::debug!(%refused, "a commit is looked at statement by statement");
+            let undone = sqlx::query("ROLLBACK").execute(connection).await;
+            undone.map(|_| false).map_err(StoreError::from)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// Makes the changes in their order, then looks at the limits. `first` are statements before all of them.
 pub(crate) async fn apply(
     connection: &mut SqliteConnection,

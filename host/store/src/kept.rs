@@ -1,27 +1,30 @@
-//! Records that nearly every call reads and hardly any call writes, kept as they were read last: the way to the database's
-//! thread and back is most of what reading one costs.
+//! Records that are read again soon, kept as they were read or written last: the way to the database's thread and back is
+//! most of what reading one costs.
 //!
 //! Everything that is written passes the one writer of the one process that holds the file's lock. It says so here before
 //! its commit and after it, so that nothing is found here that the database does not hold any more.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::changes::{Change, Changes};
+use crate::changes::{Change, Changes, Row};
 
-/// Tables of which records are kept: those of the installation, not those of its users.
+/// Tables whose records are kept: what nearly every call reads and hardly any changes, and volumes, which clients look at again
+/// and again until they are available.
 const TABLES: &[&str] = &[
+    "volumes",
     "services",
     "volume_types",
     "qos_specs",
     "quota_sets",
     "default_types",
 ];
-/// Records kept; one more, and all are forgotten.
-const MOST: usize = 1024;
+/// Records kept: as many as were used last, and as many that were used before those.
+const MOST: usize = 256;
 
 /// Revision and document of a record; none: there is no such record.
-pub(crate) type Kept = Option<(u64, std::sync::Arc<str>)>;
+pub(crate) type Kept = Option<(u64, Arc<str>)>;
+type Key = (&'static str, String);
 
 /// The records that are kept.
 #[derive(Debug, Default)]
@@ -29,16 +32,33 @@ pub(crate) struct Shelf(Mutex<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
-    records: HashMap<(&'static str, String), Kept>,
-    /// Grows with every commit that changes one of the tables.
+    recent: HashMap<Key, Kept>,
+    older: HashMap<Key, Kept>,
+    /// Ids by a unique column's value. Only a hint: whoever follows it looks whether the record still has that value.
+    ids: HashMap<(&'static str, &'static str, String), String>,
+    /// What a commit under way changes: what is read of it may be from before or after.
+    writing: HashSet<Key>,
+    /// Grows with every commit.
     commits: u64,
-    /// Such a commit is under way: what is read meanwhile may be either.
-    writing: bool,
 }
 
 /// When something was looked for and not found: what is then read may be kept if nothing was written since.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Since(u64);
+
+impl Inner {
+    fn put(&mut self, key: Key, kept: Kept) {
+        if self.recent.len() >= MOST {
+            self.older = std::mem::take(&mut self.recent);
+        }
+        self.recent.insert(key, kept);
+    }
+
+    fn forget(&mut self, key: &Key) {
+        self.recent.remove(key);
+        self.older.remove(key);
+    }
+}
 
 impl Shelf {
     /// Whether records of a table are kept.
@@ -47,63 +67,115 @@ impl Shelf {
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
-        // Nothing in here can panic half-way; if it did, what is kept would still be what was read.
+        // Nothing in here can panic half-way.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A record, or the right to keep it once it is read; neither while a commit is under way.
+    /// A record, or the right to keep it once it is read; neither of one that is being written.
     pub(crate) fn find(&self, table: &'static str, id: &str) -> Result<Kept, Option<Since>> {
-        let inner = self.inner();
-        if inner.writing {
+        let mut inner = self.inner();
+        let key = (table, id.to_owned());
+        if inner.writing.contains(&key) {
             return Err(None);
         }
-        let found = inner.records.get(&(table, id.to_owned()));
-        found.cloned().ok_or(Some(Since(inner.commits)))
+        if let Some(kept) = inner.recent.get(&key) {
+            return Ok(kept.clone());
+        }
+        match inner.older.remove(&key) {
+            Some(kept) => {
+                inner.put(key, kept.clone());
+                Ok(kept)
+            }
+            None => Err(Some(Since(inner.commits))),
+        }
     }
 
     /// Keeps what was read.
     pub(crate) fn keep(&self, since: Since, table: &'static str, id: &str, kept: Kept) {
         let mut inner = self.inner();
-        if inner.writing || inner.commits != since.0 {
-            return;
+        if inner.commits == since.0 {
+            inner.put((table, id.to_owned()), kept);
         }
-        if inner.records.len() >= MOST {
-            inner.records.clear();
-        }
-        inner.records.insert((table, id.to_owned()), kept);
     }
 
-    /// Before a commit: forgets what it changes. Gives back whether [`Shelf::written`] has to be called after it.
-    pub(crate) fn writes<'a>(&self, all: impl Iterator<Item = &'a Changes>) -> bool {
-        let touched = all
-            .flat_map(|changes| &changes.changes)
-            .filter_map(touched)
-            .filter(|(table, _)| Self::holds(table));
-        let mut inner = None;
-        for (table, id) in touched {
-            let inner = inner.get_or_insert_with(|| self.inner());
-            inner.writing = true;
-            inner.records.remove(&(table, id.to_owned()));
-        }
-        inner.is_some()
+    /// Which record had this value when it was last looked for.
+    pub(crate) fn id_of(
+        &self,
+        table: &'static str,
+        column: &'static str,
+        value: &str,
+    ) -> Option<String> {
+        let key = (table, column, value.to_owned());
+        self.inner().ids.get(&key).cloned()
     }
 
-    /// After it, whatever came of it.
-    pub(crate) fn written(&self) {
+    /// Which record has this value.
+    pub(crate) fn point(&self, table: &'static str, column: &'static str, value: &str, id: &str) {
         let mut inner = self.inner();
-        inner.writing = false;
+        if inner.ids.len() >= MOST {
+            inner.ids.clear();
+        }
+        inner
+            .ids
+            .insert((table, column, value.to_owned()), id.to_owned());
+    }
+
+    /// Before a commit: forgets what it changes, until [`Shelf::written`].
+    pub(crate) fn writes<'a>(&self, all: impl Iterator<Item = &'a Changes>) {
+        let mut inner = self.inner();
+        // What was looked for before now is not kept any more, whether it is read before the commit or after it.
         inner.commits += 1;
+        for (table, id) in all.flat_map(|changes| &changes.changes).filter_map(touched) {
+            let key = (table, id.to_owned());
+            inner.forget(&key);
+            inner.writing.insert(key);
+        }
+    }
+
+    /// After it: what was changed is found again, as it is now where that is known.
+    pub(crate) fn written<'a>(&self, done: impl Iterator<Item = (&'a Changes, bool)>) {
+        let mut inner = self.inner();
+        inner.commits += 1;
+        inner.writing.clear();
+        let mut twice = HashSet::new();
+        for (changes, stands) in done {
+            for change in &changes.changes {
+                let Some((table, id)) = touched(change) else {
+                    continue;
+                };
+                let key = (table, id.to_owned());
+                inner.forget(&key);
+                // Which of two writers was first is known, but not worth knowing.
+                if !twice.insert(key.clone()) || !stands {
+                    continue;
+                }
+                if let Some(now) = outcome(change) {
+                    inner.put(key, Some(now));
+                }
+            }
+        }
+    }
+}
+
+/// What a change that stands has made of its record, where its own content says so.
+fn outcome(change: &Change) -> Option<(u64, Arc<str>)> {
+    let doc = |row: &Row| Arc::from(row.doc.as_str());
+    match change {
+        Change::Insert(row) => Some((1, doc(row))),
+        Change::Update(row, revision) => Some((revision + 1, doc(row))),
+        Change::Put(_) | Change::Delete { .. } | Change::Unchanged { .. } => None,
     }
 }
 
 fn touched(change: &Change) -> Option<(&'static str, &str)> {
-    match change {
+    let (table, id) = match change {
         Change::Insert(row) | Change::Put(row) | Change::Update(row, _) => {
-            Some((row.table.name, &row.id))
+            (row.table.name, &row.id)
         }
-        Change::Delete { table, id, .. } => Some((table.name, id)),
-        Change::Unchanged { .. } => None,
-    }
+        Change::Delete { table, id, .. } => (table.name, id),
+        Change::Unchanged { .. } => return None,
+    };
+    Shelf::holds(table).then_some((table, id.as_str()))
 }
 
 #[cfg(test)]
@@ -112,16 +184,21 @@ mod tests {
 
     const ROWS: &str = "services";
 
-    fn removal(id: &str) -> Changes {
-        let mut changes = Changes::new();
-        changes.changes.push(Change::Delete {
+    fn row(id: &str, doc: &str) -> Row {
+        Row {
             table: crate::Table {
                 name: ROWS,
                 columns: &[],
             },
             id: id.to_owned(),
-            revision: None,
-        });
+            doc: doc.to_owned(),
+            columns: Vec::new(),
+        }
+    }
+
+    fn changes(change: Change) -> Changes {
+        let mut changes = Changes::new();
+        changes.changes.push(change);
         changes
     }
 
@@ -133,30 +210,57 @@ mod tests {
     fn what_was_read_before_a_commit_is_not_kept_after_it() {
         let shelf = Shelf::default();
         let since = looked_for(&shelf, "a");
-        assert!(shelf.writes([removal("b")].iter()));
-        assert!(
-            shelf.find(ROWS, "a").unwrap_err().is_none(),
-            "a commit is under way"
-        );
+        let other = changes(Change::Put(row("b", "b")));
+        shelf.writes([&other].into_iter());
         shelf.keep(since, ROWS, "a", Some((1, "old".into())));
-        shelf.written();
-        shelf.keep(since, ROWS, "a", Some((1, "old".into())));
+        let during = looked_for(&shelf, "a");
+        assert!(shelf.find(ROWS, "b").unwrap_err().is_none());
+        shelf.written([(&other, true)].into_iter());
+        for since in [since, during] {
+            shelf.keep(since, ROWS, "a", Some((1, "old".into())));
+        }
         let since = looked_for(&shelf, "a");
         shelf.keep(since, ROWS, "a", Some((2, "new".into())));
         assert_eq!(shelf.find(ROWS, "a").unwrap(), Some((2, "new".into())));
+        looked_for(&shelf, "b");
     }
 
     #[test]
-    fn a_commit_forgets_what_it_changes_and_nothing_else() {
+    fn what_was_written_is_found_as_it_was_written_and_what_was_refused_is_not() {
         let shelf = Shelf::default();
-        for id in ["a", "b"] {
-            let since = looked_for(&shelf, id);
-            shelf.keep(since, ROWS, id, None);
-        }
-        assert!(shelf.writes([removal("a")].iter()));
-        shelf.written();
+        let first = changes(Change::Insert(row("a", "one")));
+        let refused = changes(Change::Insert(row("b", "never")));
+        shelf.writes([&first, &refused].into_iter());
+        shelf.written([(&first, true), (&refused, false)].into_iter());
+        assert_eq!(shelf.find(ROWS, "a").unwrap(), Some((1, "one".into())));
+        looked_for(&shelf, "b");
+        let (winner, loser) = (
+            changes(Change::Update(row("a", "two"), 1)),
+            changes(Change::Update(row("a", "three"), 1)),
+        );
+        shelf.writes([&winner, &loser].into_iter());
+        shelf.written([(&winner, true), (&loser, false)].into_iter());
+        let since = looked_for(&shelf, "a");
+        shelf.keep(since, ROWS, "a", Some((2, "two".into())));
+        let gone = changes(Change::Delete {
+            table: row("a", "").table,
+            id: "a".to_owned(),
+            revision: None,
+        });
+        shelf.writes([&gone].into_iter());
+        shelf.written([(&gone, true)].into_iter());
         looked_for(&shelf, "a");
-        assert_eq!(shelf.find(ROWS, "b").unwrap(), None);
-        assert!(!shelf.writes([Changes::new()].iter()));
+    }
+
+    #[test]
+    fn what_is_looked_at_again_outlives_what_is_not() {
+        let shelf = Shelf::default();
+        for n in 0..MOST * 3 {
+            let id = n.to_string();
+            let since = looked_for(&shelf, &id);
+            shelf.keep(since, ROWS, &id, None);
+            assert_eq!(shelf.find(ROWS, "0").unwrap(), None);
+        }
+        looked_for(&shelf, "1");
     }
 }

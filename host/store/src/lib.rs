@@ -198,6 +198,29 @@ impl Store {
         Ok(self.list(&query).await?.into_iter().next())
     }
 
+    /// The record that has a value in a unique column.
+    ///
+    /// # Errors
+    /// As [`Store::list`].
+    pub async fn find<T: Record>(
+        &self,
+        column: &'static str,
+        value: &str,
+    ) -> Result<Option<Stored<T>>, StoreError> {
+        let (table, shelf) = (T::TABLE.name, &self.inner.shelf);
+        if let Some(id) = shelf.id_of(table, column, value)
+            && let Some(found) = self.get::<T>(&id).await?
+            && found.columns().contains(&(column, Value::from(value)))
+        {
+            return Ok(Some(found));
+        }
+        let found = self.first::<T>(&Query::new().eq(column, value)).await?;
+        if let Some(found) = &found {
+            shelf.point(table, column, value, found.id());
+        }
+        Ok(found)
+    }
+
     /// How many records a query finds, without regard to limit, offset and marker.
     ///
     /// # Errors

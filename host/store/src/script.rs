@@ -29,10 +29,7 @@ enum Check<'a> {
 }
 
 /// Statements and what has to come of them.
-pub(crate) struct Script<'a> {
-    sql: Sql,
-    checks: Vec<Check<'a>>,
-}
+pub(crate) struct Script<'a>(Vec<(Sql, Check<'a>)>);
 
 /// What a statement gave: the rows it wrote, and the number it read.
 #[derive(Default)]
@@ -50,10 +47,7 @@ impl<'a> Script<'a> {
         first: &[&'static str],
         changes: &'a Changes,
     ) -> Result<Script<'a>, StoreError> {
-        let mut script = Self {
-            sql: Sql::default(),
-            checks: Vec::new(),
-        };
+        let mut script = Self(Vec::new());
         for text in first {
             script.add(Sql::new(*text), Check::None);
         }
@@ -74,12 +68,7 @@ impl<'a> Script<'a> {
     }
 
     fn add(&mut self, sql: Sql, check: Check<'a>) {
-        if !self.checks.is_empty() {
-            self.sql.push("; ");
-        }
-        self.sql.push(&sql.text);
-        self.sql.binds.extend(sql.binds);
-        self.checks.push(check);
+        self.0.push((sql, check));
     }
 
     fn change(&mut self, change: &'a Change) {
@@ -132,16 +121,46 @@ impl<'a> Script<'a> {
         }
     }
 
+    /// The whole transaction in one text, which goes no further than the first change that is refused: a check that does not
+    /// hold is a statement that fails. Which one that was is for [`Script::run`] to find out.
+    pub(crate) fn transaction(self) -> Sql {
+        let mut all = vec![Sql::new("BEGIN IMMEDIATE")];
+        let mut parts = Sql::default();
+        for (sql, check) in self.0 {
+            match check {
+                Check::None | Check::Inserted(..) | Check::More(_) => all.push(sql),
+                Check::Written(..) => all.extend([sql, holds(Sql::new("changes() > 0"))]),
+                Check::Counted(..) => {
+                    let mut counted = Sql::default();
+                    counted.push("(").append(sql).push(") > 0");
+                    all.push(holds(counted));
+                }
+                Check::Part => {
+                    parts.push("(").append(sql).push(") + ");
+                }
+                Check::Guard(guard) => {
+                    let mut total = std::mem::take(&mut parts);
+                    total.push("(").append(sql).push(") <= ");
+                    total.bind(Value::Int(guard.limit));
+                    all.push(holds(total));
+                }
+            }
+        }
+        all.push(Sql::new("COMMIT"));
+        joined(all)
+    }
+
     /// Makes the changes and looks at the limits. Whatever is refused is still there to be rolled back.
     ///
     /// # Errors
     /// The first change that is refused, or that of the database.
     pub(crate) async fn run(self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
-        let Self { sql, checks } = self;
+        let (sql, checks): (Vec<_>, Vec<_>) = self.0.into_iter().unzip();
+        let sql = joined(sql);
         let mut gave: Vec<Gave> = Vec::with_capacity(checks.len());
         let mut now = Gave::default();
         let mut broken = None;
-        // Several statements in one text: their outcomes come one after the other.
+        // Several statements in one text: their outcomes come one after the other. Each is an insert, an update or a count.
         #[allow(deprecated)]
         let mut outcomes =
             sqlx::query_with(&sql.text, arguments(sql.binds)?).fetch_many(connection);
@@ -188,4 +207,19 @@ impl<'a> Script<'a> {
             _ => error.into(),
         })
     }
+}
+
+/// A statement that fails where a condition does not hold: nothing is no JSON.
+fn holds(condition: Sql) -> Sql {
+    let mut sql = Sql::new("SELECT json(substr('[]', 1, 2 * (");
+    sql.append(condition).push(")))");
+    sql
+}
+
+fn joined(statements: Vec<Sql>) -> Sql {
+    let mut all = Sql::default();
+    for (n, sql) in statements.into_iter().enumerate() {
+        all.push(if n == 0 { "" } else { "; " }).append(sql);
+    }
+    all
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use sqlx::{Connection, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::apply::apply;
+use crate::apply::{apply, at_once};
 use crate::changes::Changes;
 use crate::error::StoreError;
 use crate::kept::Shelf;
@@ -30,11 +30,10 @@ pub(crate) async fn run(
 ) {
     let mut batch = Vec::with_capacity(TOGETHER);
     while jobs.recv_many(&mut batch, TOGETHER).await > 0 {
-        let kept = shelf.writes(batch.iter().map(|job| &job.changes));
+        shelf.writes(batch.iter().map(|job| &job.changes));
         let outcomes = write(&mut connection, &batch).await;
-        if kept {
-            shelf.written();
-        }
+        let done = batch.iter().zip(&outcomes);
+        shelf.written(done.map(|(job, outcome)| (&job.changes, outcome.is_ok())));
         for (job, outcome) in batch.drain(..).zip(outcomes) {
             // Nobody waits any more: the commit stands all the same.
             let _ = job.done.send(outcome);
@@ -70,6 +69,18 @@ async fn single(
     if let Some(reason) = &job.changes.broken {
         outcomes.push(Err(StoreError::Database(reason.clone())));
         return Ok(());
+    }
+    match at_once(connection, &job.changes).await {
+        Ok(true) => {
+            outcomes.push(Ok(()));
+            return Ok(());
+        }
+        Ok(false) => {}
+        Err(StoreError::NoColumn { table, column }) => {
+            outcomes.push(Err(StoreError::NoColumn { table, column }));
+            return Ok(());
+        }
+        Err(error) => return Err(error),
     }
     match apply(connection, &["BEGIN IMMEDIATE"], &job.changes).await {
         Ok(()) => {
