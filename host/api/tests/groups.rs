@@ -249,7 +249,7 @@ async fn replication_of_a_group_is_switched_and_failed_over_and_its_targets_have
                 tokio::time::sleep(std::time::Duration::from_millis(2)).await;
             }
         };
-        let limit = std::time::Duration::from_secs(60);
+        let limit = std::time::Duration::from_secs(120);
         tokio::time::timeout(limit, waiting).await.unwrap();
     };
     let early = act(&api, &id, json!({"failover_replication": {}})).await;

@@ -90,7 +90,7 @@ impl Site {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(60), waiting)
+        tokio::time::timeout(Duration::from_secs(120), waiting)
             .await
             .expect("it never happened");
     }

@@ -1,6 +1,6 @@
 //! The ground of the simulation: rows in memory, arrays as a model, time that tokio turns.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -72,6 +72,8 @@ pub struct Memory {
     pub latency: u64,
     /// Generation of the driver; a swap changes it and nothing else.
     pub driver: Mutex<u64>,
+    /// Arrays of which nobody has seen yet that they answer again.
+    pub unseen: Mutex<BTreeSet<String>>,
 }
 
 impl Memory {
@@ -88,6 +90,7 @@ impl Memory {
             epoch: tokio::time::Instant::now(),
             latency,
             driver: Mutex::new(1),
+            unseen: Mutex::default(),
         }
     }
 
@@ -176,12 +179,13 @@ impl Ground for Memory {
             return Err(Problem::NotFound(format!("there is no backend {name}")));
         }
         let world = self.world();
+        let unseen = self.unseen.lock().unwrap();
         let target = |name: &str| Target {
             name: name.into(),
             primary: name == ARRAYS[0],
             kind: (name != ARRAYS[0]).then_some(ReplicationKind::Async),
             options: Vec::new(),
-            reachable: world.arrays[name].up,
+            reachable: world.arrays[name].up && !unseen.contains(name),
             extensions: Vec::new(),
         };
         Ok(BackendView {

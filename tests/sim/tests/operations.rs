@@ -135,6 +135,28 @@ async fn a_partly_failed_reprotect_says_which_volume_failed_and_why() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_reprotect_fences_an_array_that_nobody_has_seen_to_answer_again() {
+    let ground = ground(3, 0);
+    let up = |up| ground.world().arrays.get_mut(ARRAYS[0]).unwrap().up = up;
+    up(false);
+    done(&ground, Request::Failover(everything())).await;
+    let over_all = Ask {
+        to: None,
+        ..over_the_old_primary()
+    };
+    let ended = done(&ground, Request::Reprotect(over_all.clone())).await;
+    assert_eq!(ended.state, OperationState::Failed, "it is dark");
+    up(true);
+    ground.unseen.lock().unwrap().insert(ARRAYS[0].to_owned());
+    let ended = done(&ground, Request::Reprotect(over_all)).await;
+    assert_eq!(ended.state, OperationState::Succeeded, "{:?}", ended.error);
+    for (id, (relation, _)) in &ground.rows().relations {
+        assert!(relation.debt(ARRAYS[0]).is_none(), "{id}: {relation:?}");
+    }
+    assert_eq!(at_rest(&ground, ARRAYS[1]), 3);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_reprotect_waits_a_little_for_volumes_that_the_host_fences_just_then() {
     let ground = ground(3, 0);
     done(&ground, Request::Failover(everything())).await;

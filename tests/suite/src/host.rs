@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use crate::guests;
 
 /// How long a host may take to be ready on a machine that is busy with other tests.
-const READY: Duration = Duration::from_secs(60);
+const READY: Duration = Duration::from_secs(180);
 
 /// A host that runs. Dropping it kills it.
 #[derive(Debug)]

@@ -333,16 +333,23 @@ async fn whoever_uses_a_volume_that_moved_is_told_and_attached_anew_and_the_old_
         about("replication.array-fenced", &format!("pure1/{PRIMARY}")).is_some()
     })
     .await;
-    let metrics = reqwest::get(format!("{}/metrics", host.url)).await.unwrap();
-    let metrics = metrics.text().await.unwrap();
+    // The numbers are those of the last look at the arrays.
     for number in [
         "springform_replication_fences_owed{backend=\"pure1\",target=\"pure1\"} 0",
         "springform_replication_observation_age_seconds{backend=\"pure1\"}",
         "springform_replication_drills_open{backend=\"pure1\"} 0",
     ] {
-        assert!(metrics.contains(number), "{number} is not in {metrics}");
+        until(number, || async {
+            let metrics = reqwest::get(format!("{}/metrics", host.url)).await.unwrap();
+            metrics.text().await.unwrap().contains(number)
+        })
+        .await;
     }
-    let (code, text) = springform(&host.url, &["outbox", "list", "--state", "delivered"]).await;
-    assert!(code == 0 && text.contains("volume.moved"), "{text}");
+    until("what was delivered is not listed", || async {
+        let list = ["outbox", "list", "--state", "delivered"];
+        let (code, text) = springform(&host.url, &list).await;
+        code == 0 && text.contains("volume.moved")
+    })
+    .await;
     assert!(host.stop().await.unwrap());
 }

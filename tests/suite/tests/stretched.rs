@@ -103,7 +103,7 @@ impl Story {
     /// The way home is free once the host has seen both arrays in step and owes the first one nothing.
     async fn home_is_clear(&self) -> anyhow::Result<()> {
         let ask = json!({"verb": "failback", "scope": {"backend": PRIMARY}, "to": PRIMARY});
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_secs(120);
         loop {
             self.site.control.advance(10.0).await?;
             let path = "/admin/v1/plans";

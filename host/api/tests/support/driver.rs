@@ -222,7 +222,7 @@ impl Api {
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(60), up)
+        tokio::time::timeout(Duration::from_secs(120), up)
             .await
             .unwrap();
         let router = router(ApiState {
@@ -252,7 +252,7 @@ impl Api {
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(60), waiting)
+        tokio::time::timeout(Duration::from_secs(120), waiting)
             .await
             .expect("it never came to that status")
     }

@@ -210,7 +210,7 @@ impl Api {
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(60), waiting)
+        tokio::time::timeout(Duration::from_secs(120), waiting)
             .await
             .expect("it never happened");
     }

@@ -334,7 +334,7 @@ pub async fn until<F: Future<Output = bool>>(happened: impl Fn() -> F) {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), waiting)
+    tokio::time::timeout(Duration::from_secs(120), waiting)
         .await
         .expect("it never happened");
 }

@@ -12,6 +12,18 @@ use crate::replication::ledger::{Ledger, journalled, problem};
 use crate::replication::members::Change;
 use crate::replication::{fence, members};
 
+/// Why there is nothing to copy to: every goal is an array that was left behind and is not fenced.
+fn left_behind(member: &Member, goals: &[String]) -> Option<String> {
+    let owes = |goal: &&String| member.relation.owed().any(|debt| debt.target == **goal);
+    let first = goals.first()?;
+    goals.iter().all(|goal| owes(&goal)).then(|| {
+        format!(
+            "array {first} was left behind and does not answer, or does not let itself be fenced; nothing was copied over \
+             it; try again when it answers"
+        )
+    })
+}
+
 /// Copies from the serving side to one target, or to every other one. Fences a left-behind copy before it is overwritten.
 /// Returns what failed. The volumes' turn is held meanwhile, so that none is moved to the array that is being overwritten;
 /// `keep` leaves it with the operation for those that were overwritten.
@@ -60,7 +72,24 @@ pub async fn overwrite(
             None => able.push(member),
         }
     }
-    let able = fence::pay(ledger, view, able, true).await?;
+    // Whoever looks after the arrays may not know yet that one answers again: where it is to be overwritten it is asked.
+    let mut asked = view.clone();
+    for target in &mut asked.targets {
+        target.reachable |= to.is_none_or(|to| to == target.name);
+    }
+    let fenced = fence::pay(ledger, &asked, able, true).await?;
+    let mut able = Vec::new();
+    for member in fenced {
+        // Copied over what is still writable, it would be worth nothing with the next write there.
+        match left_behind(&member, &goals(&member)) {
+            Some(why) => {
+                let mut why = problem("unavailable", why, &view.name);
+                why.retryable = true;
+                failed.push((member, why));
+            }
+            None => able.push(member),
+        }
+    }
     let discard = !acknowledge.is_empty();
     let volumes = able.iter().map(|m| m.spec.clone()).collect();
     let call = match (to, once) {
