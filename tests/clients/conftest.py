@@ -59,7 +59,7 @@ class Site:
         """Waits until a volume has a status; whatever it has at the end is what the test sees."""
         def found():
             return [v for v in self.api("GET", "/volumes/detail")["volumes"] if v["name"] == name]
-        eventually(lambda: any(v["status"] in (status, "error") for v in found()))
+        eventually(lambda: any(v["status"] in (status, "error") for v in found()), 300)
         last = found()
         assert last and last[0]["status"] == status, last
         return last[0]

@@ -25,7 +25,7 @@ def test_a_host_serves_while_its_array_is_dark_and_its_backend_recovers_by_itsel
 def test_a_create_on_an_array_that_misbehaves_ends_in_an_error_with_a_message(site, fault):
     site.arrays("POST", "/arrays/pure1/faults", {**fault, "method": "POST", "path": "volumes"})
     site.cinder("create", "--name", "unlucky", "1")
-    site.volume("unlucky", "error", seconds=120)
+    site.volume("unlucky", "error")
     told = site.api("GET", "/messages")["messages"]
     assert told and told[0]["user_message"], told
     site.arrays("DELETE", "/arrays/pure1/faults")

@@ -97,7 +97,7 @@ def run(host, folder, *words):
         program, "--config-file", folder / "schemathesis.toml", "run", f"{host.url}/openapi.json", "--no-color",
         "-H", f"X-Auth-Token: admin:{PROJECT}", "--checks", CHECKS, "--exclude-operation-id-regex", NOT_MADE_UP,
         "--generation-deterministic", "--continue-on-failure", "--warnings", "off", "--suppress-health-check", "all",
-        "--request-timeout", "30", *words,
+        "--request-timeout", "120", *words,
     ], cwd=folder, capture_output=True, text=True, timeout=1200)
     assert done.returncode == 0, done.stdout[-20_000:] + done.stderr[-2000:] + host.log()[-2000:]
 
