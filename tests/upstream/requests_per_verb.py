@@ -33,8 +33,6 @@ ORDER = (
 MORE = {
     ("async", "group snapshot"):
         "ours looks whether every member is in the snapshot; theirs reports success for one that is not",
-    ("sync", MANY):
-        "each batch looks at the pod again; theirs fails over to a pod that is offline there",
 }
 
 HEAD = """# Requests per verb

@@ -202,7 +202,7 @@ impl<'a> Driver<'a> {
         Ok(self.options.layout().each(
             volumes,
             |single| failover::fail_over(arrays, options, plan, single),
-            |pod| stretched::failover::fail_over(arrays, plan, pod),
+            |pod| stretched::failover::fail_over(self.context, arrays, plan, pod),
         )?)
     }
 

@@ -16,6 +16,9 @@ use crate::{failover, names, sets};
 /// How long to wait before looking at a resync again, in milliseconds.
 const LOOK: u32 = 1000;
 
+/// How long what a plan has seen of a pod holds, in milliseconds: as long as it takes to act on it at once.
+const FRESH: u64 = 2000;
+
 /// Says what a failover would do.
 ///
 /// # Errors
@@ -145,16 +148,27 @@ pub fn final_sync(
 
 /// Serves a batch from the plan's target. An outcome for each, in order.
 ///
+/// The plan has seen the pod online there with these volumes in it, and nothing is changed on the arrays: while that is
+/// fresh it is not asked again, and a failover of very many volumes does not ask once for each batch.
+///
 /// # Errors
 /// When the pod is not online there any more, or the target cannot be asked.
 pub fn fail_over(
+    context: &Context,
     arrays: &Arrays<'_>,
     plan: &FailoverPlan,
     volumes: &[Volume],
 ) -> Result<Vec<Outcome>, Failure> {
     let target = arrays.named(&plan.target)?;
     let mut present = std::collections::BTreeMap::new();
+    let seen = |volume: &Volume| seen_just_now(context, plan, volume);
     for pod in pods(volumes) {
+        let inside = |v: &&Volume| names::pod_of(&array_name(v)) == Some(&pod);
+        let known: Option<Vec<_>> = volumes.iter().filter(inside).map(seen).collect();
+        if let Some(known) = known {
+            present.extend(known);
+            continue;
+        }
         pod::online(&target, &pod)?;
         present.extend(pod::volumes(&target, &pod)?);
     }
@@ -180,6 +194,19 @@ pub fn fail_over(
         }
     });
     Ok(outcomes.collect())
+}
+
+/// Name and serial of a volume that the plan has seen on its target a moment ago. The serial is the same on both arrays.
+fn seen_just_now(
+    context: &Context,
+    plan: &FailoverPlan,
+    volume: &Volume,
+) -> Option<(String, Option<String>)> {
+    let placement = volume.placement.as_ref()?;
+    let at = failover::point_of(plan, volume)?.taken_at;
+    let fresh = at <= context.now && context.now - at <= FRESH;
+    let known = fresh && placement.serial.is_some();
+    known.then(|| (placement.array_name.clone(), placement.serial.clone()))
 }
 
 /// The pods that volumes are in, each once.

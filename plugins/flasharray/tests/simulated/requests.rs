@@ -174,11 +174,15 @@ impl Meter {
                 .map(|v| v.placement.as_ref().unwrap().array_name.replace(':', "%3A"))
                 .collect();
             let names = names.join(",");
-            self.rig.post(
+            let made = self.rig.post(
                 "a",
                 &format!("/volumes?names={names}"),
                 &format!(r#"{{"provisioned":{MIB}}}"#),
             );
+            for (volume, made) in chunk.iter_mut().zip(made.as_array().unwrap()) {
+                let serial = made["serial"].as_str().unwrap().to_owned();
+                volume.placement.as_mut().unwrap().serial = Some(serial);
+            }
             if pod.is_empty() {
                 let query = format!("group_names=cinder-group&member_names={names}");
                 self.rig

@@ -344,3 +344,30 @@ fn with_uniform_access_a_switch_leaves_machines_their_paths_and_ends_only_stale_
         "nobody is connected to it any more"
     );
 }
+
+#[test]
+fn what_a_plan_has_seen_is_not_asked_again_at_once_but_is_when_time_has_passed() {
+    let rig = Rig::stretched();
+    rig.set_up();
+    let volume = filled(
+        &rig,
+        stretched("20000000-0000-0000-0000-0000000000f1"),
+        b"x",
+    );
+    let plan = rig
+        .call("plan", |d| {
+            d.plan(&request(&volume, Some("b"), FailoverMode::Unplanned))
+        })
+        .unwrap();
+    let one = std::slice::from_ref(&volume);
+    let switch = || rig.call("failover", |d| d.fail_over(&plan, one));
+    let (before, _) = rig.sent.get();
+    let placed = switch().unwrap().remove(0).result.unwrap();
+    assert_eq!(rig.sent.get().0, before);
+    assert_eq!(placed.target, "b");
+    assert_eq!(placed.serial, volume.placement.as_ref().unwrap().serial);
+    rig.control("POST", "/links/a/b", r#"{"up":false}"#);
+    rig.advance(60.0);
+    let why = failure(switch());
+    assert_eq!(why.code, FailureCode::FailedPrecondition);
+}
