@@ -127,13 +127,18 @@ class Springform:
 
     def __enter__(self):
         """Waits until the backend is set up."""
+        self.wait("up")
+        self.cloud.lift_quotas()
+        return self.cloud
+
+    def wait(self, state):
+        """Waits until the host answers and says so of its backend."""
         deadline = time.monotonic() + 120
         while True:
             assert self._process.poll() is None, self.log()
             try:
-                if self.cloud.service()["state"] == "up":
-                    self.cloud.lift_quotas()
-                    return self.cloud
+                if self.cloud.service()["state"] == state:
+                    return
             except (OSError, LookupError):
                 pass
             if time.monotonic() > deadline:
