@@ -68,6 +68,8 @@ pub struct Memory {
     ids: Mutex<u64>,
     history: Mutex<Vec<String>>,
     epoch: tokio::time::Instant,
+    /// Calls under way, and the most there ever were.
+    pub calls: Mutex<(usize, usize)>,
     /// Milliseconds a call takes at most.
     pub latency: u64,
     /// Generation of the driver; a swap changes it and nothing else.
@@ -88,6 +90,7 @@ impl Memory {
             ids: Mutex::default(),
             history: Mutex::default(),
             epoch: tokio::time::Instant::now(),
+            calls: Mutex::default(),
             latency,
             driver: Mutex::new(1),
             unseen: Mutex::default(),
@@ -307,7 +310,13 @@ impl Ground for Memory {
     ) -> Result<Reply, CallError> {
         if self.latency > 0 {
             let pause = self.rng.lock().unwrap().random_range(0..=self.latency);
+            {
+                let mut calls = self.calls.lock().unwrap();
+                calls.0 += 1;
+                calls.1 = calls.1.max(calls.0);
+            }
             tokio::time::sleep(Duration::from_millis(pause)).await;
+            self.calls.lock().unwrap().0 -= 1;
         }
         let faults = *self.faults.lock().unwrap();
         if self.roll(faults.refuse) {

@@ -318,3 +318,39 @@ async fn a_reprotect_that_is_cancelled_stops_between_batches() {
     at_rest(&ground, ARRAYS[1]);
     assert!(word.contains("before its next batch"), "{word}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_reprotect_copies_several_batches_at_once_and_never_more_than_the_backend_allows() {
+    let ground = ground(20 * 64, 100);
+    done(&ground, Request::Failover(everything())).await;
+    ground.calls.lock().unwrap().1 = 0;
+    let ended = done(&ground, Request::Reprotect(over_the_old_primary())).await;
+    assert_eq!(ended.state, OperationState::Succeeded, "{:?}", ended.error);
+    assert_eq!(ended.progress.done, 20 * 64);
+    assert_eq!(ground.calls.lock().unwrap().1, 16);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failback_copies_several_batches_at_once_and_counts_what_failed_in_any_of_them() {
+    let ground = ground(200, 100);
+    done(&ground, Request::Failover(everything())).await;
+    // Its copy on the serving array is gone: there is nothing to copy from, and the volume is of the first batch.
+    let mut world = ground.world();
+    let serving = world.arrays.get_mut(ARRAYS[1]).unwrap();
+    serving.copies.remove("v0001");
+    drop(world);
+    ground.calls.lock().unwrap().1 = 0;
+    let ask = Ask {
+        to: None,
+        ..over_the_old_primary()
+    };
+    let ended = done(&ground, Request::Failback(ask)).await;
+    assert_eq!(
+        ended.state,
+        OperationState::PartlyFailed,
+        "{:?}",
+        ended.error
+    );
+    assert_eq!((ended.progress.done, ended.progress.failed), (199, 1));
+    assert!(ground.calls.lock().unwrap().1 > 1);
+}

@@ -3,10 +3,12 @@
 
 use std::time::Duration;
 
+use futures_util::{StreamExt as _, stream};
+use springform_model::operation::OperationError;
 use springform_model::replication::Refusal;
 
 use super::Scope;
-use super::ground::{Ground, Member, Problem, Writes};
+use super::ground::{BackendView, Ground, Member, Problem, Writes};
 use super::ledger::Ledger;
 use crate::outbox::CloudEvent;
 
@@ -40,6 +42,33 @@ pub fn chunks(members: Vec<Member>, size: usize) -> Vec<Vec<Member>> {
         }
         pieces.push(piece);
     }
+}
+
+/// Works on batches, as many of them at once as the backend allows; none is begun once somebody asked the operation to stop.
+/// Gives what came of those that were begun, and what kept the others.
+pub async fn each<T, F>(
+    ledger: &Ledger<'_>,
+    view: &BackendView,
+    members: Vec<Member>,
+    work: impl Fn(Vec<Member>) -> F,
+) -> Result<(Vec<T>, Option<OperationError>), Problem>
+where
+    F: Future<Output = Result<T, Problem>>,
+{
+    let one = async |chunk| match ledger.stopped(&view.name).await {
+        Some(stopped) => Ok(Err(stopped)),
+        None => work(chunk).await.map(Ok),
+    };
+    let batches = chunks(members, view.batch).into_iter().map(one);
+    let mut running = stream::iter(batches).buffer_unordered(view.parallel.max(1));
+    let (mut done, mut stopped) = (Vec::new(), None);
+    while let Some(batch) = running.next().await {
+        match batch? {
+            Ok(one) => done.push(one),
+            Err(why) => stopped = Some(why),
+        }
+    }
+    Ok((done, stopped))
 }
 
 /// The same volumes as they are now; those that are gone are left out.

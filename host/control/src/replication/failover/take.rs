@@ -38,10 +38,7 @@ impl Failover<'_> {
             .into_iter()
             .partition(|m| m.relation.phase == Stand::Settled);
         let before = self.ledger.note(|o| o.progress).await;
-        for chunk in members::chunks(settled, self.view.batch) {
-            if let Some(stopped) = self.ledger.stopped(&self.view.name).await {
-                return Ok(Err(stopped));
-            }
+        let batch = async |chunk: Vec<Member>| {
             let ids = chunk.clone();
             let lost = verbs::overwrite(
                 &self.ledger,
@@ -53,15 +50,24 @@ impl Failover<'_> {
                 true,
             )
             .await?;
-            self.ledger.note(|o| o.progress = before).await;
             let good = ids
                 .into_iter()
                 .filter(|m| lost.iter().all(|(l, _)| l.volume.id != m.volume.id))
                 .collect();
+            let good = members::again(self.ledger.ground(), &self.view.name, good).await?;
+            Ok((good, lost))
+        };
+        let (done, stopped) = members::each(&self.ledger, &self.view, settled, batch).await?;
+        // What was overwritten has not moved yet.
+        self.ledger.note(|o| o.progress = before).await;
+        for (good, lost) in done {
+            ready.extend(good);
             for (member, why) in lost {
                 self.lost(member, why).await?;
             }
-            ready.extend(members::again(self.ledger.ground(), &self.view.name, good).await?);
+        }
+        if let Some(stopped) = stopped {
+            return Ok(Err(stopped));
         }
         ready.sort_by(|a, b| a.volume.id.cmp(&b.volume.id));
         Ok(self

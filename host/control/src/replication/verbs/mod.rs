@@ -165,12 +165,19 @@ impl Work<'_, '_> {
                 self.count_fenced(&now).await;
                 continue;
             }
-            for chunk in members::chunks(page, self.view.batch) {
-                if let Some(stopped) = self.ledger.stopped(&self.view.name).await {
-                    return Ok(Err(stopped));
-                }
+            let batch = async |chunk| {
                 self.batch(to.as_deref(), chunk).await?;
-                self.ledger.commit(Writes::default()).await?;
+                self.ledger.commit(Writes::default()).await
+            };
+            let (_, stopped) = members::each(self.ledger, &self.view, page, batch).await?;
+            // Batches under way give up, too, when somebody asks to stop. What was done in full was not cancelled.
+            let failed = self.ledger.note(|o| o.progress.failed).await;
+            let stopped = match stopped {
+                None if failed > 0 => self.ledger.stopped(&self.view.name).await,
+                stopped => stopped,
+            };
+            if let Some(stopped) = stopped {
+                return Ok(Err(stopped));
             }
         }
     }
