@@ -379,3 +379,111 @@ async fn a_plan_that_is_old_or_was_made_from_something_else_is_a_conflict_and_sa
         assert_eq!(got.status, 400, "{route}: {}", got.text);
     }
 }
+
+/// The routes of a backend itself.
+const OF_A_BACKEND: [&str; 3] = ["freeze", "thaw", "reset-active-backend"];
+
+#[tokio::test]
+async fn a_wrong_body_of_freeze_thaw_or_reset_is_refused_and_changes_nothing() {
+    let api = api().await;
+    let deep = "[".repeat(100_000);
+    let long = json!({"to": "x".repeat(300)}).to_string();
+    let bodies = [
+        "{",
+        "null",
+        "[]",
+        "5",
+        "\"freeze\"",
+        "{\"to\":",
+        "{\"frozen\":true}",
+        "{\"to\":5}",
+        "{\"to\":\"\"}",
+        "{\"to\":[\"b\"]}",
+        "{\"to\":\"b\",\"and\":1}",
+        &long,
+        &deep,
+    ];
+    for verb in OF_A_BACKEND {
+        for body in bodies {
+            let path = format!("/admin/v1/backends/pure/{verb}");
+            let got = api.send("POST", &path, &[], body.to_owned()).await;
+            let shown: String = body.chars().take(20).collect();
+            assert!(
+                got.status.is_client_error() && !got.message().is_empty(),
+                "{verb} {shown}: {} {}",
+                got.status,
+                got.text
+            );
+        }
+    }
+    let stored = api.control.store().get::<Service>("pure").await.unwrap();
+    let service = stored.unwrap().record;
+    assert!(!service.frozen && !service.disabled && service.active_target.is_none());
+}
+
+#[tokio::test]
+async fn a_backend_that_is_not_there_is_named_whatever_its_name_is_made_of() {
+    let api = api().await;
+    let long = "x".repeat(300);
+    for verb in OF_A_BACKEND {
+        for name in [
+            "nosuch",
+            "pur",
+            "pure%20",
+            "%00",
+            "..",
+            "springform@pure",
+            &long,
+        ] {
+            let path = format!("/admin/v1/backends/{name}/{verb}");
+            let got = api.post(&path, json!({})).await;
+            assert!(
+                got.status.is_client_error() && !got.message().is_empty(),
+                "{verb} {name}: {} {}",
+                got.status,
+                got.text
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn freeze_and_thaw_refuse_what_is_so_already() {
+    let api = api().await;
+    let ask = async |verb: &str| {
+        let path = format!("/admin/v1/backends/pure/{verb}");
+        api.post(&path, json!({})).await
+    };
+    let early = ask("thaw").await;
+    assert!(early.status.is_client_error(), "{}", early.text);
+    assert!(early.message().contains("is not frozen"), "{}", early.text);
+    assert_eq!(ask("freeze").await.body["frozen"], true);
+    let twice = ask("freeze").await;
+    assert!(twice.status.is_client_error(), "{}", twice.text);
+    assert!(twice.message().contains("frozen already"), "{}", twice.text);
+    assert_eq!(ask("thaw").await.body["frozen"], false);
+}
+
+#[tokio::test]
+async fn a_reset_is_refused_with_what_has_to_be_done_first_and_names_the_targets_there_are() {
+    let api = api().await;
+    let path = "/admin/v1/backends/pure/reset-active-backend";
+    let early = api.post(path, json!({})).await;
+    assert!(early.status.is_client_error(), "{}", early.text);
+    assert!(
+        early.message().contains("disabled and frozen"),
+        "{}",
+        early.text
+    );
+    let frozen = api.post("/admin/v1/backends/pure/freeze", json!({})).await;
+    assert_eq!(frozen.status, 200, "{}", frozen.text);
+    let unknown = api.post(path, json!({"to": "nosuch"})).await;
+    assert_eq!(unknown.status, 400, "{}", unknown.text);
+    assert!(
+        unknown.message().contains("nosuch") && unknown.message().contains("it has"),
+        "{}",
+        unknown.text
+    );
+    let reset = api.post(path, json!({"to": "b"})).await;
+    assert_eq!(reset.body["active_target"], "b", "{}", reset.text);
+}

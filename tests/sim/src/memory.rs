@@ -68,6 +68,8 @@ pub struct Memory {
     ids: Mutex<u64>,
     history: Mutex<Vec<String>>,
     epoch: tokio::time::Instant,
+    /// Arrays that the configuration does not name any more.
+    pub dropped: Mutex<Vec<String>>,
     /// Calls under way, and the most there ever were.
     pub calls: Mutex<(usize, usize)>,
     /// Milliseconds a call takes at most.
@@ -90,6 +92,7 @@ impl Memory {
             ids: Mutex::default(),
             history: Mutex::default(),
             epoch: tokio::time::Instant::now(),
+            dropped: Mutex::default(),
             calls: Mutex::default(),
             latency,
             driver: Mutex::new(1),
@@ -135,8 +138,8 @@ impl Memory {
             .as_ref()
             .is_some_and(|p| p.replication.is_some());
         Member {
-            spec: spec(volume),
-            relation: stored.map_or_else(
+            spec: Box::new(spec(volume)),
+            relation: Box::new(stored.map_or_else(
                 || {
                     Relation::new(
                         volume.id.clone(),
@@ -147,9 +150,9 @@ impl Memory {
                     )
                 },
                 |(r, _)| r.clone(),
-            ),
+            )),
             relation_revision: stored.map(|(_, r)| *r),
-            volume: volume.clone(),
+            volume: Box::new(volume.clone()),
             revision,
         }
     }
@@ -183,17 +186,20 @@ impl Ground for Memory {
         }
         let world = self.world();
         let unseen = self.unseen.lock().unwrap();
+        let dropped = self.dropped.lock().unwrap();
+        let named = ARRAYS.iter().filter(|n| !dropped.iter().any(|d| d == *n));
+        let named: Vec<&str> = named.copied().collect();
         let target = |name: &str| Target {
             name: name.into(),
-            primary: name == ARRAYS[0],
-            kind: (name != ARRAYS[0]).then_some(ReplicationKind::Async),
+            primary: name == named[0],
+            kind: (name != named[0]).then_some(ReplicationKind::Async),
             options: Vec::new(),
             reachable: world.arrays[name].up && !unseen.contains(name),
             extensions: Vec::new(),
         };
         Ok(BackendView {
             name: name.into(),
-            targets: ARRAYS.iter().map(|n| target(n)).collect(),
+            targets: named.iter().map(|n| target(n)).collect(),
             fingerprint: self.driver.lock().unwrap().to_string(),
             parallel: 16,
             batch: 64,
@@ -262,11 +268,11 @@ impl Ground for Memory {
         for member in writes.members {
             let id = member.volume.id.clone();
             rows.volumes
-                .insert(id.clone(), (member.volume, member.revision + 1));
+                .insert(id.clone(), (*member.volume, member.revision + 1));
             rows.relations.insert(
                 id,
                 (
-                    member.relation,
+                    *member.relation,
                     member.relation_revision.map_or(1, |r| r + 1),
                 ),
             );

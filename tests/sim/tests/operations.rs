@@ -354,3 +354,33 @@ async fn a_failback_copies_several_batches_at_once_and_counts_what_failed_in_any
     assert_eq!((ended.progress.done, ended.progress.failed), (199, 1));
     assert!(ground.calls.lock().unwrap().1 > 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_promotion_writes_off_what_an_array_owes_that_is_not_configured_any_more_and_says_so() {
+    let ground = ground(3, 0);
+    ground.world().arrays.get_mut(ARRAYS[0]).unwrap().up = false;
+    done(&ground, Request::Failover(everything())).await;
+    let owed = || {
+        let rows = ground.rows();
+        let owed = rows.relations.values().map(|(r, _)| r.owed().count());
+        owed.sum::<usize>()
+    };
+    assert_eq!(owed(), 3, "the array does not answer and is not fenced");
+    *ground.dropped.lock().unwrap() = vec![ARRAYS[0].into()];
+    let ended = done(&ground, Request::Promote(everything())).await;
+    assert_eq!(ended.state, OperationState::Succeeded, "{:?}", ended.error);
+    assert_eq!(owed(), 0);
+    let told: Vec<_> = ground.rows().events.values().cloned().collect();
+    let told: Vec<_> = told
+        .iter()
+        .filter(|e| e.kind == "org.springform.replication.array-written-off")
+        .collect();
+    assert_eq!(told.len(), 1);
+    assert_eq!(told[0].data["target"], ARRAYS[0]);
+    assert_eq!(told[0].data["volumes"].as_array().unwrap().len(), 3);
+
+    // Should it be named again, it is owed a fence again: what it holds is old.
+    ground.dropped.lock().unwrap().clear();
+    done(&ground, Request::Reconcile(everything())).await;
+    assert_eq!(owed(), 3);
+}

@@ -130,6 +130,8 @@ async fn an_array_that_is_gone_for_good_gets_a_successor_while_its_volumes_are_i
     assert_eq!(service["replication_status"], "enabled");
     let volume = desk.cloud.volume(&desk.volume).await.unwrap();
     assert_eq!(volume["replication_status"], "enabled", "{volume}");
+    let owed = "springform_replication_fences_owed{backend=\"pure1\",target=\"pure1\"}";
+    desk.shows(&format!("{owed} 0")).await;
     desk.does(&["reprotect", "--backend", PRIMARY, "--yes"])
         .await;
     assert!(desk.write(SECOND, b"newer").await);

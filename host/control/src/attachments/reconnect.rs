@@ -96,7 +96,7 @@ async fn one(
     };
     let key = format!("reconnect/{operation}/{}", attachment.id);
     let key = Uuid::new_v5(&Uuid::NAMESPACE_OID, key.as_bytes()).to_string();
-    let outcome = connect(control, backend, &key, member.spec.clone(), connector).await;
+    let outcome = connect(control, backend, &key, (*member.spec).clone(), connector).await;
     write(control, &attachment.id, |attachment| {
         let former = attachment.connection.as_ref();
         let former = former

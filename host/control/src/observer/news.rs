@@ -164,7 +164,7 @@ fn debts(news: &mut News<'_>, name: &str, was: &TargetTally, is: &TargetTally) {
             "an array that was left behind answers again; it is fenced before it is trusted"
         );
         news.tell("replication.array-returned", &subject, data);
-    } else if was.owed > 0 && is.owed == 0 {
+    } else if was.owed > 0 && is.owed == 0 && is.written_off == 0 {
         tracing::info!(
             backend,
             target = name,

@@ -100,7 +100,7 @@ async fn ask(
     members: &[Member],
 ) -> Result<Vec<Observation>, String> {
     let call = Call::Observe {
-        volumes: members.iter().map(|m| m.spec.clone()).collect(),
+        volumes: members.iter().map(|m| (*m.spec).clone()).collect(),
     };
     let answer = lookout.call(backend, id, Vec::new(), call).await;
     let seen = answer
@@ -139,7 +139,7 @@ async fn keep(
     tally: &mut Tally,
 ) -> Result<(), Problem> {
     let now = lookout.now();
-    let asked: HashMap<String, (Relation, Observation)> = members
+    let asked: HashMap<String, (Box<Relation>, Observation)> = members
         .iter()
         .zip(seen)
         .map(|(m, seen)| (m.volume.id.clone(), (m.relation.clone(), seen)))
@@ -161,7 +161,7 @@ async fn keep(
             else {
                 continue;
             };
-            member.relation = relation;
+            *member.relation = relation;
             writes.push(member);
             stepped.push((effects, seen));
         }

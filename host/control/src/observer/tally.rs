@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use springform_model::contract::{Link, LinkState, Observation, Protection, Role};
 use springform_model::replication::lag::{self, Severity};
-use springform_model::replication::relation::Relation;
+use springform_model::replication::relation::{Debt, DebtState, Relation};
 use springform_model::time::Timestamp;
 
 /// Volumes that are named one by one; more are only counted.
@@ -43,6 +43,9 @@ pub struct TargetTally {
     pub owed: u64,
     /// How many of these can be fenced: the array answers.
     pub back: u64,
+    /// Volumes whose copy here was left behind and will not be fenced: the array is not configured any more.
+    #[serde(default)]
+    pub written_off: u64,
 }
 
 /// What was last known of a backend, and since when nothing new.
@@ -92,8 +95,11 @@ impl Tally {
         for link in &seen.links {
             self.target(&link.target).add(link, now);
         }
-        for debt in relation.owed() {
-            self.target(&debt.target).owed += 1;
+        let unfenced = |d: &&Debt| d.state != DebtState::Fenced;
+        for debt in relation.debts.iter().filter(unfenced) {
+            let target = self.target(&debt.target);
+            target.owed += u64::from(debt.state == DebtState::Owed);
+            target.written_off += u64::from(debt.state == DebtState::WrittenOff);
         }
         for target in back {
             self.target(target).back += 1;

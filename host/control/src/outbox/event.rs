@@ -87,6 +87,37 @@ impl CloudEvent {
             now,
         )
     }
+
+    /// An array that was left behind is not configured any more: nobody here will fence what it holds of these volumes. The
+    /// id follows from operation, array and first volume, so an operation that is resumed does not tell it twice.
+    #[must_use]
+    pub fn written_off(
+        backend: &str,
+        target: &str,
+        volumes: &[&str],
+        operation: &str,
+        now: Timestamp,
+    ) -> Self {
+        let first = volumes.first().copied().unwrap_or_default();
+        let id = Uuid::new_v5(
+            &Uuid::NAMESPACE_OID,
+            format!("written-off/{backend}/{target}/{operation}/{first}").as_bytes(),
+        );
+        let data = json!({
+            "backend": backend,
+            "target": target,
+            "operation": operation,
+            "volumes": volumes,
+        });
+        Self::new(
+            "replication.array-written-off",
+            backend,
+            &format!("{backend}/{target}"),
+            id.to_string(),
+            data,
+            now,
+        )
+    }
 }
 
 /// Where a delivery stands.

@@ -129,7 +129,7 @@ fn one(view: &BackendView, member: &Member, goal: Option<&str>, verb: Verb) -> V
         };
         let held = needed(relation, &target.name).map_or(0, |_| debt.generation);
         let writable = match debt.state {
-            DebtState::Owed => ", and can still be written",
+            DebtState::Owed | DebtState::WrittenOff => ", and can still be written",
             DebtState::Fenced => "",
         };
         warnings.push(format!(

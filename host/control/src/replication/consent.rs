@@ -44,7 +44,7 @@ pub fn needed(relation: &Relation, target: &str) -> Option<Acknowledge> {
     relation.debt(target).map(|debt| Acknowledge {
         target: debt.target.clone(),
         role: match debt.state {
-            DebtState::Owed => Role::Primary,
+            DebtState::Owed | DebtState::WrittenOff => Role::Primary,
             DebtState::Fenced => Role::Secondary,
         },
         generation: relation.generation,

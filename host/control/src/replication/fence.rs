@@ -70,7 +70,7 @@ async fn batch(
             .partition(|m| due(view, m).any(|t| t == target));
         let call = Call::Demote {
             target: target.clone(),
-            volumes: owing.iter().map(|m| m.spec.clone()).collect(),
+            volumes: owing.iter().map(|m| (*m.spec).clone()).collect(),
         };
         // One attempt: this array may be the very reason of the failover. The observer tries again.
         let answer = ledger
@@ -95,7 +95,7 @@ async fn batch(
             let event = Event::Fenced {
                 target: target.clone(),
             };
-            m.relation = m.relation.step(event, now)?.0;
+            *m.relation = m.relation.step(event, now)?.0;
             if !keep && due(view, m).next().is_none() {
                 members::let_go(ledger, m);
             }

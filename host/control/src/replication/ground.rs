@@ -13,19 +13,19 @@ use springform_model::time::Timestamp;
 use super::{GroupView, Plan, Scope};
 use crate::outbox::CloudEvent;
 
-/// A volume with its relation, as read.
+/// A volume with its relation, as read. In boxes, because lists of members are sorted out again and again.
 #[derive(Debug, Clone)]
 pub struct Member {
     /// The volume.
-    pub volume: Volume,
+    pub volume: Box<Volume>,
     /// Its row's revision.
     pub revision: u64,
     /// Its relation; made up from the volume where none is stored yet.
-    pub relation: Relation,
+    pub relation: Box<Relation>,
     /// The relation's row's revision; none where none is stored yet.
     pub relation_revision: Option<u64>,
     /// What a driver is told of it.
-    pub spec: VolumeSpec,
+    pub spec: Box<VolumeSpec>,
 }
 
 impl Member {

@@ -188,7 +188,7 @@ pub(super) async fn switch(
             return Ok(Err(journalled(&view.name, &CallError::Failed(failure))));
         }
     }
-    let volumes = all.iter().map(|member| member.spec.clone()).collect();
+    let volumes = all.iter().map(|member| (*member.spec).clone()).collect();
     let group = known.spec.clone();
     let call = if enable {
         Call::EnableGroupReplication { group, volumes }
@@ -201,7 +201,7 @@ pub(super) async fn switch(
     }
     for chunk in members::chunks(all, PAGE) {
         members::change(ground, chunk, |member| {
-            member.relation = member.relation.step(Event::Want(enable), now)?.0;
+            *member.relation = member.relation.step(Event::Want(enable), now)?.0;
             let kind = enable.then(|| kind_of(member)).flatten();
             if let Some(placement) = &mut member.volume.placement {
                 placement.replication = kind;

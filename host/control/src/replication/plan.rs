@@ -164,7 +164,7 @@ pub async fn page(
     members: &[Member],
 ) -> Result<FailoverPlan, CallError> {
     let request = PlanRequest {
-        volumes: members.iter().map(|m| m.spec.clone()).collect(),
+        volumes: members.iter().map(|m| (*m.spec).clone()).collect(),
         to,
         mode: order.mode.clone(),
         point: order.point.clone(),

@@ -223,11 +223,11 @@ impl Ground for Rows {
                 });
                 spec.generation = relation.generation;
                 Member {
-                    volume,
+                    volume: Box::new(volume),
                     revision,
-                    relation,
+                    relation: Box::new(relation),
                     relation_revision,
-                    spec,
+                    spec: Box::new(spec),
                 }
             })
             .collect())
@@ -263,12 +263,12 @@ impl Ground for Rows {
         let mut changes = Changes::new();
         // Rows of one table after another: neighbours share a statement.
         for member in &writes.members {
-            changes = changes.replace(&member.volume, member.revision);
+            changes = changes.replace(&*member.volume, member.revision);
         }
         for member in &writes.members {
             changes = match member.relation_revision {
-                Some(revision) => changes.replace(&member.relation, revision),
-                None => changes.insert(&member.relation),
+                Some(revision) => changes.replace(&*member.relation, revision),
+                None => changes.insert(&*member.relation),
             };
         }
         for (service, revision) in &writes.services {
@@ -366,11 +366,11 @@ impl Lookout for Rows {
     async fn keep(&self, seen: &[Member]) -> Result<(), Problem> {
         let changes = seen.iter().fold(Changes::new(), |changes, member| {
             match member.relation_revision {
-                Some(revision) => changes.replace(&member.relation, revision),
+                Some(revision) => changes.replace(&*member.relation, revision),
                 // A volume that was deleted meanwhile must not leave a relation behind.
                 None => changes
                     .unchanged::<Volume>(&member.volume.id, member.revision)
-                    .insert(&member.relation),
+                    .insert(&*member.relation),
             }
         });
         self.store.commit(changes).await.map_err(internal)

@@ -113,6 +113,8 @@ pub enum DebtState {
     Owed,
     /// It is not writable any more, but what it holds must be overwritten before it may serve.
     Fenced,
+    /// The configuration does not name it any more, so nobody here can fence it. Should it come back, it is owed again.
+    WrittenOff,
 }
 
 /// An open drill.
@@ -177,6 +179,8 @@ pub enum Event {
         /// Which.
         target: String,
     },
+    /// These are the arrays of the backend: what is owed by others is written off, and owed again by those that came back.
+    Known(Vec<String>),
     /// A left-behind array was overwritten from the serving side.
     Resynced {
         /// Which.
@@ -317,7 +321,18 @@ impl Relation {
             Event::Resynced { target } => {
                 // Only what is fenced can have been overwritten; a writable copy would diverge again at once.
                 next.debts
-                    .retain(|d| d.target != target || d.state == DebtState::Owed);
+                    .retain(|d| d.target != target || d.state != DebtState::Fenced);
+                Vec::new()
+            }
+            Event::Known(targets) => {
+                for debt in &mut next.debts {
+                    let known = targets.contains(&debt.target);
+                    debt.state = match debt.state {
+                        DebtState::Owed if !known => DebtState::WrittenOff,
+                        DebtState::WrittenOff if known => DebtState::Owed,
+                        state => state,
+                    };
+                }
                 Vec::new()
             }
             Event::Reprotect {

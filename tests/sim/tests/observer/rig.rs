@@ -288,7 +288,7 @@ impl Lookout for Rig {
         }
         for member in seen {
             let revision = member.relation_revision.map_or(1, |r| r + 1);
-            let row = (member.relation.clone(), revision);
+            let row = ((*member.relation).clone(), revision);
             rows.relations.insert(member.volume.id.clone(), row);
         }
         Ok(())

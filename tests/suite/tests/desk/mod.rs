@@ -193,6 +193,20 @@ impl Desk {
         format!("volume-{}-cinder", self.volume)
     }
 
+    /// Waits until the metrics hold this line.
+    pub async fn shows(&self, number: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let answer = reqwest::get(format!("{}/metrics", self.host.url));
+            let text = answer.await.unwrap().text().await.unwrap();
+            if text.lines().any(|line| line == number) {
+                return;
+            }
+            assert!(Instant::now() < deadline, "no {number} in {text}");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
     /// What becomes of a write of the machine on one array.
     pub async fn write(&self, array: &str, bytes: &[u8]) -> bool {
         let name = self.on_the_array();

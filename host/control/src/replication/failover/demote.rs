@@ -44,7 +44,7 @@ impl Failover<'_> {
         if !syncing.is_empty() {
             let call = Call::FinalSync {
                 plan: made.clone(),
-                volumes: syncing.iter().map(|m| m.spec.clone()).collect(),
+                volumes: syncing.iter().map(|m| (*m.spec).clone()).collect(),
             };
             match self
                 .ledger
@@ -60,7 +60,7 @@ impl Failover<'_> {
                     *made = synced;
                     for chunk in members::chunks(syncing, self.view.batch) {
                         let (done, _) = members::change(ground, chunk, |m| {
-                            m.relation =
+                            *m.relation =
                                 m.relation.step(Event::Synced(id.clone()), ground.now())?.0;
                             Ok(Change::Write)
                         })
@@ -94,7 +94,7 @@ impl Failover<'_> {
             for chunk in members::chunks(members, self.view.batch) {
                 // On some layouts only the goal says what the source must give up: paths may stay in use, or may not.
                 let leaving = |m: &Member| {
-                    let mut spec = m.spec.clone();
+                    let mut spec = (*m.spec).clone();
                     spec.extensions
                         .push((MOVING_TO.to_owned(), made.target.clone()));
                     spec
@@ -122,7 +122,7 @@ impl Failover<'_> {
                             target: source.clone(),
                         }
                     };
-                    m.relation = m.relation.step(event, ground.now())?.0;
+                    *m.relation = m.relation.step(event, ground.now())?.0;
                     Ok(Change::Write)
                 })
                 .await?;
@@ -136,7 +136,7 @@ impl Failover<'_> {
                 let source = m.spec.placement.as_ref().map(|p| p.target.as_str());
                 m.relation.serving.is_none() && source != Some(made.target.as_str())
             })
-            .map(|m| m.spec.clone())
+            .map(|m| (*m.spec).clone())
             .collect();
         if !followed.is_empty() {
             let call = Call::FinalSync {

@@ -30,7 +30,7 @@ impl Failover<'_> {
         self.ledger.enter(Phase::Finishing.as_str(), None).await?;
         let call = Call::FinishFailover {
             plan: made.clone(),
-            volumes: moved.iter().map(|m| m.spec.clone()).collect(),
+            volumes: moved.iter().map(|m| (*m.spec).clone()).collect(),
         };
         match self
             .ledger
@@ -134,7 +134,7 @@ impl Failover<'_> {
             found.is_ok()
         };
         let part = made.of(made.volumes.iter().filter(inside).cloned().collect());
-        let volumes = batch.iter().map(|m| m.spec.clone()).collect();
+        let volumes = batch.iter().map(|m| (*m.spec).clone()).collect();
         let call = match &self.input.drill {
             Some(drill) => Call::CommitTest {
                 test_id: drill.clone(),
@@ -170,7 +170,7 @@ impl Failover<'_> {
         self.ledger.note(|o| o.progress.done += count).await;
         let (moved, _) = members::change_with(&self.ledger, good, &events, |member| {
             let (relation, effects) = member.relation.step(Event::Promoted(id.clone()), now)?;
-            member.relation = relation;
+            *member.relation = relation;
             if let Some(placement) = placements.get(&member.volume.id) {
                 member.volume.placement = Some(placement.clone());
                 member.spec.placement = Some(placement.clone());

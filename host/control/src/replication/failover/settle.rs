@@ -44,7 +44,7 @@ impl Failover<'_> {
         };
         let (back, _) = members::change(ground, members, |m| {
             if matches!(m.relation.phase, Stand::Moving(_)) {
-                m.relation = m.relation.step(event.clone(), ground.now())?.0;
+                *m.relation = m.relation.step(event.clone(), ground.now())?.0;
             }
             m.volume.operation = None;
             let settled = m.relation.phase == Stand::Settled;

@@ -112,7 +112,7 @@ impl Failover<'_> {
                     let (relation, _) = member.relation.step(event, ground.now())?;
                     member.volume.generation = relation.generation;
                     member.spec.generation = relation.generation;
-                    member.relation = relation;
+                    *member.relation = relation;
                     member.volume.operation = Some(self.ledger.id().to_owned());
                     member.volume.replication_status = Some(ReplicationStatus::FailingOver);
                     Ok(Change::Write)

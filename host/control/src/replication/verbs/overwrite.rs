@@ -91,7 +91,7 @@ pub async fn overwrite(
         }
     }
     let discard = !acknowledge.is_empty();
-    let volumes = able.iter().map(|m| m.spec.clone()).collect();
+    let volumes = able.iter().map(|m| (*m.spec).clone()).collect();
     let call = match (to, once) {
         (Some(to), true) => Call::Resync {
             target: to.to_owned(),
@@ -130,7 +130,7 @@ pub async fn overwrite(
         .await;
     members::change(ground, good, |m| {
         for target in goals(m) {
-            m.relation = m.relation.step(Event::Resynced { target }, now)?.0;
+            *m.relation = m.relation.step(Event::Resynced { target }, now)?.0;
         }
         m.relation.wanted = true;
         if let Some(placement) = placements.get(&m.volume.id) {

@@ -1,11 +1,14 @@
 //! Arrays are made to match the records; a changed configuration takes over.
 
+use std::collections::BTreeMap;
+
 use springform_model::cloud::{ReplicationStatus, Service};
 use springform_model::contract::{Call, Reply};
 use springform_model::operation::{Progress, Verb};
-use springform_model::replication::relation::Phase;
+use springform_model::replication::relation::{Event, Phase};
 
 use super::{Outcome, Work};
+use crate::outbox::CloudEvent;
 use crate::replication::ground::{BackendView, Member, Problem, Writes};
 use crate::replication::ledger::{journalled, problem};
 use crate::replication::members::{self, Change};
@@ -36,7 +39,7 @@ impl Work<'_, '_> {
             };
             let done = page.len() as u64;
             let call = Call::Reconcile {
-                volumes: page.iter().map(|m| m.spec.clone()).collect(),
+                volumes: page.iter().map(|m| (*m.spec).clone()).collect(),
                 dry_run,
             };
             match self
@@ -93,7 +96,15 @@ impl Work<'_, '_> {
     async fn settled(&self, page: Vec<Member>) -> Result<(), Problem> {
         let home = self.view.primary().map(|t| t.name.clone());
         let promoted = self.verb == Verb::Promote;
-        members::change(self.ledger.ground(), page, |m| {
+        let now = self.ledger.ground().now();
+        let known: Vec<String> = self.view.targets.iter().map(|t| t.name.clone()).collect();
+        let told = self.written_off(&page, &known);
+        let events = std::sync::Mutex::new(Vec::new());
+        members::change_with(self.ledger, page, &events, |m| {
+            *m.relation = m.relation.step(Event::Known(known.clone()), now)?.0;
+            if let Ok(mut events) = events.lock() {
+                events.clone_from(&told);
+            }
             let at_home = m.relation.phase == Phase::Settled && m.relation.serving == home;
             if promoted
                 && at_home
@@ -106,6 +117,29 @@ impl Work<'_, '_> {
         })
         .await?;
         Ok(())
+    }
+
+    /// What is said of arrays that are owed a fence and are not configured any more: nobody will fence them.
+    fn written_off(&self, page: &[Member], known: &[String]) -> Vec<CloudEvent> {
+        let mut gone: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for member in page {
+            for debt in member.relation.owed() {
+                if !known.contains(&debt.target) {
+                    let volumes = gone.entry(&debt.target).or_default();
+                    volumes.push(&member.volume.id);
+                }
+            }
+        }
+        let (backend, operation) = (&self.view.name, self.ledger.id());
+        let told = gone.into_iter().map(|(target, volumes)| {
+            tracing::warn!(
+                backend = %backend, array = target, volumes = volumes.len(), operation,
+                "an array that was left behind is not configured any more: it is not fenced, and must not be brought back as it is"
+            );
+            let now = self.ledger.ground().now();
+            CloudEvent::written_off(backend, target, &volumes, operation, now)
+        });
+        told.collect()
     }
 
     /// After a promotion the configured primary is the array that serves: the backend is not failed over any more.

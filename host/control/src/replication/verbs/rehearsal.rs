@@ -62,7 +62,7 @@ impl Work<'_, '_> {
             target: held.target.clone(),
         };
         let (marked, refused) = members::change(ground, members, |m| {
-            m.relation = m
+            *m.relation = m
                 .relation
                 .step(Event::DrillStarted(reference.clone()), now)?
                 .0;
@@ -90,7 +90,7 @@ impl Work<'_, '_> {
                 test_id: held.id.clone(),
                 target: held.target.clone(),
                 point: self.input.ask.point.clone(),
-                volumes: chunk.iter().map(|m| m.spec.clone()).collect(),
+                volumes: chunk.iter().map(|m| (*m.spec).clone()).collect(),
             };
             match self
                 .ledger
@@ -152,7 +152,7 @@ impl Work<'_, '_> {
             let call = Call::StopTest {
                 test_id: held.id.clone(),
                 target: held.target.clone(),
-                volumes: chunk.iter().map(|m| m.spec.clone()).collect(),
+                volumes: chunk.iter().map(|m| (*m.spec).clone()).collect(),
             };
             if let Err(error) = self.ledger.call(&self.view.name, &call).await {
                 // Still open and free for the next attempt: the timer tries again.
@@ -171,7 +171,7 @@ impl Work<'_, '_> {
                 if m.relation.drill.as_ref().is_none_or(|d| d.id != id) {
                     return Ok(Change::Leave);
                 }
-                m.relation = m.relation.step(Event::DrillStopped(id.clone()), now)?.0;
+                *m.relation = m.relation.step(Event::DrillStopped(id.clone()), now)?.0;
                 Ok(Change::Write)
             })
             .await?;

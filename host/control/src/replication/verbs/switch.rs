@@ -33,7 +33,7 @@ impl Work<'_, '_> {
                 }
             }
         }
-        let volumes = able.iter().map(|m| m.spec.clone()).collect();
+        let volumes = able.iter().map(|m| (*m.spec).clone()).collect();
         let call = if on {
             Call::Enable { volumes }
         } else {
@@ -66,7 +66,7 @@ impl Work<'_, '_> {
             })
             .await;
         members::change(ground, good, |m| {
-            m.relation = m.relation.step(Event::Want(on), now)?.0;
+            *m.relation = m.relation.step(Event::Want(on), now)?.0;
             if let Some(placement) = placements.get(&m.volume.id) {
                 m.volume.placement = Some(placement.clone());
             }

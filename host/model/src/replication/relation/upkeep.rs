@@ -72,7 +72,7 @@ impl Relation {
         let mut effects = Vec::new();
         // Overwriting an array that hosts still write to is a race; it is fenced first.
         if let Some(debt) = self.debt(&to)
-            && debt.state == DebtState::Owed
+            && debt.state != DebtState::Fenced
         {
             effects.push(Effect::Fence {
                 target: to.clone(),
@@ -165,7 +165,7 @@ impl Relation {
                     }));
             if caught_up && !what.stale_writable.contains(&link.target) {
                 self.debts
-                    .retain(|d| d.target != link.target || d.state == DebtState::Owed);
+                    .retain(|d| d.target != link.target || d.state != DebtState::Fenced);
             }
         }
         if self.phase == Phase::Settled {
