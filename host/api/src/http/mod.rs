@@ -3,6 +3,7 @@
 mod call;
 mod dispatch;
 mod fields;
+mod pen;
 mod query;
 mod refusal;
 mod reply;
@@ -15,6 +16,6 @@ pub(crate) use dispatch::{base, dispatch};
 pub use fields::{Fields, truth};
 pub use query::{MAX_LIMIT, Page, Params};
 pub use refusal::{Refusal, unknown_path};
-pub use reply::{Answer, Under, bytes_of_json, empty, json};
+pub use reply::{Answer, Under, bytes_of_json, empty, json, json_of_about, written};
 pub use routes::{Access, Route, Routes, Shape};
 pub use version::Version;

@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 
-use super::Refusal;
+use super::{Refusal, pen};
 
 /// What a handler answers.
 pub type Answer = Result<Response, Refusal>;
@@ -15,17 +15,36 @@ pub type Answer = Result<Response, Refusal>;
 /// # Errors
 /// 500 where a record cannot be written, which is a defect of ours.
 pub fn json<T: Serialize>(status: u16, value: &T) -> Answer {
-    let mut bytes = Vec::with_capacity(1024);
-    serde_json::to_writer(&mut bytes, value).map_err(|error| {
+    json_of_about(status, value, 1024)
+}
+
+/// A JSON answer of about so many bytes.
+///
+/// # Errors
+/// As [`json`].
+pub fn json_of_about<T: Serialize>(status: u16, value: &T, about: usize) -> Answer {
+    let mut bytes = Vec::with_capacity(about);
+    pen::write(&mut bytes, value).map_err(|error| {
         tracing::error!(%error, "an answer could not be written as JSON");
         Refusal::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             "The server could not write its answer.",
         )
     })?;
-    // A long answer may wait for a slow client; it does so in no more memory than it needs.
-    bytes.shrink_to_fit();
+    // A long answer may wait for a slow client; it does so in hardly more memory than it needs.
+    if bytes.capacity() - bytes.len() > bytes.len() / 8 {
+        bytes.shrink_to_fit();
+    }
     Ok(bytes_of_json(status, bytes))
+}
+
+/// Bytes that a value takes as JSON.
+#[must_use]
+pub fn written<T: Serialize>(value: &T) -> usize {
+    let mut bytes = Vec::with_capacity(1024);
+    // Whoever writes it in earnest says why it cannot be written.
+    let _ = pen::write(&mut bytes, value);
+    bytes.len()
 }
 
 /// A JSON answer that is written already.
