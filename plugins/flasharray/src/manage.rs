@@ -268,7 +268,7 @@ impl Volumes<'_> {
         let mut rest = found
             .iter()
             .filter(|v| after.is_none_or(|after| text(v, "/name").is_some_and(|n| n > after)));
-        let items: Vec<_> = rest.by_ref().take(limit).filter_map(describe).collect();
+        let items: Vec<_> = rest.by_ref().filter_map(describe).take(limit).collect();
         let next = rest
             .next()
             .and_then(|_| items.last())
@@ -279,7 +279,8 @@ impl Volumes<'_> {
 }
 
 fn describe(item: &Value) -> Option<Manageable> {
-    let name = text(item, "/name")?;
+    // The mark of a deleted volume is nobody's to manage.
+    let name = text(item, "/name").filter(|name| names::marked(name).is_none())?;
     let reason = if number(item, "/connection_count").unwrap_or(0) > 0 {
         Some("connected to a machine".to_owned())
     } else {

@@ -153,7 +153,8 @@ pub fn mark(volume: &str) -> String {
 /// The volume that a mark stands for.
 #[must_use]
 pub fn marked(mark: &str) -> Option<&str> {
-    mark.strip_suffix(MARK)
+    let volume = mark.strip_suffix(MARK)?;
+    volume.ends_with("-cinder").then_some(volume)
 }
 
 fn clean(text: impl Iterator<Item = char>) -> String {

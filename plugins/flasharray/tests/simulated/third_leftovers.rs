@@ -48,6 +48,13 @@ fn what_was_deleted_while_both_arrays_of_the_pod_were_lost_goes_when_they_are_ba
     delete(&rig, &volume);
     delete(&rig, &volume);
     assert_eq!(volumes(&rig, "c"), ["volume-61-cinder-left"]);
+    let offered = rig.call("list", |d| {
+        Ok(d.volumes().manageable("/volumes", None, 9)?)
+    });
+    assert!(
+        offered.unwrap().items.is_empty(),
+        "a mark is nobody's to manage"
+    );
     for array in ["a", "b"] {
         rig.power(array, true);
     }
