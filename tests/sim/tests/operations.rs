@@ -335,10 +335,11 @@ async fn a_failback_copies_several_batches_at_once_and_counts_what_failed_in_any
     let ground = ground(200, 100);
     done(&ground, Request::Failover(everything())).await;
     // Its copy on the serving array is gone: there is nothing to copy from, and the volume is of the first batch.
-    let mut world = ground.world();
-    let serving = world.arrays.get_mut(ARRAYS[1]).unwrap();
-    serving.copies.remove("v0001");
-    drop(world);
+    {
+        let mut world = ground.world();
+        let serving = world.arrays.get_mut(ARRAYS[1]).unwrap();
+        serving.copies.remove("v0001");
+    }
     ground.calls.lock().unwrap().1 = 0;
     let ask = Ask {
         to: None,
