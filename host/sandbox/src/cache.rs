@@ -16,6 +16,8 @@ use wasmtime::component::Component;
 type HmacSha256 = Hmac<Sha256>;
 
 const MAC_BYTES: usize = 32;
+/// Bytes of an entry that are looked at together.
+const PIECE: usize = 64 << 10;
 const KEY_FILE: &str = "cache.key";
 
 /// A private directory of compiled components.
@@ -48,21 +50,15 @@ impl Cache {
         let name = entry_name(engine, digest);
         let path = self.dir.join(&name);
         let mut file = fs::File::open(&path).ok()?;
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes).ok()?;
-        let Some((code, mac)) = bytes
-            .len()
-            .checked_sub(MAC_BYTES)
-            .and_then(|code| bytes.split_at_checked(code))
-        else {
+        let length = usize::try_from(file.metadata().ok()?.len()).ok()?;
+        let Some(length) = length.checked_sub(MAC_BYTES) else {
             tracing::warn!(path = %path.display(), "compiled driver ignored: the file is too short; compiling again");
             return None;
         };
-        if self.mac(&name, code)?.verify_slice(mac).is_err() {
+        if !self.is_ours(&name, &mut file, length)? {
             tracing::warn!(path = %path.display(), "compiled driver ignored: it was not written by this host; compiling again");
             return None;
         }
-        drop(bytes);
         match load(engine, &file) {
             Ok(component) => Some(component),
             Err(error) => {
@@ -101,6 +97,23 @@ impl Cache {
         file.write_all(&mac)?;
         fs::rename(&scratch, self.dir.join(name))?;
         Ok(())
+    }
+
+    /// Whether the file ends with the MAC of its first `length` bytes. Read in pieces, so that no driver is in memory for it.
+    fn is_ours(&self, name: &str, file: &mut fs::File, length: usize) -> Option<bool> {
+        let mut mac = self.mac(name, &[])?;
+        let mut piece = vec![0; PIECE.min(length)];
+        let mut left = length;
+        while left > 0 {
+            let piece = piece.get_mut(..PIECE.min(left))?;
+            file.read_exact(piece).ok()?;
+            mac.update(piece);
+            left -= piece.len();
+        }
+        let mut claimed = [0; MAC_BYTES];
+        file.read_exact(&mut claimed).ok()?;
+        let ended = file.read(&mut [0]).ok()? == 0;
+        Some(ended && mac.verify_slice(&claimed).is_ok())
     }
 
     /// The name is under the MAC too: a valid entry renamed to another digest must not pass.

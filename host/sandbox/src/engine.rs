@@ -24,6 +24,8 @@ pub fn build(config: &SandboxConfig) -> wasmtime::Result<Engine> {
         .concurrency_support(false)
         // Names in a backtrace do not need it, and it is a sixth of what an installed driver holds in memory.
         .generate_address_map(false)
+        // For debuggers only, and the system's unwinder would read all of it when a driver is loaded.
+        .native_unwind_info(false)
         .max_wasm_stack(config.stack_bytes)
         .async_stack_size(config.stack_bytes.saturating_add(HOST_STACK_BYTES));
     match config.allocation {
