@@ -26,6 +26,10 @@ use springform_sandbox::Allocation;
 use crate::measure::run;
 use crate::report::Row;
 
+/// The host's own, for every row: allocations are a large part of a request.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// What one driver call costs.
 #[derive(Debug, Parser)]
 struct Cli {
