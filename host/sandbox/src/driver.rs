@@ -1,6 +1,7 @@
 //! A driver bound to one backend: the port through which the rest of the host calls it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use springform_model::contract::{
@@ -76,6 +77,7 @@ impl BoundDriver {
         mut context: Context,
         call: Call,
         deadline: Instant,
+        begun: &AtomicBool,
     ) -> Result<Reply, CallError> {
         let verb = call.name();
         let Some(function) = self.program.exports.get(verb) else {
@@ -84,7 +86,18 @@ impl BoundDriver {
                 format!("driver {} does not offer {verb}", self.name),
             )));
         };
-        let _instance_slot = self.calls.acquire().await;
+        let _instance_slot = match self.calls.try_acquire() {
+            Ok(free) => Ok(free),
+            Err(_) => {
+                let turn = self.calls.acquire().await;
+                if Instant::now() >= deadline {
+                    // Too late to begin: the call waited for nothing but its turn.
+                    std::future::pending::<()>().await;
+                }
+                turn
+            }
+        };
+        begun.store(true, Ordering::Relaxed);
         self.broker.introduce(&mut context, deadline).await;
         let left = deadline
             .saturating_duration_since(Instant::now())
@@ -162,25 +175,24 @@ impl Driver for BoundDriver {
         let operation = context.operation_id.clone();
         let time = self.limits.time_for(context.deadline_ms);
         let deadline = Instant::now() + time;
-        let waiting = self.calls.available_permits() == 0;
+        let begun = AtomicBool::new(false);
         // The guest yields at every epoch and every host function is a future, so dropping the call ends it.
-        let result = tokio::time::timeout_at(deadline, self.run(context, call, deadline))
+        let running = self.run(context, call, deadline, &begun);
+        let result = tokio::time::timeout_at(deadline, running)
             .await
             .unwrap_or_else(|_| {
-                Err(CallError::Fault(
-                    if waiting && self.calls.available_permits() == 0 {
-                        Fault::new(
-                            FaultKind::Overloaded,
-                            format!(
-                                "{verb}: no instance was free for driver {} within {} ms",
-                                self.name,
-                                time.as_millis()
-                            ),
-                        )
-                    } else {
-                        fault::deadline(&self.name, verb, time)
-                    },
-                ))
+                Err(CallError::Fault(if begun.load(Ordering::Relaxed) {
+                    fault::deadline(&self.name, verb, time)
+                } else {
+                    Fault::new(
+                        FaultKind::Overloaded,
+                        format!(
+                            "{verb}: no instance was free for driver {} within {} ms",
+                            self.name,
+                            time.as_millis()
+                        ),
+                    )
+                }))
             });
         if let Err(CallError::Fault(fault)) = &result {
             tracing::warn!(
