@@ -3,7 +3,6 @@
 mod call;
 mod dispatch;
 mod fields;
-mod pen;
 mod query;
 mod refusal;
 mod reply;

@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 
-use super::{Refusal, pen};
+use super::Refusal;
 
 /// What a handler answers.
 pub type Answer = Result<Response, Refusal>;
@@ -24,7 +24,7 @@ pub fn json<T: Serialize>(status: u16, value: &T) -> Answer {
 /// As [`json`].
 pub fn json_of_about<T: Serialize>(status: u16, value: &T, about: usize) -> Answer {
     let mut bytes = Vec::with_capacity(about);
-    pen::write(&mut bytes, value).map_err(|error| {
+    serde_json::to_writer(&mut bytes, value).map_err(|error| {
         tracing::error!(%error, "an answer could not be written as JSON");
         Refusal::new(
             StatusCode::INTERNAL_SERVER_ERROR,
@@ -43,7 +43,7 @@ pub fn json_of_about<T: Serialize>(status: u16, value: &T, about: usize) -> Answ
 pub fn written<T: Serialize>(value: &T) -> usize {
     let mut bytes = Vec::with_capacity(1024);
     // Whoever writes it in earnest says why it cannot be written.
-    let _ = pen::write(&mut bytes, value);
+    let _ = serde_json::to_writer(&mut bytes, value);
     bytes.len()
 }
 
