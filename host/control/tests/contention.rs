@@ -18,6 +18,7 @@ use springform_control::replication::{
 use springform_model::cloud::{ReplicationStatus, Service, Volume};
 use springform_model::contract::{Call, CallError, ReplicationKind, Reply, Target, VolumeSpec};
 use springform_model::operation::{Operation, Verb};
+use springform_model::replication::drill::{Drill, DrillMember, DrillState};
 use springform_model::time::Timestamp;
 use springform_store::{Changes, Store, StoreOptions};
 
@@ -229,4 +230,45 @@ async fn nobody_reads_again_for_ever() {
     assert!(matches!(given_up, Err(Problem::Moved(_))));
     rig.disturb(0);
     assert_eq!(rig.service().await.operation, None);
+}
+
+/// The operator commits a drill in the moment in which its time is over.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_two_that_want_the_same_drill_one_gets_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let rig = Rig::new(folder.path()).await;
+    let rows = Arc::new(rig.rows);
+    for round in 0..30 {
+        let drill = Drill {
+            id: format!("drill-{round}"),
+            backend: BACKEND.to_owned(),
+            project: "p".to_owned(),
+            target: "b".to_owned(),
+            state: DrillState::Open,
+            members: vec![DrillMember {
+                volume_id: "v".to_owned(),
+                copy: None,
+                point: None,
+            }],
+            operation: None,
+            created_at: Timestamp::now(),
+            ends_at: Timestamp::now(),
+        };
+        let made = Changes::new().insert(&drill);
+        rig.store.commit(made).await.unwrap();
+        let wanted = [Request::StopDrill, Request::CommitDrill].map(|request| {
+            let (rows, request) = (rows.clone(), request(drill.id.clone()));
+            tokio::spawn(async move { begin(&*rows, BACKEND, request, Who::default()).await })
+        });
+        let mut got = Vec::new();
+        for one in wanted {
+            match one.await.unwrap() {
+                Ok(operation) => got.push(operation.id),
+                Err(Problem::Conflict { .. }) => {}
+                Err(other) => panic!("{other}"),
+            }
+        }
+        let held = rig.store.get::<Drill>(&drill.id).await.unwrap().unwrap();
+        assert_eq!(got, Vec::from_iter(held.record.operation), "round {round}");
+    }
 }

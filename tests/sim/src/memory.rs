@@ -35,8 +35,8 @@ pub struct Rows {
     pub operations: BTreeMap<String, Operation>,
     /// Operations somebody asked to cancel.
     pub cancelled: Vec<String>,
-    /// Drills.
-    pub drills: BTreeMap<String, Drill>,
+    /// With revisions.
+    pub drills: BTreeMap<String, (Drill, u64)>,
     /// Plans.
     pub plans: BTreeMap<String, Plan>,
     /// Events, by id.
@@ -263,6 +263,11 @@ impl Ground for Memory {
                 return Err(Problem::Moved(format!("service {}", service.backend)));
             }
         }
+        for (drill, revision) in &writes.taken {
+            if rows.drills.get(&drill.id).map(|(_, r)| *r) != Some(*revision) {
+                return Err(Problem::Moved(format!("drill {}", drill.id)));
+            }
+        }
         rows.commits += 1;
         self.tell(told_writes(&writes));
         for member in writes.members {
@@ -280,8 +285,10 @@ impl Ground for Memory {
         for (service, revision) in writes.services {
             rows.service = Some((service, revision + 1));
         }
-        for drill in writes.drills {
-            rows.drills.insert(drill.id.clone(), drill);
+        let taken = writes.taken.into_iter().map(|(drill, _)| drill);
+        for drill in writes.drills.into_iter().chain(taken) {
+            let revision = rows.drills.get(&drill.id).map_or(1, |(_, r)| r + 1);
+            rows.drills.insert(drill.id.clone(), (drill, revision));
         }
         if let Some(plan) = writes.plan {
             rows.plans.insert(plan.id.clone(), plan);
@@ -303,7 +310,7 @@ impl Ground for Memory {
         Ok(self.rows().plans.get(id).cloned())
     }
 
-    async fn drill(&self, id: &str) -> Result<Option<Drill>, Problem> {
+    async fn drill_row(&self, id: &str) -> Result<Option<(Drill, u64)>, Problem> {
         Ok(self.rows().drills.get(id).cloned())
     }
 

@@ -347,7 +347,7 @@ impl Sim {
                     .as_ref()
                     .and_then(|(s, _)| s.operation.as_ref().map(|o| format!("service by {o}"))),
             );
-            held.extend(rows.drills.values().filter_map(|d| {
+            held.extend(rows.drills.values().filter_map(|(d, _)| {
                 d.operation
                     .as_ref()
                     .map(|o| format!("drill {} by {o}", d.id))
@@ -418,7 +418,11 @@ impl Sim {
             }
         }
         let tests: usize = world.arrays.values().map(|a| a.tests.len()).sum();
-        let open = rows.drills.values().filter(|d| !d.state.is_over()).count();
+        let open = rows
+            .drills
+            .values()
+            .filter(|(d, _)| !d.state.is_over())
+            .count();
         if tests > 0 && open == 0 {
             return Err(format!(
                 "{tests} copies of drills are left and no drill is open"

@@ -53,6 +53,8 @@ pub struct Writes {
     pub operation: Option<Operation>,
     /// Drills; only the operation that holds one writes it.
     pub drills: Vec<Drill>,
+    /// Drills that an operation takes, at the revisions they were read with: of two that want one, one gets it.
+    pub taken: Vec<(Drill, u64)>,
     /// Groups, at the revisions they were read with.
     pub groups: Vec<(Group, u64)>,
     /// A plan to keep.
@@ -191,8 +193,13 @@ pub trait Ground: Send + Sync + 'static {
     /// A plan that was kept.
     async fn plan(&self, id: &str) -> Result<Option<Plan>, Problem>;
 
+    /// A drill, with its revision.
+    async fn drill_row(&self, id: &str) -> Result<Option<(Drill, u64)>, Problem>;
+
     /// A drill.
-    async fn drill(&self, id: &str) -> Result<Option<Drill>, Problem>;
+    async fn drill(&self, id: &str) -> Result<Option<Drill>, Problem> {
+        Ok(self.drill_row(id).await?.map(|(drill, _)| drill))
+    }
 
     /// These volumes moved: hosts that use them are connected where they are now, and told. What cannot be done is told, too;
     /// it does not undo the move. May be repeated.

@@ -280,6 +280,9 @@ impl Ground for Rows {
         for drill in &writes.drills {
             changes = changes.put(drill);
         }
+        for (drill, revision) in &writes.taken {
+            changes = changes.replace(drill, *revision);
+        }
         if let Some(plan) = &writes.plan {
             changes = changes.put(plan);
         }
@@ -334,13 +337,9 @@ impl Ground for Rows {
             .map(|s| s.record))
     }
 
-    async fn drill(&self, id: &str) -> Result<Option<Drill>, Problem> {
-        Ok(self
-            .store
-            .get::<Drill>(id)
-            .await
-            .map_err(internal)?
-            .map(|s| s.record))
+    async fn drill_row(&self, id: &str) -> Result<Option<(Drill, u64)>, Problem> {
+        let stored = self.store.get::<Drill>(id).await.map_err(internal)?;
+        Ok(stored.map(|s| (s.record, s.revision)))
     }
 
     async fn reconnect(&self, backend: &str, operation: &str, moved: &[Member]) {

@@ -262,7 +262,13 @@ async fn a_drill_ends_by_its_timer() {
     assert_eq!(rig.ground.world().arrays["b"].tests.len(), 2);
     seconds(600).await;
     assert!(rig.ground.world().arrays["b"].tests.is_empty());
-    let states: Vec<_> = rig.ground.rows().drills.values().map(|d| d.state).collect();
+    let states: Vec<_> = rig
+        .ground
+        .rows()
+        .drills
+        .values()
+        .map(|(d, _)| d.state)
+        .collect();
     assert_eq!(states, [DrillState::Stopped]);
     seconds(60).await;
     assert_eq!(rig.known().tally.drills, 0);

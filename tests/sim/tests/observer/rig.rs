@@ -238,8 +238,8 @@ impl Ground for Rig {
         self.ground.plan(id).await
     }
 
-    async fn drill(&self, id: &str) -> Result<Option<Drill>, Problem> {
-        self.ground.drill(id).await
+    async fn drill_row(&self, id: &str) -> Result<Option<(Drill, u64)>, Problem> {
+        self.ground.drill_row(id).await
     }
 
     async fn call(
@@ -316,7 +316,11 @@ impl Lookout for Rig {
 
     async fn drills(&self, _backend: &str) -> Result<u64, Problem> {
         let rows = self.ground.rows();
-        Ok(rows.drills.values().filter(|d| !d.state.is_over()).count() as u64)
+        Ok(rows
+            .drills
+            .values()
+            .filter(|(d, _)| !d.state.is_over())
+            .count() as u64)
     }
 
     async fn refresh(&self, _backend: &str) {
@@ -349,7 +353,7 @@ impl Household for Shared {
     async fn due_drills(&self) -> Result<Vec<Drill>, Problem> {
         let now = self.0.now();
         let rows = self.0.ground.rows();
-        let due = rows.drills.values();
+        let due = rows.drills.values().map(|(drill, _)| drill);
         Ok(due
             .filter(|d| !d.state.is_over() && d.ends_at <= now)
             .cloned()

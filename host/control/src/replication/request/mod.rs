@@ -123,18 +123,19 @@ async fn decide(
         }
         Request::StopDrill(id) => {
             operation.verb = Verb::StopDrill;
-            let held = take_drill(ground, &id, DrillEvent::Stop, &operation.id).await?;
+            let (held, revision) = take_drill(ground, &id, DrillEvent::Stop, &operation.id).await?;
             let scope = members_of(&held);
             operation.input = json(&VerbInput {
                 ask: Ask::about(scope.clone()),
                 drill: Some(id),
             })?;
-            writes.drills.push(held);
+            writes.taken.push((held, revision));
             scope
         }
         Request::CommitDrill(id) => {
             operation.verb = Verb::CommitDrill;
-            let held = take_drill(ground, &id, DrillEvent::Commit, &operation.id).await?;
+            let (held, revision) =
+                take_drill(ground, &id, DrillEvent::Commit, &operation.id).await?;
             let scope = members_of(&held);
             let order = Order {
                 scope: scope.clone(),
@@ -149,7 +150,7 @@ async fn decide(
                 drill: Some(id),
                 overwrite_first: false,
             })?;
-            writes.drills.push(held);
+            writes.taken.push((held, revision));
             scope
         }
         Request::Reprotect(ask) => {

@@ -82,9 +82,9 @@ pub(super) async fn take_drill(
     id: &str,
     event: DrillEvent,
     operation: &str,
-) -> Result<Drill, Problem> {
-    let mut held = ground
-        .drill(id)
+) -> Result<(Drill, u64), Problem> {
+    let (mut held, revision) = ground
+        .drill_row(id)
         .await?
         .ok_or_else(|| Problem::NotFound(format!("there is no drill {id}")))?;
     if let Some(holder) = &held.operation {
@@ -95,5 +95,5 @@ pub(super) async fn take_drill(
     }
     held.state = drill::step(held.state, event)?;
     held.operation = Some(operation.to_owned());
-    Ok(held)
+    Ok((held, revision))
 }
