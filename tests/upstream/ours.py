@@ -31,7 +31,7 @@ DIFFERENCES = {
     ("async", "failover"): DEMOTED,
     ("async", "groups"): ONE_SCHEDULE,
     ("async", "retypes"): NO_LIMIT,
-    ("async", "volume groups"): DEMOTED,
+    ("async", "volume_groups"): DEMOTED,
     ("sync", "everyday"): NO_LIMIT,
     ("sync", "failover"): BOTH_ARRAYS,
     ("sync", "groups"): (),

@@ -46,7 +46,7 @@ def scenarios(configuration):
         "retypes": lambda cloud, _: scenario.retypes(cloud, kinds),
         "groups": lambda cloud, _: scenario.groups(cloud, grouped),
         "failover": lambda cloud, passing: scenario.failover(cloud, configuration, "b", passing),
-        "volume groups": lambda cloud, passing: scenario.volume_groups(cloud, "b", passing),
+        "volume_groups": lambda cloud, passing: scenario.volume_groups(cloud, "b", passing),
     }
 
 
@@ -111,7 +111,7 @@ def main():
     for name in ("upstream", "api"):
         one = commands.add_parser(name)
         one.add_argument("configuration", choices=("async", "sync", "trisync"))
-        one.add_argument("scenario", choices=("everyday", "retypes", "groups", "failover", "volume groups"))
+        one.add_argument("scenario", choices=("everyday", "retypes", "groups", "failover", "volume_groups"))
         one.add_argument("--sim", required=name == "api")
         if name == "upstream":
             one.add_argument("--protocol", default="iscsi",
