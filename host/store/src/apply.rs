@@ -9,7 +9,7 @@ use crate::changes::{Change, Changes, Guard, Row};
 use crate::error::StoreError;
 use crate::query::{Sql, measured};
 use crate::script::Script;
-use crate::table::Value;
+use crate::table::{Table, Value};
 
 /// Makes the changes in a transaction of their own, if they are few and none of them is refused. False: nothing was done.
 pub(crate) async fn at_once(
@@ -25,10 +25,13 @@ pub(crate) async fn at_once(
         .await;
     match done {
         Ok(_) => Ok(true),
-        Err(sqlx::Error::Database(refused)) => {
+        Err(refused @ sqlx::Error::Database(_)) => {
             tracing::debug!(%refused, "a commit is looked at statement by statement");
-            let undone = sqlx::query("ROLLBACK").execute(connection).await;
-            undone.map(|_| false).map_err(StoreError::from)
+            // Nothing to roll back: it did not begin (locked, read-only) or was given up (disk full). The first error says why.
+            match sqlx::query("ROLLBACK").execute(connection).await {
+                Ok(_) => Ok(false),
+                Err(_) => Err(refused.into()),
+            }
         }
         Err(error) => Err(error.into()),
     }
@@ -121,11 +124,7 @@ async fn alone(connection: &mut SqliteConnection, change: &Change) -> Result<(),
             id,
             revision,
         } => {
-            let mut sql = Sql::new(format!("DELETE FROM \"{}\" WHERE id = ", table.name));
-            sql.bind(Value::Text(id.clone()));
-            if let Some(revision) = revision {
-                sql.push(" AND revision = ").bind(Value::from(*revision));
-            }
+            let sql = delete_sql(table, id, *revision);
             let gone = execute(connection, sql, table.name).await?;
             if gone == 0 && revision.is_some() {
                 return Err(conflict(table.name, id));
@@ -137,13 +136,7 @@ async fn alone(connection: &mut SqliteConnection, change: &Change) -> Result<(),
             id,
             revision,
         } => {
-            let mut sql = Sql::new(format!(
-                "SELECT COUNT(*) FROM \"{}\" WHERE id = ",
-                table.name
-            ));
-            sql.bind(Value::from(id))
-                .push(" AND revision = ")
-                .bind(Value::from(*revision));
+            let sql = count_sql(table, id, *revision);
             match number(connection, sql).await? {
                 0 => Err(conflict(table.name, id)),
                 _ => Ok(()),
@@ -151,6 +144,28 @@ async fn alone(connection: &mut SqliteConnection, change: &Change) -> Result<(),
         }
         Change::Insert(_) | Change::Put(_) | Change::Update(..) => Ok(()),
     }
+}
+
+/// Removes a row, of this revision where one is given.
+pub(crate) fn delete_sql(table: &Table, id: &str, revision: Option<u64>) -> Sql {
+    let mut sql = Sql::new(format!("DELETE FROM \"{}\" WHERE id = ", table.name));
+    sql.bind(Value::from(id));
+    if let Some(revision) = revision {
+        sql.push(" AND revision = ").bind(Value::from(revision));
+    }
+    sql
+}
+
+/// One, where a row has this revision; else none.
+pub(crate) fn count_sql(table: &Table, id: &str, revision: u64) -> Sql {
+    let mut sql = Sql::new(format!(
+        "SELECT COUNT(*) FROM \"{}\" WHERE id = ",
+        table.name
+    ));
+    sql.bind(Value::from(id))
+        .push(" AND revision = ")
+        .bind(Value::from(revision));
+    sql
 }
 
 pub(crate) fn conflict(table: &'static str, id: &str) -> StoreError {

@@ -4,7 +4,7 @@
 use futures_util::TryStreamExt;
 use sqlx::{Either, Row as _, SqliteConnection};
 
-use crate::apply::{arguments, conflict, insert_sql, unique, update_one};
+use crate::apply::{arguments, conflict, count_sql, delete_sql, insert_sql, unique, update_one};
 use crate::changes::{Change, Changes, Guard};
 use crate::error::StoreError;
 use crate::query::{Sql, measured};
@@ -93,29 +93,18 @@ impl<'a> Script<'a> {
                 id,
                 revision,
             } => {
-                let mut sql = Sql::new(format!("DELETE FROM \"{}\" WHERE id = ", table.name));
-                sql.bind(Value::from(id));
                 let check = match revision {
-                    Some(revision) => {
-                        sql.push(" AND revision = ").bind(Value::from(*revision));
-                        Check::Written(table.name, id)
-                    }
+                    Some(_) => Check::Written(table.name, id),
                     None => Check::None,
                 };
-                self.add(sql, check);
+                self.add(delete_sql(table, id, *revision), check);
             }
             Change::Unchanged {
                 table,
                 id,
                 revision,
             } => {
-                let mut sql = Sql::new(format!(
-                    "SELECT COUNT(*) FROM \"{}\" WHERE id = ",
-                    table.name
-                ));
-                sql.bind(Value::from(id))
-                    .push(" AND revision = ")
-                    .bind(Value::from(*revision));
+                let sql = count_sql(table, id, *revision);
                 self.add(sql, Check::Counted(table.name, id));
             }
         }
