@@ -1,9 +1,9 @@
 //! The volume type that volumes get when none is named: that of the project, or else that of the installation.
 
 use springform_model::cloud::{DefaultType, VolumeType};
-use springform_store::{Changes, Direction, Query};
+use springform_store::{Changes, Direction, Query, Stored};
 
-use crate::edit::missing;
+use crate::edit::{again, missing};
 use crate::{Caller, Control, ControlError, ErrorKind};
 
 /// Default types of projects.
@@ -31,18 +31,23 @@ impl DefaultTypes<'_> {
         project: &str,
         kind: &str,
     ) -> Result<DefaultType, ControlError> {
-        let found = self.control.types().find(caller, kind).await;
-        let found = found.map_err(|error| match error.kind {
-            ErrorKind::NotFound => ControlError::invalid(error.message),
-            _ => error,
-        })?;
-        let made = DefaultType {
-            project_id: project.to_owned(),
-            type_id: found.id,
-        };
-        let changes = Changes::new().put(&made);
-        self.control.store().commit(changes).await?;
-        Ok(made)
+        again(|| async {
+            let found = self.control.types().stored(caller, kind).await;
+            let found = found.map_err(|error| match error.kind {
+                ErrorKind::NotFound => ControlError::invalid(error.message),
+                _ => error,
+            })?;
+            let made = DefaultType {
+                project_id: project.to_owned(),
+                type_id: found.id.clone(),
+            };
+            let changes = Changes::new()
+                .put(&made)
+                .unchanged::<VolumeType>(&found.id, found.revision);
+            self.control.store().commit(changes).await?;
+            Ok(made)
+        })
+        .await
     }
 
     /// The default type of a project that has one of its own.
@@ -83,16 +88,23 @@ impl DefaultTypes<'_> {
     /// # Errors
     /// `NotFound` where the configuration names a type that there is not.
     pub async fn of(&self, caller: &Caller) -> Result<Option<VolumeType>, ControlError> {
+        Ok(self.stored(caller).await?.map(|stored| stored.record))
+    }
+
+    pub(crate) async fn stored(
+        &self,
+        caller: &Caller,
+    ) -> Result<Option<Stored<VolumeType>>, ControlError> {
         let store = self.control.store();
         let own = store.get::<DefaultType>(&caller.project_id).await?;
         // Whoever set it was an administrator: it holds even for a type the project does not see otherwise.
         if let Some(own) = own
             && let Some(found) = store.get::<VolumeType>(&own.type_id).await?
         {
-            return Ok(Some(found.record));
+            return Ok(Some(found));
         }
         match &self.control.config().default_type {
-            Some(name) => self.control.types().find(caller, name).await.map(Some),
+            Some(name) => self.control.types().stored(caller, name).await.map(Some),
             None => Ok(None),
         }
     }

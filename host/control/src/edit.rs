@@ -1,6 +1,6 @@
 //! Read, decide, commit, and again when somebody else was faster: the loop of every change that needs no driver.
 
-use springform_store::{Changes, Record, Store, StoreError};
+use springform_store::{Changes, Measure, Query, Record, Store, StoreError};
 
 use crate::{ControlError, ErrorKind};
 
@@ -14,6 +14,21 @@ const DUPLICATE: &str = "duplicate";
 /// Whether [`edit`] ended because a unique column has the value already.
 pub(crate) fn is_duplicate(error: &ControlError) -> bool {
     error.kind == ErrorKind::Conflict && error.resource.as_deref() == Some(DUPLICATE)
+}
+
+/// Name of the guards that refuse a commit because there is more than was read.
+const READ: &str = "what was read";
+
+/// Only if a query finds no more than the `read` records that were read, once everything else of this commit is done.
+/// What was read and is gone since is for the revisions to tell.
+pub(crate) fn no_more<T: Record>(changes: Changes, query: Query, read: usize) -> Changes {
+    let most = i64::try_from(read).unwrap_or(i64::MAX);
+    changes.at_most::<T>(READ, Measure::Count, query, most)
+}
+
+/// Whether a commit was refused because something it was decided from is not so any more.
+pub(crate) fn moved(error: &StoreError) -> bool {
+    error.is_conflict() || matches!(error, StoreError::Limit { name, .. } if name == READ)
 }
 
 /// Why a round of [`again`] did not end well.
@@ -32,7 +47,7 @@ impl From<ControlError> for Setback {
 
 impl From<StoreError> for Setback {
     fn from(error: StoreError) -> Self {
-        if error.is_conflict() {
+        if moved(&error) {
             Self::Moved
         } else {
             Self::Refused(error.into())

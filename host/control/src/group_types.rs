@@ -2,7 +2,7 @@
 
 use springform_model::cloud::{Group, GroupType, Metadata};
 use springform_model::time::Timestamp;
-use springform_store::{Changes, Measure, Query, Store, StoreError};
+use springform_store::{Changes, Measure, Query, Store, StoreError, Stored};
 use uuid::Uuid;
 
 use crate::edit::{Setback, again, edit, is_duplicate, missing};
@@ -66,6 +66,14 @@ impl GroupTypes<'_> {
     /// # Errors
     /// Not found where there is none, or where it is not public and the caller no administrator.
     pub async fn find(&self, caller: &Caller, name_or_id: &str) -> Result<GroupType, ControlError> {
+        Ok(self.stored(caller, name_or_id).await?.record)
+    }
+
+    pub(crate) async fn stored(
+        &self,
+        caller: &Caller,
+        name_or_id: &str,
+    ) -> Result<Stored<GroupType>, ControlError> {
         let by_id = self.store.get::<GroupType>(name_or_id).await?;
         let found = match by_id {
             Some(found) => Some(found),
@@ -75,7 +83,6 @@ impl GroupTypes<'_> {
                     .await?
             }
         };
-        let found = found.map(|stored| stored.record);
         found
             .filter(|found| found.is_public || caller.is_admin)
             .ok_or_else(|| unknown(name_or_id))

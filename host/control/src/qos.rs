@@ -5,7 +5,7 @@ use springform_model::time::Timestamp;
 use springform_store::{Changes, Query, Store, StoreError};
 use uuid::Uuid;
 
-use crate::edit::{Setback, again, edit, missing};
+use crate::edit::{Setback, again, edit, missing, no_more};
 use crate::{Control, ControlError};
 
 /// QoS specs, read and changed.
@@ -154,7 +154,7 @@ impl Qos<'_> {
             .ok_or_else(|| unknown(id))?;
         let types = self
             .store
-            .list::<VolumeType>(&Query::new().eq("qos_specs_id", id).limit(1000))
+            .list::<VolumeType>(&Query::new().eq("qos_specs_id", id))
             .await?;
         if !types.is_empty() && !force {
             return Err(ControlError::invalid(format!(
@@ -167,6 +167,7 @@ impl Qos<'_> {
             found.record.qos_specs_id = None;
             changes = changes.update(&found);
         }
+        let changes = no_more::<VolumeType>(changes, Query::new().eq("qos_specs_id", id), 0);
         Ok(self.store.commit(changes).await?)
     }
 
@@ -175,15 +176,22 @@ impl Qos<'_> {
     /// # Errors
     /// Not found; invalid where the type has others already.
     pub async fn associate(&self, id: &str, type_id: &str) -> Result<(), ControlError> {
-        self.get(id).await?;
-        self.on_type(type_id, |found| match found.qos_specs_id.as_deref() {
-            Some(other) if other != id => Err(ControlError::invalid(format!(
-                "Invalid volume type: Type {type_id} is already associated with another qos specs: {other}"
-            ))),
-            _ => {
-                found.qos_specs_id = Some(id.to_owned());
-                Ok(())
+        again(|| async {
+            let specs = self.store.get::<QosSpecs>(id).await?;
+            let specs = specs.ok_or_else(|| unknown(id))?;
+            let found = self.store.get::<VolumeType>(type_id).await?;
+            let mut found = found.ok_or_else(|| no_type(type_id))?;
+            if let Some(other) = found.qos_specs_id.as_ref().filter(|other| *other != id) {
+                return Err(ControlError::invalid(format!(
+                    "Invalid volume type: Type {type_id} is already associated with another qos specs: {other}"
+                ))
+                .into());
             }
+            found.record.qos_specs_id = Some(id.to_owned());
+            let changes = Changes::new()
+                .update(&found)
+                .unchanged::<QosSpecs>(id, specs.revision);
+            Ok(self.store.commit(changes).await?)
         })
         .await
     }
@@ -194,13 +202,19 @@ impl Qos<'_> {
     /// Not found.
     pub async fn disassociate(&self, id: &str, type_id: &str) -> Result<(), ControlError> {
         self.get(id).await?;
-        self.on_type(type_id, |found| {
-            if found.qos_specs_id.as_deref() == Some(id) {
-                found.qos_specs_id = None;
-            }
-            Ok(())
-        })
+        edit::<VolumeType, _, _>(
+            self.store,
+            type_id,
+            || no_type(type_id),
+            |found| {
+                if found.qos_specs_id.as_deref() == Some(id) {
+                    found.qos_specs_id = None;
+                }
+                Ok(())
+            },
+        )
         .await
+        .map(drop)
     }
 
     /// Takes these QoS specs from every type.
@@ -211,23 +225,17 @@ impl Qos<'_> {
         self.get(id).await?;
         let types = self
             .store
-            .list::<VolumeType>(&Query::new().eq("qos_specs_id", id).limit(1000))
+            .list::<VolumeType>(&Query::new().eq("qos_specs_id", id))
             .await?;
         for found in types {
             self.disassociate(id, &found.id).await?;
         }
         Ok(())
     }
+}
 
-    async fn on_type<D>(&self, type_id: &str, decide: D) -> Result<(), ControlError>
-    where
-        D: FnMut(&mut VolumeType) -> Result<(), ControlError>,
-    {
-        let unknown = || missing(format!("Volume type {type_id} could not be found."));
-        edit::<VolumeType, _, _>(self.store, type_id, unknown, decide)
-            .await
-            .map(drop)
-    }
+fn no_type(id: &str) -> ControlError {
+    missing(format!("Volume type {id} could not be found."))
 }
 
 fn known_consumer(consumer: &str) -> Result<(), ControlError> {

@@ -2,13 +2,15 @@
 
 use springform_model::cloud::{Metadata, QosSpecs, Snapshot, Volume, VolumeType};
 use springform_model::contract::{Qos, ReplicationKind, SnapshotSpec, TypeSpec, VolumeSpec};
-use springform_store::{Store, StoreError};
+use springform_store::{Changes, Store, StoreError, Stored};
 
 /// A type with its QoS specs.
 #[derive(Debug, Clone)]
 pub struct FullType {
     /// The type.
     pub volume_type: VolumeType,
+    /// At which it was read.
+    pub revision: u64,
     /// QoS specs associated with it.
     pub qos: Option<QosSpecs>,
 }
@@ -22,19 +24,31 @@ pub async fn full_type(store: &Store, id: Option<&str>) -> Result<Option<FullTyp
     let Some(found) = store.get::<VolumeType>(id).await? else {
         return Ok(None);
     };
-    Ok(Some(with_qos(store, found.record).await?))
+    Ok(Some(with_qos(store, found).await?))
 }
 
 /// A type that is read already, with its QoS specs.
 ///
 /// # Errors
 /// What the store says.
-pub async fn with_qos(store: &Store, volume_type: VolumeType) -> Result<FullType, StoreError> {
-    let qos = match &volume_type.qos_specs_id {
+pub async fn with_qos(store: &Store, kind: Stored<VolumeType>) -> Result<FullType, StoreError> {
+    let qos = match &kind.qos_specs_id {
         Some(id) => store.get::<QosSpecs>(id).await?.map(|stored| stored.record),
         None => None,
     };
-    Ok(FullType { volume_type, qos })
+    Ok(FullType {
+        volume_type: kind.record,
+        revision: kind.revision,
+        qos,
+    })
+}
+
+/// Only if the type is still what it was when it was read: nothing is made of a type that is gone or promises something else.
+pub(crate) fn as_read(changes: Changes, full: Option<&FullType>) -> Changes {
+    match full {
+        Some(full) => changes.unchanged::<VolumeType>(&full.volume_type.id, full.revision),
+        None => changes,
+    }
 }
 
 /// What a driver is told of a volume, its type read from the store.

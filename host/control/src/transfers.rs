@@ -142,8 +142,13 @@ impl Transfers<'_> {
     }
 
     async fn withdraw(&self, caller: &Caller, id: &str) -> Result<(), Setback> {
-        let transfer = self.get(caller, id).await?;
-        let mut changes = Changes::new().remove::<Transfer>(id);
+        let transfer = self.store.get::<Transfer>(id).await?;
+        let transfer = transfer
+            .filter(|found| caller.is_admin || found.source_project_id == caller.project_id)
+            // What was accepted cannot be withdrawn any more.
+            .filter(|found| !found.accepted)
+            .ok_or_else(|| unknown(id))?;
+        let mut changes = Changes::new().delete::<Transfer>(id, transfer.revision);
         if let Some(mut volume) = self.store.get::<Volume>(&transfer.volume_id).await?
             && volume.transfer_id.as_deref() == Some(id)
         {

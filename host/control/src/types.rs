@@ -2,10 +2,10 @@
 
 use springform_model::cloud::{DefaultType, Metadata, Volume, VolumeType};
 use springform_model::time::Timestamp;
-use springform_store::{Changes, Direction, Query, Store, StoreError};
+use springform_store::{Changes, Direction, Query, Store, StoreError, Stored};
 use uuid::Uuid;
 
-use crate::edit::{Setback, again, edit, is_duplicate, missing};
+use crate::edit::{Setback, again, edit, is_duplicate, missing, no_more};
 use crate::{Caller, Control, ControlError};
 
 /// Types, read and changed.
@@ -114,18 +114,24 @@ impl<'a> Types<'a> {
         caller: &Caller,
         name_or_id: &str,
     ) -> Result<VolumeType, ControlError> {
-        if let Ok(found) = self.get(caller, name_or_id).await {
+        Ok(self.stored(caller, name_or_id).await?.record)
+    }
+
+    pub(crate) async fn stored(
+        &self,
+        caller: &Caller,
+        name_or_id: &str,
+    ) -> Result<Stored<VolumeType>, ControlError> {
+        let by_id = self.store.get::<VolumeType>(name_or_id).await?;
+        if let Some(found) = by_id.filter(|found| visible(caller, found)) {
             return Ok(found);
         }
         let found = self.store.find::<VolumeType>("name", name_or_id).await?;
-        found
-            .map(|stored| stored.record)
-            .filter(|found| visible(caller, found))
-            .ok_or_else(|| {
-                missing(format!(
-                    "Volume type with name {name_or_id} could not be found."
-                ))
-            })
+        found.filter(|found| visible(caller, found)).ok_or_else(|| {
+            missing(format!(
+                "Volume type with name {name_or_id} could not be found."
+            ))
+        })
     }
 
     /// A page of the types that the caller may use. `public`: of which kind; none: of both.
@@ -187,14 +193,13 @@ impl<'a> Types<'a> {
     }
 
     async fn remove(&self, id: &str) -> Result<(), Setback> {
-        let used = || ControlError::invalid("Target volume type is still in use.");
         let stored = self
             .store
             .get::<VolumeType>(id)
             .await?
             .ok_or_else(|| unknown(id))?;
         if self.in_use(id).await? {
-            return Err(used().into());
+            return Err(ControlError::invalid("Target volume type is still in use.").into());
         }
         let default = Query::new().eq("type_id", id);
         if self.store.count::<DefaultType>(&default).await? > 0 {
@@ -203,19 +208,10 @@ impl<'a> Types<'a> {
             ))
             .into());
         }
-        // A volume that is made meanwhile reads the type first; the guard makes the later of the two lose.
-        let none = Query::new().eq("type_id", id);
+        // Whatever is made of the type meanwhile asks that it is as it was read: the later of the two loses.
         let changes = Changes::new().delete::<VolumeType>(id, stored.revision);
-        let changes = changes.at_most::<Volume>(
-            "volumes of the type",
-            springform_store::Measure::Count,
-            none,
-            0,
-        );
-        match self.store.commit(changes).await {
-            Err(StoreError::Limit { .. }) => Err(used().into()),
-            other => Ok(other?),
-        }
+        let changes = no_more::<DefaultType>(changes, default, 0);
+        Ok(self.store.commit(unused(changes, id)).await?)
     }
 
     /// Whether a volume has the type.
@@ -235,17 +231,10 @@ impl<'a> Types<'a> {
     /// # Errors
     /// Invalid once volumes have the type: what they were promised may not change under them.
     pub async fn set_specs(&self, id: &str, specs: Metadata) -> Result<VolumeType, ControlError> {
-        self.refuse_in_use(id).await?;
-        edit::<VolumeType, _, _>(
-            self.store,
-            id,
-            || unknown(id),
-            |found| {
-                found.extra_specs.extend(specs.clone());
-                found.updated_at = Some(Timestamp::now());
-                Ok(())
-            },
-        )
+        self.edit_specs(id, |found| {
+            found.extra_specs.extend(specs.clone());
+            Ok(())
+        })
         .await
     }
 
@@ -254,29 +243,33 @@ impl<'a> Types<'a> {
     /// # Errors
     /// Not found; invalid once volumes have the type.
     pub async fn delete_spec(&self, id: &str, key: &str) -> Result<VolumeType, ControlError> {
-        self.refuse_in_use(id).await?;
-        edit::<VolumeType, _, _>(
-            self.store,
-            id,
-            || unknown(id),
-            |found| {
-                found.updated_at = Some(Timestamp::now());
-                match found.extra_specs.remove(key) {
-                    Some(_) => Ok(()),
-                    None => Err(missing(format!(
-                        "Volume Type {id} has no extra specs with key {key}."
-                    ))),
-                }
-            },
-        )
+        self.edit_specs(id, |found| match found.extra_specs.remove(key) {
+            Some(_) => Ok(()),
+            None => Err(missing(format!(
+                "Volume Type {id} has no extra specs with key {key}."
+            ))),
+        })
         .await
     }
 
-    async fn refuse_in_use(&self, id: &str) -> Result<(), ControlError> {
-        if self.in_use(id).await? {
-            return Err(ControlError::invalid("Volume Type is currently in use."));
-        }
-        Ok(())
+    async fn edit_specs(
+        &self,
+        id: &str,
+        decide: impl Fn(&mut VolumeType) -> Result<(), ControlError>,
+    ) -> Result<VolumeType, ControlError> {
+        again(|| async {
+            let stored = self.store.get::<VolumeType>(id).await?;
+            let mut stored = stored.ok_or_else(|| unknown(id))?;
+            if self.in_use(id).await? {
+                return Err(ControlError::invalid("Volume Type is currently in use.").into());
+            }
+            decide(&mut stored.record)?;
+            stored.record.updated_at = Some(Timestamp::now());
+            let changes = Changes::new().update(&stored);
+            self.store.commit(unused(changes, id)).await?;
+            Ok(stored.record)
+        })
+        .await
     }
 
     /// Lets a project use a type that is not public, or takes that away.
@@ -333,6 +326,11 @@ impl<'a> Types<'a> {
             .map(|stored| stored.record)
             .collect())
     }
+}
+
+/// Only if no volume has the type.
+fn unused(changes: Changes, id: &str) -> Changes {
+    no_more::<Volume>(changes, Query::new().eq("type_id", id), 0)
 }
 
 fn taken(name: &str) -> ControlError {

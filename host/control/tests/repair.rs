@@ -45,6 +45,7 @@ fn attachment(volume: &str, server: Option<&str>, outdated: bool) -> Attachment 
             target: Some("a".to_owned()),
             since: Timestamp(0),
         }),
+        operation: None,
         attached_at: None,
         detached_at: None,
         created_at: Timestamp(0),

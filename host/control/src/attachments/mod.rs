@@ -4,6 +4,7 @@ mod legacy;
 mod reconnect;
 pub mod repair;
 mod secret;
+mod turn;
 mod work;
 
 pub(crate) use reconnect::reconnect;
@@ -11,15 +12,14 @@ pub(crate) use secret::Secret;
 
 use std::sync::Arc;
 
-use serde_json::json;
 use springform_model::cloud::{AttachStatus, Attachment, Volume, VolumeAttachment, VolumeStatus};
 use springform_model::contract::Connector;
-use springform_model::operation::{OperationState, Verb};
+use springform_model::operation::Verb;
 use springform_store::{Changes, Direction, Query, Stored};
 use uuid::Uuid;
 
 use crate::edit::{Setback, again};
-use crate::engine::{Executors, NewOperation};
+use crate::engine::Executors;
 use crate::{Caller, Control, ControlError};
 
 /// Attachments.
@@ -61,16 +61,16 @@ impl Attachments<'_> {
     /// # Errors
     /// `NotFound`.
     pub async fn get(&self, caller: &Caller, id: &str) -> Result<Attachment, ControlError> {
-        let found = self
-            .control
-            .store()
-            .get::<Attachment>(id)
-            .await?
-            .map(|stored| stored.record);
-        let found = found.filter(|found| caller.may_see(&found.project_id));
-        let mut found = found.ok_or_else(|| ControlError::not_found("Volume attachment", id))?;
+        let mut found = self.stored(caller, id).await?.record;
         self.with_secret(&mut found).await?;
         Ok(found)
+    }
+
+    async fn stored(&self, caller: &Caller, id: &str) -> Result<Stored<Attachment>, ControlError> {
+        let found = self.control.store().get::<Attachment>(id).await?;
+        found
+            .filter(|found| caller.may_see(&found.project_id))
+            .ok_or_else(|| ControlError::not_found("Volume attachment", id))
     }
 
     /// One page of attachments, without passwords.
@@ -164,6 +164,7 @@ impl Attachments<'_> {
             connection: None,
             legacy,
             outdated: None,
+            operation: None,
             attached_at: None,
             detached_at: None,
             created_at: now,
@@ -190,13 +191,9 @@ impl Attachments<'_> {
                 "Invalid attachment: attachment {id} is attached already."
             )));
         }
-        self.carry_out(
-            caller,
-            Verb::Connect,
-            &attachment,
-            json!({ "connector": without_secret(connector) }),
-        )
-        .await?;
+        let connector = without_secret(connector);
+        self.carry_out(caller, id, turn::Wanted::Connect(&connector))
+            .await?;
         self.get(caller, id).await
     }
 
@@ -205,32 +202,31 @@ impl Attachments<'_> {
     /// # Errors
     /// `NotFound`, `Invalid`.
     pub async fn complete(&self, caller: &Caller, id: &str) -> Result<(), ControlError> {
-        let now = self.control.now();
-        for _ in 0..50 {
-            self.get(caller, id).await?;
-            let missing = || ControlError::not_found("Volume attachment", id);
-            let mut attachment = self
-                .control
-                .store()
-                .get::<Attachment>(id)
-                .await?
-                .ok_or_else(missing)?;
-            let mut volume = self.volume(caller, &attachment.volume_id).await?;
-            attach(&mut volume.record, &mut attachment.record, now);
-            match self
-                .control
-                .store()
-                .commit(Changes::new().update(&attachment).update(&volume))
-                .await
-            {
-                Ok(()) => return Ok(()),
-                Err(error) if error.is_conflict() => {}
-                Err(error) => return Err(error.into()),
-            }
+        again(|| self.used(caller, id)).await
+    }
+
+    async fn used(&self, caller: &Caller, id: &str) -> Result<(), Setback> {
+        let mut attachment = self.stored(caller, id).await?;
+        let mut volume = self.volume(caller, &attachment.volume_id).await?;
+        let goes = [
+            VolumeStatus::Deleting,
+            VolumeStatus::Unmanaging,
+            VolumeStatus::AwaitingTransfer,
+        ];
+        if goes.contains(&volume.status) {
+            return Err(ControlError::invalid(format!(
+                "Invalid volume: Volume {} cannot be attached: its status is {}.",
+                volume.id, volume.status
+            ))
+            .into());
         }
-        Err(ControlError::conflict(format!(
-            "Attachment {id} is being changed by many at once. Try again."
-        )))
+        attach(
+            &mut volume.record,
+            &mut attachment.record,
+            self.control.now(),
+        );
+        let changes = Changes::new().update(&attachment).update(&volume);
+        Ok(self.control.store().commit(changes).await?)
     }
 
     /// Disconnects and forgets an attachment; gives those that remain on the volume.
@@ -239,8 +235,7 @@ impl Attachments<'_> {
     /// `NotFound`, and what the array refuses.
     pub async fn delete(&self, caller: &Caller, id: &str) -> Result<Vec<Attachment>, ControlError> {
         let attachment = self.get(caller, id).await?;
-        self.carry_out(caller, Verb::Disconnect, &attachment, json!({}))
-            .await?;
+        self.carry_out(caller, id, turn::Wanted::Disconnect).await?;
         self.of(&attachment.volume_id).await
     }
 
@@ -261,43 +256,6 @@ impl Attachments<'_> {
         found
             .filter(|found| caller.may_see(&found.project_id))
             .ok_or_else(|| ControlError::not_found("Volume", id))
-    }
-
-    /// Journals, carries out and waits: Nova needs the answer.
-    async fn carry_out(
-        &self,
-        caller: &Caller,
-        verb: Verb,
-        attachment: &Attachment,
-        input: serde_json::Value,
-    ) -> Result<(), ControlError> {
-        let volume = self
-            .volume(&Caller::internal(), &attachment.volume_id)
-            .await?;
-        let new = NewOperation::new(verb, "attachment", &attachment.id)
-            .input(input)
-            .step("array");
-        let operation = self
-            .control
-            .operations()
-            .prepare(caller, new.on(volume.backend.clone().unwrap_or_default()))?;
-        let id = operation.id.clone();
-        self.control
-            .operations()
-            .submit(Changes::new(), operation)
-            .await?;
-        let ended = self.control.operations().wait(&id).await?;
-        match (ended.state, ended.error) {
-            (OperationState::Succeeded, _) => Ok(()),
-            (_, Some(error)) => {
-                let mut refused = ControlError::from(error);
-                refused.operation = Some(id);
-                Err(refused)
-            }
-            _ => Err(ControlError::unavailable(format!(
-                "Operation {id} has not ended yet: the host is stopping."
-            ))),
-        }
     }
 
     async fn with_secret(&self, attachment: &mut Attachment) -> Result<(), ControlError> {
@@ -342,7 +300,10 @@ fn attach(
         .admin_metadata
         .entry("readonly".to_owned())
         .or_insert_with(|| "False".to_owned());
-    volume.status = VolumeStatus::InUse;
+    // What an operation is about to do to it is said until it ends.
+    if volume.operation.is_none() {
+        volume.status = VolumeStatus::InUse;
+    }
     volume.updated_at = Some(now);
     volume
         .attachments

@@ -5,10 +5,12 @@ use serde_json::Value;
 use springform_model::cloud::{AttachStatus, Attachment, Volume, VolumeStatus};
 use springform_model::contract::{Call, Connection, Connector};
 use springform_model::operation::{OperationError, Verb};
-use springform_store::{Changes, Query, StoreError};
+use springform_store::{Changes, Query, Store, StoreError};
 
 use super::secret::chap_for;
+use super::turn::leads;
 use crate::engine::{DriverCall, Executor, Run, Unseen, failure};
+use crate::groups::ROUNDS;
 use crate::groups::settle::{Fate, settle};
 use crate::specs::volume_spec;
 
@@ -83,6 +85,7 @@ async fn connect(
         &attachment.id,
         std::slice::from_ref(&volume.id),
         |attachment| {
+            attachment.operation = None;
             attachment.updated_at = Some(now);
             match &outcome {
                 Ok((connector, connection)) => {
@@ -161,16 +164,11 @@ async fn disconnect(
     let outcome = match &attachment.connector {
         None => Ok(()),
         Some(connector) => {
-            let query = Query::new()
-                .eq("volume_id", &volume.id)
-                .ne("id", &attachment.id)
-                .eq("host_name", &connector.host);
-            let keep = control
-                .store()
-                .count::<Attachment>(&query)
-                .await
-                .map_err(broken)?
-                > 0;
+            // The turn keeps them what they are.
+            let others = beside(control.store(), attachment).await.map_err(broken)?;
+            let keep = others
+                .iter()
+                .any(|other| other.connector.is_some() && leads(other, &connector.host));
             let spec = volume_spec(control.store(), volume).await.map_err(broken)?;
             let backend = volume.backend.clone().unwrap_or_default();
             let wanted = Call::Disconnect {
@@ -184,51 +182,69 @@ async fn disconnect(
     let now = control.now();
     if let Err(error) = outcome {
         run.finish(Some(error));
-        let set = |attachment: &mut Attachment| attachment.status = AttachStatus::ErrorDetaching;
+        let set = |attachment: &mut Attachment| {
+            attachment.status = AttachStatus::ErrorDetaching;
+            attachment.operation = None;
+        };
         return run
             .settle::<Attachment>(&attachment.id, set, |_| Changes::new())
             .await
             .map(drop);
     }
-    let others = Query::new()
-        .eq("volume_id", &volume.id)
-        .ne("id", &attachment.id);
-    let waiting = control
-        .store()
-        .count::<Attachment>(&others)
-        .await
-        .map_err(broken)?;
     run.finish(None);
-    run.settle::<Volume>(
-        &volume.id,
-        |volume| {
-            volume
-                .attachments
-                .retain(|known| known.attachment_id != attachment.id);
-            volume.updated_at = Some(now);
-            volume.status = match (volume.status, volume.attachments.is_empty()) {
-                (VolumeStatus::InUse | VolumeStatus::Detaching, false) => VolumeStatus::InUse,
-                (
-                    VolumeStatus::Reserved
-                    | VolumeStatus::Attaching
-                    | VolumeStatus::InUse
-                    | VolumeStatus::Detaching,
-                    true,
-                ) => {
-                    if waiting > 0 {
-                        VolumeStatus::Reserved
-                    } else {
-                        VolumeStatus::Available
-                    }
-                }
-                (other, _) => other,
-            };
-            if volume.attachments.is_empty() {
-                volume.admin_metadata.remove("attached_mode");
+    for _ in 0..ROUNDS {
+        let mut changes = Changes::new().remove::<Attachment>(&attachment.id);
+        let stored = control.store().get::<Volume>(&volume.id).await;
+        if let Some(mut stored) = stored.map_err(broken)? {
+            // Read after the volume, which is written with each of them: what is decided here is decided of both.
+            let others = beside(control.store(), attachment).await.map_err(broken)?;
+            release(&mut stored.record, &attachment.id, !others.is_empty());
+            stored.record.updated_at = Some(now);
+            changes = changes.update(&stored);
+        }
+        match run.commit(changes).await {
+            Ok(()) => return Ok(()),
+            Err(error) if error.is_conflict() => {}
+            Err(error) => return Err(broken(error)),
+        }
+    }
+    Err(failure(
+        "store",
+        format!("volume {} is being changed by many at once", volume.id),
+    ))
+}
+
+/// The other attachments of an attachment's volume.
+async fn beside(store: &Store, attachment: &Attachment) -> Result<Vec<Attachment>, StoreError> {
+    let others = Query::new()
+        .eq("volume_id", &attachment.volume_id)
+        .ne("id", &attachment.id);
+    let found = store.list::<Attachment>(&others).await?;
+    Ok(found.into_iter().map(|stored| stored.record).collect())
+}
+
+/// A volume without one of its attachments; `waiting`: it has others.
+fn release(volume: &mut Volume, attachment: &str, waiting: bool) {
+    volume
+        .attachments
+        .retain(|known| known.attachment_id != attachment);
+    let unused = volume.attachments.is_empty();
+    volume.status = match volume.status {
+        VolumeStatus::InUse | VolumeStatus::Detaching if !unused => VolumeStatus::InUse,
+        VolumeStatus::Reserved
+        | VolumeStatus::Attaching
+        | VolumeStatus::InUse
+        | VolumeStatus::Detaching
+            if unused =>
+        {
+            match waiting {
+                true => VolumeStatus::Reserved,
+                false => VolumeStatus::Available,
             }
-        },
-        |_| Changes::new().remove::<Attachment>(&attachment.id),
-    )
-    .await
-    .map(drop)
+        }
+        other => other,
+    };
+    if unused {
+        volume.admin_metadata.remove("attached_mode");
+    }
 }

@@ -195,18 +195,21 @@ impl Operations<'_> {
         })
     }
 
-    /// Journals an operation together with the changes of its subject, then carries it out in the background.
+    /// Journals an operation together with the changes of its subject, then carries it out in the background. Whoever asked
+    /// may hang up meanwhile: what is journalled is begun all the same.
     ///
     /// # Errors
     /// What the store refuses; then nothing was changed and nothing is started.
     pub async fn submit(&self, changes: Changes, operation: Operation) -> Result<(), StoreError> {
-        self.control
-            .store()
-            .commit(changes.insert(&operation))
-            .await?;
-        crate::crash_point!("journalled");
-        self.start(operation);
-        Ok(())
+        let control = self.control.clone();
+        let begun = self.control.runner().whole(async move {
+            let changes = changes.insert(&operation);
+            control.store().commit(changes).await?;
+            crate::crash_point!("journalled");
+            control.operations().start(operation);
+            Ok(())
+        });
+        begun.await.unwrap_or(Err(StoreError::Closed))
     }
 
     /// Carries out an operation that has just been journalled at revision 1.

@@ -128,6 +128,14 @@ impl Runner {
         }
     }
 
+    /// Carries something out to its end, whether or not somebody waits for it. None where the process ends before that.
+    pub(crate) async fn whole<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Option<T> {
+        self.tasks.spawn(work).await.ok()
+    }
+
     pub(crate) fn spawn(&self, control: Control, operation: Stored<Operation>) {
         let id = operation.id.clone();
         let live = Live {

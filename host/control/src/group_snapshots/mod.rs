@@ -8,15 +8,15 @@ use std::sync::Arc;
 use serde_json::json;
 use springform_model::cloud::{Group, GroupSnapshot, GroupStatus, Snapshot, SnapshotStatus};
 use springform_model::operation::Verb;
-use springform_store::{Changes, Direction, Measure, Query, Stored};
+use springform_store::{Changes, Direction, Query, Stored};
 
 pub use take::CreateGroupSnapshot;
 
-use crate::edit::edit;
+use crate::edit::{edit, moved, no_more};
 use crate::engine::{Executors, NewOperation};
 use crate::error::ErrorKind;
+use crate::groups::ROUNDS;
 use crate::groups::rules::words;
-use crate::groups::{MEMBERS, ROUNDS, moved};
 use crate::volumes::not_frozen;
 use crate::{Caller, Control, ControlError};
 
@@ -127,9 +127,7 @@ impl GroupSnapshots<'_> {
             taken.record.status = GroupStatus::Deleting;
             taken.record.operation = Some(operation.id.clone());
             taken.record.updated_at = Some(control.now());
-            let mut changes = Changes::new()
-                .at_most::<Group>(MEMBERS, Measure::Count, source, 0)
-                .update(&taken);
+            let mut changes = no_more::<Group>(Changes::new(), source, 0).update(&taken);
             for mut snapshot in snapshots {
                 snapshot.record.status = SnapshotStatus::Deleting;
                 snapshot.record.operation = Some(operation.id.clone());

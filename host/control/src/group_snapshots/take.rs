@@ -11,8 +11,9 @@ use springform_store::{Changes, StoreError, Stored};
 use uuid::Uuid;
 
 use super::GroupSnapshots;
+use crate::edit::moved;
 use crate::engine::NewOperation;
-use crate::groups::{ROUNDS, contended, invalid, moved, still};
+use crate::groups::{ROUNDS, contended, invalid, still};
 use crate::quotas::{Adds, over};
 use crate::specs::full_type;
 use crate::volumes::not_frozen;
@@ -89,6 +90,9 @@ impl GroupSnapshots<'_> {
             changes = still(changes, &group.id, members.len())
                 .update(&group)
                 .insert(&taken);
+            for member in &members {
+                changes = changes.unchanged::<Volume>(&member.id, member.revision);
+            }
             for snapshot in &mut snapshots {
                 snapshot.operation = Some(operation.id.clone());
                 changes = changes.insert(snapshot);

@@ -3,10 +3,11 @@
 use serde_json::json;
 use springform_model::cloud::{Group, GroupStatus, GroupType, ReplicationStatus, VolumeType};
 use springform_model::operation::Verb;
-use springform_store::{Changes, Measure, Query, StoreError};
+use springform_store::{Changes, Measure, Query, StoreError, Stored};
 use uuid::Uuid;
 
 use super::Groups;
+use crate::edit::{Setback, again, moved};
 use crate::engine::NewOperation;
 use crate::error::ErrorKind;
 use crate::scheduler::Request;
@@ -37,19 +38,21 @@ impl Groups<'_> {
         caller: &Caller,
         wanted: CreateGroup,
     ) -> Result<Group, ControlError> {
+        again(|| self.begin_empty(caller, wanted.clone())).await
+    }
+
+    async fn begin_empty(&self, caller: &Caller, wanted: CreateGroup) -> Result<Group, Setback> {
         let control = self.control;
         let kind = control
             .group_types()
-            .find(caller, &wanted.group_type)
+            .stored(caller, &wanted.group_type)
             .await?;
         let mut types = Vec::with_capacity(wanted.volume_types.len());
         for name in &wanted.volume_types {
-            types.push(control.types().find(caller, name).await?);
+            types.push(control.types().stored(caller, name).await?);
         }
         if types.is_empty() {
-            return Err(ControlError::input(
-                "a group needs at least one volume type",
-            ));
+            return Err(ControlError::input("a group needs at least one volume type").into());
         }
         let zone = self.zone(wanted.availability_zone)?;
         let mut group = new_group(control, caller, &kind.id, zone);
@@ -70,10 +73,17 @@ impl Groups<'_> {
         };
         let operation = control.operations().prepare(caller, new)?;
         group.operation = Some(operation.id.clone());
-        let changes = limit(control, caller).await?.insert(&group);
+        let mut changes = limit(control, caller)
+            .await?
+            .insert(&group)
+            .unchanged::<GroupType>(&kind.id, kind.revision);
+        for kind in &types {
+            changes = changes.unchanged::<VolumeType>(&kind.id, kind.revision);
+        }
         match control.operations().submit(changes, operation).await {
             Ok(()) => Ok(group),
-            Err(error) => Err(over_groups(error)),
+            Err(error) if moved(&error) => Err(Setback::Moved),
+            Err(error) => Err(over_groups(error).into()),
         }
     }
 
@@ -96,7 +106,7 @@ impl Groups<'_> {
     }
 }
 
-fn ids(types: &[VolumeType]) -> Vec<String> {
+fn ids(types: &[Stored<VolumeType>]) -> Vec<String> {
     let mut ids: Vec<String> = Vec::with_capacity(types.len());
     for kind in types {
         if !ids.contains(&kind.id) {
@@ -107,7 +117,7 @@ fn ids(types: &[VolumeType]) -> Vec<String> {
 }
 
 /// One request for the group's own type, one for each volume type.
-fn requests(kind: &GroupType, types: &[VolumeType], zone: &str) -> Vec<Request> {
+fn requests(kind: &GroupType, types: &[Stored<VolumeType>], zone: &str) -> Vec<Request> {
     let specs = std::iter::once(&kind.group_specs);
     specs
         .chain(types.iter().map(|kind| &kind.extra_specs))

@@ -1,12 +1,13 @@
 //! Deleting a group, with its volumes where that is asked for.
 
 use serde_json::json;
-use springform_model::cloud::{Group, GroupSnapshot, GroupStatus, Snapshot, VolumeStatus};
+use springform_model::cloud::{Group, GroupSnapshot, GroupStatus, Snapshot, Volume, VolumeStatus};
 use springform_model::operation::Verb;
-use springform_store::{Changes, Measure, Query};
+use springform_store::{Changes, Query};
 
 use super::update::free;
-use super::{Groups, ROUNDS, contended, invalid, moved, still};
+use super::{Groups, ROUNDS, contended, invalid, still};
+use crate::edit::{moved, no_more};
 use crate::engine::NewOperation;
 use crate::volumes::not_frozen;
 use crate::{Caller, ControlError};
@@ -50,7 +51,7 @@ impl Groups<'_> {
                 )));
             }
             let ids: Vec<String> = members.iter().map(|member| member.id.clone()).collect();
-            if members.iter().any(|member| !member.attachments.is_empty()) {
+            if members.iter().any(|member| is_used(member)) {
                 return Err(invalid(format!(
                     "Volume in group {id} is attached. Need to detach first."
                 )));
@@ -70,9 +71,12 @@ impl Groups<'_> {
             for member in &members {
                 free(member)?;
             }
-            let guards = still(Changes::new(), id, ids.len())
-                .at_most::<GroupSnapshot>(super::MEMBERS, Measure::Count, none, 0)
-                .at_most::<Group>(super::MEMBERS, Measure::Count, being_copied, 0);
+            let guards = still(Changes::new(), id, ids.len());
+            let guards = no_more::<GroupSnapshot>(guards, none, 0);
+            let mut guards = no_more::<Group>(guards, being_copied, 0);
+            if !ids.is_empty() {
+                guards = no_more::<Snapshot>(guards, theirs, 0);
+            }
             if group.backend.is_none() {
                 match store
                     .commit(guards.delete::<Group>(id, group.revision))
@@ -104,4 +108,15 @@ impl Groups<'_> {
         }
         Err(contended(id))
     }
+}
+
+/// Whether a host reaches the volume, or is about to.
+fn is_used(member: &Volume) -> bool {
+    let reached = [
+        VolumeStatus::Reserved,
+        VolumeStatus::Attaching,
+        VolumeStatus::InUse,
+        VolumeStatus::Detaching,
+    ];
+    !member.attachments.is_empty() || reached.contains(&member.status)
 }

@@ -22,18 +22,15 @@ use std::sync::Arc;
 
 use springform_model::cloud::{Group, GroupStatus, Volume};
 use springform_model::operation::Verb;
-use springform_store::{Changes, Direction, Measure, Query, StoreError, Stored};
+use springform_store::{Changes, Direction, Query, StoreError, Stored};
 
-use crate::edit::edit;
+use crate::edit::{edit, no_more};
 use crate::engine::Executors;
 use crate::error::ErrorKind;
 use crate::{Caller, Control, ControlError};
 
 /// Rounds of a change that others disturb.
 pub(crate) const ROUNDS: u32 = 50;
-
-/// Name of the guard that keeps a group's members what they were read as.
-pub(crate) const MEMBERS: &str = "members of the group";
 
 /// Groups.
 #[derive(Debug, Clone, Copy)]
@@ -67,16 +64,9 @@ pub(crate) fn contended(id: &str) -> ControlError {
     ))
 }
 
-/// Whether a commit was refused because something it was computed from is not so any more.
-pub(crate) fn moved(error: &StoreError) -> bool {
-    error.is_conflict() || matches!(error, StoreError::Limit { name, .. } if name == MEMBERS)
-}
-
 /// Only if the group has no more members than were read.
 pub(crate) fn still(changes: Changes, group: &str, members: usize) -> Changes {
-    let most = i64::try_from(members).unwrap_or(i64::MAX);
-    let query = Query::new().eq("group_id", group);
-    changes.at_most::<Volume>(MEMBERS, Measure::Count, query, most)
+    no_more::<Volume>(changes, Query::new().eq("group_id", group), members)
 }
 
 impl Groups<'_> {

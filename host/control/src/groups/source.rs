@@ -6,8 +6,8 @@ use springform_model::operation::Verb;
 use springform_store::{Changes, Direction, Query, StoreError};
 
 use super::create::{limit, new_group, over_groups};
-use super::{Groups, invalid, moved, still};
-use crate::edit::{Setback, again};
+use super::{Groups, invalid, still};
+use crate::edit::{Setback, again, moved};
 use crate::engine::NewOperation;
 use crate::quotas::over;
 use crate::volumes::{CreateVolume, not_frozen};

@@ -5,7 +5,8 @@ use springform_model::cloud::{Group, GroupStatus, Volume, VolumeStatus};
 use springform_model::operation::Verb;
 use springform_store::{Changes, Stored};
 
-use super::{Groups, ROUNDS, contended, invalid, moved};
+use super::{Groups, ROUNDS, contended, invalid};
+use crate::edit::moved;
 use crate::engine::NewOperation;
 use crate::volumes::not_frozen;
 use crate::{Caller, ControlError};

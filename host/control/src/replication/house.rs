@@ -162,6 +162,23 @@ pub(crate) fn rows(control: &Control) -> Rows {
     )
 }
 
+/// Journals a verb and starts it. Whoever asked may hang up meanwhile: what is journalled is begun all the same.
+async fn begin(
+    control: &Control,
+    backend: String,
+    request: Request,
+    who: Who,
+) -> Result<Operation, Problem> {
+    let house = control.clone();
+    let begun = control.runner().whole(async move {
+        let operation = request::begin(&rows(&house), &backend, request, who).await?;
+        house.operations().start(operation.clone());
+        Ok(operation)
+    });
+    let stopped = || Problem::Unavailable("the host is stopping".to_owned());
+    begun.await.unwrap_or_else(|| Err(stopped()))
+}
+
 struct Verbs;
 
 #[async_trait]
@@ -286,10 +303,7 @@ impl Household for House {
     }
 
     async fn submit(&self, backend: &str, request: Request) -> Result<Operation, Problem> {
-        let rows = rows(&self.control);
-        let operation = request::begin(&rows, backend, request, Who::default()).await?;
-        self.control.operations().start(operation.clone());
-        Ok(operation)
+        begin(&self.control, backend.to_owned(), request, Who::default()).await
     }
 
     async fn is_open(&self, operation: &str) -> bool {
@@ -404,9 +418,7 @@ impl Replication<'_> {
             user: caller.user_id.clone(),
             request_id: caller.request_id.clone(),
         };
-        let operation = request::begin(&rows, &backend, request, who).await?;
-        self.control.operations().start(operation.clone());
-        Ok(operation)
+        Ok(begin(self.control, backend, request, who).await?)
     }
 
     /// Repairs the record of a backend that is disabled and frozen; no array is asked.

@@ -1,13 +1,14 @@
 //! Taking over snapshots that exist on an array.
 
 use serde_json::json;
-use springform_model::cloud::{Metadata, Snapshot, SnapshotStatus};
+use springform_model::cloud::{Metadata, Snapshot, SnapshotStatus, Volume, VolumeStatus};
 use springform_model::contract::Reference;
 use springform_model::operation::Verb;
 use springform_store::StoreError;
 use uuid::Uuid;
 
 use super::{CreateSnapshot, Snapshots, new_snapshot};
+use crate::edit::{Setback, again};
 use crate::engine::NewOperation;
 use crate::quotas::{Adds, over};
 use crate::specs::full_type;
@@ -41,15 +42,30 @@ impl Snapshots<'_> {
         caller: &Caller,
         wanted: ManageSnapshot,
     ) -> Result<Snapshot, ControlError> {
+        again(|| self.take_over(caller, wanted.clone())).await
+    }
+
+    async fn take_over(
+        &self,
+        caller: &Caller,
+        wanted: ManageSnapshot,
+    ) -> Result<Snapshot, Setback> {
         let control = self.control;
-        let volume = control.volumes().get(caller, &wanted.volume_id).await?;
+        let volume = control.volumes().stored(caller, &wanted.volume_id).await?;
+        let going = [VolumeStatus::Deleting, VolumeStatus::Unmanaging];
+        if let Some(holder) = &volume.operation
+            && going.contains(&volume.status)
+        {
+            return Err(ControlError::busy(&format!("Volume {}", volume.id), holder).into());
+        }
         let backend = volume.backend.clone().unwrap_or_default();
         in_service(&control.services().get(&backend).await?)?;
         if volume.placement.is_none() {
             return Err(ControlError::invalid(format!(
                 "Invalid volume: Volume {} is not on an array: its status is {}.",
                 volume.id, volume.status
-            )));
+            ))
+            .into());
         }
         let reference = Reference {
             keys: wanted.reference,
@@ -78,17 +94,20 @@ impl Snapshots<'_> {
             .quotas()
             .guards(&caller.project_id, Adds::Snapshot, kind);
         let changes = sole_owner::<Snapshot>(
-            guards.await?.insert(&snapshot),
+            guards
+                .await?
+                .insert(&snapshot)
+                .unchanged::<Volume>(&volume.id, volume.revision),
             &backend,
             snapshot.array_name.as_ref(),
         );
         match control.operations().submit(changes, operation).await {
             Ok(()) => Ok(snapshot),
             Err(StoreError::Limit { name, .. }) if name == OWNED => {
-                Err(owned("snapshot", &reference))
+                Err(owned("snapshot", &reference).into())
             }
             Err(StoreError::Limit { name, limit, used }) => {
-                Err(over(&name, limit, used, snapshot.size))
+                Err(over(&name, limit, used, snapshot.size).into())
             }
             Err(error) => Err(error.into()),
         }

@@ -10,10 +10,10 @@ use std::sync::Arc;
 use serde_json::json;
 use springform_model::cloud::{Metadata, Snapshot, SnapshotStatus, Volume, VolumeStatus};
 use springform_model::operation::Verb;
-use springform_store::{Changes, Query, StoreError};
+use springform_store::{Changes, Query, StoreError, Stored};
 use uuid::Uuid;
 
-use crate::edit::edit;
+use crate::edit::{Setback, again, edit};
 use crate::engine::{Executors, NewOperation};
 use crate::error::ErrorKind;
 use crate::quotas::{Adds, over};
@@ -67,12 +67,15 @@ impl Snapshots<'_> {
     /// # Errors
     /// `NotFound`.
     pub async fn get(&self, caller: &Caller, id: &str) -> Result<Snapshot, ControlError> {
-        let found = self
-            .control
-            .store()
-            .get::<Snapshot>(id)
-            .await?
-            .map(|stored| stored.record);
+        Ok(self.stored(caller, id).await?.record)
+    }
+
+    pub(crate) async fn stored(
+        &self,
+        caller: &Caller,
+        id: &str,
+    ) -> Result<Stored<Snapshot>, ControlError> {
+        let found = self.control.store().get::<Snapshot>(id).await?;
         found
             .filter(|found| caller.may_see(&found.project_id))
             .ok_or_else(|| ControlError::not_found("Snapshot", id))
@@ -105,8 +108,12 @@ impl Snapshots<'_> {
         caller: &Caller,
         wanted: CreateSnapshot,
     ) -> Result<Snapshot, ControlError> {
+        again(|| self.begin(caller, wanted.clone())).await
+    }
+
+    async fn begin(&self, caller: &Caller, wanted: CreateSnapshot) -> Result<Snapshot, Setback> {
         let control = self.control;
-        let volume = control.volumes().get(caller, &wanted.volume_id).await?;
+        let volume = control.volumes().stored(caller, &wanted.volume_id).await?;
         control.volumes().may_change(&volume).await?;
         let allowed = volume.status == VolumeStatus::Available
             || (wanted.force && volume.status == VolumeStatus::InUse);
@@ -114,7 +121,8 @@ impl Snapshots<'_> {
             return Err(ControlError::invalid(format!(
                 "Invalid volume: Volume {} status must be available, but current status is: {}.",
                 volume.id, volume.status
-            )));
+            ))
+            .into());
         }
         let new = NewOperation::new(Verb::CreateSnapshot, "snapshot", Uuid::now_v7().to_string())
             .step("array");
@@ -135,11 +143,14 @@ impl Snapshots<'_> {
         let guards = control
             .quotas()
             .guards(&caller.project_id, Adds::Snapshot, kind);
-        let changes = guards.await?.insert(&snapshot);
+        let changes = guards
+            .await?
+            .insert(&snapshot)
+            .unchanged::<Volume>(&volume.id, volume.revision);
         match control.operations().submit(changes, operation).await {
             Ok(()) => Ok(snapshot),
             Err(StoreError::Limit { name, limit, used }) => {
-                Err(over(&name, limit, used, snapshot.size))
+                Err(over(&name, limit, used, snapshot.size).into())
             }
             Err(error) => Err(error.into()),
         }

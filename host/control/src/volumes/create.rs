@@ -7,16 +7,16 @@ use springform_model::cloud::{
 };
 use springform_model::contract::{Call, Placement};
 use springform_model::operation::{OperationError, Verb};
-use springform_store::{Changes, StoreError};
+use springform_store::{Changes, StoreError, Stored};
 use uuid::Uuid;
 
 use super::Volumes;
 use super::turn::{not_frozen, report};
-use crate::edit::{Setback, again};
+use crate::edit::{Setback, again, moved};
 use crate::engine::{Executor, NewOperation, Run, failure};
 use crate::quotas::{Adds, over};
 use crate::scheduler::Request;
-use crate::specs::{FullType, build, full_type, snapshot_spec, volume_spec, with_qos};
+use crate::specs::{FullType, as_read, build, full_type, snapshot_spec, volume_spec, with_qos};
 use crate::{Caller, Control, ControlError};
 
 /// Backends that are tried.
@@ -47,9 +47,22 @@ pub struct CreateVolume {
     pub multiattach: bool,
 }
 
+/// What a volume is made from, as it was read.
 pub(super) struct Source {
-    snapshot: Option<Snapshot>,
-    volume: Volume,
+    snapshot: Option<Stored<Snapshot>>,
+    volume: Stored<Volume>,
+}
+
+impl Source {
+    /// Only if it is still as it was read: nothing is made from what is about to go.
+    fn as_read(&self, changes: Changes) -> Changes {
+        let volume = &self.volume;
+        let changes = changes.unchanged::<Volume>(&volume.id, volume.revision);
+        match &self.snapshot {
+            Some(snapshot) => changes.unchanged::<Snapshot>(&snapshot.id, snapshot.revision),
+            None => changes,
+        }
+    }
 }
 
 impl Volumes<'_> {
@@ -105,7 +118,10 @@ impl Volumes<'_> {
             }
         })?;
         volume.operation = Some(operation.id.clone());
-        let mut changes = limits.insert(&volume);
+        let mut changes = as_read(limits.insert(&volume), full.as_ref());
+        if let Some(source) = &source {
+            changes = source.as_read(changes);
+        }
         if let Some(group) = &group {
             changes = changes.unchanged::<Group>(&group.id, group.revision);
         }
@@ -115,6 +131,7 @@ impl Volumes<'_> {
         }
         match submitted {
             Ok(()) => Ok(volume),
+            Err(error) if moved(&error) => Err(Setback::Moved),
             Err(StoreError::Limit { name, limit, used }) => {
                 Err(over(&name, limit, used, volume.size).into())
             }
@@ -122,7 +139,7 @@ impl Volumes<'_> {
         }
     }
 
-    /// A volume as it will be stored and the limits it has to keep, for a verb that makes several in one commit.
+    /// A volume as it will be stored, the limits it has to keep and what must not change meanwhile, for a verb that makes several in one commit.
     pub(crate) async fn draft(
         &self,
         caller: &Caller,
@@ -137,6 +154,11 @@ impl Volumes<'_> {
             .quotas()
             .guards(&volume.project_id, Adds::Volume(volume.size), kind)
             .await?;
+        let limits = as_read(limits, full.as_ref());
+        let limits = match &source {
+            Some(source) => source.as_read(limits),
+            None => limits,
+        };
         Ok((volume, limits))
     }
 
@@ -146,7 +168,7 @@ impl Volumes<'_> {
         wanted: &CreateVolume,
     ) -> Result<Option<Source>, ControlError> {
         if let Some(id) = &wanted.snapshot_id {
-            let snapshot = self.control.snapshots().get(caller, id).await?;
+            let snapshot = self.control.snapshots().stored(caller, id).await?;
             if snapshot.status != SnapshotStatus::Available {
                 return Err(ControlError::invalid(format!(
                     "Invalid snapshot: Originating snapshot status must be one of 'available' values, but it is {}",
@@ -154,9 +176,7 @@ impl Volumes<'_> {
                 )));
             }
             let volume = self
-                .control
-                .volumes()
-                .get(&Caller::internal(), &snapshot.volume_id)
+                .stored(&Caller::internal(), &snapshot.volume_id)
                 .await?;
             return Ok(Some(Source {
                 snapshot: Some(snapshot),
@@ -166,7 +186,7 @@ impl Volumes<'_> {
         let Some(id) = &wanted.source_volid else {
             return Ok(None);
         };
-        let volume = self.get(caller, id).await?;
+        let volume = self.stored(caller, id).await?;
         if !matches!(volume.status, VolumeStatus::Available | VolumeStatus::InUse) {
             return Err(ControlError::invalid(format!(
                 "Invalid volume: Originating volume status must be one of 'available', 'in-use' values, but it is {}",
@@ -188,8 +208,8 @@ impl Volumes<'_> {
         let name = wanted.volume_type.clone();
         let name = name.or_else(|| source.and_then(|source| source.volume.type_id.clone()));
         let found = match name {
-            Some(name) => Some(self.control.types().find(caller, &name).await?),
-            None => self.control.default_types().of(caller).await?,
+            Some(name) => Some(self.control.types().stored(caller, &name).await?),
+            None => self.control.default_types().stored(caller).await?,
         };
         match found {
             Some(found) => Ok(Some(with_qos(self.control.store(), found).await?)),

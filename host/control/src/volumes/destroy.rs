@@ -1,13 +1,13 @@
 //! Deleting, extending, retyping and reverting: the checks before the journal.
 
 use serde_json::json;
-use springform_model::cloud::{Snapshot, SnapshotStatus, Volume, VolumeStatus};
+use springform_model::cloud::{Snapshot, SnapshotStatus, Volume, VolumeStatus, VolumeType};
 use springform_model::operation::Verb;
 use springform_store::{Changes, Direction, Query};
 
+use super::Volumes;
 use super::turn::try_turn;
-use super::{Volumes, take_turn};
-use crate::edit::{Setback, again};
+use crate::edit::{Setback, again, no_more};
 use crate::error::ErrorKind;
 use crate::quotas::Adds;
 use crate::specs::full_type;
@@ -43,21 +43,32 @@ impl Volumes<'_> {
         cascade: bool,
         force: bool,
     ) -> Result<(), ControlError> {
+        again(|| self.try_delete(caller, id, cascade, force)).await
+    }
+
+    async fn try_delete(
+        &self,
+        caller: &Caller,
+        id: &str,
+        cascade: bool,
+        force: bool,
+    ) -> Result<(), Setback> {
         let volume = self.get(caller, id).await?;
         self.may_change(&volume).await?;
         if force && !caller.is_admin {
             return Err(ControlError::new(
                 ErrorKind::Forbidden,
                 "Policy doesn't allow volume:force_delete to be performed.",
-            ));
+            )
+            .into());
         }
-        let snapshots = self
-            .control
-            .store()
-            .count::<Snapshot>(&Query::new().eq("volume_id", id))
-            .await?;
-        if snapshots > 0 && !cascade {
-            return Err(refuse_delete(&volume));
+        let query = Query::new().eq("volume_id", id);
+        let snapshots = self.control.store().list::<Snapshot>(&query).await?;
+        if !snapshots.is_empty() && !cascade {
+            return Err(refuse_delete(&volume).into());
+        }
+        for snapshot in &snapshots {
+            may_go_along(snapshot, force)?;
         }
         let allowed = [
             VolumeStatus::Available,
@@ -75,14 +86,24 @@ impl Volumes<'_> {
             volume.status = VolumeStatus::Deleting;
             Ok(())
         };
-        take_turn(
+        // They go with the volume, so nobody takes them, and none is added, once it is decided that it goes.
+        let take = |volume: &Volume| {
+            let all = no_more::<Snapshot>(Changes::new(), query.clone(), snapshots.len());
+            snapshots.iter().fold(all, |changes, snapshot| {
+                let mut going = snapshot.clone();
+                going.record.status = SnapshotStatus::Deleting;
+                going.record.operation.clone_from(&volume.operation);
+                changes.update(&going)
+            })
+        };
+        try_turn(
             self.control,
             caller,
             id,
             Verb::DeleteVolume,
-            json!({}),
+            &json!({}),
             decide,
-            |_| Changes::new(),
+            take,
         )
         .await
         .map(drop)
@@ -93,14 +114,20 @@ impl Volumes<'_> {
     /// # Errors
     /// `NotFound`, `Invalid`, `OverLimit`, `Conflict`.
     pub async fn extend(&self, caller: &Caller, id: &str, size: u64) -> Result<(), ControlError> {
+        again(|| self.try_extend(caller, id, size)).await
+    }
+
+    async fn try_extend(&self, caller: &Caller, id: &str, size: u64) -> Result<(), Setback> {
         let control = self.control;
-        let volume = self.get(caller, id).await?;
+        let volume = self.stored(caller, id).await?;
         let full = full_type(control.store(), volume.type_id.as_deref()).await?;
         let kind = full.as_ref().map(|full| &full.volume_type);
         let guards = control
             .quotas()
             .guards(&volume.project_id, Adds::Room(size), kind)
             .await?;
+        // The limits are those of its project and its type, both of which can change.
+        let guards = guards.unchanged::<Volume>(id, volume.revision);
         let decide = |volume: &mut Volume| {
             must_be(
                 volume,
@@ -117,12 +144,12 @@ impl Volumes<'_> {
             volume.growing_to = Some(size);
             Ok(())
         };
-        take_turn(
+        try_turn(
             self.control,
             caller,
             id,
             Verb::ExtendVolume,
-            json!({ "size": size }),
+            &json!({ "size": size }),
             decide,
             |_| guards.clone(),
         )
@@ -140,7 +167,11 @@ impl Volumes<'_> {
         id: &str,
         name_or_id: &str,
     ) -> Result<(), ControlError> {
-        let kind = self.control.types().find(caller, name_or_id).await?;
+        again(|| self.try_retype(caller, id, name_or_id)).await
+    }
+
+    async fn try_retype(&self, caller: &Caller, id: &str, name_or_id: &str) -> Result<(), Setback> {
+        let kind = self.control.types().stored(caller, name_or_id).await?;
         let decide = |volume: &mut Volume| {
             must_be(
                 volume,
@@ -162,14 +193,14 @@ impl Volumes<'_> {
             volume.status = VolumeStatus::Retyping;
             Ok(())
         };
-        take_turn(
+        try_turn(
             self.control,
             caller,
             id,
             Verb::RetypeVolume,
-            json!({ "type": kind.id }),
+            &json!({ "type": kind.id }),
             decide,
-            |_| Changes::new(),
+            |_| Changes::new().unchanged::<VolumeType>(&kind.id, kind.revision),
         )
         .await
         .map(drop)
@@ -231,6 +262,34 @@ impl Volumes<'_> {
         .await
         .map(drop)
     }
+}
+
+/// Refuses a snapshot that cannot go with its volume.
+fn may_go_along(snapshot: &Snapshot, force: bool) -> Result<(), ControlError> {
+    if let Some(holder) = &snapshot.operation {
+        return Err(ControlError::busy(
+            &format!("Snapshot {}", snapshot.id),
+            holder,
+        ));
+    }
+    let may = [
+        SnapshotStatus::Available,
+        SnapshotStatus::Error,
+        SnapshotStatus::ErrorDeleting,
+    ];
+    if force || (may.contains(&snapshot.status) && snapshot.group_snapshot_id.is_none()) {
+        return Ok(());
+    }
+    Err(ControlError::invalid(format!(
+        "Invalid volume: Volume {} cannot be deleted with its snapshots: snapshot {} is {}{}.",
+        snapshot.volume_id,
+        snapshot.id,
+        snapshot.status,
+        match &snapshot.group_snapshot_id {
+            Some(id) => format!(" and part of group snapshot {id}; delete that first"),
+            None => String::new(),
+        }
+    )))
 }
 
 fn refuse_delete(volume: &Volume) -> ControlError {

@@ -8,11 +8,13 @@ use springform_store::{Changes, Measure, Query, StoreError};
 
 use super::create::new_volume;
 use super::destroy::must_be;
-use super::{CreateVolume, Volumes, take_turn};
+use super::turn::try_turn;
+use super::{CreateVolume, Volumes};
+use crate::edit::{Setback, again, no_more};
 use crate::engine::NewOperation;
 use crate::quotas::{Adds, over};
 use crate::services::ServiceView;
-use crate::specs::full_type;
+use crate::specs::{as_read, with_qos};
 use crate::{Caller, ControlError};
 
 /// Guard that one object of an array belongs to one record.
@@ -90,14 +92,21 @@ impl Volumes<'_> {
         caller: &Caller,
         wanted: ManageVolume,
     ) -> Result<Volume, ControlError> {
+        again(|| self.take_over(caller, wanted.clone())).await
+    }
+
+    async fn take_over(&self, caller: &Caller, wanted: ManageVolume) -> Result<Volume, Setback> {
         let control = self.control;
         let view = control.services().get(&wanted.host).await?;
         in_service(&view)?;
         let kind = match &wanted.volume_type {
-            Some(name) => Some(control.types().find(caller, name).await?),
-            None => control.default_types().of(caller).await?,
+            Some(name) => Some(control.types().stored(caller, name).await?),
+            None => control.default_types().stored(caller).await?,
         };
-        let full = full_type(control.store(), kind.as_ref().map(|kind| kind.id.as_str())).await?;
+        let full = match kind {
+            Some(kind) => Some(with_qos(control.store(), kind).await?),
+            None => None,
+        };
         let reference = Reference {
             keys: wanted.reference,
         };
@@ -126,20 +135,21 @@ impl Volumes<'_> {
             .step("array");
         let operation = control.operations().prepare(caller, new)?;
         volume.operation = Some(operation.id.clone());
+        let kind = full.as_ref().map(|full| &full.volume_type);
         let guards = control
             .quotas()
-            .guards(&caller.project_id, Adds::Volume(0), kind.as_ref());
+            .guards(&caller.project_id, Adds::Volume(0), kind);
         let changes = sole_owner::<Volume>(
-            guards.await?.insert(&volume),
+            as_read(guards.await?.insert(&volume), full.as_ref()),
             &view.service.backend,
             volume.taking_over.as_ref(),
         );
         match control.operations().submit(changes, operation).await {
             Ok(()) => Ok(volume),
             Err(StoreError::Limit { name, .. }) if name == OWNED => {
-                Err(owned("volume", &reference))
+                Err(owned("volume", &reference).into())
             }
-            Err(StoreError::Limit { name, limit, used }) => Err(over(&name, limit, used, 0)),
+            Err(StoreError::Limit { name, limit, used }) => Err(over(&name, limit, used, 0).into()),
             Err(error) => Err(error.into()),
         }
     }
@@ -149,12 +159,17 @@ impl Volumes<'_> {
     /// # Errors
     /// `NotFound`, `Invalid`, `Conflict`.
     pub async fn unmanage(&self, caller: &Caller, id: &str) -> Result<(), ControlError> {
+        again(|| self.try_unmanage(caller, id)).await
+    }
+
+    async fn try_unmanage(&self, caller: &Caller, id: &str) -> Result<(), Setback> {
         self.get(caller, id).await?;
         let snapshots = Query::new().eq("volume_id", id);
         if self.control.store().count::<Snapshot>(&snapshots).await? > 0 {
             return Err(ControlError::invalid(format!(
                 "Invalid volume: Volume {id} has snapshots and cannot be unmanaged."
-            )));
+            ))
+            .into());
         }
         let decide = |volume: &mut Volume| {
             must_be(
@@ -171,17 +186,18 @@ impl Volumes<'_> {
             volume.status = VolumeStatus::Unmanaging;
             Ok(())
         };
-        let none = |_: &Volume| Changes::new();
-        let turn = take_turn(
+        let none = |_: &Volume| no_more::<Snapshot>(Changes::new(), snapshots.clone(), 0);
+        try_turn(
             self.control,
             caller,
             id,
             Verb::UnmanageVolume,
-            json!({}),
+            &json!({}),
             decide,
             none,
-        );
-        turn.await.map(drop)
+        )
+        .await
+        .map(drop)
     }
 }
 

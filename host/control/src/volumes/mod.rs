@@ -17,14 +17,14 @@ pub(crate) use create::{available, call_for};
 pub use manage::ManageVolume;
 pub(crate) use manage::{OWNED, in_service, name_of, owned, sole_owner};
 pub(crate) use take_over::gib;
-pub(crate) use turn::{not_frozen, report, take_turn};
+pub(crate) use turn::{not_frozen, report};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use springform_model::cloud::Volume;
 use springform_model::operation::Verb;
-use springform_store::Query;
+use springform_store::{Query, Stored};
 
 use crate::engine::Executors;
 use crate::{Caller, Control, ControlError};
@@ -49,12 +49,15 @@ impl Volumes<'_> {
     /// # Errors
     /// `NotFound`, or what the store says.
     pub async fn get(&self, caller: &Caller, id: &str) -> Result<Volume, ControlError> {
-        let found = self
-            .control
-            .store()
-            .get::<Volume>(id)
-            .await?
-            .map(|stored| stored.record);
+        Ok(self.stored(caller, id).await?.record)
+    }
+
+    pub(crate) async fn stored(
+        &self,
+        caller: &Caller,
+        id: &str,
+    ) -> Result<Stored<Volume>, ControlError> {
+        let found = self.control.store().get::<Volume>(id).await?;
         found
             .filter(|volume| caller.may_see(&volume.project_id))
             .ok_or_else(|| ControlError::not_found("Volume", id))

@@ -6,7 +6,7 @@ use springform_model::operation::{Operation, OperationError, Verb};
 use springform_store::{Changes, StoreError};
 use uuid::Uuid;
 
-use crate::edit::{Setback, again};
+use crate::edit::{Setback, moved};
 use crate::engine::NewOperation;
 use crate::quotas::over;
 use crate::{Caller, Control, ControlError};
@@ -32,20 +32,8 @@ pub(crate) async fn not_frozen(
     Ok(())
 }
 
-/// Checks a volume, takes its turn, journals the operation in the same commit and starts it. `decide` sets the state.
-pub(crate) async fn take_turn(
-    control: &Control,
-    caller: &Caller,
-    id: &str,
-    verb: Verb,
-    input: Value,
-    decide: impl Fn(&mut Volume) -> Result<(), ControlError>,
-    more: impl Fn(&Volume) -> Changes,
-) -> Result<(Volume, Operation), ControlError> {
-    again(|| try_turn(control, caller, id, verb, &input, &decide, &more)).await
-}
-
-/// One round of [`take_turn`], for whoever reads more than the volume before deciding.
+/// Checks a volume, takes its turn, journals the operation in the same commit and starts it. `decide` sets the state, `more`
+/// adds to the commit. One round of [`crate::edit::again`].
 pub(super) async fn try_turn(
     control: &Control,
     caller: &Caller,
@@ -73,6 +61,7 @@ pub(super) async fn try_turn(
     let operations = control.operations();
     match operations.submit(changes, operation.clone()).await {
         Ok(()) => Ok((stored.record, operation)),
+        Err(error) if moved(&error) => Err(Setback::Moved),
         Err(StoreError::Limit { name, limit, used }) => {
             let now = stored.growing_to.unwrap_or(stored.size);
             Err(over(&name, limit, used, now.saturating_sub(stored.size)).into())

@@ -46,6 +46,7 @@ impl Executor for Working {
         // With it the snapshot that it was put back to: whoever sees the volume available may delete it.
         let restored: Vec<String> = match operation.verb {
             Verb::RevertVolume => vec![text(&operation, "snapshot")],
+            Verb::DeleteVolume => held(run, &id).await?,
             _ => Vec::new(),
         };
         settle::<Volume, Snapshot>(
@@ -58,7 +59,7 @@ impl Executor for Working {
                 volume.updated_at = Some(now);
                 match &outcome {
                     Ok(reply) => done(volume, &operation, reply),
-                    Err(_) => volume.status = failed(&operation),
+                    Err(_) => volume.status = failed(volume, &operation),
                 }
                 if let (Ok(_), Some(full)) = (&outcome, &full) {
                     volume.type_id = Some(full.volume_type.id.clone());
@@ -67,7 +68,11 @@ impl Executor for Working {
                 Fate::Write
             },
             |snapshot| {
-                snapshot.status = SnapshotStatus::Available;
+                snapshot.status = match operation.verb {
+                    Verb::DeleteVolume => left(snapshot, &operation),
+                    _ => SnapshotStatus::Available,
+                };
+                snapshot.operation = None;
                 Fate::Write
             },
             || match &operation.error {
@@ -159,6 +164,32 @@ async fn act(run: &mut Run, volume: &Volume) -> Result<Reply, OperationError> {
     run.call("array", &backend, call).await
 }
 
+fn deletion_of(snapshot: &str) -> String {
+    format!("delete snapshot {snapshot}")
+}
+
+/// Snapshots that were to go with the volume and are still there.
+async fn held(run: &Run, id: &str) -> Result<Vec<String>, OperationError> {
+    let query = Query::new()
+        .eq("volume_id", id)
+        .eq("operation", &run.operation().id);
+    let store = run.control().store();
+    let left = store.list::<Snapshot>(&query).await.map_err(broken)?;
+    Ok(left.into_iter().map(|stored| stored.record.id).collect())
+}
+
+/// What becomes of such a snapshot: whatever was not begun with is as good as it was.
+fn left(snapshot: &Snapshot, operation: &Operation) -> SnapshotStatus {
+    let step = deletion_of(&snapshot.id);
+    if operation.steps.iter().any(|begun| begun.name == step) {
+        SnapshotStatus::ErrorDeleting
+    } else if snapshot.array_name.is_some() {
+        SnapshotStatus::Available
+    } else {
+        SnapshotStatus::Error
+    }
+}
+
 /// Those that a cascading delete takes with it, oldest last.
 async fn delete_snapshots(run: &mut Run, volume: &Volume) -> Result<(), OperationError> {
     let control = run.control().clone();
@@ -181,8 +212,7 @@ async fn delete_snapshots(run: &mut Run, volume: &Volume) -> Result<(), Operatio
                 volume: spec,
                 snapshot: snapshot_spec(&snapshot.record),
             };
-            run.call(&format!("delete snapshot {}", snapshot.id), backend, call)
-                .await?;
+            run.call(&deletion_of(&snapshot.id), backend, call).await?;
         }
         run.commit(Changes::new().remove::<Snapshot>(&snapshot.id))
             .await
@@ -213,7 +243,7 @@ fn status_before(operation: &Operation) -> VolumeStatus {
 }
 
 fn done(volume: &mut Volume, operation: &Operation, reply: &Reply) {
-    volume.status = status_before(operation);
+    volume.status = at_rest(volume, status_before(operation));
     match (operation.verb, reply) {
         (Verb::ExtendVolume, _) => {
             if let Some(size) = operation
@@ -237,11 +267,22 @@ fn done(volume: &mut Volume, operation: &Operation, reply: &Reply) {
     }
 }
 
-fn failed(operation: &Operation) -> VolumeStatus {
+fn failed(volume: &Volume, operation: &Operation) -> VolumeStatus {
     match operation.verb {
         Verb::DeleteVolume => VolumeStatus::ErrorDeleting,
         Verb::ExtendVolume => VolumeStatus::ErrorExtending,
         Verb::RevertVolume | Verb::UnmanageVolume => VolumeStatus::Error,
-        _ => status_before(operation),
+        _ => at_rest(volume, status_before(operation)),
+    }
+}
+
+/// The state that a volume had before, unless hosts began or ceased to use it meanwhile.
+fn at_rest(volume: &Volume, before: VolumeStatus) -> VolumeStatus {
+    match before {
+        VolumeStatus::Available | VolumeStatus::InUse if volume.attachments.is_empty() => {
+            VolumeStatus::Available
+        }
+        VolumeStatus::Available => VolumeStatus::InUse,
+        _ => before,
     }
 }

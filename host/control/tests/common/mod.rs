@@ -17,9 +17,9 @@ use springform_control::{
     LoadRefusal, Loaded,
 };
 use springform_model::contract::{
-    Call, CallError, Connection, Context, CredentialScheme, Description, Disconnected, Driver,
-    Failure, FailureCode, Placement, Pool, ReplicationKind, Reply, SetupReport, SnapshotPlacement,
-    Statistics, Target,
+    Adopted, AdoptedSnapshot, Call, CallError, Connection, Context, CredentialScheme, Description,
+    Disconnected, Driver, Failure, FailureCode, Placement, Pool, ReplicationKind, Reply,
+    SetupReport, SnapshotPlacement, Statistics, Target,
 };
 use springform_store::{Durability, Store, StoreOptions};
 
@@ -37,6 +37,8 @@ pub struct Array {
     pub groups: Mutex<BTreeMap<String, BTreeSet<String>>>,
     /// Snapshots on the array; those of a group snapshot carry its id.
     pub snapshots: Mutex<BTreeMap<String, Option<String>>>,
+    /// Volumes and the hosts that reach them.
+    pub connections: Mutex<BTreeSet<(String, String)>>,
     /// Volumes of which no snapshot and no copy can be taken, and which cannot be deleted.
     pub sick: Mutex<BTreeSet<String>>,
     /// Names of the calls, in order.
@@ -162,21 +164,62 @@ impl Driver for Simulated {
                 snapshots.remove(&snapshot.id);
                 Ok(Reply::Done)
             }
-            Call::Connect { connector, .. } => Ok(Reply::Connection(Connection {
-                driver_volume_type: "iscsi".into(),
-                paths: Vec::new(),
-                wwn: None,
-                nguid: None,
-                discard: true,
-                chap: connector.chap,
-                transport: None,
-                data: Vec::new(),
-                extensions: Vec::new(),
+            Call::Connect { volume, connector } => {
+                let mut connections = self.array.connections.lock().unwrap();
+                connections.insert((volume.id, connector.host));
+                Ok(Reply::Connection(Connection {
+                    driver_volume_type: "iscsi".into(),
+                    paths: Vec::new(),
+                    wwn: None,
+                    nguid: None,
+                    discard: true,
+                    chap: connector.chap,
+                    transport: None,
+                    data: Vec::new(),
+                    extensions: Vec::new(),
+                }))
+            }
+            Call::Disconnect {
+                volume,
+                connector,
+                keep,
+            } => {
+                if let Some(connector) = connector.filter(|_| !keep) {
+                    let mut connections = self.array.connections.lock().unwrap();
+                    connections.remove(&(volume.id, connector.host));
+                }
+                Ok(Reply::Disconnected(Disconnected {
+                    last_of_host: true,
+                    connection: None,
+                }))
+            }
+            Call::Unmanage { volume } => {
+                volumes.remove(&volume.id);
+                Ok(Reply::Done)
+            }
+            Call::Retype { volume, new_type } => Ok(Reply::Placement(Placement {
+                replication: new_type.and_then(|kind| kind.replication),
+                ..place(&volume.id)
             })),
-            Call::Disconnect { .. } => Ok(Reply::Disconnected(Disconnected {
-                last_of_host: true,
-                connection: None,
-            })),
+            Call::Inspect { .. } => Ok(Reply::Size(1 << 30)),
+            Call::Manage { volume, .. } => {
+                volumes.insert(volume.id.clone(), volume.size);
+                Ok(Reply::Adopted(Adopted {
+                    placement: place(&volume.id),
+                    size: 1 << 30,
+                }))
+            }
+            Call::ManageSnapshot { snapshot, .. } => {
+                snapshots.insert(snapshot.id.clone(), None);
+                Ok(Reply::AdoptedSnapshot(AdoptedSnapshot {
+                    placement: SnapshotPlacement {
+                        array_name: format!("{}.snap", snapshot.id),
+                        metadata: Vec::new(),
+                        extensions: Vec::new(),
+                    },
+                    size: 1 << 30,
+                }))
+            }
             other => fail(FailureCode::Unsupported, other.name()),
         }
     }

@@ -35,6 +35,9 @@ pub struct Attachment {
     /// it until it is attached anew.
     #[serde(default)]
     pub outdated: Option<Outdated>,
+    /// Operation whose turn it is; none: free.
+    #[serde(default)]
+    pub operation: Option<String>,
     /// When it was attached.
     pub attached_at: Option<Timestamp>,
     /// When it was detached.

@@ -1,0 +1,160 @@
+//! An attachment's turn. Connections are a host's, not an attachment's: of the attachments by which one host uses one volume
+//! one is connected or disconnected at a time, so that none of them takes away what another relies on, or leaves it behind.
+
+use std::time::Duration;
+
+use serde_json::json;
+use springform_model::cloud::{Attachment, Volume, VolumeStatus};
+use springform_model::contract::Connector;
+use springform_model::operation::{Operation, OperationState, Verb};
+use springform_store::{Changes, Query, Store, StoreError, Stored};
+use tokio::time::{Instant, timeout};
+
+use super::Attachments;
+use crate::edit::{Setback, again, no_more};
+use crate::engine::NewOperation;
+use crate::{Caller, ControlError};
+
+/// How long an operation in the way is waited for before the records are looked at again.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// What is to become of a connection.
+#[derive(Clone, Copy)]
+pub(super) enum Wanted<'a> {
+    /// The host is to reach the volume. Without its CHAP password.
+    Connect(&'a Connector),
+    /// It is not to reach it any more.
+    Disconnect,
+}
+
+/// What a round came to.
+enum Turn {
+    /// The operation is journalled.
+    Taken(String),
+    /// Another one has the turn.
+    Of(String),
+}
+
+/// Whether an attachment is, or is to be, a way of this host to its volume.
+pub(super) fn leads(attachment: &Attachment, host: &str) -> bool {
+    let told = attachment.connector.as_ref();
+    told.is_some_and(|connector| connector.host == host)
+        || attachment.host_name.as_deref() == Some(host)
+}
+
+impl Attachments<'_> {
+    /// Takes the turn, journals, carries out and waits: Nova needs the answer.
+    pub(super) async fn carry_out(
+        &self,
+        caller: &Caller,
+        id: &str,
+        wanted: Wanted<'_>,
+    ) -> Result<(), ControlError> {
+        let until = Instant::now() + self.control.config().operation_deadline;
+        let operation = loop {
+            match again(|| self.take(caller, id, wanted)).await? {
+                Turn::Taken(operation) => break operation,
+                Turn::Of(holder) if Instant::now() > until => {
+                    return Err(ControlError::busy(
+                        &format!("Volume attachment {id}"),
+                        &holder,
+                    ));
+                }
+                Turn::Of(holder) => {
+                    // Its end is not all that is waited for: it may give the turn back before that, or not run yet.
+                    let ended = self.control.runner().ended(&holder);
+                    if timeout(LOOK, ended).await.is_ok() {
+                        tokio::time::sleep(Duration::from_millis(1)).await;
+                    }
+                }
+            }
+        };
+        let ended = self.control.operations().wait(&operation).await?;
+        match (ended.state, ended.error) {
+            (OperationState::Succeeded, _) => Ok(()),
+            (_, Some(error)) => {
+                let mut refused = ControlError::from(error);
+                refused.operation = Some(operation);
+                Err(refused)
+            }
+            _ => Err(ControlError::unavailable(format!(
+                "Operation {operation} has not ended yet: the host is stopping."
+            ))),
+        }
+    }
+
+    async fn take(&self, caller: &Caller, id: &str, wanted: Wanted<'_>) -> Result<Turn, Setback> {
+        let store = self.control.store();
+        let mut attachment = self.stored(caller, id).await?;
+        let internal = Caller::internal();
+        let volume = self.volume(&internal, &attachment.volume_id).await?;
+        let beside = Query::new()
+            .eq("volume_id", &volume.id)
+            .ne("id", &attachment.id);
+        let others = store.list::<Attachment>(&beside).await?;
+        let host = match wanted {
+            Wanted::Connect(connector) => Some(connector.host.clone()),
+            Wanted::Disconnect => attachment.connector.as_ref().map(|told| told.host.clone()),
+        };
+        let in_the_way = others
+            .iter()
+            .filter(|other| host.as_ref().is_some_and(|host| leads(other, host)));
+        for held in std::iter::once(&attachment).chain(in_the_way) {
+            if let Some(holder) = holder(store, held).await? {
+                return Ok(Turn::Of(holder));
+            }
+        }
+        let (verb, input) = match wanted {
+            Wanted::Connect(connector) => (Verb::Connect, json!({ "connector": connector })),
+            Wanted::Disconnect => (Verb::Disconnect, json!({})),
+        };
+        let new = NewOperation::new(verb, "attachment", id)
+            .input(input)
+            .on(volume.backend.clone().unwrap_or_default())
+            .step("array");
+        let operation = self.control.operations().prepare(caller, new)?;
+        let mut changes = no_more::<Attachment>(Changes::new(), beside, others.len());
+        for other in &others {
+            changes = changes.unchanged::<Attachment>(&other.id, other.revision);
+        }
+        if let Wanted::Connect(connector) = wanted {
+            may_connect(&volume)?;
+            changes = changes.unchanged::<Volume>(&volume.id, volume.revision);
+            // Before the array is asked: whatever becomes of it, there is a connection to be taken away.
+            attachment.record.host_name = Some(connector.host.clone());
+            attachment
+                .record
+                .connector
+                .get_or_insert_with(|| connector.clone());
+        }
+        attachment.record.operation = Some(operation.id.clone());
+        let taken = Turn::Taken(operation.id.clone());
+        let changes = changes.update(&attachment);
+        self.control.operations().submit(changes, operation).await?;
+        Ok(taken)
+    }
+}
+
+/// The operation that has an attachment's turn, as long as it has not ended.
+async fn holder(
+    store: &Store,
+    attachment: &Stored<Attachment>,
+) -> Result<Option<String>, StoreError> {
+    let Some(id) = &attachment.operation else {
+        return Ok(None);
+    };
+    let held = store.get::<Operation>(id).await?;
+    let open = held.is_some_and(|held| !held.state.is_terminal());
+    Ok(open.then(|| id.clone()))
+}
+
+/// Refuses a volume that is about to go.
+fn may_connect(volume: &Volume) -> Result<(), ControlError> {
+    let goes = [VolumeStatus::Deleting, VolumeStatus::Unmanaging];
+    match &volume.operation {
+        Some(holder) if goes.contains(&volume.status) => {
+            Err(ControlError::busy(&format!("Volume {}", volume.id), holder))
+        }
+        _ => Ok(()),
+    }
+}
