@@ -9,7 +9,7 @@
 use clap::CommandFactory;
 use serde_json::{Value, json};
 use springform::cli::Cli;
-use springform::show::{driver, operation, plan, progress};
+use springform::show::{driver, operation, plan, progress, standing};
 
 fn failover() -> Value {
     json!({
@@ -33,6 +33,19 @@ fn failover() -> Value {
 #[test]
 fn the_help_names_every_command() {
     insta::assert_snapshot!("help", Cli::command().render_long_help().to_string());
+}
+
+#[test]
+fn the_status_is_of_everything_or_of_one_thing() {
+    let understood = |words: &str| {
+        let words = words.split(' ');
+        Cli::command().try_get_matches_from(words).is_ok()
+    };
+    assert!(understood("springform status"));
+    assert!(understood("springform status --volume a --volume b"));
+    assert!(understood("springform status --backend pure1 --all"));
+    assert!(!understood("springform status --backend pure1 --group g"));
+    assert!(!understood("springform status --all"));
 }
 
 #[test]
@@ -108,4 +121,85 @@ fn a_component_is_shown_with_its_imports_and_options() {
         },
     });
     insta::assert_snapshot!("inspection", driver::inspection(&answer));
+}
+
+/// A backend after an unplanned failover: one volume did not follow, the old primary is back and not fenced yet.
+fn moved() -> Value {
+    json!({
+        "backend": "pure1", "host": "springform@pure1", "driver": "pure-async", "generation": 3, "up": true, "reason": null,
+        "disabled": true, "disabled_reason": "failed-over", "frozen": false,
+        "replication_status": "failed-over", "active_target": "sec2", "operation": null,
+        "operations": [{"id": "0193-a", "verb": "fence", "subject": "backend pure1"}],
+        "observed_at": 1_700_000_000_123_456_i64, "failures": 2, "error": "the driver did not answer within 10 s",
+        "volumes": 20, "protection": {"protected": 0, "unprotected": 19, "unknown": 1}, "split_brain": ["v7"], "drills": 1,
+        "targets": [
+            {"target": "pure1", "primary": true, "active": false, "reachable": false, "problems": ["a controller is away"],
+             "links": {"down": 19}, "worst": "down", "lag_seconds": null, "ratio_permille": null, "severity": "critical",
+             "owed": 19, "back": 0, "written_off": 0},
+            {"target": "sec2", "primary": false, "active": true, "reachable": true, "problems": [],
+             "links": {"healthy": 1}, "worst": "healthy", "lag_seconds": 65, "ratio_permille": 722, "severity": "fine",
+             "owed": 0, "back": 0, "written_off": 0},
+        ],
+    })
+}
+
+#[test]
+fn backends_are_shown_at_a_glance_with_what_is_not_well_below() {
+    let well = json!({
+        "backend": "pure2", "host": "springform@pure2", "driver": "pure-async", "generation": 3, "up": true, "frozen": true,
+        "disabled": true, "replication_status": "enabled", "active_target": null, "operations": [],
+        "observed_at": 1_700_000_000_123_456_i64, "failures": 0, "volumes": 2, "protection": {"protected": 2},
+        "targets": [
+            {"target": "pure2", "primary": true, "active": true, "reachable": true, "links": {}, "worst": null},
+            {"target": "sec2", "primary": false, "active": false, "reachable": true, "links": {"healthy": 2}, "worst": "healthy", "lag_seconds": 30},
+        ],
+    });
+    let down = json!({"backend": "pure3", "host": "springform@pure3", "up": false,
+        "reason": "the component cannot be loaded: it is no component", "targets": []});
+    let answer = json!({"backends": [moved(), well, down]});
+    insta::assert_snapshot!("status", standing::backends(&answer));
+}
+
+#[test]
+fn a_backend_is_shown_with_its_arrays_and_what_to_look_at() {
+    insta::assert_snapshot!("status_backend", standing::backend(&moved()));
+}
+
+#[test]
+fn volumes_are_shown_with_their_copies_and_what_to_look_at() {
+    let volume = json!({
+        "id": "v7", "name": "ledger", "backend": "pure1", "replicated": true, "serving": "sec2", "desired": "sec2",
+        "phase": "settled", "generation": 1, "moved_at": 1_700_000_000_123_456_i64, "attachments": 1, "operation": null,
+        "drill": {"id": "d1", "target": "pure1"},
+        "observed": {"at": 1_700_000_000_123_456_i64, "what": {"protection": "rpo-exceeded", "links": [
+            {"target": "pure1", "kind": "async", "state": "healthy",
+             "last_point": {"id": "sec2:cinder-group.5", "taken_at": 1_700_000_000_000_u64}},
+            {"target": "new3", "kind": "async", "state": "resyncing", "last_point": null},
+        ]}},
+        "concerns": ["its copies are older than promised", "pure1 is 3.2 times the schedule behind"],
+    });
+    let plain = json!({"id": "v8", "backend": "pure1", "replicated": false, "serving": "pure1", "concerns": []});
+    let answer = json!({"volumes": [volume, plain]});
+    insta::assert_snapshot!("status_volumes", standing::volumes(&answer));
+    insta::assert_snapshot!("status_volume", standing::volume(&volume));
+}
+
+#[test]
+fn an_operation_of_which_volumes_failed_says_how_to_try_them_again() {
+    let mut ended = failover();
+    ended["result"] = json!({"target": "sec2", "failures": {"v7": {"code": "unavailable", "message": "it has no replica on sec2"}}});
+    let text = operation::one(&ended);
+    assert!(
+        text.contains("volume v7: it has no replica on sec2"),
+        "{text}"
+    );
+    assert!(
+        text.contains("`springform operation retry 0193-a`"),
+        "{text}"
+    );
+    let many = (0..60).map(|n| (format!("v{n:02}"), json!({"message": "no"})));
+    ended["result"]["failures"] = Value::Object(many.collect());
+    assert!(operation::one(&ended).contains("(and 10 more)"));
+    ended["verb"] = json!("create-volume");
+    assert!(!operation::one(&ended).contains("operation retry"));
 }

@@ -1,5 +1,5 @@
-//! Our own API: drivers and their generations, operations and their progress, the verbs of replication, events on their
-//! way, attachments after a failover. For administrators.
+//! Our own API: drivers and their generations, operations and their progress, how replication stands and its
+//! verbs, events on their way, attachments after a failover. For administrators.
 
 mod asks;
 mod attachments;
@@ -10,6 +10,7 @@ mod operations;
 mod outbox;
 mod pages;
 mod replication;
+mod standing;
 
 use crate::http::Routes;
 
@@ -21,6 +22,7 @@ pub fn routes() -> Routes {
     operations::routes(&mut routes);
     replication::routes(&mut routes);
     drills::routes(&mut routes);
+    standing::routes(&mut routes);
     backends::routes(&mut routes);
     attachments::routes(&mut routes);
     outbox::routes(&mut routes);

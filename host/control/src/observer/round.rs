@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use springform_model::contract::{Call, Fault, FaultKind, Observation, Reply};
+use springform_model::contract::{
+    Call, Fault, FaultKind, Link, LinkState, Observation, Protection, Reply,
+};
 use springform_model::replication::relation::{Effect, Event, Relation};
 use uuid::Uuid;
 
@@ -66,6 +68,10 @@ pub async fn look(lookout: &dyn Lookout, backend: &str) -> Result<Tally, String>
         match ask(lookout, backend, &id, &members).await {
             Ok(seen) => {
                 in_a_row = 0;
+                if !refreshed && seen.iter().any(in_the_dark) {
+                    refreshed = true;
+                    lookout.refresh(backend).await;
+                }
                 let mut seen = seen.into_iter();
                 for chunk in chunks(members, KEPT) {
                     let seen = seen.by_ref().take(chunk.len()).collect();
@@ -75,6 +81,10 @@ pub async fn look(lookout: &dyn Lookout, backend: &str) -> Result<Tally, String>
                 }
             }
             Err(why) => {
+                if !refreshed {
+                    refreshed = true;
+                    lookout.refresh(backend).await;
+                }
                 in_a_row += 1;
                 failed.get_or_insert(why);
                 if in_a_row >= PATIENCE {
@@ -87,6 +97,12 @@ pub async fn look(lookout: &dyn Lookout, backend: &str) -> Result<Tally, String>
         None => Ok(tally),
         Some(why) => Err(why),
     }
+}
+
+/// Whether an array may be away since: an operator is to be told which one within seconds.
+fn in_the_dark(seen: &Observation) -> bool {
+    let dark = |link: &Link| matches!(link.state, LinkState::Down | LinkState::Unknown);
+    seen.protection == Protection::Unknown || seen.links.iter().any(dark)
 }
 
 fn words(problem: Problem) -> String {

@@ -331,7 +331,7 @@ impl Control {
 }
 
 impl Replication<'_> {
-    fn admin(caller: &Caller) -> Result<(), ControlError> {
+    pub(super) fn admin(caller: &Caller) -> Result<(), ControlError> {
         if caller.is_admin {
             return Ok(());
         }
@@ -474,19 +474,5 @@ impl Replication<'_> {
         Self::admin(caller)?;
         let found = self.control.store().list::<Drill>(&query).await?;
         Ok(found.into_iter().map(|d| d.record).collect())
-    }
-
-    /// Relations: who serves what, and who is owed a fence.
-    ///
-    /// # Errors
-    /// What the store says.
-    pub async fn relations(
-        &self,
-        caller: &Caller,
-        query: Query,
-    ) -> Result<Vec<Relation>, ControlError> {
-        Self::admin(caller)?;
-        let found = self.control.store().list::<Relation>(&query).await?;
-        Ok(found.into_iter().map(|r| r.record).collect())
     }
 }

@@ -16,8 +16,8 @@ const ATTEMPTS: u32 = 4;
 /// Polls are no closer and no further apart than this.
 const POLL: (u32, u32) = (50, 30_000);
 
-/// Failures kept in the operation's result, by volume.
-const SHOWN: usize = 200;
+/// Failures kept in the operation's result, by volume: as many as one request to try them again may name.
+const SHOWN: usize = 1024;
 
 /// One running operation.
 pub struct Ledger<'a> {

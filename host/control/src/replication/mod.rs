@@ -17,6 +17,7 @@ mod plan;
 mod request;
 mod rows;
 mod scope;
+mod standing;
 mod tend;
 mod verbs;
 
@@ -33,6 +34,7 @@ pub use plan::{Order, Plan, make as make_plan};
 pub use request::{Ask, Request, Who, begin, reset_active_backend};
 pub use rows::{Arrays, Rows};
 pub use scope::Scope;
+pub use standing::{BackendStanding, OpenOperation, Standings, TargetStanding, VolumeStanding};
 pub use tend::{Household, tend};
 pub use verbs::{Input as VerbInput, run as run_verb};
 

@@ -145,6 +145,20 @@ fn word(verb: Verb) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
+/// The relation of a volume that nobody has moved or looked at yet: it is where it was made.
+pub(super) fn unstored(volume: &Volume, backend: &str) -> Relation {
+    let placement = volume.placement.as_ref();
+    let target = placement.map(|p| p.target.clone()).unwrap_or_default();
+    let wanted = placement.is_some_and(|p| p.replication.is_some());
+    Relation::new(
+        volume.id.clone(),
+        backend,
+        target,
+        volume.generation,
+        wanted,
+    )
+}
+
 pub(super) fn internal(error: StoreError) -> Problem {
     match error {
         StoreError::Conflict { table, id } => Problem::Moved(format!("{table} {id}")),
@@ -203,24 +217,9 @@ impl Ground for Rows {
             .map(|((volume, revision), mut spec)| {
                 let stored = relations.remove(&volume.id);
                 let relation_revision = stored.as_ref().map(|r| r.revision);
-                let relation = stored.map(|r| r.record).unwrap_or_else(|| {
-                    let target = volume
-                        .placement
-                        .as_ref()
-                        .map(|p| p.target.clone())
-                        .unwrap_or_default();
-                    let wanted = volume
-                        .placement
-                        .as_ref()
-                        .is_some_and(|p| p.replication.is_some());
-                    Relation::new(
-                        volume.id.clone(),
-                        backend,
-                        target,
-                        volume.generation,
-                        wanted,
-                    )
-                });
+                let relation = stored
+                    .map(|r| r.record)
+                    .unwrap_or_else(|| unstored(&volume, backend));
                 spec.generation = relation.generation;
                 Member {
                     volume: Box::new(volume),

@@ -8,8 +8,10 @@
 //! - [`failover`]: the order of one failover, and until when it can be called off.
 //! - [`drill`]: one test failover and its timer.
 //! - [`lag`]: how far behind a copy is, and from when that is alarming.
+//! - [`concern`]: what of it an operator should look at.
 
 pub mod cancel;
+pub mod concern;
 pub mod drill;
 pub mod failover;
 pub mod lag;

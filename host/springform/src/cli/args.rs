@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use super::scope::{ScopeArgs, TargetArgs};
+use super::scope::{ScopeArgs, StatusArgs, TargetArgs};
 
 /// Driver host for storage replication: vendors' drivers in a sandbox, Cinder's API in front.
 #[derive(Debug, Parser)]
@@ -81,6 +81,8 @@ pub enum Command {
         #[command(subcommand)]
         command: OperationCommand,
     },
+    /// Show how replication stands: backends at a glance, or one backend, group, project or volume and what to look at.
+    Status(StatusArgs),
     /// Show what a failover or failback would do, and lose, without doing it.
     Plan {
         /// Which verb to plan.
@@ -320,6 +322,17 @@ pub enum OperationCommand {
     Cancel {
         /// Id.
         id: String,
+    },
+    /// Try an operation of replication again for the volumes that failed, and only for those.
+    Retry {
+        /// Id.
+        id: String,
+        /// Agree that what only the target has is thrown away.
+        #[arg(long)]
+        discard: bool,
+        /// How to go about it.
+        #[command(flatten)]
+        wait: Wait,
     },
 }
 

@@ -9,7 +9,7 @@ pub use args::{
     AttachmentsCommand, Cli, Command, Connection, DrillCommand, DriverCommand, Format,
     OperationCommand, OutboxCommand, Wait,
 };
-pub use scope::{ScopeArgs, TargetArgs};
+pub use scope::{ScopeArgs, StatusArgs, TargetArgs};
 
 use crate::client::{self, Client};
 use crate::{config, serve};

@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 /// On what a verb acts: exactly one of these.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 #[group(required = true, multiple = false)]
 pub struct ScopeArgs {
     /// Everything on a backend.
@@ -43,6 +43,29 @@ impl ScopeArgs {
             _ => format!("{} volume(s)", self.volumes.len()),
         }
     }
+}
+
+/// Of what the status is shown, and how much of it.
+#[derive(Debug, Clone, Args)]
+pub struct StatusArgs {
+    /// Of a backend and those of its volumes that should be looked at.
+    #[arg(long, value_name = "NAME", group = "of")]
+    pub backend: Option<String>,
+    /// Of volumes by id.
+    #[arg(long = "volume", value_name = "ID", group = "of")]
+    pub volumes: Vec<String>,
+    /// Of the volumes of a group.
+    #[arg(long, value_name = "ID", group = "of")]
+    pub group: Option<String>,
+    /// Of all volumes of a project.
+    #[arg(long, value_name = "ID", group = "of")]
+    pub project: Option<String>,
+    /// All volumes of the backend, not only those that should be looked at.
+    #[arg(long, requires = "backend")]
+    pub all: bool,
+    /// List at most so many volumes.
+    #[arg(long, default_value_t = 50)]
+    pub limit: usize,
 }
 
 /// Where to, how, and from which point.

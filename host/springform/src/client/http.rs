@@ -16,6 +16,14 @@ pub struct Client {
     pub format: Format,
 }
 
+/// Nobody answered: nothing is known of what was asked. A host that is being restarted answers later.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot talk to the host at {base}: {reason}")]
+pub struct Unreachable {
+    base: String,
+    reason: String,
+}
+
 impl Client {
     /// Prepares to talk to a host; nothing is sent yet.
     ///
@@ -107,7 +115,8 @@ impl Client {
             } else {
                 innermost(&error)
             };
-            anyhow::anyhow!("cannot talk to the host at {}: {reason}", self.base)
+            let base = self.base.clone();
+            Unreachable { base, reason }.into()
         })
     }
 }

@@ -8,6 +8,8 @@ pub mod keystone;
 mod operations;
 mod outbox;
 mod replication;
+mod retry;
+mod standing;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -25,6 +27,7 @@ pub async fn run(client: &Client, command: Command) -> anyhow::Result<ExitCode> 
         Command::Driver { command } => drivers::run(client, command).await,
         Command::Operation { command } => operations::run(client, command).await,
         Command::Attachments { command } => attachments::run(client, command).await,
+        Command::Status(status) => standing::run(client, status).await,
         Command::Outbox { command } => outbox::run(client, command).await,
         other => replication::run(client, other).await,
     }

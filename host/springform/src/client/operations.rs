@@ -1,14 +1,22 @@
 //! `springform operation …`, and following an operation to its end.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context;
 use futures_util::StreamExt;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
-use super::{Client, events};
+use super::http::Unreachable;
+use super::{Client, events, retry};
 use crate::cli::{Format, OperationCommand};
 use crate::show::{self, operation, progress::Progress};
+
+/// How long a host that is being restarted may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Between two attempts to follow an operation.
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// Carries out a command about operations.
 ///
@@ -41,6 +49,9 @@ pub async fn run(client: &Client, command: OperationCommand) -> anyhow::Result<E
                 .await?;
             print(client, &answer, operation::cancelled);
         }
+        OperationCommand::Retry { id, discard, wait } => {
+            return retry::run(client, &id, discard, wait).await;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -53,22 +64,16 @@ pub async fn watch(client: &Client, id: &str) -> anyhow::Result<ExitCode> {
     let mut progress = Progress::begin();
     let mut newest = client.get(&format!("/operations/{id}")).await?;
     progress.show(&newest);
+    let mut heard = Instant::now();
     while !operation::is_over(&newest) {
-        let response = client.stream(&format!("/operations/{id}/events")).await?;
-        let mut stream = Box::pin(events::data(response));
-        while let Some(event) = stream.next().await {
-            // A stream that breaks off is taken up again below: the host may have been restarted.
-            let Ok(event) = event else { break };
-            newest =
-                serde_json::from_str(&event).context("the host sent an event that is not JSON")?;
-            progress.show(&newest);
-            if operation::is_over(&newest) {
-                break;
-            }
+        // The host may be restarted meanwhile: the operation goes on, and so do we.
+        match follow(client, id, &mut progress, &mut newest).await {
+            Ok(()) => heard = Instant::now(),
+            Err(error) if error.is::<Unreachable>() && heard.elapsed() < PATIENCE => {}
+            Err(error) => return Err(error),
         }
         if !operation::is_over(&newest) {
-            tokio::time::sleep(std::time::Duration::from_millis(500)).await;
-            newest = client.get(&format!("/operations/{id}")).await?;
+            tokio::time::sleep(PAUSE).await;
         }
     }
     progress.end();
@@ -78,6 +83,26 @@ pub async fn watch(client: &Client, id: &str) -> anyhow::Result<ExitCode> {
         Some("partly-failed") => ExitCode::from(2),
         _ => ExitCode::FAILURE,
     })
+}
+
+/// Shows what becomes of an operation until it is over or the host breaks off.
+async fn follow(
+    client: &Client,
+    id: &str,
+    progress: &mut Progress,
+    newest: &mut Value,
+) -> anyhow::Result<()> {
+    let response = client.stream(&format!("/operations/{id}/events")).await?;
+    let mut stream = Box::pin(events::data(response));
+    while let Some(Ok(event)) = stream.next().await {
+        *newest =
+            serde_json::from_str(&event).context("the host sent an event that is not JSON")?;
+        progress.show(newest);
+        if operation::is_over(newest) {
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// Prints an answer in the format that was asked for.

@@ -38,7 +38,8 @@ pub async fn run(client: &Client, command: Command) -> anyhow::Result<ExitCode> 
                 None => self::plan(client, "failover", &scope, &target).await?,
             };
             let extra = json!({ "allow_attached": !only_detached });
-            carry_out(client, "/failover", &scope, &planned, extra, discard, wait).await
+            let agreed = (discard, wait);
+            carry_out(client, "/failover", &scope, &planned, extra, agreed).await
         }
         Command::Failback {
             scope,
@@ -46,54 +47,21 @@ pub async fn run(client: &Client, command: Command) -> anyhow::Result<ExitCode> 
             wait,
         } => {
             let planned = plan(client, "failback", &scope, &TargetArgs::default()).await?;
-            carry_out(
-                client,
-                "/failback",
-                &scope,
-                &planned,
-                json!({}),
-                discard,
-                wait,
-            )
-            .await
+            let agreed = (discard, wait);
+            carry_out(client, "/failback", &scope, &planned, json!({}), agreed).await
         }
         Command::Reprotect {
             scope,
             to,
             discard,
             wait,
-        } => {
-            let target = TargetArgs {
-                to: to.clone(),
-                ..TargetArgs::default()
-            };
-            let planned = plan(client, "reprotect", &scope, &target).await?;
-            let mut extra = json!({});
-            add(&mut extra, "to", to.map(Value::from));
-            carry_out(client, "/reprotect", &scope, &planned, extra, discard, wait).await
-        }
+        } => reprotect(client, &scope, to, discard, wait).await,
         Command::Resync {
             scope,
             to,
             discard,
             wait,
-        } => {
-            let target = TargetArgs {
-                to: to.clone(),
-                ..TargetArgs::default()
-            };
-            let mut body = json!({ "scope": scope.to_json() });
-            add(&mut body, "to", to.map(Value::from));
-            if discard {
-                let planned = plan(client, "reprotect", &scope, &target).await?;
-                add(
-                    &mut body,
-                    "acknowledge",
-                    planned.get("acknowledge").cloned(),
-                );
-            }
-            begin(client, "/resync", &body, wait).await
-        }
+        } => resync(client, &scope, to, discard, wait).await,
         Command::Enable { scope, wait } => simple(client, "/enable", &scope, wait).await,
         Command::Disable { scope, wait } => simple(client, "/disable", &scope, wait).await,
         Command::Fence { scope, wait } => simple(client, "/fence", &scope, wait).await,
@@ -127,6 +95,7 @@ pub async fn run(client: &Client, command: Command) -> anyhow::Result<ExitCode> 
         }
         Command::Serve { .. }
         | Command::Config { .. }
+        | Command::Status(_)
         | Command::Driver { .. }
         | Command::Outbox { .. }
         | Command::Attachments { .. }
@@ -136,7 +105,7 @@ pub async fn run(client: &Client, command: Command) -> anyhow::Result<ExitCode> 
     }
 }
 
-async fn plan(
+pub(super) async fn plan(
     client: &Client,
     verb: &str,
     scope: &ScopeArgs,
@@ -147,15 +116,54 @@ async fn plan(
     client.post("/plans", &body).await
 }
 
+/// Protects again: shows the plan, asks, and carries it out.
+pub(super) async fn reprotect(
+    client: &Client,
+    scope: &ScopeArgs,
+    to: Option<String>,
+    discard: bool,
+    wait: Wait,
+) -> anyhow::Result<ExitCode> {
+    let planned = plan(client, "reprotect", scope, &towards(&to)).await?;
+    let mut extra = json!({});
+    add(&mut extra, "to", to.map(Value::from));
+    let agreed = (discard, wait);
+    carry_out(client, "/reprotect", scope, &planned, extra, agreed).await
+}
+
+/// Copies once more. What that throws away is asked for only where somebody agrees to it.
+pub(super) async fn resync(
+    client: &Client,
+    scope: &ScopeArgs,
+    to: Option<String>,
+    discard: bool,
+    wait: Wait,
+) -> anyhow::Result<ExitCode> {
+    let mut body = json!({ "scope": scope.to_json() });
+    if discard {
+        let planned = plan(client, "reprotect", scope, &towards(&to)).await?;
+        let known = planned.get("acknowledge").cloned();
+        add(&mut body, "acknowledge", known);
+    }
+    add(&mut body, "to", to.map(Value::from));
+    begin(client, "/resync", &body, wait).await
+}
+
+fn towards(to: &Option<String>) -> TargetArgs {
+    TargetArgs {
+        to: to.clone(),
+        ..TargetArgs::default()
+    }
+}
+
 /// Shows a plan, asks, and sends it with what it says must be acknowledged, if that was agreed to.
-async fn carry_out(
+pub(super) async fn carry_out(
     client: &Client,
     path: &str,
     scope: &ScopeArgs,
     planned: &Value,
     extra: Value,
-    discard: bool,
-    wait: Wait,
+    (discard, wait): (bool, Wait),
 ) -> anyhow::Result<ExitCode> {
     if operations::shows_tables(client) {
         operations::print_plan(client, planned);
@@ -179,7 +187,7 @@ async fn carry_out(
     begin(client, path, &body, wait).await
 }
 
-async fn simple(
+pub(super) async fn simple(
     client: &Client,
     path: &str,
     scope: &ScopeArgs,

@@ -4,6 +4,21 @@ use serde_json::Value;
 
 use super::{field, list, render, seconds, table, time};
 
+/// Verbs that can be tried again for single volumes.
+pub const REPEATED: [&str; 8] = [
+    "failover",
+    "failback",
+    "reprotect",
+    "resync",
+    "enable",
+    "disable",
+    "fence",
+    "reconcile",
+];
+
+/// Failed volumes that are named.
+const NAMED: usize = 50;
+
 /// One line for each operation.
 #[must_use]
 pub fn list_of(answer: &Value) -> String {
@@ -97,8 +112,18 @@ fn outcome(text: &mut String, operation: &Value) {
     let failures = operation
         .pointer("/result/failures")
         .and_then(Value::as_object);
-    for (volume, error) in failures.into_iter().flatten() {
+    let failed = failures.map_or(0, |failures| failures.len());
+    for (volume, error) in failures.into_iter().flatten().take(NAMED) {
         text.push_str(&format!("\nvolume {volume}: {}", field(error, "/message")));
+    }
+    if failed > NAMED {
+        text.push_str(&format!("\n(and {} more)", failed - NAMED));
+    }
+    if failed > 0 && is_over(operation) && REPEATED.contains(&field(operation, "/verb").as_str()) {
+        let id = field(operation, "/id");
+        text.push_str(&format!(
+            "\n\n`springform operation retry {id}` tries these again"
+        ));
     }
     if !text.ends_with('\n') {
         text.push('\n');

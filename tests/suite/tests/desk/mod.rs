@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 use springform_suite::cinder::Cinder;
 use springform_suite::guests;
 use springform_suite::host::Host;
-use springform_suite::site::{PRIMARY, SECOND, SERVICE, Site};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
-use tokio::process::Command;
+use springform_suite::site::{PRIMARY, SECOND, SERVICE, Shape, Site};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader, Lines};
+use tokio::process::{Child, ChildStderr, Command};
 use tokio::time::Instant;
 
 pub const PATIENCE: Duration = Duration::from_secs(120);
@@ -36,6 +36,50 @@ pub struct Said {
     pub err: String,
 }
 
+/// A command that has not ended.
+pub struct Running {
+    child: Child,
+    lines: Lines<BufReader<ChildStderr>>,
+    err: String,
+}
+
+impl Running {
+    /// Waits until it tells of something.
+    pub async fn says(&mut self, what: &str) {
+        let heard = async {
+            while let Some(line) = self.lines.next_line().await.unwrap() {
+                self.err += &line;
+                self.err.push('\n');
+                if line.contains(what) {
+                    return true;
+                }
+            }
+            false
+        };
+        let heard = tokio::time::timeout(PATIENCE, heard).await;
+        assert!(heard == Ok(true), "never {what}: {}", self.err);
+    }
+
+    /// Waits for its end.
+    pub async fn ends(mut self) -> Said {
+        let ended = async {
+            while let Some(line) = self.lines.next_line().await.unwrap() {
+                self.err += &line;
+                self.err.push('\n');
+            }
+            let mut out = String::new();
+            let mut pipe = self.child.stdout.take().unwrap();
+            pipe.read_to_string(&mut out).await.unwrap();
+            (self.child.wait().await.unwrap().code().unwrap(), out)
+        };
+        let Ok((code, out)) = tokio::time::timeout(PATIENCE, ended).await else {
+            panic!("it never ended: {}", self.err)
+        };
+        let err = self.err;
+        Said { code, out, err }
+    }
+}
+
 impl Desk {
     pub async fn new() -> Self {
         Self::with("").await
@@ -46,9 +90,22 @@ impl Desk {
         Self::on(SimConfig::pair(PRIMARY, SECOND), lines).await
     }
 
+    /// Whose host looks at replication every second.
+    pub async fn watching() -> Self {
+        let shape = Shape {
+            service: "observe_seconds = 1",
+            ..Shape::COPIED
+        };
+        let arrays = SimConfig::pair(PRIMARY, SECOND).test_clock();
+        Self::at(Site::shaped(arrays, shape).unwrap(), "").await
+    }
+
     /// In front of these arrays, of which the host is told two.
     pub async fn on(arrays: SimConfig, lines: &str) -> Self {
-        let site = Site::with(arrays.test_clock()).unwrap();
+        Self::at(Site::with(arrays.test_clock()).unwrap(), lines).await
+    }
+
+    async fn at(site: Site, lines: &str) -> Self {
         let text = std::fs::read_to_string(site.config()).unwrap();
         let text = text.replace(
             "[[backend.replication_device]]",
@@ -102,34 +159,28 @@ impl Desk {
         command
     }
 
-    /// A command that succeeds, and for which time goes on only once it told of something.
-    pub async fn tells_of(&self, arguments: &[&str], what: &str) -> Said {
+    /// A command that goes on by itself.
+    pub fn starts(&self, arguments: &[&str]) -> Running {
         let mut command = self.command(arguments);
-        let mut running = command
+        let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
             .unwrap();
-        let mut lines = BufReader::new(running.stderr.take().unwrap()).lines();
-        let mut err = String::new();
-        let told = async {
-            while let Some(line) = lines.next_line().await.unwrap() {
-                err += &line;
-                err.push('\n');
-                if line.contains(what) {
-                    self.time_stands_still(false);
-                }
-            }
-        };
-        let told = tokio::time::timeout(PATIENCE, told).await;
-        assert!(told.is_ok() && err.contains(what), "{err}");
-        let mut out = String::new();
-        let mut pipe = running.stdout.take().unwrap();
-        pipe.read_to_string(&mut out).await.unwrap();
-        let code = running.wait().await.unwrap().code().unwrap();
-        assert_eq!(code, 0, "{out}\n{err}");
-        Said { code, out, err }
+        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let err = String::new();
+        Running { child, lines, err }
+    }
+
+    /// A command that succeeds, and for which time goes on only once it told of something.
+    pub async fn tells_of(&self, arguments: &[&str], what: &str) -> Said {
+        let mut running = self.starts(arguments);
+        running.says(what).await;
+        self.time_stands_still(false);
+        let said = running.ends().await;
+        assert_eq!(said.code, 0, "{}\n{}", said.out, said.err);
+        said
     }
 
     pub async fn run(&self, arguments: &[&str]) -> Said {

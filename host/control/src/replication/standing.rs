@@ -1,0 +1,353 @@
+//! How replication stands: of each backend at a glance, and of each volume with what an operator should look at. Read from
+//! the records: no array is asked, and everything that was observed says when.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use serde::Serialize;
+use springform_model::cloud::{ReplicationStatus, Service, Volume};
+use springform_model::operation::{Operation, Verb};
+use springform_model::replication::concern;
+use springform_model::replication::relation::{Debt, DrillRef, Observed, Relation};
+use springform_model::time::Timestamp;
+use springform_store::{Direction, Query};
+
+use super::house::{Replication, VERBS};
+use super::rows::unstored;
+use crate::backend::BackendHandle;
+use crate::observer::{TargetTally, Watched};
+use crate::{Caller, ControlError, ErrorKind};
+
+/// Open operations that are named; one holds a backend, others hold volumes of it.
+const OPEN: u32 = 100;
+
+/// One backend.
+#[derive(Debug, Clone, Serialize)]
+pub struct BackendStanding {
+    /// Name.
+    pub backend: String,
+    /// Service host, `springform@pure1`.
+    pub host: String,
+    /// Driver.
+    pub driver: String,
+    /// Generation of the driver that serves it; none where it could not be loaded.
+    pub generation: Option<u64>,
+    /// Whether it can be given work.
+    pub up: bool,
+    /// Why not.
+    pub reason: Option<String>,
+    /// Not used by the scheduler.
+    pub disabled: bool,
+    /// Why.
+    pub disabled_reason: Option<String>,
+    /// Whether changes are refused.
+    pub frozen: bool,
+    /// Replication of the backend, in Cinder's words.
+    pub replication_status: ReplicationStatus,
+    /// Array on which new volumes land where it is not the primary.
+    pub active_target: Option<String>,
+    /// Operation that holds the backend's turn.
+    pub operation: Option<String>,
+    /// Open operations of replication on it.
+    pub operations: Vec<OpenOperation>,
+    /// When all of its volumes were last observed; none before the first time.
+    pub observed_at: Option<Timestamp>,
+    /// Observations that failed since.
+    pub failures: u32,
+    /// Why the last of them failed.
+    pub error: Option<String>,
+    /// Replicated volumes that were observed.
+    pub volumes: u64,
+    /// How many are in each state of protection.
+    pub protection: BTreeMap<String, u64>,
+    /// Volumes that were written on two arrays, at most a hundred.
+    pub split_brain: Vec<String>,
+    /// Open drills.
+    pub drills: u64,
+    /// Its arrays, the primary first.
+    pub targets: Vec<TargetStanding>,
+}
+
+/// An operation that is not over.
+#[derive(Debug, Clone, Serialize)]
+pub struct OpenOperation {
+    /// Id.
+    pub id: String,
+    /// What is done.
+    pub verb: Verb,
+    /// On what: `backend pure1`.
+    pub subject: String,
+}
+
+/// One array of a backend.
+#[derive(Debug, Clone, Serialize)]
+pub struct TargetStanding {
+    /// Name.
+    pub target: String,
+    /// Whether it is the configured primary.
+    pub primary: bool,
+    /// Whether new volumes land on it.
+    pub active: bool,
+    /// Whether it answered last time; none before the first time.
+    pub reachable: Option<bool>,
+    /// What the array says is wrong with it.
+    pub problems: Vec<String>,
+    /// The links to it, observed.
+    #[serde(flatten)]
+    pub links: TargetTally,
+}
+
+/// One volume.
+#[derive(Debug, Clone, Serialize)]
+pub struct VolumeStanding {
+    /// Id.
+    pub id: String,
+    /// Display name.
+    pub name: Option<String>,
+    /// Project.
+    pub project_id: String,
+    /// Group.
+    pub group_id: Option<String>,
+    /// Backend.
+    pub backend: String,
+    /// Whether it shall have a copy.
+    pub replicated: bool,
+    /// Array that serves it, as a driver confirmed; none in the middle of a move.
+    pub serving: Option<String>,
+    /// Array that shall serve it.
+    pub desired: String,
+    /// `settled`, `moving`, `stranded`.
+    pub phase: &'static str,
+    /// Bumped by each move.
+    pub generation: u64,
+    /// When it was moved last.
+    pub moved_at: Option<Timestamp>,
+    /// Arrays left behind.
+    pub debts: Vec<Debt>,
+    /// Open drill.
+    pub drill: Option<DrillRef>,
+    /// Operation that holds it.
+    pub operation: Option<String>,
+    /// How many attachments it has.
+    pub attachments: usize,
+    /// What was last seen of its copies, and when.
+    pub observed: Option<Observed>,
+    /// What an operator should look at, the worst first.
+    pub concerns: Vec<String>,
+}
+
+/// A page of volumes.
+#[derive(Debug, Clone)]
+pub struct Standings {
+    /// The volumes.
+    pub volumes: Vec<VolumeStanding>,
+    /// Where the next page begins; none after the last.
+    pub next: Option<String>,
+}
+
+impl Replication<'_> {
+    /// Every configured backend, by name.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn backends(&self, caller: &Caller) -> Result<Vec<BackendStanding>, ControlError> {
+        Self::admin(caller)?;
+        let mut found = Vec::new();
+        for handle in self.control.backends() {
+            found.extend(self.standing(handle).await?);
+        }
+        Ok(found)
+    }
+
+    /// One backend.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub async fn backend(
+        &self,
+        caller: &Caller,
+        name: &str,
+    ) -> Result<BackendStanding, ControlError> {
+        Self::admin(caller)?;
+        let found = match self.control.backend(name) {
+            Some(handle) => self.standing(handle).await?,
+            None => None,
+        };
+        found.ok_or_else(|| {
+            ControlError::new(ErrorKind::NotFound, format!("there is no backend {name}"))
+        })
+    }
+
+    /// None where the backend has no service yet: it was configured a moment ago.
+    async fn standing(
+        &self,
+        handle: &BackendHandle,
+    ) -> Result<Option<BackendStanding>, ControlError> {
+        let name = handle.name();
+        let store = self.control.store();
+        let Some(service) = store.get::<Service>(name).await? else {
+            return Ok(None);
+        };
+        let service = service.record;
+        let watched = store.get::<Watched>(name).await?;
+        let mut watched = watched.map(|w| w.record).unwrap_or_default();
+        let generation = self.control.generation(name);
+        let status = handle.status();
+        let home = handle.config.primary().map(|target| &target.name);
+        let active = service.active_target.as_ref().or(home);
+        let targets = handle.config.targets.iter().map(|target| {
+            let health = service.targets.iter().find(|h| h.target == target.name);
+            TargetStanding {
+                primary: target.primary,
+                active: active == Some(&target.name),
+                reachable: health.map(|h| h.reachable),
+                problems: health.map(|h| h.problems.clone()).unwrap_or_default(),
+                links: watched
+                    .tally
+                    .targets
+                    .remove(&target.name)
+                    .unwrap_or_default(),
+                target: target.name.clone(),
+            }
+        });
+        let targets = targets.collect();
+        Ok(Some(BackendStanding {
+            backend: name.to_owned(),
+            driver: handle.config.driver.clone(),
+            generation: generation.map(|generation| generation.number),
+            up: status.is_up(),
+            reason: status.reason.or(status.statistics_error),
+            operations: self.open(name).await?,
+            observed_at: watched.at,
+            failures: watched.failures,
+            error: watched.error,
+            volumes: watched.tally.volumes,
+            protection: watched.tally.protection,
+            split_brain: watched.tally.split_brain.into_iter().collect(),
+            drills: watched.tally.drills,
+            targets,
+            host: service.host,
+            disabled: service.disabled,
+            disabled_reason: service.disabled_reason,
+            frozen: service.frozen,
+            replication_status: service.replication_status,
+            active_target: service.active_target,
+            operation: service.operation,
+        }))
+    }
+
+    async fn open(&self, backend: &str) -> Result<Vec<OpenOperation>, ControlError> {
+        let query = Query::new()
+            .eq("open", true)
+            .eq("backend", backend)
+            .sort("created_at", Direction::Asc)
+            .limit(OPEN);
+        let open = self.control.store().list::<Operation>(&query).await?;
+        let open = open.into_iter().map(|stored| stored.record);
+        let ours = open.filter(|operation| VERBS.contains(&operation.verb));
+        Ok(ours
+            .map(|operation| OpenOperation {
+                subject: format!("{} {}", operation.subject_kind, operation.subject),
+                id: operation.id,
+                verb: operation.verb,
+            })
+            .collect())
+    }
+
+    /// A page of volumes in the order of their ids, `query` saying which. With `concerning`, only those which an operator
+    /// should look at: a page may then be short, or empty, before the last one.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn volumes(
+        &self,
+        caller: &Caller,
+        query: Query,
+        rows: u32,
+        concerning: bool,
+    ) -> Result<Standings, ControlError> {
+        Self::admin(caller)?;
+        let query = query.sort("id", Direction::Asc).limit(rows);
+        let found = self.control.store().list::<Volume>(&query).await?;
+        let full = u32::try_from(found.len()).is_ok_and(|found| found == rows);
+        let next = found.last().filter(|_| full).map(|v| v.record.id.clone());
+        let found = found.into_iter().map(|stored| stored.record).collect();
+        let mut volumes = self.standings(found).await?;
+        if concerning {
+            volumes.retain(|volume| !volume.concerns.is_empty());
+        }
+        Ok(Standings { volumes, next })
+    }
+
+    /// One volume.
+    ///
+    /// # Errors
+    /// `NotFound`, also where it has no backend yet.
+    pub async fn volume(&self, caller: &Caller, id: &str) -> Result<VolumeStanding, ControlError> {
+        Self::admin(caller)?;
+        let found = self.control.store().get::<Volume>(id).await?;
+        let found = found.map(|stored| stored.record).into_iter().collect();
+        let one = self.standings(found).await?.pop();
+        one.ok_or_else(|| {
+            ControlError::new(
+                ErrorKind::NotFound,
+                format!("there is no volume {id} on any backend"),
+            )
+        })
+    }
+
+    /// Backends with those of their arrays that did not answer last time.
+    async fn dark(&self) -> Result<HashSet<(String, String)>, ControlError> {
+        let services = self.control.store().list::<Service>(&Query::new()).await?;
+        let arrays = services.into_iter().flat_map(|stored| {
+            let Service {
+                backend, targets, ..
+            } = stored.record;
+            let dark = targets.into_iter().filter(|health| !health.reachable);
+            dark.map(move |health| (backend.clone(), health.target))
+        });
+        Ok(arrays.collect())
+    }
+
+    /// Volumes without a backend have no standing.
+    async fn standings(&self, volumes: Vec<Volume>) -> Result<Vec<VolumeStanding>, ControlError> {
+        let ids: Vec<String> = volumes.iter().map(|volume| volume.id.clone()).collect();
+        let stored = self.control.store().get_many::<Relation>(&ids).await?;
+        let mut stored: HashMap<String, Relation> = stored
+            .into_iter()
+            .map(|r| (r.record.volume_id.clone(), r.record))
+            .collect();
+        let dark = self.dark().await?;
+        let now = self.control.now();
+        let placed = volumes.into_iter().filter_map(|volume| {
+            let backend = volume.backend.clone()?;
+            let relation = stored.remove(&volume.id);
+            let relation = relation.unwrap_or_else(|| unstored(&volume, &backend));
+            let mut concerns = concern::of(&relation, now);
+            if let Some(serving) = &relation.serving
+                && dark.contains(&(backend.clone(), serving.clone()))
+            {
+                concerns.insert(0, format!("{serving}, which serves it, does not answer"));
+            }
+            Some(VolumeStanding {
+                concerns,
+                backend,
+                replicated: relation.wanted,
+                phase: relation.phase.name(),
+                serving: relation.serving,
+                desired: relation.desired,
+                generation: relation.generation,
+                moved_at: relation.moved_at,
+                debts: relation.debts,
+                drill: relation.drill,
+                observed: relation.observed,
+                operation: volume.operation,
+                attachments: volume.attachments.len(),
+                id: volume.id,
+                name: volume.name,
+                project_id: volume.project_id,
+                group_id: volume.group_id,
+            })
+        });
+        Ok(placed.collect())
+    }
+}

@@ -1,0 +1,101 @@
+//! `springform operation retry`: the verb of an operation once more, for the volumes that failed and nothing else.
+
+use std::process::ExitCode;
+
+use anyhow::bail;
+use serde_json::{Value, json};
+
+use super::{Client, replication};
+use crate::cli::{ScopeArgs, TargetArgs, Wait};
+use crate::show::{field, operation};
+
+/// Shows the plan of what is tried again where the verb has one, asks, and carries it out.
+///
+/// # Errors
+/// The operation is not over, nothing failed, its verb cannot be repeated; else what the verb says.
+pub async fn run(client: &Client, id: &str, discard: bool, wait: Wait) -> anyhow::Result<ExitCode> {
+    let ended = client.get(&format!("/operations/{id}")).await?;
+    if !operation::is_over(&ended) {
+        bail!("operation {id} is not over; follow it with `springform operation watch {id}`");
+    }
+    let failures = ended.pointer("/result/failures").and_then(Value::as_object);
+    let volumes: Vec<String> = failures
+        .into_iter()
+        .flat_map(|failures| failures.keys().cloned())
+        .collect();
+    if volumes.is_empty() {
+        bail!(
+            "no volume of operation {id} has failed by itself; give its verb again as you gave it"
+        );
+    }
+    let scope = ScopeArgs {
+        volumes,
+        ..ScopeArgs::default()
+    };
+    match field(&ended, "/verb").as_str() {
+        "failover" => {
+            let target = failover_target(&ended);
+            let planned = replication::plan(client, "failover", &scope, &target).await?;
+            let agreed = (discard, wait);
+            replication::carry_out(client, "/failover", &scope, &planned, json!({}), agreed).await
+        }
+        "failback" => {
+            let target = TargetArgs::default();
+            let planned = replication::plan(client, "failback", &scope, &target).await?;
+            let agreed = (discard, wait);
+            replication::carry_out(client, "/failback", &scope, &planned, json!({}), agreed).await
+        }
+        "reprotect" => {
+            let to = text(&ended, "/input/ask/to");
+            replication::reprotect(client, &scope, to, discard, wait).await
+        }
+        "resync" => {
+            let to = text(&ended, "/input/ask/to");
+            replication::resync(client, &scope, to, discard, wait).await
+        }
+        verb @ ("enable" | "disable" | "fence" | "reconcile") => {
+            replication::simple(client, &format!("/{verb}"), &scope, wait).await
+        }
+        verb => {
+            bail!("{verb} cannot be tried again for single volumes; give it again as you gave it")
+        }
+    }
+}
+
+/// Where the operation was going, whoever chose it, and how.
+fn failover_target(ended: &Value) -> TargetArgs {
+    let mode = field(ended, "/input/order/mode");
+    TargetArgs {
+        to: text(ended, "/result/target").or_else(|| text(ended, "/input/order/to")),
+        planned: mode == "planned",
+        unplanned: mode == "unplanned",
+        point: text(ended, "/input/order/point"),
+    }
+}
+
+fn text(value: &Value, pointer: &str) -> Option<String> {
+    value.pointer(pointer)?.as_str().map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_goes_where_the_operation_went_and_in_its_way() {
+        let ended = json!({
+            "input": {"order": {"to": null, "mode": "unplanned", "point": "pure1:cinder-group.7"}},
+            "result": {"target": "sec2"},
+        });
+        let target = failover_target(&ended);
+        assert_eq!(target.to.as_deref(), Some("sec2"));
+        assert_eq!(target.mode(), Some("unplanned"));
+        assert_eq!(target.point.as_deref(), Some("pure1:cinder-group.7"));
+        let home = json!({"input": {"order": {"to": "pure1", "mode": "planned"}}, "result": {"target": null}});
+        let target = failover_target(&home);
+        assert_eq!(
+            (target.to.as_deref(), target.mode()),
+            (Some("pure1"), Some("planned"))
+        );
+    }
+}
