@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use springform_sdk::fail::failure_on;
 use springform_sdk::http::Method;
 use springform_sdk::interfaces::replication::{
@@ -288,13 +288,13 @@ pub fn finish(
 /// When the array cannot be asked.
 pub fn contents(target: &Array<'_>, point: &str) -> Result<BTreeSet<String>, Failure> {
     let found = target
-        .list(
+        .names(
             "/volume-snapshots",
             &Query::new().filter(&format!("name='{point}.*'")),
         )
         .map_err(pgroup::unexpected)?;
     let prefix = format!("{point}.");
-    let inside = |s: &Value| text(s, "/name")?.strip_prefix(&prefix).map(str::to_owned);
+    let inside = |name: &String| name.strip_prefix(&prefix).map(str::to_owned);
     Ok(sets::set(found.iter().filter_map(inside)))
 }
 

@@ -12,7 +12,7 @@ use springform_sdk::types::Volume;
 use crate::array::{Array, Arrays, Trouble, flag, text};
 use crate::options::Options;
 use crate::query::Query;
-use crate::{names, pgroup, third};
+use crate::{names, pgroup, sets, third};
 
 /// Fewer volumes than this are copied one by one: that is not more requests, and leaves no group to clear away.
 const MANY: usize = 32;
@@ -48,32 +48,33 @@ pub fn point(target: &Array<'_>, group: &str, point: &str, volumes: &[String]) -
     let made = target.send(Method::Post, "/protection-groups", &query, None);
     let mut restored = Restored::new();
     for chunk in volumes.chunks(pgroup::NAMES) {
-        let ours: Vec<String> = match &made {
-            Ok(_) => chunk.to_vec(),
+        let volumes = Query::new().list("names", chunk);
+        let mut requests = vec![target.request(Method::Get, "/volumes", &volumes, None)];
+        if made.is_err() {
             // Refused, or the answer was lost: whoever is a member of the group was made with it.
-            Err(_) => members(target, group, chunk),
-        };
-        if ours.is_empty() {
-            continue;
+            let members = Query::new()
+                .one("group_names", group)
+                .list("member_names", chunk);
+            let path = "/protection-groups/volumes";
+            requests.push(target.request(Method::Get, path, &members, None));
         }
-        let found = target.find("/volumes", &Query::new().list("names", &ours));
-        for volume in found.unwrap_or_default() {
-            if let Some(name) = text(&volume, "/name").filter(|_| !flag(&volume, "/destroyed")) {
+        let mut answers = target.send_all(requests).into_iter();
+        let found = answers.next().and_then(Result::ok).unwrap_or_default();
+        let ours = answers.next().map(|members| {
+            let members = members.unwrap_or_default();
+            let names = members.iter().filter_map(|m| text(m, "/member/name"));
+            sets::set(names.map(str::to_owned))
+        });
+        for volume in found {
+            let name = text(&volume, "/name").filter(|_| !flag(&volume, "/destroyed"));
+            if let Some(name) = name
+                && ours.as_ref().is_none_or(|ours| ours.contains(name))
+            {
                 restored.insert(name.to_owned(), text(&volume, "/serial").map(str::to_owned));
             }
         }
     }
     restored
-}
-
-fn members(target: &Array<'_>, group: &str, volumes: &[String]) -> Vec<String> {
-    let query = Query::new()
-        .one("group_names", group)
-        .list("member_names", volumes);
-    let found = target.find("/protection-groups/volumes", &query);
-    let found = found.unwrap_or_default();
-    let names = found.iter().filter_map(|m| text(m, "/member/name"));
-    names.map(str::to_owned).collect()
 }
 
 /// Takes the group away again; the volumes stay. What is left of it does no harm, so nothing is said of a refusal.

@@ -111,7 +111,16 @@ impl<'a> Setup<'a> {
         let (existing, present) = match pgroup::read(from, group)? {
             Some(found) if !flag(&found, "/destroyed") => (found, pgroup::targets(from, group)?),
             Some(_) => (self.recover(from, group)?, pgroup::targets(from, group)?),
-            None => (self.create(from, group)?, Vec::new()),
+            None => match self.create(from, group) {
+                Ok(made) => (made, Vec::new()),
+                // Another batch of the same reprotection may have been faster.
+                Err(failure) => match pgroup::read(from, group)? {
+                    Some(found) if !flag(&found, "/destroyed") => {
+                        (found, pgroup::targets(from, group)?)
+                    }
+                    _ => return Err(failure.into()),
+                },
+            },
         };
         self.schedule(from, group, &existing)?;
         let mut allowed_somewhere = false;
@@ -253,14 +262,33 @@ impl<'a> Setup<'a> {
         }
         let body = json!({ "allowed": true });
         let query = Query::new().one("group_names", &there);
-        let path = "/protection-groups/targets";
-        self.change(
+        let allowed = self.change(
             target,
-            (Method::Patch, path, &query, Some(&body)),
+            (
+                Method::Patch,
+                "/protection-groups/targets",
+                &query,
+                Some(&body),
+            ),
             "the target does not allow the protection group",
             format!("allowed protection group {there}"),
-        )?;
-        Ok(())
+        );
+        match allowed {
+            Err(failure) if !self.allowed_meanwhile(from, group, &target_name)? => {
+                Err(failure.into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn allowed_meanwhile(
+        &self,
+        from: &Array<'_>,
+        group: &str,
+        target: &str,
+    ) -> Result<bool, Failure> {
+        let now = pgroup::targets(from, group)?;
+        Ok(now.iter().any(|(name, allowed)| name == target && *allowed))
     }
 
     /// The name an array has for itself, asked once.

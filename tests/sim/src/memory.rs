@@ -78,6 +78,10 @@ pub struct Memory {
     pub driver: Mutex<u64>,
     /// Arrays of which nobody has seen yet that they answer again.
     pub unseen: Mutex<BTreeSet<String>>,
+    /// Calls at one time, and volumes of a call.
+    pub shape: Mutex<(usize, usize)>,
+    /// How much longer an array takes to be fenced.
+    pub slow_fence: Mutex<Duration>,
 }
 
 impl Memory {
@@ -97,6 +101,8 @@ impl Memory {
             latency,
             driver: Mutex::new(1),
             unseen: Mutex::default(),
+            shape: Mutex::new((16, 64)),
+            slow_fence: Mutex::default(),
         }
     }
 
@@ -184,6 +190,7 @@ impl Ground for Memory {
         if name != BACKEND {
             return Err(Problem::NotFound(format!("there is no backend {name}")));
         }
+        let (parallel, batch) = *self.shape.lock().unwrap();
         let world = self.world();
         let unseen = self.unseen.lock().unwrap();
         let dropped = self.dropped.lock().unwrap();
@@ -201,8 +208,8 @@ impl Ground for Memory {
             name: name.into(),
             targets: named.iter().map(|n| target(n)).collect(),
             fingerprint: self.driver.lock().unwrap().to_string(),
-            parallel: 16,
-            batch: 64,
+            parallel,
+            batch,
         })
     }
 
@@ -330,6 +337,12 @@ impl Ground for Memory {
             }
             tokio::time::sleep(Duration::from_millis(pause)).await;
             self.calls.lock().unwrap().0 -= 1;
+        }
+        if matches!(call, Call::Demote { .. }) {
+            let longer = *self.slow_fence.lock().unwrap();
+            if !longer.is_zero() {
+                tokio::time::sleep(longer).await;
+            }
         }
         let faults = *self.faults.lock().unwrap();
         if self.roll(faults.refuse) {

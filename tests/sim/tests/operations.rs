@@ -110,6 +110,54 @@ fn at_rest(ground: &Memory, target: &str) -> usize {
     placed.filter(|p| p.unwrap().target == target).count()
 }
 
+/// Lines of the history that begin a call or end it, by what they are about.
+fn order(ground: &Memory, of: &[&str]) -> Vec<String> {
+    let told = ground.told();
+    let called = told
+        .lines()
+        .filter_map(|line| Some(line.split_once(": ")?.1));
+    let mine = called.filter(|call| of.iter().any(|word| call.starts_with(word)));
+    mine.filter_map(|call| call.split(':').next())
+        .map(str::to_owned)
+        .collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_old_array_that_takes_long_to_be_fenced_keeps_nobody_waiting() {
+    let ground = ground(3, 0);
+    *ground.shape.lock().unwrap() = (1, 1);
+    *ground.slow_fence.lock().unwrap() = Duration::from_secs(300);
+    let ended = done(&ground, Request::Failover(everything())).await;
+    assert_eq!(ended.state, OperationState::Succeeded);
+    let words = ["promote", "replication.finish", "demote"];
+    let expected = [
+        "promote on b v0000",
+        "promote on b v0001",
+        "promote on b v0002",
+        "replication.finish-failover",
+        "demote on a v0000",
+        "demote on a v0001",
+        "demote on a v0002",
+    ];
+    assert_eq!(order(&ground, &words), expected);
+    assert_eq!(at_rest(&ground, ARRAYS[1]), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_old_array_that_answers_is_fenced_while_others_are_still_promoted() {
+    let ground = ground(3, 0);
+    *ground.shape.lock().unwrap() = (1, 1);
+    let ended = done(&ground, Request::Failover(everything())).await;
+    assert_eq!(ended.state, OperationState::Succeeded);
+    let calls = order(&ground, &["promote", "demote"]);
+    let place = |call: &str| calls.iter().position(|c| c == call).unwrap();
+    for volume in ["v0000", "v0001", "v0002"] {
+        let promoted = place(&format!("promote on b {volume}"));
+        assert!(promoted < place(&format!("demote on a {volume}")));
+    }
+    assert!(place("demote on a v0000") < place("promote on b v0002"));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_partly_failed_reprotect_says_which_volume_failed_and_why() {
     let ground = ground(3, 0);
@@ -327,7 +375,8 @@ async fn a_reprotect_copies_several_batches_at_once_and_never_more_than_the_back
     let ended = done(&ground, Request::Reprotect(over_the_old_primary())).await;
     assert_eq!(ended.state, OperationState::Succeeded, "{:?}", ended.error);
     assert_eq!(ended.progress.done, 20 * 64);
-    assert_eq!(ground.calls.lock().unwrap().1, 16);
+    let most = ground.calls.lock().unwrap().1;
+    assert!((8..=16).contains(&most), "{most} calls at one time");
 }
 
 #[tokio::test(start_paused = true)]

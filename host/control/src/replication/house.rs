@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use springform_model::cloud::{Service, Volume};
-use springform_model::contract::{Call, CallError, Reply, VolumeSpec};
+use springform_model::contract::{Call, CallError, Fault, FaultKind, Reply, VolumeSpec};
 use springform_model::operation::{Operation, OperationError, Verb};
 use springform_model::replication::drill::{Drill, DrillState};
 use springform_model::replication::relation::Relation;
 use springform_model::time::Timestamp;
 use springform_store::Query;
+use tokio_util::task::AbortOnDropHandle;
+use tracing::Instrument as _;
 
 use super::ground::{BackendView, Ground, Member, Problem, Writes};
 use super::request::{self, Request, Who};
@@ -24,7 +26,7 @@ use crate::{Caller, Control, ControlError, ErrorKind};
 /// Volumes of one call.
 const BATCH: usize = 64;
 /// Batches under way at once: an array is to answer others, too, and a driver works on several volumes of a batch at a time.
-const CALLS: usize = 16;
+const CALLS: usize = 8;
 /// Runs of an operation whose rows somebody else keeps changing.
 const ROUNDS: u32 = 20;
 
@@ -107,10 +109,19 @@ impl Arrays for House {
         cursor: Vec<u8>,
         call: Call,
     ) -> Result<Reply, CallError> {
-        let deadline = self.control.config().step_deadline;
-        self.control
-            .call_once(backend, operation, cursor, deadline, call)
-            .await
+        let control = self.control.clone();
+        let (backend, operation) = (backend.to_owned(), operation.to_owned());
+        let asked = async move {
+            let deadline = control.config().step_deadline;
+            let answer = control.call_once(&backend, &operation, cursor, deadline, call);
+            answer.await
+        };
+        // A task of its own: the batches of an operation share one, and with it one processor.
+        let task = tokio::spawn(asked.in_current_span());
+        AbortOnDropHandle::new(task).await.unwrap_or_else(|error| {
+            let why = format!("the call did not come to an end: {error}");
+            Err(CallError::Fault(Fault::new(FaultKind::Gone, why)))
+        })
     }
 
     fn cancelled(&self, operation: &str) -> bool {

@@ -24,6 +24,8 @@ pub struct Ledger<'a> {
     ground: &'a dyn Ground,
     id: String,
     operation: Mutex<Operation>,
+    /// Held while the operation is written, so that a later state of it is never overwritten by an earlier one.
+    writing: Mutex<()>,
     failures: Mutex<BTreeMap<String, OperationError>>,
 }
 
@@ -34,6 +36,7 @@ impl<'a> Ledger<'a> {
             ground,
             id: operation.id.clone(),
             operation: Mutex::new(operation),
+            writing: Mutex::default(),
             failures: Mutex::default(),
         }
     }
@@ -74,10 +77,27 @@ impl<'a> Ledger<'a> {
     }
 
     /// Writes rows and the operation at once.
-    pub async fn commit(&self, mut writes: Writes) -> Result<(), Problem> {
-        let mut operation = self.operation.lock().await;
-        operation.updated_at = self.ground.now();
-        writes.operation = Some(operation.clone());
+    pub async fn commit(&self, writes: Writes) -> Result<(), Problem> {
+        let _turn = self.writing.lock().await;
+        self.write(writes).await
+    }
+
+    /// Writes rows, and the operation unless it is being written already: batches that end together do not wait for each
+    /// other then, and share a commit of the database. Progress that was left out is in the next commit of the operation.
+    pub async fn commit_batch(&self, writes: Writes) -> Result<(), Problem> {
+        match self.writing.try_lock() {
+            Ok(_turn) => self.write(writes).await,
+            Err(_) => self.ground.commit(writes).await,
+        }
+    }
+
+    async fn write(&self, mut writes: Writes) -> Result<(), Problem> {
+        let now = self.ground.now();
+        let operation = self.note(|o| {
+            o.updated_at = now;
+            o.clone()
+        });
+        writes.operation = Some(operation.await);
         self.ground.commit(writes).await
     }
 

@@ -173,7 +173,8 @@ pub async fn change(
     Err(Problem::Moved("a batch of volumes".to_owned()))
 }
 
-/// Changes members as [`change`] does, in one commit with the operation's progress and the events the change gave rise to.
+/// Changes members as [`change`] does, in one commit with the events the change gave rise to, and with the operation's
+/// progress where no other batch is writing that.
 pub async fn change_with(
     ledger: &Ledger<'_>,
     members: Vec<Member>,
@@ -189,7 +190,7 @@ pub async fn change_with(
         let (writes, outcome) = compute(members, &mut apply);
         let events = events.lock().map(|e| e.clone()).unwrap_or_default();
         match ledger
-            .commit(Writes {
+            .commit_batch(Writes {
                 members: writes,
                 events,
                 ..Writes::default()

@@ -5,7 +5,7 @@
 mod read;
 mod write;
 
-pub use read::value;
+pub use read::{names, value};
 pub use write::{bytes, text};
 
 #[cfg(test)]

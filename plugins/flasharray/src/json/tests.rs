@@ -86,6 +86,18 @@ fn a_document_is_read_as_the_library_reads_it() {
 }
 
 #[test]
+fn of_a_long_list_only_the_names_of_its_items_are_kept() {
+    let answer = br#"{"items":[{"id":"1","name":"a","pod":{"name":"p"},"tags":[{"name":"t"}]},{"name":"b"},{}],
+        "more_items_remaining":true,"continuation_token":"next"}"#;
+    let kept = json!({
+        "items": [{"name": "a"}, {"name": "b"}, {}],
+        "more_items_remaining": true, "continuation_token": "next",
+    });
+    assert_eq!(names(answer), Some(kept));
+    assert_eq!(names(b"{\"items\":[{\"name\":}]}"), None);
+}
+
+#[test]
 fn a_fraction_is_near_enough() {
     for (written, meant) in [
         ("0.333333333333333333333", 1.0 / 3.0),

@@ -294,6 +294,25 @@ fn snapshots_of_a_switch_go_when_those_of_the_schedule_do() {
 }
 
 #[test]
+fn a_group_that_another_batch_has_just_made_is_the_one_to_protect_with() {
+    let rig = Rig::pair();
+    rig.set_up();
+    let mut volume = written(&rig, "a0000000-0000-0000-0000-000000000078", b"copied");
+    rig.advance(HOUR);
+    let wanted = request(&volume, Some("b"), FailoverMode::Unplanned);
+    let plan = rig.call("plan", |d| d.plan(&wanted)).unwrap();
+    switch(&rig, &plan, &mut volume);
+    // The second of the two is told that the group is there already.
+    let twice = r#"{"kind":"twice","method":"POST","path":"protection-groups","count":1}"#;
+    rig.fault("b", twice);
+    let twice = r#"{"kind":"twice","method":"PATCH","path":"protection-groups/targets","count":1}"#;
+    rig.fault("a", twice);
+    let one = std::slice::from_ref(&volume);
+    rig.call("reprotect", |d| d.reprotect(one, None, true, false))
+        .unwrap();
+}
+
+#[test]
 fn a_volume_that_is_retyped_while_failed_over_is_protected_once_its_array_protects_others() {
     let rig = Rig::pair();
     rig.set_up();

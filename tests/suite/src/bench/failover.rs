@@ -2,6 +2,7 @@
 //! simulated arrays that take their time for each request.
 
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use flasharray_sim::SimConfig;
@@ -13,6 +14,7 @@ use tokio::time::Instant;
 
 use crate::cinder::Cinder;
 use crate::guests;
+use crate::host::Host;
 use crate::site::{PRIMARY, SECOND, SERVICE, Site};
 
 /// The project of the suite's client.
@@ -21,31 +23,42 @@ const PROJECT: &str = "0123456789abcdef0123456789abcdef";
 const MAKERS: usize = 16;
 /// An hour on the arrays' clock: every schedule has run in it.
 const AN_HOUR: f64 = 3700.0;
+/// How long an operation that is not measured may take.
+const PATIENCE: Duration = Duration::from_secs(300);
 
-/// Fails over `volumes` volumes with both, every request to an array taking `latency_ms`, and prints the ratio.
+/// How often the service is looked at, in milliseconds: what is measured is no more exact than this.
+const LOOK: u64 = 5;
+
+/// Fails over `volumes` volumes with both, every request to an array taking `latency_ms`, and prints the ratio; then brings
+/// them back and fails over again, to an array that has all of them already. `alone`: without the upstream driver.
 ///
 /// # Errors
 /// A volume is not made or not moved, or Python 3.11 is missing.
-pub async fn report(volumes: usize, latency_ms: u64) -> anyhow::Result<()> {
+pub async fn report(volumes: usize, latency_ms: u64, alone: bool) -> anyhow::Result<()> {
     println!(
         "failover of {volumes} replicated volumes, {latency_ms} ms for each request to an array"
     );
-    let theirs = upstream(volumes, latency_ms).await?;
-    println!(
-        "upstream Cinder driver, failover_host alone   {:>8.3} s  {:>5} requests  1.0×",
-        theirs.seconds, theirs.requests
-    );
-    let ours = host(volumes, latency_ms).await?;
-    println!(
-        "whole host, from the request to failed-over   {:>8.3} s  {:>5} requests  {:.1}× faster",
-        ours.seconds,
-        ours.requests,
-        theirs.seconds / ours.seconds
-    );
-    println!(
-        "    processor time: {:.2} s of the host, {:.2} s of simulator and client",
-        ours.busy.0, ours.busy.1
-    );
+    let theirs = match alone {
+        true => None,
+        false => Some(upstream(volumes, latency_ms).await?),
+    };
+    if let Some(theirs) = &theirs {
+        println!(
+            "upstream Cinder driver, failover_host alone   {:>8.3} s  {:>5} requests  1.0×",
+            theirs.seconds, theirs.requests
+        );
+    }
+    let place = Place::prepared(volumes).await?;
+    let what = "whole host, from the request to failed-over ";
+    place
+        .measured(what, volumes, latency_ms, theirs.as_ref())
+        .await?;
+    place.come_home().await?;
+    let what = "the same again, after a failback            ";
+    place
+        .measured(what, volumes, latency_ms, theirs.as_ref())
+        .await?;
+    place.host.stop().await?;
     Ok(())
 }
 
@@ -117,76 +130,170 @@ async fn upstream(volumes: usize, latency_ms: u64) -> anyhow::Result<Figures> {
     })
 }
 
-async fn host(volumes: usize, latency_ms: u64) -> anyhow::Result<Figures> {
-    let site = Site::with(SimConfig::pair(PRIMARY, SECOND).test_clock())?;
-    let host = site.host().await?;
-    let cinder = site.cinder();
-    cinder.service_becomes(SERVICE, "state", "up").await?;
-    let unlimited = json!({"quota_set": {"volumes": -1, "gigabytes": -1}});
-    let quotas = format!("/v3/os-quota-sets/{PROJECT}");
-    cinder.ask(Method::PUT, &quotas, Some(&unlimited)).await?;
-    cinder
-        .create_type("replicated", &json!({"replication_enabled": "<is> True"}))
-        .await?;
-    futures_util::stream::iter(0..volumes)
-        .map(|n| make(&cinder, n))
-        .buffer_unordered(MAKERS)
-        .try_collect::<Vec<()>>()
-        .await?;
-    site.control.advance(AN_HOUR).await?;
-    site.control.advance(AN_HOUR).await?;
-    for array in [PRIMARY, SECOND] {
-        let path = format!("/arrays/{array}/latency");
-        let slow = json!({"ms": latency_ms, "jitter_ms": 0});
-        site.control.call(http::Method::POST, &path, &slow).await?;
-        site.control.forget_requests(array).await?;
+/// Arrays, and a host with replicated volumes on the first of them.
+struct Place {
+    site: Site,
+    host: Host,
+    cinder: Cinder,
+}
+
+impl Place {
+    async fn prepared(volumes: usize) -> anyhow::Result<Self> {
+        let site = Site::with(SimConfig::pair(PRIMARY, SECOND).test_clock())?;
+        let host = site.host().await?;
+        let cinder = site.cinder();
+        cinder.service_becomes(SERVICE, "state", "up").await?;
+        let unlimited = json!({"quota_set": {"volumes": -1, "gigabytes": -1}});
+        let quotas = format!("/v3/os-quota-sets/{PROJECT}");
+        cinder.ask(Method::PUT, &quotas, Some(&unlimited)).await?;
+        cinder
+            .create_type("replicated", &json!({"replication_enabled": "<is> True"}))
+            .await?;
+        futures_util::stream::iter(0..volumes)
+            .map(|n| make(&cinder, n))
+            .buffer_unordered(MAKERS)
+            .try_collect::<Vec<()>>()
+            .await?;
+        Ok(Self { site, host, cinder })
     }
 
-    let processes = (host.pid().unwrap_or_default(), std::process::id());
-    let before = (busy(processes.0), busy(processes.1));
-    let begun = Instant::now();
-    cinder
-        .put_service(
-            "failover_host",
-            &json!({"host": SERVICE, "backend_id": SECOND}),
-        )
-        .await?;
-    cinder
-        .service_becomes(SERVICE, "replication_status", "failed-over")
-        .await?;
-    let seconds = begun.elapsed().as_secs_f64();
-    let busy = (busy(processes.0) - before.0, busy(processes.1) - before.1);
+    /// Every schedule runs; the sessions that have ended meanwhile are renewed, as they are for the upstream driver.
+    async fn replicate(&self) -> anyhow::Result<()> {
+        self.site.control.advance(AN_HOUR).await?;
+        self.site.control.advance(AN_HOUR).await?;
+        let ask = json!({"verb": "failover", "scope": {"backend": PRIMARY}, "to": SECOND});
+        let path = "/admin/v1/plans";
+        self.cinder.ask(Method::POST, path, Some(&ask)).await?;
+        let ask = json!({"scope": {"backend": PRIMARY}});
+        self.carry_out("reconcile", &ask).await
+    }
 
-    let requests =
-        site.control.requests(SECOND).await?.len() + site.control.requests(PRIMARY).await?.len();
-    let path = "/v3/volumes/detail?all_tenants=1&limit=1000";
-    let shown = cinder.ask(Method::GET, path, None).await?;
-    let moved = shown
-        .get("volumes")
-        .and_then(Value::as_array)
-        .map_or(0, |all| {
-            all.iter()
-                .filter(|v| {
-                    v.get("replication_status").and_then(Value::as_str) == Some("failed-over")
-                })
-                .count()
+    async fn latency(&self, latency_ms: u64) -> anyhow::Result<()> {
+        for array in [PRIMARY, SECOND] {
+            let path = format!("/arrays/{array}/latency");
+            let slow = json!({"ms": latency_ms, "jitter_ms": 0});
+            let control = &self.site.control;
+            control.call(http::Method::POST, &path, &slow).await?;
+            control.forget_requests(array).await?;
+        }
+        Ok(())
+    }
+
+    async fn measured(
+        &self,
+        what: &str,
+        volumes: usize,
+        latency_ms: u64,
+        theirs: Option<&Figures>,
+    ) -> anyhow::Result<()> {
+        let ours = self.fail_over(volumes, latency_ms).await?;
+        let faster = theirs.map_or_else(String::new, |theirs| {
+            format!("  {:.1}× faster", theirs.seconds / ours.seconds)
         });
-    let path = "/admin/v1/operations?verb=failover&limit=1";
-    let told = cinder.ask(Method::GET, path, None).await?;
-    if moved != volumes.min(1000) {
-        let error = told.pointer("/operations/0/error").cloned();
-        anyhow::bail!(
-            "{moved} volumes of {volumes} have failed over: {}",
-            error.unwrap_or_default()
+        println!(
+            "{what}  {:>8.3} s  {:>5} requests{faster}",
+            ours.seconds, ours.requests
         );
+        println!(
+            "    processor time: {:.2} s of the host, {:.2} s of simulator and client",
+            ours.busy.0, ours.busy.1
+        );
+        Ok(())
     }
-    steps(&told);
-    host.stop().await?;
-    Ok(Figures {
-        seconds,
-        requests: requests as u64,
-        busy,
-    })
+
+    async fn fail_over(&self, volumes: usize, latency_ms: u64) -> anyhow::Result<Figures> {
+        self.replicate().await?;
+        self.latency(latency_ms).await?;
+        let processes = (self.host.pid().unwrap_or_default(), std::process::id());
+        let before = (busy(processes.0), busy(processes.1));
+        let begun = Instant::now();
+        let to = json!({"host": SERVICE, "backend_id": SECOND});
+        self.cinder.put_service("failover_host", &to).await?;
+        while self.status().await?.as_deref() != Some("failed-over") {
+            tokio::time::sleep(Duration::from_millis(LOOK)).await;
+        }
+        let seconds = begun.elapsed().as_secs_f64();
+        let busy = (busy(processes.0) - before.0, busy(processes.1) - before.1);
+        let mut requests = 0;
+        for array in [SECOND, PRIMARY] {
+            requests += self.site.control.requests(array).await?.len();
+        }
+        let path = "/admin/v1/operations?verb=failover&limit=1";
+        let told = self.cinder.ask(Method::GET, path, None).await?;
+        let moved = self.moved().await?;
+        anyhow::ensure!(
+            moved == volumes.min(1000),
+            "{moved} volumes of {volumes} have failed over: {}",
+            told.pointer("/operations/0/error")
+                .cloned()
+                .unwrap_or_default()
+        );
+        steps(&told);
+        Ok(Figures {
+            seconds,
+            requests: requests as u64,
+            busy,
+        })
+    }
+
+    /// `failed-over` once it is over; an operation that failed says why.
+    async fn status(&self) -> anyhow::Result<Option<String>> {
+        let service = self.cinder.service(SERVICE).await?;
+        let status = service.get("replication_status").and_then(Value::as_str);
+        anyhow::ensure!(
+            status != Some("error"),
+            "the failover has failed: {service}"
+        );
+        Ok(status.map(str::to_owned))
+    }
+
+    async fn moved(&self) -> anyhow::Result<usize> {
+        let path = "/v3/volumes/detail?all_tenants=1&limit=1000";
+        let shown = self.cinder.ask(Method::GET, path, None).await?;
+        let all = shown.get("volumes").and_then(Value::as_array);
+        let moved = all.into_iter().flatten().filter(|volume| {
+            let status = volume.get("replication_status");
+            status.and_then(Value::as_str) == Some("failed-over")
+        });
+        Ok(moved.count())
+    }
+
+    /// Back to the first array and protected from there, at the arrays' full speed.
+    async fn come_home(&self) -> anyhow::Result<()> {
+        self.latency(0).await?;
+        let scope = json!({"backend": PRIMARY});
+        let ask = json!({"verb": "failback", "scope": scope, "to": PRIMARY});
+        let path = "/admin/v1/plans";
+        let plan = self.cinder.ask(Method::POST, path, Some(&ask)).await?;
+        let leave = plan.get("acknowledge");
+        let ask = json!({"scope": scope, "to": PRIMARY, "acknowledge": leave});
+        self.carry_out("failback", &ask).await?;
+        let plan = json!({"verb": "reprotect", "scope": scope});
+        let plan = self.cinder.ask(Method::POST, path, Some(&plan)).await?;
+        let leave = plan.get("acknowledge");
+        let ask = json!({"scope": scope, "acknowledge": leave});
+        self.carry_out("reprotect", &ask).await
+    }
+
+    /// Time passes on the arrays until an operation is over.
+    async fn carry_out(&self, verb: &str, ask: &Value) -> anyhow::Result<()> {
+        let path = format!("/admin/v1/{verb}");
+        let begun = self.cinder.ask(Method::POST, &path, Some(ask)).await?;
+        let id = begun.get("operation").and_then(Value::as_str);
+        let path = format!("/admin/v1/operations/{}", id.context("no operation")?);
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let told = self.cinder.ask(Method::GET, &path, None).await?;
+            match told.get("state").and_then(Value::as_str) {
+                Some("succeeded") => return Ok(()),
+                Some("queued" | "running") => {}
+                _ => anyhow::bail!("{verb}: {told}"),
+            }
+            anyhow::ensure!(Instant::now() < deadline, "{verb} does not end: {told}");
+            self.site.control.advance(10.0).await?;
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
 }
 
 /// Where the time went.

@@ -32,6 +32,9 @@ enum What {
         /// Milliseconds that each request to an array takes.
         #[arg(default_value_t = 5)]
         latency_ms: u64,
+        /// Without the upstream driver.
+        #[arg(long)]
+        alone: bool,
     },
     /// What the host adds to creating a replicated volume.
     Create {
@@ -49,7 +52,8 @@ async fn main() -> anyhow::Result<()> {
         What::Failover {
             volumes,
             latency_ms,
-        } => bench::failover::report(volumes, latency_ms).await,
+            alone,
+        } => bench::failover::report(volumes, latency_ms, alone).await,
         What::Create { rounds } => bench::create::report(rounds).await,
     }
 }

@@ -100,7 +100,7 @@ impl Failover<'_> {
     /// Recovery points of the plan that was applied, by volume. A planned move copies the last writes and needs none.
     async fn promised(&self) -> Result<BTreeMap<String, RecoveryPoint>, Problem> {
         let id = match &self.input.plan {
-            Some(id) if self.input.order.mode != FailoverMode::Planned => id,
+            Some(id) if !self.planned() => id,
             _ => return Ok(BTreeMap::new()),
         };
         let kept = self.ledger.ground().plan(id).await?;
@@ -196,15 +196,15 @@ impl Failover<'_> {
             .note(|o| o.progress.done += arrived.len() as u64)
             .await;
         // Moved before a restart: what comes after the switch may not have been done for them.
-        let mut moved: Vec<Member> = arrived
+        let before: Vec<Member> = arrived
             .into_iter()
             .filter(|m| self.moved_by_this(m))
             .collect();
         if pending.is_empty() {
-            if !moved.is_empty() {
+            if !before.is_empty() {
                 match self.kept_plan().await {
-                    Some(kept) => self.after_the_switch(&kept, moved).await?,
-                    None => self.fence(moved).await?,
+                    Some(kept) => self.switch(&kept, before, pending).await?,
+                    None => self.fence(before).await?,
                 }
             }
             return Ok(None);
@@ -261,22 +261,25 @@ impl Failover<'_> {
                 }
             }
         }
-        let mut members = self.take(able, &made).await?;
-        if self.input.order.mode == FailoverMode::Planned && !members.is_empty() {
-            members = match self.hand_over(&mut made, members).await? {
-                Ok(members) => members,
-                Err(error) => return Ok(Some(error)),
-            };
+        if self.planned() {
+            able = self.take(able, &made).await?;
+            if !able.is_empty() {
+                able = match self.hand_over(&mut made, able).await? {
+                    Ok(members) => members,
+                    Err(error) => return Ok(Some(error)),
+                };
+            }
         }
         self.ledger.enter(Phase::Promoting.as_str(), None).await?;
-        moved.extend(self.promote(&made, members).await?);
-        if !moved.is_empty() {
-            self.after_the_switch(&made, moved).await?;
-        }
+        self.switch(&made, before, able).await?;
         if self.withdrawn.load(Ordering::Relaxed) {
             return Ok(self.ledger.stopped(&self.view.name).await);
         }
         Ok(None)
+    }
+
+    fn planned(&self) -> bool {
+        self.input.order.mode == FailoverMode::Planned
     }
 
     fn moved_by_this(&self, member: &Member) -> bool {

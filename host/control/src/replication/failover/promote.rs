@@ -1,9 +1,10 @@
-//! The target takes the role, in parallel batches; then what comes after the switch.
+//! The target takes the role, in parallel batches, whoever they leave behind is fenced, and what comes after the switch.
 // The error is stored as it is; a box would be taken off again at once.
 #![allow(clippy::result_large_err)]
 
 use std::collections::BTreeMap;
 
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use springform_model::cloud::{ReplicationStatus, VolumeStatus};
 use springform_model::contract::{
     Call, FailoverMode, FailoverPlan, Outcome, Placement, Reply, VolumePlan,
@@ -11,6 +12,7 @@ use springform_model::contract::{
 use springform_model::operation::OperationError;
 use springform_model::replication::failover::{Phase, batch_size};
 use springform_model::replication::relation::{Effect, Event};
+use tokio::sync::mpsc;
 
 use super::Failover;
 use crate::outbox::CloudEvent;
@@ -20,12 +22,71 @@ use crate::replication::members::Change;
 use crate::replication::{fence, members};
 
 impl Failover<'_> {
-    /// Finishing and fencing; both may be repeated.
-    pub(super) async fn after_the_switch(
+    /// Promotes, finishes, and fences whoever was left behind; all of it may be repeated for `before`, which moved earlier.
+    ///
+    /// Fencing begins with the first batch that has moved and goes on beside the others: each volume is promoted before it is
+    /// fenced, and an old array that takes its time, or never answers, keeps no batch waiting.
+    pub(super) async fn switch(
         &self,
         made: &FailoverPlan,
-        moved: Vec<Member>,
+        before: Vec<Member>,
+        members: Vec<Member>,
     ) -> Result<(), Problem> {
+        let (left, behind) = mpsc::unbounded_channel();
+        let promoting = self.promote_and_finish(made, before, members, left);
+        let (moved, fenced) = tokio::join!(promoting, self.fence_behind(behind));
+        fenced?;
+        let used: Vec<Member> = moved?
+            .into_iter()
+            .filter(|m| !m.volume.attachments.is_empty())
+            .collect();
+        if !used.is_empty() {
+            let waits = "hosts to be connected to the array that serves now".to_owned();
+            self.ledger.enter("reconnecting", Some(waits)).await?;
+            self.ledger
+                .ground()
+                .reconnect(&self.view.name, self.ledger.id(), &used)
+                .await;
+        }
+        Ok(())
+    }
+
+    /// Promotes in parallel batches and hands each on to be fenced; returns what moved.
+    async fn promote_and_finish(
+        &self,
+        made: &FailoverPlan,
+        before: Vec<Member>,
+        members: Vec<Member>,
+        left: mpsc::UnboundedSender<Vec<Member>>,
+    ) -> Result<Vec<Member>, Problem> {
+        let fences = made.mode != FailoverMode::Planned;
+        let size = batch_size(members.len() as u64, self.view.parallel, self.view.batch);
+        let batches = members::chunks(members, size);
+        let mut running = stream::iter(batches.into_iter().map(|b| self.promote_batch(made, b)))
+            .buffer_unordered(self.view.parallel.max(1));
+        let mut moved = before.clone();
+        let mut next = Some(before);
+        while let Some(batch) = next {
+            if fences && !batch.is_empty() {
+                // Whoever fences has stopped only where the database did; it says so itself.
+                let _ = left.send(batch);
+            }
+            next = running.next().await.transpose()?;
+            moved.extend(next.iter().flatten().cloned());
+        }
+        if moved.is_empty() {
+            return Ok(moved);
+        }
+        moved.sort_by(|a, b| a.volume.id.cmp(&b.volume.id));
+        self.finish(made, &moved).await?;
+        if fences {
+            self.ledger.enter(Phase::Fencing.as_str(), None).await?;
+        }
+        Ok(moved)
+    }
+
+    /// What the driver does once after all batches.
+    async fn finish(&self, made: &FailoverPlan, moved: &[Member]) -> Result<(), Problem> {
         let ground = self.ledger.ground();
         self.ledger.enter(Phase::Finishing.as_str(), None).await?;
         let call = Call::FinishFailover {
@@ -45,22 +106,21 @@ impl Failover<'_> {
                 self.ledger.fail_step(why).await;
             }
         }
-        if made.mode != FailoverMode::Planned {
-            self.ledger.enter(Phase::Fencing.as_str(), None).await?;
-            self.fence(moved.clone()).await?;
-        }
-        let used: Vec<Member> = moved
-            .into_iter()
-            .filter(|m| !m.volume.attachments.is_empty())
-            .collect();
-        if !used.is_empty() {
-            let waits = "hosts to be connected to the array that serves now".to_owned();
-            self.ledger.enter("reconnecting", Some(waits)).await?;
-            ground
-                .reconnect(&self.view.name, self.ledger.id(), &used)
-                .await;
-        }
         Ok(())
+    }
+
+    /// Fences batches as they come.
+    async fn fence_behind(
+        &self,
+        behind: mpsc::UnboundedReceiver<Vec<Member>>,
+    ) -> Result<(), Problem> {
+        let batches = stream::unfold(behind, async |mut behind| {
+            let batch = behind.recv().await?;
+            Some((Ok(batch), behind))
+        });
+        batches
+            .try_for_each_concurrent(self.view.parallel.max(1), |batch| self.fence(batch))
+            .await
     }
 
     pub(super) async fn fence(&self, moved: Vec<Member>) -> Result<(), Problem> {
@@ -75,26 +135,6 @@ impl Failover<'_> {
                 &springform_model::contract::CallError::Failed(f),
             )
         })
-    }
-
-    /// Promotes in parallel batches; returns what moved.
-    pub(super) async fn promote(
-        &self,
-        made: &FailoverPlan,
-        members: Vec<Member>,
-    ) -> Result<Vec<Member>, Problem> {
-        use futures_util::StreamExt as _;
-        let size = batch_size(members.len() as u64, self.view.parallel, self.view.batch);
-        let batches = members::chunks(members, size);
-        let mut running =
-            futures_util::stream::iter(batches.into_iter().map(|b| self.promote_batch(made, b)))
-                .buffer_unordered(self.view.parallel.max(1));
-        let mut moved = Vec::new();
-        while let Some(batch) = running.next().await {
-            moved.extend(batch?);
-        }
-        moved.sort_by(|a, b| a.volume.id.cmp(&b.volume.id));
-        Ok(moved)
     }
 
     /// What is still to be promoted once the operation was cancelled: all of it where the sources have given their role up;
@@ -118,12 +158,17 @@ impl Failover<'_> {
         Ok(go_on)
     }
 
-    pub(super) async fn promote_batch(
+    async fn promote_batch(
         &self,
         made: &FailoverPlan,
         batch: Vec<Member>,
     ) -> Result<Vec<Member>, Problem> {
         let ground = self.ledger.ground();
+        let batch = match self.planned() {
+            true => batch,
+            // Batch by batch: the first one is with the array while the turns of the others are taken.
+            false => self.take(batch, made).await?,
+        };
         let batch = self.unless_cancelled(made, batch).await?;
         if batch.is_empty() {
             return Ok(batch);
