@@ -128,6 +128,46 @@ impl Rows {
             })
     }
 
+    /// Volumes with their relations and what a driver is told of them.
+    pub(super) async fn members_of(
+        &self,
+        volumes: Vec<Stored<Volume>>,
+    ) -> Result<Vec<Member>, Problem> {
+        let ids: Vec<String> = volumes.iter().map(|v| v.record.id.clone()).collect();
+        let relations = self
+            .store
+            .get_many::<Relation>(&ids)
+            .await
+            .map_err(internal)?;
+        let mut relations: HashMap<String, Stored<Relation>> = relations
+            .into_iter()
+            .map(|r| (r.record.volume_id.clone(), r))
+            .collect();
+        let revisions: Vec<u64> = volumes.iter().map(|v| v.revision).collect();
+        let volumes: Vec<Volume> = volumes.into_iter().map(|v| v.record).collect();
+        let specs = self.arrays.specs(&volumes).await?;
+        Ok(volumes
+            .into_iter()
+            .zip(revisions)
+            .zip(specs)
+            .map(|((volume, revision), mut spec)| {
+                let stored = relations.remove(&volume.id);
+                let relation_revision = stored.as_ref().map(|r| r.revision);
+                let relation = stored
+                    .map(|r| r.record)
+                    .unwrap_or_else(|| unstored(&volume));
+                spec.generation = relation.generation;
+                Member {
+                    volume: Box::new(volume),
+                    revision,
+                    relation: Box::new(relation),
+                    relation_revision,
+                    spec: Box::new(spec),
+                }
+            })
+            .collect())
+    }
+
     fn query(scope: &Scope, backend: &str) -> Query {
         let query = Query::new().eq("backend", backend);
         match scope {
@@ -146,13 +186,13 @@ fn word(verb: Verb) -> String {
 }
 
 /// The relation of a volume that nobody has moved or looked at yet: it is where it was made.
-pub(super) fn unstored(volume: &Volume, backend: &str) -> Relation {
+fn unstored(volume: &Volume) -> Relation {
     let placement = volume.placement.as_ref();
     let target = placement.map(|p| p.target.clone()).unwrap_or_default();
     let wanted = placement.is_some_and(|p| p.replication.is_some());
     Relation::new(
         volume.id.clone(),
-        backend,
+        volume.backend.clone().unwrap_or_default(),
         target,
         volume.generation,
         wanted,
@@ -197,39 +237,7 @@ impl Ground for Rows {
             query = query.compare("id", Order::Greater, after);
         }
         let volumes = self.store.list::<Volume>(&query).await.map_err(internal)?;
-        let ids: Vec<String> = volumes.iter().map(|v| v.record.id.clone()).collect();
-        let relations = self
-            .store
-            .get_many::<Relation>(&ids)
-            .await
-            .map_err(internal)?;
-        let mut relations: HashMap<String, Stored<Relation>> = relations
-            .into_iter()
-            .map(|r| (r.record.volume_id.clone(), r))
-            .collect();
-        let revisions: Vec<u64> = volumes.iter().map(|v| v.revision).collect();
-        let volumes: Vec<Volume> = volumes.into_iter().map(|v| v.record).collect();
-        let specs = self.arrays.specs(&volumes).await?;
-        Ok(volumes
-            .into_iter()
-            .zip(revisions)
-            .zip(specs)
-            .map(|((volume, revision), mut spec)| {
-                let stored = relations.remove(&volume.id);
-                let relation_revision = stored.as_ref().map(|r| r.revision);
-                let relation = stored
-                    .map(|r| r.record)
-                    .unwrap_or_else(|| unstored(&volume, backend));
-                spec.generation = relation.generation;
-                Member {
-                    volume: Box::new(volume),
-                    revision,
-                    relation: Box::new(relation),
-                    relation_revision,
-                    spec: Box::new(spec),
-                }
-            })
-            .collect())
+        self.members_of(volumes).await
     }
 
     async fn count(&self, scope: &Scope, backend: &str) -> Result<u64, Problem> {

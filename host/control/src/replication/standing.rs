@@ -1,18 +1,17 @@
 //! How replication stands: of each backend at a glance, and of each volume with what an operator should look at. Read from
 //! the records: no array is asked, and everything that was observed says when.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use serde::Serialize;
 use springform_model::cloud::{ReplicationStatus, Service, Volume};
 use springform_model::operation::{Operation, Verb};
 use springform_model::replication::concern;
-use springform_model::replication::relation::{Debt, DrillRef, Observed, Relation};
+use springform_model::replication::relation::{Debt, DrillRef, Observed};
 use springform_model::time::Timestamp;
-use springform_store::{Direction, Query};
+use springform_store::{Direction, Query, Stored};
 
-use super::house::{Replication, VERBS};
-use super::rows::unstored;
+use super::house::{Replication, VERBS, rows};
 use crate::backend::BackendHandle;
 use crate::observer::{TargetTally, Watched};
 use crate::{Caller, ControlError, ErrorKind};
@@ -109,7 +108,7 @@ pub struct VolumeStanding {
     pub group_id: Option<String>,
     /// Backend.
     pub backend: String,
-    /// Whether it shall have a copy.
+    /// Whether it, or its type, asks for a copy.
     pub replicated: bool,
     /// Array that serves it, as a driver confirmed; none in the middle of a move.
     pub serving: Option<String>,
@@ -270,7 +269,6 @@ impl Replication<'_> {
         let found = self.control.store().list::<Volume>(&query).await?;
         let full = u32::try_from(found.len()).is_ok_and(|found| found == rows);
         let next = found.last().filter(|_| full).map(|v| v.record.id.clone());
-        let found = found.into_iter().map(|stored| stored.record).collect();
         let mut volumes = self.standings(found).await?;
         if concerning {
             volumes.retain(|volume| !volume.concerns.is_empty());
@@ -285,8 +283,7 @@ impl Replication<'_> {
     pub async fn volume(&self, caller: &Caller, id: &str) -> Result<VolumeStanding, ControlError> {
         Self::admin(caller)?;
         let found = self.control.store().get::<Volume>(id).await?;
-        let found = found.map(|stored| stored.record).into_iter().collect();
-        let one = self.standings(found).await?.pop();
+        let one = self.standings(found.into_iter().collect()).await?.pop();
         one.ok_or_else(|| {
             ControlError::new(
                 ErrorKind::NotFound,
@@ -309,29 +306,27 @@ impl Replication<'_> {
     }
 
     /// Volumes without a backend have no standing.
-    async fn standings(&self, volumes: Vec<Volume>) -> Result<Vec<VolumeStanding>, ControlError> {
-        let ids: Vec<String> = volumes.iter().map(|volume| volume.id.clone()).collect();
-        let stored = self.control.store().get_many::<Relation>(&ids).await?;
-        let mut stored: HashMap<String, Relation> = stored
-            .into_iter()
-            .map(|r| (r.record.volume_id.clone(), r.record))
-            .collect();
+    async fn standings(
+        &self,
+        mut volumes: Vec<Stored<Volume>>,
+    ) -> Result<Vec<VolumeStanding>, ControlError> {
+        volumes.retain(|stored| stored.record.backend.is_some());
+        let members = rows(self.control).members_of(volumes).await?;
         let dark = self.dark().await?;
         let now = self.control.now();
-        let placed = volumes.into_iter().filter_map(|volume| {
-            let backend = volume.backend.clone()?;
-            let relation = stored.remove(&volume.id);
-            let relation = relation.unwrap_or_else(|| unstored(&volume, &backend));
-            let mut concerns = concern::of(&relation, now);
+        let shown = members.into_iter().map(|member| {
+            let replicated = member.replicated();
+            let (volume, relation) = (*member.volume, *member.relation);
+            let mut concerns = concern::of(&relation, replicated, now);
             if let Some(serving) = &relation.serving
-                && dark.contains(&(backend.clone(), serving.clone()))
+                && dark.contains(&(relation.backend.clone(), serving.clone()))
             {
                 concerns.insert(0, format!("{serving}, which serves it, does not answer"));
             }
-            Some(VolumeStanding {
+            VolumeStanding {
                 concerns,
-                backend,
-                replicated: relation.wanted,
+                replicated,
+                backend: relation.backend,
                 phase: relation.phase.name(),
                 serving: relation.serving,
                 desired: relation.desired,
@@ -346,8 +341,8 @@ impl Replication<'_> {
                 name: volume.name,
                 project_id: volume.project_id,
                 group_id: volume.group_id,
-            })
+            }
         });
-        Ok(placed.collect())
+        Ok(shown.collect())
     }
 }

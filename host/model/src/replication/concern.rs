@@ -5,11 +5,12 @@ use super::relation::{DebtState, Observed, Phase, Relation};
 use crate::contract::{Link, LinkState, Protection, Role};
 use crate::time::Timestamp;
 
-/// Everything an operator should look at, the worst first. `now` is what lags are counted to.
+/// Everything an operator should look at, the worst first; its copies only where it shall have some. `now` is what lags are
+/// counted to.
 ///
 /// A drill that is open is no concern, nor is a link that somebody paused.
 #[must_use]
-pub fn of(relation: &Relation, now: Timestamp) -> Vec<String> {
+pub fn of(relation: &Relation, replicated: bool, now: Timestamp) -> Vec<String> {
     let mut found = Vec::new();
     match &relation.phase {
         Phase::Settled => {}
@@ -33,7 +34,7 @@ pub fn of(relation: &Relation, now: Timestamp) -> Vec<String> {
             DebtState::WrittenOff => format!("{} was left behind and never fenced", debt.target),
         });
     }
-    if !relation.wanted {
+    if !replicated {
         return found;
     }
     match &relation.observed {
@@ -125,15 +126,15 @@ mod tests {
     #[test]
     fn a_volume_with_a_copy_in_time_concerns_nobody() {
         let well = seen(Protection::Protected, LinkState::Healthy, 60);
-        assert_eq!(of(&relation(Some(well)), NOW), Vec::<String>::new());
+        assert_eq!(of(&relation(Some(well)), true, NOW), Vec::<String>::new());
         let paused = seen(Protection::Protected, LinkState::Paused, 60);
-        assert_eq!(of(&relation(Some(paused)), NOW), Vec::<String>::new());
+        assert_eq!(of(&relation(Some(paused)), true, NOW), Vec::<String>::new());
     }
 
     #[test]
     fn what_nobody_has_looked_at_is_not_said_to_be_well() {
         assert_eq!(
-            of(&relation(None), NOW),
+            of(&relation(None), true, NOW),
             ["its copies have not been looked at yet"]
         );
     }
@@ -142,7 +143,7 @@ mod tests {
     fn a_late_copy_and_a_broken_link_are_named_with_their_target() {
         let late = seen(Protection::RpoExceeded, LinkState::Healthy, 320);
         assert_eq!(
-            of(&relation(Some(late)), NOW),
+            of(&relation(Some(late)), true, NOW),
             [
                 "its copies are older than promised",
                 "sec2 is 3.2 times the schedule behind"
@@ -150,7 +151,7 @@ mod tests {
         );
         let down = seen(Protection::Unprotected, LinkState::Down, 50);
         assert_eq!(
-            of(&relation(Some(down)), NOW),
+            of(&relation(Some(down)), true, NOW),
             ["has no copy", "the link to sec2 is down"]
         );
     }
@@ -179,7 +180,7 @@ mod tests {
                 state,
                 since: NOW,
             }];
-            assert_eq!(of(&relation, NOW), [words]);
+            assert_eq!(of(&relation, true, NOW), [words]);
         }
     }
 
@@ -198,13 +199,13 @@ mod tests {
         let Ok(moving) = moving else {
             unreachable!("a settled relation can be moved")
         };
-        assert!(of(&moving, NOW).contains(&"on its way to sec2".to_owned()));
+        assert!(of(&moving, true, NOW).contains(&"on its way to sec2".to_owned()));
         let failed = moving.step(Event::Failed("o".into()), NOW);
         let Ok((stranded, _)) = failed else {
             unreachable!("a moving relation can fail")
         };
         assert!(
-            of(&stranded, NOW)
+            of(&stranded, true, NOW)
                 .iter()
                 .any(|said| said.starts_with("stopped on its way to sec2: fail it over again"))
         );
@@ -213,8 +214,6 @@ mod tests {
     #[test]
     fn a_volume_that_shall_have_no_copy_is_not_said_to_lack_one() {
         let none = seen(Protection::Unprotected, LinkState::Unknown, 0);
-        let mut relation = relation(Some(none));
-        relation.wanted = false;
-        assert_eq!(of(&relation, NOW), Vec::<String>::new());
+        assert_eq!(of(&relation(Some(none)), false, NOW), Vec::<String>::new());
     }
 }

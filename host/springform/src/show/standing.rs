@@ -230,11 +230,19 @@ fn troubles(backend: &Value) -> Vec<String> {
     }
     for target in list(backend, "/targets") {
         let name = field(target, "/target");
-        if target.get("reachable").and_then(Value::as_bool) == Some(false) {
-            found.push(format!("array {name} does not answer"));
-        }
-        for problem in list(target, "/problems") {
-            found.push(format!("array {name}: {}", field(problem, "")));
+        let problems = list(target, "/problems");
+        let dark = target.get("reachable").and_then(Value::as_bool) == Some(false);
+        match (dark, problems) {
+            (false, problems) => found.extend(
+                problems
+                    .iter()
+                    .map(|problem| format!("array {name}: {}", field(problem, ""))),
+            ),
+            (true, []) => found.push(format!("array {name} does not answer")),
+            (true, problems) => found.push(format!(
+                "array {name} does not answer: {}",
+                joined(problems, "; ")
+            )),
         }
         match number(target, "/owed") {
             0 => {}

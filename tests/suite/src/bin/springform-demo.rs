@@ -52,6 +52,7 @@ Everything goes on serving until Ctrl-C.
 Go on with
 
   export SPRINGFORM_URL={url}
+  springform status
   springform driver list
   springform operation list
   cinder --os-auth-type noauth --os-endpoint {url}/v3 --os-user-id admin --os-project-id 0123456789abcdef0123456789abcdef service-list --withreplication
