@@ -5,15 +5,18 @@ use rand::RngCore;
 use sha2::Sha256;
 use springform_model::cloud::{Snapshot, Transfer, Volume, VolumeStatus};
 use springform_model::time::Timestamp;
-use springform_store::{Changes, Query, Store};
+use springform_store::{Changes, Query, Store, StoreError};
 use uuid::Uuid;
 
 use crate::edit::{Setback, again, missing};
+use crate::quotas::{Adds, over};
+use crate::specs::full_type;
 use crate::{Caller, Control, ControlError};
 
 /// Transfers, made and accepted.
 #[derive(Debug, Clone, Copy)]
 pub struct Transfers<'a> {
+    control: &'a Control,
     store: &'a Store,
 }
 
@@ -22,6 +25,7 @@ impl Control {
     #[must_use]
     pub fn transfers(&self) -> Transfers<'_> {
         Transfers {
+            control: self,
             store: self.store(),
         }
     }
@@ -162,7 +166,8 @@ impl Transfers<'_> {
     /// Takes an offered volume into the caller's project.
     ///
     /// # Errors
-    /// Not found; invalid for a wrong key, or once it was accepted or withdrawn.
+    /// Not found; invalid for a wrong key, or once it was accepted or withdrawn; over the limit where it does not fit into
+    /// the project's quota.
     pub async fn accept(
         &self,
         caller: &Caller,
@@ -203,7 +208,15 @@ impl Transfers<'_> {
         transfer.record.accepted = true;
         transfer.record.destination_project_id = Some(caller.project_id.clone());
         transfer.record.updated_at = now;
-        let mut changes = Changes::new().update(&volume).update(&transfer);
+        let full = full_type(self.store, volume.type_id.as_deref()).await?;
+        let kind = full.as_ref().map(|full| &full.volume_type);
+        let quotas = self.control.quotas();
+        let limits = quotas.guards(&caller.project_id, Adds::Volume(volume.size), kind);
+        let mut changes = limits.await?.update(&volume).update(&transfer);
+        if !transfer.no_snapshots {
+            let limits = quotas.guards(&caller.project_id, Adds::Snapshot, kind);
+            changes = changes.and(limits.await?);
+        }
         if !transfer.no_snapshots {
             for mut snapshot in self
                 .store
@@ -214,8 +227,13 @@ impl Transfers<'_> {
                 changes = changes.update(&snapshot);
             }
         }
-        self.store.commit(changes).await?;
-        Ok(transfer.record)
+        match self.store.commit(changes).await {
+            Ok(()) => Ok(transfer.record),
+            Err(StoreError::Limit { name, limit, used }) => {
+                Err(over(&name, limit, used, volume.size).into())
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     async fn volume(&self, id: &str) -> Result<springform_store::Stored<Volume>, ControlError> {

@@ -483,3 +483,34 @@ async fn a_host_is_ready_while_its_database_answers_and_until_it_stops() {
         Err("the host is stopping".to_owned())
     );
 }
+
+#[tokio::test]
+async fn an_offered_volume_is_not_accepted_into_a_project_that_has_no_room_for_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let array = Arc::new(Array::default());
+    let control = start(&dir.path().join("db"), &array, 1).await;
+    up(&control).await;
+    let caller = admin();
+    let made = control.volumes().create(&caller, gib(3)).await.unwrap();
+    settled(&control, &made.id).await;
+    let transfers = control.transfers();
+    let (offer, key) = transfers
+        .create(&caller, &made.id, None, false)
+        .await
+        .unwrap();
+    let other = springform_control::Caller::new("s", "small", Vec::new());
+    let limit = |gib: i64| BTreeMap::from([("gigabytes".to_owned(), gib)]);
+    control.quotas().set("small", limit(2)).await.unwrap();
+    let refused = transfers.accept(&other, &offer.id, &key).await.unwrap_err();
+    assert_eq!(refused.kind, ErrorKind::OverLimit, "{refused}");
+    let still = control.volumes().get(&caller, &made.id).await.unwrap();
+    assert_eq!(still.project_id, "p");
+    control.quotas().set("small", limit(3)).await.unwrap();
+    assert!(
+        transfers
+            .accept(&other, &offer.id, &key)
+            .await
+            .unwrap()
+            .accepted
+    );
+}

@@ -11,6 +11,7 @@ use springform_store::{Changes, Query, StoreError};
 use uuid::Uuid;
 
 use super::secret::chap_for;
+use super::turn;
 use crate::engine::{DriverCall, Unseen};
 use crate::outbox::{CloudEvent, Delivery};
 use crate::replication::{Member, chunks};
@@ -86,12 +87,7 @@ async fn one(
     let Some(target) = member.volume.placement.as_ref().map(|p| p.target.as_str()) else {
         return Ok(());
     };
-    let known = attachment.connection.as_ref();
-    if known.is_some_and(|known| leads_to(known, target)) {
-        // It was told both ways from the beginning, or by the run of this operation before a restart.
-        return Ok(());
-    }
-    let Some(connector) = attachment.connector.clone() else {
+    let Some(connector) = held(control, operation, &attachment.id, target).await? else {
         return Ok(());
     };
     let key = format!("reconnect/{operation}/{}", attachment.id);
@@ -109,6 +105,7 @@ async fn one(
             since,
         });
         attachment.updated_at = Some(since);
+        attachment.operation = None;
         if let Ok(connection) = &outcome {
             attachment.connection = Some(connection.clone());
         }
@@ -123,6 +120,41 @@ async fn one(
         )
     })
     .await
+}
+
+/// Takes the turn of an attachment, so that nobody takes a connection away while it is made anew. None: there is nothing to
+/// make.
+async fn held(
+    control: &Control,
+    operation: &str,
+    id: &str,
+    target: &str,
+) -> Result<Option<Connector>, ControlError> {
+    let store = control.store();
+    loop {
+        let Some(mut stored) = store.get::<Attachment>(id).await? else {
+            return Ok(None);
+        };
+        let holder = turn::holder(store, &stored).await?;
+        if let Some(holder) = holder.filter(|holder| holder != operation) {
+            turn::pause(control, &holder).await;
+            continue;
+        }
+        let known = stored.connection.as_ref();
+        if known.is_some_and(|known| leads_to(known, target)) {
+            // It was told both ways from the beginning, or by the run of this operation before a restart.
+            return Ok(None);
+        }
+        let Some(connector) = stored.connector.clone() else {
+            return Ok(None);
+        };
+        stored.record.operation = Some(operation.to_owned());
+        match store.commit(Changes::new().update(&stored)).await {
+            Ok(()) => return Ok(Some(connector)),
+            Err(StoreError::Conflict { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
 }
 
 async fn connect(

@@ -8,12 +8,12 @@ use springform_model::cloud::{Attachment, Volume, VolumeStatus};
 use springform_model::contract::Connector;
 use springform_model::operation::{Operation, OperationState, Verb};
 use springform_store::{Changes, Query, Store, StoreError, Stored};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::Attachments;
 use crate::edit::{Setback, again, no_more};
 use crate::engine::NewOperation;
-use crate::{Caller, ControlError};
+use crate::{Caller, Control, ControlError};
 
 /// How long an operation in the way is waited for before the records are looked at again.
 const LOOK: Duration = Duration::from_millis(20);
@@ -60,13 +60,7 @@ impl Attachments<'_> {
                         &holder,
                     ));
                 }
-                Turn::Of(holder) => {
-                    // Its end is not all that is waited for: it may give the turn back before that, or not run yet.
-                    let ended = self.control.runner().ended(&holder);
-                    if timeout(LOOK, ended).await.is_ok() {
-                        tokio::time::sleep(Duration::from_millis(1)).await;
-                    }
-                }
+                Turn::Of(holder) => pause(self.control, &holder).await,
             }
         };
         let ended = self.control.operations().wait(&operation).await?;
@@ -135,8 +129,16 @@ impl Attachments<'_> {
     }
 }
 
+/// Waits for the operation that has a turn, or for a moment: it may give the turn back before it ends.
+pub(super) async fn pause(control: &Control, holder: &str) {
+    if timeout(LOOK, control.runner().ended(holder)).await.is_ok() {
+        // It has ended, or does not run yet.
+        sleep(Duration::from_millis(1)).await;
+    }
+}
+
 /// The operation that has an attachment's turn, as long as it has not ended.
-async fn holder(
+pub(super) async fn holder(
     store: &Store,
     attachment: &Stored<Attachment>,
 ) -> Result<Option<String>, StoreError> {

@@ -29,6 +29,8 @@ pub struct Array {
     pub volumes: Mutex<BTreeMap<String, u64>>,
     pub full: Mutex<Vec<String>>,
     pub away: AtomicBool,
+    /// Whether it connects and then does not say so.
+    pub deaf: AtomicBool,
     pub hang: AtomicBool,
     pub calls: AtomicU64,
     /// Whether the driver keeps consistency groups.
@@ -41,6 +43,8 @@ pub struct Array {
     pub connections: Mutex<BTreeSet<(String, String)>>,
     /// Volumes of which no snapshot and no copy can be taken, and which cannot be deleted.
     pub sick: Mutex<BTreeSet<String>>,
+    /// Names of calls that are kept waiting.
+    pub held: Mutex<BTreeSet<&'static str>>,
     /// Names of the calls, in order.
     pub log: Mutex<Vec<&'static str>>,
 }
@@ -82,6 +86,9 @@ impl Driver for Simulated {
         self.array.calls.fetch_add(1, Ordering::SeqCst);
         self.array.log.lock().unwrap().push(call.name());
         tokio::task::yield_now().await;
+        while self.array.held.lock().unwrap().contains(call.name()) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
         if self.array.away.load(Ordering::SeqCst) {
             return fail(FailureCode::Unavailable, "the array does not answer");
         }
@@ -167,6 +174,9 @@ impl Driver for Simulated {
             Call::Connect { volume, connector } => {
                 let mut connections = self.array.connections.lock().unwrap();
                 connections.insert((volume.id, connector.host));
+                if self.array.deaf.load(Ordering::SeqCst) {
+                    return fail(FailureCode::Unavailable, "the array does not answer");
+                }
                 Ok(Reply::Connection(Connection {
                     driver_volume_type: "iscsi".into(),
                     paths: Vec::new(),
