@@ -2,9 +2,11 @@
 
 use std::sync::{Arc, RwLock};
 
+use arc_swap::ArcSwap;
 use springform_model::contract::Statistics;
 use springform_model::time::Timestamp;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, Semaphore, watch};
+use tokio_util::sync::CancellationToken;
 
 use crate::config::BackendConfig;
 use crate::scheduler::Ledger;
@@ -35,10 +37,14 @@ impl BackendStatus {
 /// A configured backend.
 #[derive(Debug)]
 pub struct BackendHandle {
-    /// Configuration.
-    pub config: BackendConfig,
-    pub(crate) turns: Semaphore,
+    name: String,
+    config: ArcSwap<BackendConfig>,
+    pub(crate) turns: Arc<Semaphore>,
     pub(crate) wake: Notify,
+    /// The number of the configuration, and that of the newest one whose set-up was tried.
+    tried: watch::Sender<Tried>,
+    /// Cancelled once the backend is not configured any more.
+    pub(crate) gone: CancellationToken,
     /// An operation of replication began or ended: the observer may look sooner.
     pub(crate) look: Notify,
     /// What was placed on it since its statistics were read.
@@ -46,17 +52,27 @@ pub struct BackendHandle {
     status: RwLock<BackendStatus>,
 }
 
+/// How far set-up has come with the configuration.
+#[derive(Debug, Clone, Copy, Default)]
+struct Tried {
+    wanted: u64,
+    tried: u64,
+}
+
 impl BackendHandle {
     pub(crate) fn new(config: BackendConfig) -> Self {
-        let turns = Semaphore::new(config.parallel.max(1));
+        let turns = Arc::new(Semaphore::new(config.parallel.max(1)));
         let status = BackendStatus {
             reason: Some("it has not been set up yet".to_owned()),
             ..BackendStatus::default()
         };
         Self {
-            config,
+            name: config.name.clone(),
+            config: ArcSwap::from_pointee(config),
             turns,
             wake: Notify::new(),
+            tried: watch::Sender::default(),
+            gone: CancellationToken::new(),
             look: Notify::new(),
             ledger: Ledger::default(),
             status: RwLock::new(status),
@@ -66,7 +82,31 @@ impl BackendHandle {
     /// Name.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.config.name
+        &self.name
+    }
+
+    /// Its configuration now. Whoever needs several things of it asks once: it may be exchanged meanwhile.
+    #[must_use]
+    pub fn config(&self) -> Arc<BackendConfig> {
+        self.config.load_full()
+    }
+
+    /// Takes on another configuration. Set-up is to be asked for afterwards.
+    pub(crate) fn reconfigure(&self, config: BackendConfig) {
+        let now = config.parallel.max(1);
+        let before = self.config.swap(Arc::new(config)).parallel.max(1);
+        if now >= before {
+            self.turns.add_permits(now - before);
+        } else {
+            // Calls under way keep their turns; as they end there are fewer.
+            let fewer = u32::try_from(before - now).unwrap_or(u32::MAX);
+            let turns = self.turns.clone();
+            tokio::spawn(async move {
+                if let Ok(taken) = turns.acquire_many_owned(fewer).await {
+                    taken.forget();
+                }
+            });
+        }
     }
 
     /// What is known of it now.
@@ -86,6 +126,28 @@ impl BackendHandle {
 
     /// Asks for a set-up now instead of at the next attempt: after a driver or a configuration was changed.
     pub fn set_up_again(&self) {
+        self.tried.send_modify(|tried| tried.wanted += 1);
         self.wake.notify_one();
+    }
+
+    /// The number of what is to be set up now; for [`BackendHandle::note_tried`].
+    pub(crate) fn wanted(&self) -> u64 {
+        self.tried.borrow().wanted
+    }
+
+    /// A set-up that began with this number is over, whatever it came to.
+    pub(crate) fn note_tried(&self, wanted: u64) {
+        self.tried.send_modify(|tried| tried.tried = wanted);
+    }
+
+    /// Resolves when a set-up that began after the last [`BackendHandle::set_up_again`] is over.
+    pub(crate) async fn tried(&self) {
+        let wanted = self.wanted();
+        // The sender is our own.
+        let _ = self
+            .tried
+            .subscribe()
+            .wait_for(|tried| tried.tried >= wanted)
+            .await;
     }
 }

@@ -74,9 +74,9 @@ impl BackendConfig {
 /// Settings of the control plane.
 #[derive(Debug, Clone)]
 pub struct ControlConfig {
-    /// Drivers.
+    /// Drivers; only for the start, a reload may change them.
     pub drivers: Vec<DriverConfig>,
-    /// Backends.
+    /// Backends; only for the start, a reload may change them.
     pub backends: Vec<BackendConfig>,
     /// Zone of volumes that name none.
     pub availability_zone: String,

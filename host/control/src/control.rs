@@ -1,26 +1,28 @@
 //! The control plane as one value: started, handed around by cheap clones, shut down.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use springform_model::cloud::{ReplicationStatus, Service};
 use springform_model::contract::Context;
 use springform_model::operation::Operation;
 use springform_model::time::Timestamp;
 use springform_store::{Changes, Query, Store};
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::{Mutex, Notify, RwLock};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::backend::BackendHandle;
 use crate::clock::Clock;
-use crate::config::{BackendConfig, ControlConfig};
+use crate::config::{BackendConfig, ControlConfig, DriverConfig};
 use crate::engine::{Executors, Runner};
 use crate::metrics::Metrics;
 use crate::observer::{self, Pace};
 use crate::outbox::Bell;
 use crate::registry::{DriverLoader, Generation, Loaded, Table};
+use crate::reload::Source;
 use crate::{ControlError, watch};
 
 /// How long the database may take to answer a probe of readiness.
@@ -35,11 +37,14 @@ pub struct Control {
 struct Inner {
     config: ControlConfig,
     store: Store,
-    loader: Arc<dyn DriverLoader>,
     clock: Clock,
-    backends: BTreeMap<String, Arc<BackendHandle>>,
+    setting: ArcSwap<Setting>,
     table: Table,
     swap: Mutex<()>,
+    /// Operations of replication are journalled by readers; a reload publishes as the writer.
+    gate: RwLock<()>,
+    /// Where the configuration is read again.
+    source: OnceLock<Arc<dyn Source>>,
     runner: Runner,
     metrics: Metrics,
     /// An array that was left behind answers again.
@@ -47,6 +52,13 @@ struct Inner {
     mail: Bell,
     tasks: TaskTracker,
     stop: CancellationToken,
+}
+
+/// What a reload of the configuration exchanges, as a whole.
+pub(crate) struct Setting {
+    pub(crate) loader: Arc<dyn DriverLoader>,
+    pub(crate) drivers: Vec<DriverConfig>,
+    pub(crate) backends: BTreeMap<String, Arc<BackendHandle>>,
 }
 
 impl std::fmt::Debug for Control {
@@ -82,45 +94,48 @@ impl Control {
             stop.clone(),
             config.open_operations,
         );
-        let backends = config.backends.iter().map(|backend| {
-            (
-                backend.name.clone(),
-                Arc::new(BackendHandle::new(backend.clone())),
-            )
-        });
-        let backends = backends.collect();
+        let mut config = config;
+        let backends = std::mem::take(&mut config.backends).into_iter();
+        let backends = backends
+            .map(|backend| (backend.name.clone(), Arc::new(BackendHandle::new(backend))))
+            .collect();
+        let setting = Setting {
+            loader,
+            drivers: std::mem::take(&mut config.drivers),
+            backends,
+        };
         let control = Self {
             inner: Arc::new(Inner {
                 config,
                 store,
-                loader,
                 clock,
-                backends,
+                setting: ArcSwap::from_pointee(setting),
                 runner,
                 tasks,
                 stop,
                 table: Table::default(),
                 swap: Mutex::new(()),
+                gate: RwLock::new(()),
+                source: OnceLock::new(),
                 metrics: Metrics::new(),
                 returned: Notify::new(),
                 mail: Bell::default(),
             }),
         };
         control.make_services().await?;
-        for driver in control.config().drivers.clone() {
-            if let Err(error) = control.drivers().start(&driver).await {
+        for driver in &control.setting().drivers {
+            if let Err(error) = control.drivers().start(driver).await {
                 tracing::error!(driver = %driver.name, error = %error.message, "a driver cannot be loaded; its backends are down");
                 for backend in control
                     .backends()
-                    .filter(|backend| backend.config.driver == driver.name)
+                    .filter(|backend| backend.config().driver == driver.name)
                 {
                     backend.note(|status| status.reason = Some(error.message.clone()));
                 }
             }
         }
-        for backend in control.inner.backends.values() {
-            control.spawn(watch::watch(control.clone(), backend.clone()));
-            control.spawn(observe(control.clone(), backend.clone()));
+        for backend in control.backends() {
+            control.tend(backend);
         }
         control.spawn(watch::prune(control.clone()));
         control.spawn(crate::replication::keep_house(control.clone()));
@@ -128,17 +143,29 @@ impl Control {
         Ok(control)
     }
 
+    /// Sets a backend up and observes it, until it is not configured any more.
+    pub(crate) fn tend(&self, backend: Arc<BackendHandle>) {
+        let control = self.clone();
+        self.spawn(async move {
+            let gone = backend.gone.clone();
+            let both = async {
+                tokio::join!(
+                    watch::watch(control.clone(), backend.clone()),
+                    observe(control.clone(), backend)
+                )
+            };
+            // That it is gone is no error.
+            let _ = gone.run_until_cancelled(both).await;
+        });
+    }
+
     async fn make_services(&self) -> Result<(), ControlError> {
         for backend in self.backends() {
             let known = self.store().get::<Service>(backend.name()).await?;
             let changes = match known {
-                None => Changes::new().insert(&new_service(&backend.config, self.now())),
+                None => Changes::new().insert(&new_service(&backend.config(), self.now())),
                 Some(mut known) => {
-                    known.record.host.clone_from(&backend.config.host);
-                    known
-                        .record
-                        .availability_zone
-                        .clone_from(&backend.config.availability_zone);
+                    configured(&mut known.record, &backend.config());
                     Changes::new().update(&known)
                 }
             };
@@ -221,15 +248,25 @@ impl Control {
         self.inner.clock.now()
     }
 
-    /// Every configured backend, by name.
-    pub fn backends(&self) -> impl Iterator<Item = &Arc<BackendHandle>> {
-        self.inner.backends.values()
+    /// What a reload exchanges, as it is now.
+    pub(crate) fn setting(&self) -> Arc<Setting> {
+        self.inner.setting.load_full()
+    }
+
+    pub(crate) fn set(&self, setting: Setting) {
+        self.inner.setting.store(Arc::new(setting));
+    }
+
+    /// Every configured backend, by name, as configured now.
+    pub fn backends(&self) -> impl Iterator<Item = Arc<BackendHandle>> + use<> {
+        let all: Vec<_> = self.setting().backends.values().cloned().collect();
+        all.into_iter()
     }
 
     /// One backend.
     #[must_use]
-    pub fn backend(&self, name: &str) -> Option<&Arc<BackendHandle>> {
-        self.inner.backends.get(name)
+    pub fn backend(&self, name: &str) -> Option<Arc<BackendHandle>> {
+        self.inner.setting.load().backends.get(name).cloned()
     }
 
     /// The generation that serves a backend now.
@@ -266,12 +303,27 @@ impl Control {
         &self.inner.runner
     }
 
-    pub(crate) fn loader(&self) -> &Arc<dyn DriverLoader> {
-        &self.inner.loader
+    pub(crate) fn loader(&self) -> Arc<dyn DriverLoader> {
+        self.setting().loader.clone()
     }
 
     pub(crate) fn table(&self) -> &Table {
         &self.inner.table
+    }
+
+    /// Lets the configuration be read again, from here. Once.
+    pub fn reload_from(&self, source: Arc<dyn Source>) {
+        if self.inner.source.set(source).is_err() {
+            tracing::warn!("the configuration is read again from where it was said first");
+        }
+    }
+
+    pub(crate) fn source(&self) -> Option<Arc<dyn Source>> {
+        self.inner.source.get().cloned()
+    }
+
+    pub(crate) fn gate(&self) -> &RwLock<()> {
+        &self.inner.gate
     }
 
     pub(crate) fn swap(&self) -> &Mutex<()> {
@@ -320,7 +372,15 @@ impl observer::Watch for Seen<'_> {
     }
 }
 
-fn new_service(backend: &BackendConfig, now: Timestamp) -> Service {
+/// What the configuration says of a service.
+pub(crate) fn configured(service: &mut Service, backend: &BackendConfig) {
+    service.host.clone_from(&backend.host);
+    service
+        .availability_zone
+        .clone_from(&backend.availability_zone);
+}
+
+pub(crate) fn new_service(backend: &BackendConfig, now: Timestamp) -> Service {
     Service {
         backend: backend.name.clone(),
         host: backend.host.clone(),

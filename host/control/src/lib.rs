@@ -26,6 +26,7 @@ pub mod qos;
 pub mod query;
 pub mod quotas;
 pub mod registry;
+pub mod reload;
 pub mod replication;
 pub mod scheduler;
 pub mod services;

@@ -97,6 +97,12 @@ impl Metrics {
             .set(i64::from(up));
     }
 
+    /// The backend is not configured any more: nothing of it is said from now on but what was counted.
+    pub(crate) fn forget(&self, backend: &str) {
+        self.up.remove(&vec![("backend", backend.to_owned())]);
+        self.observed.forget_backend(backend);
+    }
+
     pub(crate) fn open(&self, open: usize) {
         self.open.set(i64::try_from(open).unwrap_or(i64::MAX));
     }

@@ -25,8 +25,13 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 pub(crate) async fn watch(control: Control, backend: Arc<BackendHandle>) {
     let mut pause = FIRST_PAUSE;
     loop {
-        match set_up(&control, &backend).await {
-            Ok(()) => pause = FIRST_PAUSE,
+        let wanted = backend.wanted();
+        let outcome = set_up(&control, &backend).await;
+        match outcome {
+            Ok(()) => {
+                pause = FIRST_PAUSE;
+                backend.note_tried(wanted);
+            }
             Err(reason) => {
                 tracing::warn!(backend = backend.name(), %reason, "a backend cannot be set up; it is tried again");
                 backend.note(|status| {
@@ -34,6 +39,7 @@ pub(crate) async fn watch(control: Control, backend: Arc<BackendHandle>) {
                     status.reason = Some(reason);
                 });
                 control.metrics().backend(backend.name(), false);
+                backend.note_tried(wanted);
                 wait(&backend, pause).await;
                 pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
                 continue;

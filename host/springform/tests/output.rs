@@ -9,7 +9,7 @@
 use clap::CommandFactory;
 use serde_json::{Value, json};
 use springform::cli::Cli;
-use springform::show::{driver, operation, plan, progress, standing};
+use springform::show::{driver, operation, plan, progress, reload, standing};
 
 fn failover() -> Value {
     json!({
@@ -202,4 +202,33 @@ fn an_operation_of_which_volumes_failed_says_how_to_try_them_again() {
     assert!(operation::one(&ended).contains("(and 10 more)"));
     ended["verb"] = json!("create-volume");
     assert!(!operation::one(&ended).contains("operation retry"));
+}
+
+#[test]
+fn a_reload_says_what_changed_and_what_it_waits_for() {
+    let mut answer = json!({
+        "dry_run": false, "unchanged": 1, "drivers": [
+            {"name": "pure-trisync", "change": "added"}, {"name": "pure-async", "change": "changed"}],
+        "backends": [
+            {"name": "pure1", "change": "changed", "what": ["targets sec2, new3", "limits of driver pure-async"],
+             "driver": "pure-async", "generation": 2, "ready": true, "reason": null},
+            {"name": "pure2", "change": "added", "what": [], "driver": "pure-trisync", "generation": 1,
+             "ready": false, "reason": "array pure2 does not answer"},
+            {"name": "pure3", "change": "removed", "what": [], "driver": "pure-async", "generation": null,
+             "ready": false, "reason": null}],
+    });
+    let done = reload::one(&answer);
+    answer["dry_run"] = json!(true);
+    for backend in answer["backends"].as_array_mut().unwrap() {
+        backend["generation"] = Value::Null;
+    }
+    let nothing = json!({"dry_run": false, "unchanged": 2, "drivers": [], "backends": []});
+    insta::assert_snapshot!(
+        "reload",
+        format!(
+            "{done}\n{}\n{}",
+            reload::one(&answer),
+            reload::one(&nothing)
+        )
+    );
 }

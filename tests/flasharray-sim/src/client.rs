@@ -111,6 +111,16 @@ impl SimControl {
             .map(drop)
     }
 
+    /// Gives an array another API token; the old one stays good while it is kept, or nobody is logged in any more.
+    pub async fn api_token(&self, array: &str, token: &str, keep: bool) -> anyhow::Result<()> {
+        self.post(
+            &format!("/arrays/{array}/api-token"),
+            json!({"token": token, "keep": keep}),
+        )
+        .await
+        .map(drop)
+    }
+
     /// Makes an array go silent: it neither answers nor refuses.
     pub async fn silence(&self, array: &str) -> anyhow::Result<()> {
         self.post(

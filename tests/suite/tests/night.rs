@@ -123,13 +123,19 @@ async fn an_array_that_is_gone_for_good_gets_a_successor_while_its_volumes_are_i
             &format!("driver = \"pure-async\"\nprimary_id = \"{SECOND}\"\n"),
         );
     std::fs::write(desk.site.config(), text).unwrap();
-    let desk = desk.restarts().await;
-
+    let busy = desk.goes_on_asking();
+    let said = desk.does(&["config", "reload"]).await;
+    assert_eq!(
+        said.out,
+        "reloaded: backend pure1 changed (targets sec2, new3), generation 2 of pure-async serves it; 0 other backends changed\n"
+    );
     desk.does(&["promote", "--backend", PRIMARY, "--yes"]).await;
     let service = desk.cloud.service(SERVICE).await.unwrap();
     assert_eq!(service["replication_status"], "enabled");
     let volume = desk.cloud.volume(&desk.volume).await.unwrap();
     assert_eq!(volume["replication_status"], "enabled", "{volume}");
+    assert!(busy.stops().await > 0, "nobody asked anything meanwhile");
+    assert!(desk.write(SECOND, b"still").await);
     let owed = "springform_replication_fences_owed{backend=\"pure1\",target=\"pure1\"}";
     desk.shows(&format!("{owed} 0")).await;
     desk.does(&["reprotect", "--backend", PRIMARY, "--yes"])

@@ -1,9 +1,10 @@
 //! Our own API: drivers and their generations, operations and their progress, how replication stands and its
-//! verbs, events on their way, attachments after a failover. For administrators.
+//! verbs, events on their way, attachments after a failover, reloads of the configuration. For administrators.
 
 mod asks;
 mod attachments;
 mod backends;
+mod configuration;
 mod drills;
 mod drivers;
 mod operations;
@@ -24,6 +25,7 @@ pub fn routes() -> Routes {
     drills::routes(&mut routes);
     standing::routes(&mut routes);
     backends::routes(&mut routes);
+    configuration::routes(&mut routes);
     attachments::routes(&mut routes);
     outbox::routes(&mut routes);
     routes

@@ -165,7 +165,7 @@ async fn connect(
     mut connector: Connector,
 ) -> Result<Connection, String> {
     let handle = control.backend(backend);
-    if handle.is_some_and(|backend| backend.config.use_chap) {
+    if handle.is_some_and(|backend| backend.config().use_chap) {
         connector.chap = chap_for(control.store(), backend, &connector)
             .await
             .map_err(|error| format!("its credential cannot be read: {error}"))?;

@@ -131,7 +131,7 @@ async fn reach(run: &mut Run, volume: &Volume) -> Result<(Connector, Connection)
     let mut told = connector.clone();
     if control
         .backend(&backend)
-        .is_some_and(|backend| backend.config.use_chap)
+        .is_some_and(|backend| backend.config().use_chap)
     {
         told.chap = chap_for(control.store(), &backend, &connector)
             .await

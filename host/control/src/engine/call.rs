@@ -76,7 +76,7 @@ impl Control {
         let service = service.ok().flatten().map(|stored| stored.record);
         let mut extensions = Vec::new();
         let mut state = Vec::new();
-        let mut targets = handle.config.targets.clone();
+        let mut targets = generation.config.targets.clone();
         if let Some(service) = service {
             state = service.driver_state;
             if let Some(active) = service.active_target {

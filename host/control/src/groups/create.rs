@@ -96,7 +96,7 @@ impl Groups<'_> {
             || self
                 .control
                 .backends()
-                .any(|backend| backend.config.availability_zone == zone);
+                .any(|backend| backend.config().availability_zone == zone);
         if known {
             return Ok(zone);
         }

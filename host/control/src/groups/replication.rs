@@ -149,8 +149,8 @@ impl Groups<'_> {
             .backend
             .as_deref()
             .and_then(|name| self.control.backend(name));
-        let targets = backend.map(|backend| backend.config.targets.as_slice());
-        let targets = targets.unwrap_or_default().iter();
+        let config = backend.map(|backend| backend.config());
+        let targets = config.iter().flat_map(|config| &config.targets);
         Ok(targets
             .filter(|target| !target.primary)
             .map(|target| target.name.clone())

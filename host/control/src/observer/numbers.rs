@@ -153,6 +153,30 @@ impl Numbers {
         }
     }
 
+    /// The backend is not configured any more.
+    pub fn forget_backend(&self, backend: &str) {
+        let seen = match self.seen.lock() {
+            Ok(mut seen) => seen.remove(backend),
+            Err(_) => None,
+        };
+        for name in seen.iter().flat_map(|seen| &seen.targets) {
+            self.forget(backend, name);
+        }
+        let label = backend_label(backend);
+        for state in PROTECTION {
+            self.protection.remove(&with_state(&label, state.as_str()));
+        }
+        for whole in [
+            &self.failures,
+            &self.unprotected,
+            &self.split_brain,
+            &self.drills,
+            &self.age,
+        ] {
+            whole.remove(&label);
+        }
+    }
+
     /// Nothing is copied to this target any more: it serves now, or is not configured.
     fn forget(&self, backend: &str, name: &str) {
         let labels = target_labels(backend, name);
@@ -165,6 +189,16 @@ impl Numbers {
         }
     }
 }
+
+/// The states of protection that have a number.
+const PROTECTION: [Protection; 6] = [
+    Protection::Unprotected,
+    Protection::Initialising,
+    Protection::Protected,
+    Protection::RpoExceeded,
+    Protection::TestActive,
+    Protection::Unknown,
+];
 
 /// The states of a link that have a number.
 const LINKS: [LinkState; 6] = [
@@ -217,15 +251,7 @@ impl Watch for Numbers {
         for (name, target) in &tally.targets {
             self.target(&watched.backend, name, target);
         }
-        let states = [
-            Protection::Unprotected,
-            Protection::Initialising,
-            Protection::Protected,
-            Protection::RpoExceeded,
-            Protection::TestActive,
-            Protection::Unknown,
-        ];
-        for state in states {
+        for state in PROTECTION {
             let labels = with_state(&label, state.as_str());
             self.protection
                 .get_or_create(&labels)

@@ -1,13 +1,16 @@
 //! Install, activate, roll back. A swap is prepared beside what serves and published at once; a refusal changes nothing.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::Serialize;
-use springform_model::contract::{Call, CallError};
+use springform_model::contract::{Call, CallError, TargetHealth};
 use springform_store::{Changes, Direction, Query};
 
-use super::{Generation, GenerationRecord, GenerationState, Inspected, LoadRefusal, Loaded};
+use super::{
+    DriverLoader, Generation, GenerationRecord, GenerationState, Inspected, LoadRefusal, Loaded,
+};
 use crate::config::{BackendConfig, DriverConfig};
 use crate::error::ErrorKind;
 use crate::{Caller, Control, ControlError};
@@ -100,7 +103,7 @@ impl Drivers<'_> {
     pub async fn list(&self, caller: &Caller) -> Result<Vec<DriverStatus>, ControlError> {
         admin(caller)?;
         let mut all = Vec::new();
-        for driver in &self.control.config().drivers {
+        for driver in &self.control.setting().drivers {
             all.push(self.status(driver).await?);
         }
         Ok(all)
@@ -112,7 +115,7 @@ impl Drivers<'_> {
     /// `Forbidden`, `NotFound`, or what the store says.
     pub async fn get(&self, caller: &Caller, name: &str) -> Result<DriverStatus, ControlError> {
         admin(caller)?;
-        self.status(self.configured(name)?).await
+        self.status(&self.configured(name)?).await
     }
 
     /// Looks at a component without binding or installing it.
@@ -142,7 +145,7 @@ impl Drivers<'_> {
         admin(caller)?;
         let driver = self.configured(name)?;
         let _swap = self.control.swap().lock().await;
-        self.install_locked(driver, path).await
+        self.install_locked(&driver, path).await
     }
 
     /// Puts a generation into service on every backend of the driver: the newest installed, or the one with this digest.
@@ -160,7 +163,7 @@ impl Drivers<'_> {
         let _swap = self.control.swap().lock().await;
         let records = self.records(name).await?;
         let wanted = match digest {
-            None => records.first(),
+            None => newest(&records),
             Some(digest) => records
                 .iter()
                 .find(|record| record.digest.starts_with(digest)),
@@ -174,7 +177,7 @@ impl Drivers<'_> {
             )
         })?;
         self.swap_to(wanted).await?;
-        self.status(driver).await
+        self.status(&driver).await
     }
 
     /// Goes back to the generation that served before the present one.
@@ -196,7 +199,7 @@ impl Drivers<'_> {
             ))
         })?;
         self.swap_to(wanted).await?;
-        self.status(driver).await
+        self.status(&driver).await
     }
 
     /// Loads what served when the host stopped, or else what the configuration names. At start.
@@ -218,10 +221,22 @@ impl Drivers<'_> {
         driver: &DriverConfig,
         path: &Path,
     ) -> Result<GenerationRecord, ControlError> {
+        let loader = self.control.loader();
+        let record = self.installed(driver, path, loader.as_ref()).await?;
+        let changes = Changes::new().put(&record);
+        self.control.store().commit(changes).await?;
+        Ok(record)
+    }
+
+    /// A component's record, as it is known or new; not written down.
+    async fn installed(
+        &self,
+        driver: &DriverConfig,
+        path: &Path,
+        loader: &dyn DriverLoader,
+    ) -> Result<GenerationRecord, ControlError> {
         let name = &driver.name;
-        let seen = self
-            .control
-            .loader()
+        let seen = loader
             .inspect(path)
             .await
             .map_err(|refusal| refused(&format!("driver {name}"), &refusal))?;
@@ -229,19 +244,10 @@ impl Drivers<'_> {
         if let Some(known) = records.iter().find(|record| record.digest == seen.digest) {
             let mut known = known.clone();
             path.display().to_string().clone_into(&mut known.path);
-            self.control
-                .store()
-                .commit(Changes::new().put(&known))
-                .await?;
             return Ok(known);
         }
-        let number = records
-            .iter()
-            .map(|record| record.number)
-            .max()
-            .unwrap_or(0)
-            + 1;
-        let record = GenerationRecord {
+        let number = following(&records);
+        Ok(GenerationRecord {
             id: format!("{name}/{number}"),
             driver: name.clone(),
             number,
@@ -254,21 +260,59 @@ impl Drivers<'_> {
             reason: None,
             created_at: self.control.now(),
             activated_at: None,
-        };
-        self.control
+        })
+    }
+
+    /// The component file that each driver serves from.
+    pub(crate) async fn serving(&self) -> Result<BTreeMap<String, PathBuf>, ControlError> {
+        let query = Query::new().eq("state", GenerationState::Running.as_str());
+        let query = query.limit(1000);
+        let running = self
+            .control
             .store()
-            .commit(Changes::new().insert(&record))
+            .list::<GenerationRecord>(&query)
             .await?;
-        Ok(record)
+        let running = running.into_iter().map(|stored| stored.record);
+        Ok(running
+            .map(|record| (record.driver, PathBuf::from(record.path)))
+            .collect())
+    }
+
+    /// The generation that another configuration makes of the component that serves; of a driver that never served, its first
+    /// one. Not written down.
+    pub(crate) async fn next(
+        &self,
+        driver: &DriverConfig,
+        loader: &dyn DriverLoader,
+    ) -> Result<GenerationRecord, ControlError> {
+        let records = self.records(&driver.name).await?;
+        let running = records.iter().find(|r| r.state == GenerationState::Running);
+        let Some(running) = running else {
+            return self.installed(driver, &driver.path, loader).await;
+        };
+        let number = following(&records);
+        Ok(GenerationRecord {
+            id: format!("{}/{number}", driver.name),
+            number,
+            created_at: self.control.now(),
+            activated_at: None,
+            ..running.clone()
+        })
     }
 
     /// Prepare all, probe all, publish at once, then write down what happened.
     async fn swap_to(&self, mut wanted: GenerationRecord) -> Result<(), ControlError> {
         let mut ready = Vec::new();
-        let backends: Vec<BackendConfig> = self.backends_of(&wanted.driver);
+        let backends = self.backends_of(&wanted.driver);
         for backend in &backends {
-            match self.prepare(&wanted, backend).await {
-                Ok(generation) => ready.push((backend.name.clone(), Arc::new(generation))),
+            // On the very first load the backend's arrays may be away: the host serves and set-up is tried again.
+            let probed = self.control.generation(&backend.name).is_some();
+            let loader = self.control.loader();
+            match self
+                .prepare(&wanted, backend, loader.as_ref(), probed)
+                .await
+            {
+                Ok((generation, _)) => ready.push((backend.name.clone(), Arc::new(generation))),
                 Err(refusal) => {
                     let error = refused(
                         &format!(
@@ -300,9 +344,7 @@ impl Drivers<'_> {
         wanted.reason = None;
         wanted.activated_at = Some(self.control.now());
         if let Some((_, generation)) = ready.first() {
-            generation
-                .config_digest
-                .clone_into(&mut wanted.config_digest);
+            wanted.config_digest = generation.config.digest();
             generation.loaded.grants.clone_into(&mut wanted.grants);
         }
         self.control.store().commit(changes.put(&wanted)).await?;
@@ -317,16 +359,15 @@ impl Drivers<'_> {
         Ok(())
     }
 
-    async fn prepare(
+    /// Makes a generation beside what serves, and probes it; gives back what the probe saw of the arrays.
+    pub(crate) async fn prepare(
         &self,
         record: &GenerationRecord,
-        backend: &BackendConfig,
-    ) -> Result<Generation, LoadRefusal> {
-        let loaded = self
-            .control
-            .loader()
-            .load(Path::new(&record.path), backend)
-            .await?;
+        backend: &Arc<BackendConfig>,
+        loader: &dyn DriverLoader,
+        probed: bool,
+    ) -> Result<(Generation, Vec<TargetHealth>), LoadRefusal> {
+        let loaded = loader.load(Path::new(&record.path), backend).await?;
         if loaded.digest != record.digest {
             return Err(LoadRefusal::new(
                 "verify",
@@ -336,26 +377,32 @@ impl Drivers<'_> {
                 ),
             ));
         }
-        // On the very first load the backend's arrays may be away: the host serves and set-up is tried again.
-        if self.control.generation(&backend.name).is_some() {
-            self.probe(&loaded, backend).await?;
+        let mut seen = Vec::new();
+        if probed {
+            seen = self.probe(&loaded, backend).await?;
         }
-        Ok(Generation {
+        let generation = Generation {
             number: record.number,
             driver_name: record.driver.clone(),
             version: loaded.driver.description().version.clone(),
-            config_digest: backend.digest(),
+            config: backend.clone(),
             loaded,
-        })
+        };
+        Ok((generation, seen))
     }
 
     /// Read only: the broker refuses requests of a check that would change an array. Arrays that are away are no reason
     /// to refuse a driver; a driver that traps is.
-    async fn probe(&self, loaded: &Loaded, backend: &BackendConfig) -> Result<(), LoadRefusal> {
+    async fn probe(
+        &self,
+        loaded: &Loaded,
+        backend: &BackendConfig,
+    ) -> Result<Vec<TargetHealth>, LoadRefusal> {
         let context = self.control.probe_context(loaded, backend).await;
         match loaded.driver.call(context, Call::Check).await {
-            Ok(_) | Err(CallError::Pending(_)) => Ok(()),
-            Err(CallError::Failed(failure)) if failure.code.is_retryable() => Ok(()),
+            Ok(reply) => Ok(reply.into_check().unwrap_or_default()),
+            Err(CallError::Pending(_)) => Ok(Vec::new()),
+            Err(CallError::Failed(failure)) if failure.code.is_retryable() => Ok(Vec::new()),
             Err(error) => Err(LoadRefusal::new(
                 "probe",
                 format!("its check failed: {error}"),
@@ -363,25 +410,26 @@ impl Drivers<'_> {
         }
     }
 
-    fn configured(&self, name: &str) -> Result<&DriverConfig, ControlError> {
-        let known = self
-            .control
-            .config()
-            .drivers
-            .iter()
-            .find(|driver| driver.name == name);
-        known.ok_or_else(|| ControlError::not_found("Driver", name))
+    fn configured(&self, name: &str) -> Result<DriverConfig, ControlError> {
+        let setting = self.control.setting();
+        let known = setting.drivers.iter().find(|driver| driver.name == name);
+        known
+            .cloned()
+            .ok_or_else(|| ControlError::not_found("Driver", name))
     }
 
-    fn backends_of(&self, driver: &str) -> Vec<BackendConfig> {
-        let backends = self.control.backends();
+    fn backends_of(&self, driver: &str) -> Vec<Arc<BackendConfig>> {
+        let backends = self.control.backends().map(|backend| backend.config());
         backends
-            .filter(|backend| backend.config.driver == driver)
-            .map(|backend| backend.config.clone())
+            .filter(|backend| backend.driver == driver)
             .collect()
     }
 
-    async fn records(&self, driver: &str) -> Result<Vec<GenerationRecord>, ControlError> {
+    /// Every generation kept of a driver, newest first.
+    pub(crate) async fn records(
+        &self,
+        driver: &str,
+    ) -> Result<Vec<GenerationRecord>, ControlError> {
         let query = Query::new()
             .eq("driver", driver)
             .sort("number", Direction::Desc)
@@ -402,7 +450,7 @@ impl Drivers<'_> {
         let backends = self
             .control
             .backends()
-            .filter(|backend| backend.config.driver == driver.name)
+            .filter(|backend| backend.config().driver == driver.name)
             .map(|backend| {
                 let generation = self.control.generation(backend.name());
                 let status = backend.status();
@@ -420,7 +468,7 @@ impl Drivers<'_> {
         Ok(DriverStatus {
             name: driver.name.clone(),
             configured: Some(driver.path.display().to_string()),
-            deployed: generations.first().map(version),
+            deployed: newest(&generations).map(version),
             running: running.map(version),
             rollback: previous(&generations).map(version),
             backends: backends.collect(),
@@ -429,11 +477,32 @@ impl Drivers<'_> {
     }
 }
 
-/// The one that served last before the present one.
-fn previous(records: &[GenerationRecord]) -> Option<&GenerationRecord> {
-    let retired = records
+/// The number of the next generation.
+fn following(records: &[GenerationRecord]) -> u64 {
+    let numbers = records.iter().map(|record| record.number);
+    numbers.max().unwrap_or(0) + 1
+}
+
+/// The component that was installed last, in its newest generation: a reload makes new generations of old components.
+fn newest(records: &[GenerationRecord]) -> Option<&GenerationRecord> {
+    let first = |digest: &str| {
+        let same = records.iter().filter(|record| record.digest == digest);
+        same.map(|record| record.number).min()
+    };
+    records
         .iter()
-        .filter(|record| record.state == GenerationState::Retired);
+        .max_by_key(|record| (first(&record.digest), record.number))
+}
+
+/// The one that served last before the present one, with another component: a configuration is gone back to in its file.
+fn previous(records: &[GenerationRecord]) -> Option<&GenerationRecord> {
+    let running = records
+        .iter()
+        .find(|record| record.state == GenerationState::Running)
+        .map(|record| record.digest.as_str());
+    let retired = records.iter().filter(|record| {
+        record.state == GenerationState::Retired && Some(record.digest.as_str()) != running
+    });
     retired.max_by_key(|record| record.activated_at)
 }
 

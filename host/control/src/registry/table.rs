@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 use super::Loaded;
+use crate::config::BackendConfig;
 
 /// Code, configuration and grants of one backend's driver, numbered.
 #[derive(Debug)]
@@ -16,8 +17,8 @@ pub struct Generation {
     pub driver_name: String,
     /// Version that the driver states.
     pub version: String,
-    /// Digest of the configuration it was made with.
-    pub config_digest: String,
+    /// The configuration it was made with: a call is told of the arrays that its driver was bound to.
+    pub config: Arc<BackendConfig>,
     /// What the loader made.
     pub loaded: Loaded,
 }
@@ -45,5 +46,14 @@ impl Table {
         new.iter()
             .filter_map(|(backend, _)| before.get(backend).cloned())
             .collect()
+    }
+
+    /// Takes a backend out. Calls under way keep its generation until they are over.
+    pub fn withdraw(&self, backend: &str) {
+        self.map.rcu(|old| {
+            let mut map = BTreeMap::clone(old);
+            map.remove(backend);
+            map
+        });
     }
 }

@@ -39,7 +39,7 @@ impl Replication<'_> {
         let standing = self
             .control
             .backend(backend)
-            .is_some_and(|handle| handle.config.failback_discards_old_primary);
+            .is_some_and(|handle| handle.config().failback_discards_old_primary);
         // The configuration may have agreed beforehand; then that is written down here for each generation as if it had
         // been sent.
         let rows = rows(self.control);

@@ -62,7 +62,8 @@ impl Arrays for House {
             .control
             .backend(name)
             .ok_or_else(|| Problem::NotFound(format!("there is no backend {name}")))?;
-        let mut targets = handle.config.targets.clone();
+        let config = handle.config();
+        let mut targets = config.targets.clone();
         let seen = self.control.store().get::<Service>(name).await;
         if let Ok(Some(service)) = seen {
             for target in &mut targets {
@@ -76,11 +77,14 @@ impl Arrays for House {
                 }
             }
         }
+        // Another generation is another driver, or other addresses and secrets: a plan was not made with them.
+        let generation = self.control.generation(name).map_or(0, |g| g.number);
+        let fingerprint = format!("{}/{generation}", config.digest());
         Ok(BackendView {
             name: name.to_owned(),
             targets,
-            fingerprint: handle.config.digest(),
-            parallel: handle.config.parallel.clamp(1, CALLS),
+            fingerprint,
+            parallel: config.parallel.clamp(1, CALLS),
             batch: BATCH,
         })
     }
@@ -182,6 +186,7 @@ async fn begin(
 ) -> Result<Operation, Problem> {
     let house = control.clone();
     let begun = control.runner().whole(async move {
+        let _gate = house.gate().read().await;
         let operation = request::begin(&rows(&house), &backend, request, who).await?;
         house.operations().start(operation.clone());
         Ok(operation)

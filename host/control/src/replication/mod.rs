@@ -32,6 +32,7 @@ pub(crate) use house::{register, rows};
 pub(crate) use members::chunks;
 pub use plan::{Order, Plan, make as make_plan};
 pub use request::{Ask, Request, Who, begin, reset_active_backend};
+pub(crate) use rows::open_on;
 pub use rows::{Arrays, Rows};
 pub use scope::Scope;
 pub use standing::{BackendStanding, OpenOperation, Standings, TargetStanding, VolumeStanding};

@@ -104,6 +104,14 @@ impl Record for Watched {
     }
 }
 
+/// The open operations of replication on a backend.
+pub(crate) fn open_on(backend: &str) -> Query {
+    Query::new()
+        .eq("open", true)
+        .eq("backend", backend)
+        .is_in("verb", super::house::VERBS.map(word))
+}
+
 /// Rows in the store.
 pub struct Rows {
     store: Store,
@@ -407,11 +415,7 @@ impl Lookout for Rows {
     }
 
     async fn busy(&self, backend: &str) -> Result<bool, Problem> {
-        let query = Query::new()
-            .eq("open", true)
-            .eq("backend", backend)
-            .is_in("verb", super::house::VERBS.map(word));
-        let open = self.store.count::<Operation>(&query).await;
+        let open = self.store.count::<Operation>(&open_on(backend)).await;
         Ok(open.map_err(internal)? > 0)
     }
 

@@ -152,7 +152,7 @@ impl Replication<'_> {
         Self::admin(caller)?;
         let mut found = Vec::new();
         for handle in self.control.backends() {
-            found.extend(self.standing(handle).await?);
+            found.extend(self.standing(&handle).await?);
         }
         Ok(found)
     }
@@ -168,7 +168,7 @@ impl Replication<'_> {
     ) -> Result<BackendStanding, ControlError> {
         Self::admin(caller)?;
         let found = match self.control.backend(name) {
-            Some(handle) => self.standing(handle).await?,
+            Some(handle) => self.standing(&handle).await?,
             None => None,
         };
         found.ok_or_else(|| {
@@ -191,9 +191,10 @@ impl Replication<'_> {
         let mut watched = watched.map(|w| w.record).unwrap_or_default();
         let generation = self.control.generation(name);
         let status = handle.status();
-        let home = handle.config.primary().map(|target| &target.name);
+        let config = handle.config();
+        let home = config.primary().map(|target| &target.name);
         let active = service.active_target.as_ref().or(home);
-        let targets = handle.config.targets.iter().map(|target| {
+        let targets = config.targets.iter().map(|target| {
             let health = service.targets.iter().find(|h| h.target == target.name);
             TargetStanding {
                 primary: target.primary,
@@ -211,7 +212,7 @@ impl Replication<'_> {
         let targets = targets.collect();
         Ok(Some(BackendStanding {
             backend: name.to_owned(),
-            driver: handle.config.driver.clone(),
+            driver: config.driver.clone(),
             generation: generation.map(|generation| generation.number),
             up: status.is_up(),
             reason: status.reason.or(status.statistics_error),

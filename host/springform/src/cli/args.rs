@@ -63,7 +63,7 @@ pub enum Command {
         #[arg(long, env = "SPRINGFORM_CONFIG", default_value = "springform.toml")]
         config: PathBuf,
     },
-    /// Look at a configuration.
+    /// Check a configuration, or let a running host read its own again.
     Config {
         /// What to do with it.
         #[command(subcommand)]
@@ -258,6 +258,12 @@ pub enum ConfigCommand {
         /// Do not load the drivers: their options stay unchecked.
         #[arg(long)]
         offline: bool,
+    },
+    /// Let the running host read its own file again: all of it serves, or nothing has changed. SIGHUP to the host does the same.
+    Reload {
+        /// Only say what would change.
+        #[arg(long)]
+        dry_run: bool,
     },
 }
 

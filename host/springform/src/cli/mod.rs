@@ -6,8 +6,8 @@ mod scope;
 use std::process::ExitCode;
 
 pub use args::{
-    AttachmentsCommand, Cli, Command, Connection, DrillCommand, DriverCommand, Format,
-    OperationCommand, OutboxCommand, Wait,
+    AttachmentsCommand, Cli, Command, ConfigCommand, Connection, DrillCommand, DriverCommand,
+    Format, OperationCommand, OutboxCommand, Wait,
 };
 pub use scope::{ScopeArgs, StatusArgs, TargetArgs};
 
@@ -22,7 +22,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Serve { config } => serve::run(&config).await,
         Command::Config {
-            command: args::ConfigCommand::Check { config, offline },
+            command: ConfigCommand::Check { config, offline },
         } => config::check::run(&config, offline).await,
         Command::Driver {
             command: DriverCommand::Inspect { subject },

@@ -1,6 +1,7 @@
 //! The commands that talk to a running host.
 
 mod attachments;
+mod configuration;
 mod drivers;
 mod events;
 mod http;
@@ -16,7 +17,7 @@ use std::process::ExitCode;
 
 pub use http::Client;
 
-use crate::cli::{Command, Connection};
+use crate::cli::{Command, ConfigCommand, Connection};
 
 /// Carries out a command that needs a running host.
 ///
@@ -24,6 +25,9 @@ use crate::cli::{Command, Connection};
 /// The host cannot be reached, or refused with a reason.
 pub async fn run(client: &Client, command: Command) -> anyhow::Result<ExitCode> {
     match command {
+        Command::Config {
+            command: ConfigCommand::Reload { dry_run },
+        } => configuration::reload(client, dry_run).await,
         Command::Driver { command } => drivers::run(client, command).await,
         Command::Operation { command } => operations::run(client, command).await,
         Command::Attachments { command } => attachments::run(client, command).await,

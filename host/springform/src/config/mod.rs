@@ -6,6 +6,7 @@
 
 mod backend;
 pub mod check;
+pub mod compare;
 mod driver;
 mod problem;
 mod resolve;

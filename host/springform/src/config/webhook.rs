@@ -14,7 +14,7 @@ use super::service::ServiceConfig;
 const LEAST: usize = 16;
 
 /// One receiver of events.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WebhookConfig {
     /// Name, as the outbox shows it.
     pub name: String,

@@ -39,22 +39,27 @@ impl Loader {
                 cache_dir: Some(config.service.state_dir.join("cache")),
                 ..SandboxConfig::default()
             })?,
-            backends: config
-                .backends
-                .iter()
-                .map(|backend| (backend.name.clone(), backend.clone()))
-                .collect(),
+            backends: by_name(config),
             drivers: config.drivers.clone(),
         })
     }
 
-    /// A backend's options as a driver file understands them.
+    /// The same sandbox for another configuration.
+    #[must_use]
+    pub fn with(&self, config: &Config) -> Self {
+        Self {
+            sandbox: self.sandbox.clone(),
+            backends: by_name(config),
+            drivers: config.drivers.clone(),
+        }
+    }
+
+    /// What a driver file says of itself.
     ///
     /// # Errors
-    /// Why they do not fit, or why the file is no driver.
-    pub async fn resolve(&self, path: &Path, backend: &str) -> Result<Resolved, LoadRefusal> {
-        let program = self.program(path).await?;
-        self.fit(program.description(), backend)
+    /// Why the file is no driver.
+    pub async fn describe(&self, path: &Path) -> Result<Description, LoadRefusal> {
+        Ok(self.program(path).await?.description().clone())
     }
 
     async fn program(&self, path: &Path) -> Result<Arc<Program>, LoadRefusal> {
@@ -95,6 +100,13 @@ impl Loader {
             _ => Ok(()),
         }
     }
+}
+
+fn by_name(config: &Config) -> BTreeMap<String, BackendConfig> {
+    let backends = config.backends.iter();
+    backends
+        .map(|backend| (backend.name.clone(), backend.clone()))
+        .collect()
 }
 
 #[async_trait]

@@ -5,6 +5,7 @@ mod access;
 pub mod inspect;
 mod loader;
 mod plan;
+mod reload;
 mod signals;
 mod telemetry;
 pub mod webhooks;
@@ -39,11 +40,14 @@ pub async fn run(path: &Path) -> anyhow::Result<ExitCode> {
     let loader = Arc::new(Loader::new(&config)?);
     let settings = plan::control(&config, &loader).await;
     let stop = signals::stop_on_signal()?;
-    let control = Control::start(settings, store, loader, Clock::system())
+    let hangup = signals::hangup()?;
+    let control = Control::start(settings, store, loader.clone(), Clock::system())
         .await
         .map_err(|error| anyhow::anyhow!("cannot start: {}", error.message))?;
 
     control.deliver_with(Arc::new(webhooks));
+    control.reload_from(Arc::new(reload::File::new(config.clone(), loader)));
+    control.spawn(signals::reload_on(hangup, control.clone()));
 
     let limits = access::limits(&config.limits);
     let router = springform_api::router(ApiState {

@@ -1,33 +1,20 @@
 //! From the file to what control wants to know. Addresses, trust and secrets stay with the loader.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
 use springform_control::{BackendConfig as ControlBackend, ControlConfig, DriverConfig};
 use springform_model::contract::Target;
 
 use super::loader::Loader;
-use crate::config::{BackendConfig, Config, Resolved};
+use crate::config::{BackendConfig, Config, Problem, Resolved};
 
 /// Settings of the control plane. Drivers are asked for the defaults of their options; a backend whose driver cannot be
 /// asked is planned without, and is down with the reason when control loads it.
 pub async fn control(config: &Config, loader: &Loader) -> ControlConfig {
-    let mut backends = Vec::with_capacity(config.backends.len());
-    for backend in &config.backends {
-        let driver = config.drivers.get(&backend.driver);
-        let resolved = match driver {
-            Some(driver) => loader.resolve(&driver.path, &backend.name).await.ok(),
-            None => None,
-        };
-        let parallel = driver.and_then(|driver| driver.limits.concurrent_calls);
-        backends.push(plan_backend(backend, resolved, parallel));
-    }
+    let (backends, _) = backends(config, loader, &BTreeMap::new()).await;
     ControlConfig {
-        drivers: config
-            .drivers
-            .values()
-            .map(|driver| DriverConfig {
-                name: driver.name.clone(),
-                path: driver.path.clone(),
-            })
-            .collect(),
+        drivers: drivers(config),
         backends,
         availability_zone: config.service.availability_zone.clone(),
         default_type: config.service.default_volume_type.clone(),
@@ -40,6 +27,61 @@ pub async fn control(config: &Config, loader: &Loader) -> ControlConfig {
         observe_interval: config.service.observe_interval,
         ..ControlConfig::default()
     }
+}
+
+/// Drivers as control knows them.
+pub fn drivers(config: &Config) -> Vec<DriverConfig> {
+    let drivers = config.drivers.values();
+    drivers
+        .map(|driver| DriverConfig {
+            name: driver.name.clone(),
+            path: driver.path.clone(),
+        })
+        .collect()
+}
+
+/// Backends as control knows them, and what their drivers say is wrong with them. A driver that serves is asked itself,
+/// not the component that the file names: another one may have been installed since.
+pub async fn backends(
+    config: &Config,
+    loader: &Loader,
+    serving: &BTreeMap<String, PathBuf>,
+) -> (Vec<ControlBackend>, Vec<Problem>) {
+    let mut problems = Vec::new();
+    let mut descriptions = BTreeMap::new();
+    for driver in config.drivers.values() {
+        let path = serving.get(&driver.name).unwrap_or(&driver.path);
+        match loader.describe(path).await {
+            Ok(description) => {
+                descriptions.insert(driver.name.as_str(), description);
+            }
+            Err(refusal) => problems.push(Problem::at(
+                driver.line,
+                format!(
+                    "[driver.{}] cannot be used: {}",
+                    driver.name, refusal.message
+                ),
+            )),
+        }
+    }
+    let mut planned = Vec::with_capacity(config.backends.len());
+    for backend in &config.backends {
+        let resolved = match descriptions.get(backend.driver.as_str()) {
+            Some(description) => backend.resolve(description),
+            None => Err(Vec::new()),
+        };
+        let driver = config.drivers.get(&backend.driver);
+        let parallel = driver.and_then(|driver| driver.limits.concurrent_calls);
+        let resolved = match resolved {
+            Ok(resolved) => Some(resolved),
+            Err(wrong) => {
+                problems.extend(wrong);
+                None
+            }
+        };
+        planned.push(plan_backend(backend, resolved, parallel));
+    }
+    (planned, problems)
 }
 
 fn plan_backend(

@@ -1,7 +1,8 @@
-//! SIGTERM and Ctrl-C.
+//! SIGTERM and Ctrl-C end the host; SIGHUP lets it read its configuration again.
 
 use anyhow::Context;
-use tokio::signal::unix::{SignalKind, signal};
+use springform_control::{Caller, Control};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 /// A token that is cancelled by the first signal. A second one ends the process at once: the journal stands it.
@@ -26,4 +27,21 @@ pub fn stop_on_signal() -> anyhow::Result<CancellationToken> {
         }
     });
     Ok(token)
+}
+
+/// Watches for SIGHUP from now on; before, it would end the process.
+///
+/// # Errors
+/// The system gives no signal handlers.
+pub fn hangup() -> anyhow::Result<Signal> {
+    signal(SignalKind::hangup()).context("cannot watch for SIGHUP")
+}
+
+/// Reloads the configuration at each SIGHUP; what came of it is in the log.
+pub async fn reload_on(mut hangup: Signal, control: Control) {
+    let caller = Caller::new("SIGHUP", "springform", vec!["admin".to_owned()]);
+    while hangup.recv().await.is_some() {
+        // The refusal is logged where it is made, and there is nobody else to tell.
+        let _ = control.reload().run(&caller, false).await;
+    }
 }

@@ -6,6 +6,7 @@ pub mod driver;
 pub mod operation;
 pub mod plan;
 pub mod progress;
+pub mod reload;
 pub mod standing;
 
 use comfy_table::{ContentArrangement, Table, presets};

@@ -39,6 +39,9 @@ pub struct Array {
     pub id: String,
     /// Its API token.
     pub api_token: String,
+    /// The one before, while it is still good.
+    #[serde(default)]
+    pub old_token: Option<String>,
     /// Version of Purity it claims.
     pub purity: String,
     /// REST versions it claims, ascending.
@@ -99,6 +102,7 @@ impl Array {
             id: uuid_of(seed, mix(seed)),
             name: spec.name,
             api_token: spec.api_token,
+            old_token: None,
             purity: spec.purity,
             rest_versions: spec.rest_versions,
             capacity: spec.capacity,

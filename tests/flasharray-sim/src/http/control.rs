@@ -50,6 +50,7 @@ pub fn routes(shared: Arc<Shared>) -> Router {
         .route("/arrays/{array}/volume-limit", post(volume_limit))
         .route("/arrays/{array}/safemode", post(safemode))
         .route("/arrays/{array}/sessions", delete(drop_sessions))
+        .route("/arrays/{array}/api-token", post(api_token))
         .route("/pods/{pod}/stuck", post(pod_stuck))
         .route("/transfers/stuck", post(transfers_stuck))
         .merge(super::io::routes())
@@ -304,6 +305,32 @@ async fn safemode(
     let done = find(&shared, &array).and_then(|ix| {
         shared.world().array_mut(ix)?.eradication_disabled = body.on;
         Ok(json!({"on": body.on}))
+    });
+    reply(done)
+}
+
+#[derive(Deserialize)]
+struct TokenBody {
+    token: String,
+    /// Whether the old one is good as well; else whoever is logged in has to log in anew.
+    #[serde(default)]
+    keep: bool,
+}
+
+async fn api_token(
+    State(shared): Sim,
+    Path(array): Path<String>,
+    Json(body): Json<TokenBody>,
+) -> Response {
+    let done = find(&shared, &array).and_then(|ix| {
+        let mut world = shared.world();
+        let array = world.array_mut(ix)?;
+        let old = std::mem::replace(&mut array.api_token, body.token);
+        array.old_token = body.keep.then_some(old);
+        if !body.keep {
+            array.sessions.clear();
+        }
+        Ok(json!({}))
     });
     reply(done)
 }

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use flasharray_sim::{SimConfig, SimControl};
+use reqwest::Method;
 use serde_json::{Value, json};
 use springform_suite::cinder::Cinder;
 use springform_suite::guests;
@@ -80,6 +81,20 @@ impl Running {
     }
 }
 
+/// Somebody who goes on using the cloud.
+pub struct Busy {
+    stop: Arc<AtomicBool>,
+    task: tokio::task::JoinHandle<u32>,
+}
+
+impl Busy {
+    /// How often it was used; fails where something did not succeed.
+    pub async fn stops(self) -> u32 {
+        self.stop.store(true, Ordering::SeqCst);
+        self.task.await.unwrap()
+    }
+}
+
 impl Desk {
     pub async fn new() -> Self {
         Self::with("").await
@@ -131,7 +146,13 @@ impl Desk {
         let still = Arc::new(AtomicBool::new(false));
         let stands = still.clone();
         let clock = tokio::spawn(async move {
-            while stands.load(Ordering::SeqCst) || control.advance(5.0).await.is_ok() {
+            loop {
+                // One request that is lost on a busy machine does not end time.
+                if !stands.load(Ordering::SeqCst)
+                    && let Err(error) = control.advance(5.0).await
+                {
+                    eprintln!("no time passed on the arrays: {error:#}");
+                }
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
         });
@@ -289,6 +310,57 @@ impl Desk {
         let up = self.cloud.service_becomes(SERVICE, "state", "up");
         up.await.unwrap();
         Self { host, ..self }
+    }
+
+    /// Changes the configuration file.
+    pub fn edit(&self, change: impl FnOnce(String) -> String) {
+        let text = std::fs::read_to_string(self.site.config()).unwrap();
+        std::fs::write(self.site.config(), change(text)).unwrap();
+    }
+
+    /// Somebody goes on looking at a volume and its service; none of that may fail.
+    pub fn goes_on_asking(&self) -> Busy {
+        let cloud = self.cloud.clone();
+        let stop = Arc::new(AtomicBool::new(false));
+        let stops = stop.clone();
+        let known = self.volume.clone();
+        let task = tokio::spawn(async move {
+            let mut rounds = 0;
+            while !stops.load(Ordering::SeqCst) {
+                cloud.volume(&known).await.unwrap();
+                cloud.service(SERVICE).await.unwrap();
+                rounds += 1;
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            rounds
+        });
+        Busy { stop, task }
+    }
+
+    /// The same with volumes that are made and deleted.
+    pub fn goes_on_making(&self) -> Busy {
+        let cloud = self.cloud.clone();
+        let stop = Arc::new(AtomicBool::new(false));
+        let stops = stop.clone();
+        let task = tokio::spawn(async move {
+            let mut rounds = 0;
+            while !stops.load(Ordering::SeqCst) {
+                let made = cloud.create_volume("another", 1, "replicated").await;
+                let id = made.unwrap();
+                cloud.volume_becomes(&id, "available").await.unwrap();
+                let path = format!("/v3/volumes/{id}");
+                cloud.ask(Method::DELETE, &path, None).await.unwrap();
+                let deadline = Instant::now() + PATIENCE;
+                while let Ok(volume) = cloud.volume(&id).await {
+                    assert_eq!(volume["status"], "deleting");
+                    assert!(Instant::now() < deadline, "{volume}");
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
+                rounds += 1;
+            }
+            rounds
+        });
+        Busy { stop, task }
     }
 
     pub async fn ends(self) {

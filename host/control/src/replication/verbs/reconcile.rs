@@ -172,7 +172,7 @@ pub fn promotable(view: &BackendView, service: &Service) -> Result<(), String> {
     match service.active_target.as_deref() {
         Some(active) if Some(active) != home => Err(format!(
             "backend {} is served by {active}, which its configuration does not name as primary; set san_ip to that array \
-             and primary_id = \"{active}\", start the host with that, and promote again",
+             and primary_id = \"{active}\" in the file, run `springform config reload`, and promote again",
             view.name
         )),
         _ => Ok(()),

@@ -1,0 +1,239 @@
+//! Another configuration in a running host: read again, held against what serves, prepared beside it and published at
+//! once. Whatever is wrong with it leaves exactly what served before.
+
+mod difference;
+mod guard;
+mod prepare;
+mod publish;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde::Serialize;
+use tokio::time::timeout;
+
+use crate::backend::BackendHandle;
+use crate::config::{BackendConfig, DriverConfig};
+use crate::error::ErrorKind;
+use crate::registry::DriverLoader;
+use crate::{Caller, Control, ControlError};
+
+use difference::Difference;
+
+/// How long an answer waits for the set-up of what was changed; it goes on by itself afterwards.
+const SET_UP: Duration = Duration::from_secs(20);
+
+/// A configuration that was read and makes sense, and does not serve yet.
+pub struct Candidate {
+    /// Drivers.
+    pub drivers: Vec<DriverConfig>,
+    /// Backends.
+    pub backends: Vec<BackendConfig>,
+    /// What only the source sees to be otherwise than what serves, in the operator's words, by backend: addresses,
+    /// trust, secrets, options, limits.
+    pub changed: BTreeMap<String, Vec<String>>,
+    /// Where each backend stands, for messages: `springform.toml:12`.
+    pub places: BTreeMap<String, String>,
+    /// Makes drivers with its addresses and secrets.
+    pub loader: Arc<dyn DriverLoader>,
+    /// Called once it serves: what is read next is compared with it.
+    pub adopt: Box<dyn FnOnce() + Send + Sync>,
+}
+
+/// Where the configuration of this host comes from.
+#[async_trait]
+pub trait Source: Send + Sync + 'static {
+    /// Reads it again; nothing is changed. `serving` has the component files that drivers serve from, where that is known.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, one sentence each, with lines where there are some; never a secret.
+    async fn read(&self, serving: &BTreeMap<String, PathBuf>) -> Result<Candidate, Vec<String>>;
+}
+
+/// What becomes of a backend or a driver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Change {
+    /// It was not configured before.
+    Added,
+    /// It is configured otherwise.
+    Changed,
+    /// It is not configured any more.
+    Removed,
+}
+
+/// A backend that is configured otherwise than before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct BackendChange {
+    /// Backend.
+    pub name: String,
+    /// What becomes of it.
+    pub change: Change,
+    /// What differs, in the operator's words: `targets sec2, new3`, `credential of sec2`.
+    pub what: Vec<String>,
+    /// Its driver.
+    pub driver: String,
+    /// The generation that serves it; none for a dry run and for what was removed.
+    pub generation: Option<u64>,
+    /// Whether it is set up.
+    pub ready: bool,
+    /// Why not.
+    pub reason: Option<String>,
+}
+
+/// A driver that is configured otherwise than before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DriverChange {
+    /// Driver.
+    pub name: String,
+    /// What becomes of it.
+    pub change: Change,
+}
+
+/// What a reload came to.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Reloaded {
+    /// Whether it was only said what would be done.
+    pub dry_run: bool,
+    /// Backends that are configured otherwise.
+    pub backends: Vec<BackendChange>,
+    /// Drivers that are configured otherwise.
+    pub drivers: Vec<DriverChange>,
+    /// How many backends are configured as before; nothing was done to them.
+    pub unchanged: usize,
+}
+
+/// Reloads of the configuration.
+#[derive(Debug, Clone, Copy)]
+pub struct Reload<'a> {
+    control: &'a Control,
+}
+
+impl Control {
+    /// The configuration, read again.
+    #[must_use]
+    pub fn reload(&self) -> Reload<'_> {
+        Reload { control: self }
+    }
+}
+
+impl Reload<'_> {
+    /// Reads the configuration again and lets it serve, all of it or nothing. Whoever asks may go away meanwhile.
+    ///
+    /// # Errors
+    /// `Forbidden`; `Invalid` with everything that is wrong with it; `Conflict` with the operation in the way; `Unavailable`
+    /// in a host that was given its configuration by hand.
+    pub async fn run(&self, caller: &Caller, dry_run: bool) -> Result<Reloaded, ControlError> {
+        if !caller.is_admin {
+            return Err(ControlError::new(
+                ErrorKind::Forbidden,
+                "Only an administrator may reload the configuration.",
+            ));
+        }
+        let source = self.control.source().ok_or_else(|| {
+            ControlError::unavailable(
+                "This host was not given a configuration that it could read again.",
+            )
+        })?;
+        let control = self.control.clone();
+        let whole = async move { run(&control, source.as_ref(), dry_run).await };
+        let outcome = match self.control.runner().whole(whole).await {
+            Some(Ok((mut reloaded, fresh))) => {
+                await_set_up(&fresh, &mut reloaded).await;
+                Ok(reloaded)
+            }
+            Some(Err(error)) => Err(error),
+            None => Err(ControlError::new(
+                ErrorKind::Internal,
+                "The reload broke off; the log has the reason.",
+            )),
+        };
+        match &outcome {
+            Ok(reloaded) => tell(reloaded, caller),
+            Err(error) => tracing::warn!(
+                user = %caller.user_id, "a reload was refused: {}", error.message
+            ),
+        }
+        outcome
+    }
+}
+
+async fn run(
+    control: &Control,
+    source: &dyn Source,
+    dry_run: bool,
+) -> Result<(Reloaded, Vec<Arc<BackendHandle>>), ControlError> {
+    // The same lock as that of a driver's swap: each is prepared on what the other one left.
+    let _swap = control.swap().lock().await;
+    let serving = control.drivers().serving().await?;
+    let read = source.read(&serving).await;
+    let mut candidate = read.map_err(|problems| refused(&problems))?;
+    let difference = Difference::between(control, &candidate);
+    let unchanged = difference.unchanged;
+    if difference.is_empty() {
+        let reloaded = Reloaded {
+            dry_run,
+            unchanged,
+            ..Reloaded::default()
+        };
+        return Ok((reloaded, Vec::new()));
+    }
+    guard::free(control, &difference).await?;
+    let prepared = prepare::all(control, &candidate, &difference)
+        .await
+        .map_err(|problems| refused(&problems))?;
+    let mut reloaded = Reloaded {
+        dry_run,
+        backends: difference.described(&prepared),
+        drivers: difference.drivers.clone(),
+        unchanged,
+    };
+    if dry_run {
+        for backend in &mut reloaded.backends {
+            backend.generation = None;
+        }
+        return Ok((reloaded, Vec::new()));
+    }
+    let fresh = publish::all(control, &mut candidate, &difference, prepared).await?;
+    (candidate.adopt)();
+    Ok((reloaded, fresh))
+}
+
+/// Waits for the set-up of what was changed, and says how it stands.
+async fn await_set_up(fresh: &[Arc<BackendHandle>], reloaded: &mut Reloaded) {
+    let all = futures_util::future::join_all(fresh.iter().map(|handle| handle.tried()));
+    if timeout(SET_UP, all).await.is_err() {
+        tracing::warn!("a backend that was reloaded is still being set up");
+    }
+    for change in &mut reloaded.backends {
+        if let Some(handle) = fresh.iter().find(|handle| handle.name() == change.name) {
+            let status = handle.status();
+            change.ready = status.is_up();
+            change.reason = status.reason.or(status.statistics_error);
+        }
+    }
+}
+
+fn refused(problems: &[String]) -> ControlError {
+    ControlError::invalid(format!(
+        "the configuration was not reloaded, and what served before still serves:\n{}",
+        problems.join("\n")
+    ))
+}
+
+fn tell(reloaded: &Reloaded, caller: &Caller) {
+    let user = &caller.user_id;
+    if reloaded.backends.is_empty() && reloaded.drivers.is_empty() {
+        tracing::info!(%user, "the configuration was read again: nothing has changed");
+    }
+    for backend in reloaded.backends.iter().filter(|_| !reloaded.dry_run) {
+        tracing::info!(
+            %user, backend = %backend.name, change = ?backend.change, what = %backend.what.join("; "),
+            generation = backend.generation, ready = backend.ready, reason = backend.reason,
+            "the configuration was reloaded"
+        );
+    }
+}

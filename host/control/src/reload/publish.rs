@@ -1,0 +1,137 @@
+//! A prepared configuration is let in: one commit, then one exchange of what every call reads.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::json;
+use springform_model::cloud::Service;
+use springform_store::Changes;
+use uuid::Uuid;
+
+use super::difference::Difference;
+use super::prepare::Prepared;
+use super::{Candidate, Change, guard};
+use crate::backend::BackendHandle;
+use crate::control::{Setting, configured, new_service};
+use crate::edit::{Setback, again};
+use crate::outbox::{CloudEvent, Delivery};
+use crate::registry::GenerationState;
+use crate::{Control, ControlError};
+
+/// Writes down and publishes; gives back the backends that are to be set up.
+///
+/// # Errors
+/// What got in the way since it was looked, or what the store says; nothing has changed then.
+pub(super) async fn all(
+    control: &Control,
+    candidate: &mut Candidate,
+    difference: &Difference,
+    prepared: Prepared,
+) -> Result<Vec<Arc<BackendHandle>>, ControlError> {
+    // No operation of replication is journalled between the last look and the exchange.
+    let _gate = control.gate().write().await;
+    again(|| commit(control, difference, &prepared)).await?;
+    let before = control.setting();
+    let mut backends = BTreeMap::new();
+    let mut fresh = Vec::new();
+    for config in std::mem::take(&mut candidate.backends) {
+        let known = before.backends.get(&config.name).cloned();
+        let handle = known.unwrap_or_else(|| Arc::new(BackendHandle::new(config.clone())));
+        backends.insert(config.name, handle);
+    }
+    control.table().publish(&prepared.ready);
+    control.set(Setting {
+        loader: candidate.loader.clone(),
+        drivers: std::mem::take(&mut candidate.drivers),
+        backends: backends.clone(),
+    });
+    for differs in &difference.backends {
+        let handle = backends.get(&differs.name);
+        match (&differs.wanted, handle) {
+            (Some(config), Some(handle)) => {
+                if differs.change == Change::Changed {
+                    handle.reconfigure(config.as_ref().clone());
+                }
+                handle.set_up_again();
+                handle.look.notify_one();
+                if differs.change == Change::Added {
+                    control.tend(handle.clone());
+                }
+                fresh.push(handle.clone());
+            }
+            _ => {
+                if let Some(gone) = before.backends.get(&differs.name) {
+                    gone.gone.cancel();
+                }
+                control.table().withdraw(&differs.name);
+                control.metrics().forget(&differs.name);
+            }
+        }
+    }
+    control.mail().ring();
+    Ok(fresh)
+}
+
+/// One round: looks once more whether nothing is in the way, and writes rows, generations and events.
+async fn commit(
+    control: &Control,
+    difference: &Difference,
+    prepared: &Prepared,
+) -> Result<(), Setback> {
+    // Rows first: whoever takes a backend's turn after it was looked changes its row.
+    let mut changes = Changes::new();
+    for differs in &difference.backends {
+        let Some(config) = &differs.wanted else {
+            continue;
+        };
+        changes = match control.store().get::<Service>(&differs.name).await? {
+            None => changes.insert(&new_service(config, control.now())),
+            Some(mut known) => {
+                configured(&mut known.record, config);
+                known.record.updated_at = Some(control.now());
+                changes.update(&known)
+            }
+        };
+    }
+    guard::free(control, difference).await?;
+    for record in &prepared.records {
+        for mut other in control.drivers().records(&record.driver).await? {
+            if other.state == GenerationState::Running && other.id != record.id {
+                other.state = GenerationState::Retired;
+                changes = changes.put(&other);
+            }
+        }
+        let mut record = record.clone();
+        record.state = GenerationState::Running;
+        record.reason = None;
+        record.activated_at = Some(control.now());
+        changes = changes.put(&record);
+    }
+    for event in told(control, difference, prepared) {
+        for receiver in &control.config().receivers {
+            changes = changes.put(&Delivery::new(event.clone(), receiver, control.now()));
+        }
+    }
+    Ok(control.store().commit(changes).await?)
+}
+
+fn told(control: &Control, difference: &Difference, prepared: &Prepared) -> Vec<CloudEvent> {
+    let told = difference.backends.iter().map(|differs| {
+        let data = json!({
+            "backend": differs.name,
+            "change": differs.change,
+            "what": differs.what,
+            "driver": differs.driver(),
+            "generation": prepared.generation_of(&differs.name),
+        });
+        CloudEvent::new(
+            "configuration.reloaded",
+            &differs.name,
+            &differs.name,
+            Uuid::now_v7().to_string(),
+            data,
+            control.now(),
+        )
+    });
+    told.collect()
+}
