@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::Value;
 use springform_sdk::http::Method;
 use springform_sdk::types::{Failure, FailureCode, Outcome, Volume};
 
@@ -27,24 +28,28 @@ pub fn demote(
     let on = arrays.named(target)?;
     let group = options.pgroup();
     let names: Vec<_> = volumes.iter().map(array_name).collect();
-    let busy = connected(&on)?;
-    let together = names.iter().all(|name| !busy.contains(name)) && leave(&on, group, &names)?;
-    let outcomes = volumes.iter().zip(&names).map(|(volume, name)| Outcome {
-        id: volume.id.clone(),
-        result: if together {
-            Ok(placed(&on, name, None, None))
-        } else {
-            alone(&on, group, name, busy.contains(name)).map(|()| placed(&on, name, None, None))
-        },
+    let busy = connected_of(&on, &names)?;
+    let free = |name: &String| match busy.contains(name) {
+        true => host::release_all(&on, name),
+        false => Ok(()),
+    };
+    let freed: Vec<_> = names.iter().map(free).collect();
+    // Whoever is still written to stays a member: what is written there is not to be lost as well.
+    let silent = names.iter().zip(&freed).filter(|(_, freed)| freed.is_ok());
+    let silent: Vec<_> = silent.map(|(name, _)| name.clone()).collect();
+    let together = leave(&on, group, &silent)?;
+    let outcomes = volumes.iter().zip(&names).zip(freed);
+    let outcomes = outcomes.map(|((volume, name), freed)| {
+        let left = freed.and_then(|()| match together {
+            true => Ok(()),
+            false => pgroup::leave(&on, group, &[name]),
+        });
+        Outcome {
+            id: volume.id.clone(),
+            result: left.map(|()| placed(&on, name, None, None)),
+        }
     });
     Ok(outcomes.collect())
-}
-
-fn alone(on: &Array<'_>, group: &str, name: &str, busy: bool) -> Result<(), Failure> {
-    if busy {
-        host::release_all(on, name)?;
-    }
-    pgroup::leave(on, group, &[name])
 }
 
 /// Takes all members out at once; false when the array refuses a batch (one of them is not a member).
@@ -62,6 +67,20 @@ pub(crate) fn leave(on: &Array<'_>, group: &str, names: &[String]) -> Result<boo
     Ok(true)
 }
 
+/// Those of these volumes that a machine is connected to. What else the array is connected to is not asked for, where all of
+/// them are there.
+fn connected_of(on: &Array<'_>, names: &[String]) -> Result<BTreeSet<String>, Failure> {
+    let mut found = BTreeSet::new();
+    for chunk in names.chunks(pgroup::NAMES) {
+        match on.list("/connections", &Query::new().list("volume_names", chunk)) {
+            Ok(some) => found.extend(of_volumes(&some)),
+            Err(Trouble::Refused { .. }) => return connected(on),
+            Err(Trouble::Failed(failure)) => return Err(failure),
+        }
+    }
+    Ok(found)
+}
+
 /// Names of the volumes on an array that a machine is connected to.
 ///
 /// # Errors
@@ -73,6 +92,10 @@ pub fn connected(on: &Array<'_>) -> Result<BTreeSet<String>, Failure> {
             "the array does not list its connections",
         )
     })?;
-    let names = found.iter().filter_map(|c| text(c, "/volume/name"));
-    Ok(sets::set(names.map(str::to_owned)))
+    Ok(of_volumes(&found))
+}
+
+fn of_volumes(connections: &[Value]) -> BTreeSet<String> {
+    let names = connections.iter().filter_map(|c| text(c, "/volume/name"));
+    sets::set(names.map(str::to_owned))
 }

@@ -313,6 +313,47 @@ fn a_group_that_another_batch_has_just_made_is_the_one_to_protect_with() {
 }
 
 #[test]
+fn volumes_of_which_some_are_in_use_give_up_their_role_together() {
+    let rig = Rig::pair();
+    rig.set_up();
+    let mut volumes = vec![
+        written(&rig, "a0000000-0000-0000-0000-000000000081", b"in use"),
+        written(&rig, "a0000000-0000-0000-0000-000000000082", b"too"),
+    ];
+    for n in 3..8 {
+        let mut volume = replicated(&format!("a0000000-0000-0000-0000-00000000008{n}"));
+        volume.placement = Some(rig.call("create", |d| d.create(&volume, None)).unwrap());
+        volumes.push(volume);
+    }
+    let left = |path: &str| rig.get("a", path).as_array().unwrap().len();
+    assert_eq!(left("/connections"), 2);
+    let (before, _) = rig.sent.get();
+    let outcomes = rig.call("demote", |d| d.demote("a", &volumes)).unwrap();
+    let (after, _) = rig.sent.get();
+    assert!(outcomes.iter().all(|o| o.result.is_ok()), "{outcomes:?}");
+    assert_eq!(left("/connections"), 0);
+    assert_eq!(
+        left("/protection-groups/volumes?group_names=cinder-group"),
+        0
+    );
+    let in_use = 2;
+    assert!(
+        after - before <= 2 + in_use * 4,
+        "{} requests",
+        after - before
+    );
+
+    // Again, one of them being gone: whoever is left is asked about all the same.
+    rig.call("delete", |d| Ok(d.volumes().delete(&volumes[6])?))
+        .unwrap();
+    let outcomes = rig.call("demote", |d| d.demote("a", &volumes)).unwrap();
+    assert!(
+        outcomes[..6].iter().all(|o| o.result.is_ok()),
+        "{outcomes:?}"
+    );
+}
+
+#[test]
 fn a_volume_that_is_retyped_while_failed_over_is_protected_once_its_array_protects_others() {
     let rig = Rig::pair();
     rig.set_up();
