@@ -64,15 +64,10 @@ pub(crate) async fn apply(
 
 /// Whether two changes can be made with one statement.
 fn alike(one: &Change, other: &Change) -> bool {
-    let same = |a: &Row, b: &Row| {
-        let names = |row: &Row| {
-            row.columns
-                .iter()
-                .map(|(name, _)| *name)
-                .collect::<Vec<_>>()
-        };
-        a.table.name == b.table.name && names(a) == names(b)
-    };
+    fn names(row: &Row) -> impl Iterator<Item = &'static str> {
+        row.columns.iter().map(|(name, _)| *name)
+    }
+    let same = |a: &Row, b: &Row| a.table.name == b.table.name && names(a).eq(names(b));
     match (one, other) {
         (Change::Insert(a), Change::Insert(b))
         | (Change::Put(a), Change::Put(b))

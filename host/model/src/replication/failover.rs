@@ -97,6 +97,9 @@ impl Phase {
 /// Volumes that a driver works on at one time within a call: smaller batches make more calls without being done sooner.
 const AT_ONCE: usize = 16;
 
+/// The database writes rows by the eight.
+const ROWS: usize = 8;
+
 /// How volumes are cut into batches: enough of them to keep `parallel` calls busy twice, none larger than `most`, and
 /// none smaller than what a call does at one time, as long as every call has a batch.
 #[must_use]
@@ -104,7 +107,11 @@ pub fn batch_size(volumes: u64, parallel: usize, most: usize) -> usize {
     let calls = u64::try_from(parallel.max(1)).unwrap_or(1);
     let each = |calls: u64| usize::try_from(volumes.div_ceil(calls)).unwrap_or(most);
     let twice = each(calls.saturating_mul(2));
-    twice.max(AT_ONCE.min(each(calls))).clamp(1, most.max(1))
+    let size = match twice.max(AT_ONCE.min(each(calls))) {
+        few @ 0..ROWS => few,
+        many => many.next_multiple_of(ROWS),
+    };
+    size.clamp(1, most.max(1))
 }
 
 #[cfg(test)]
@@ -153,6 +160,7 @@ mod tests {
     fn batches_keep_every_call_busy_and_stay_below_the_limit() {
         assert_eq!(batch_size(1, 16, 64), 1);
         assert_eq!(batch_size(1000, 16, 64), 32);
+        assert_eq!(batch_size(1000, 8, 64), 64);
         assert_eq!(batch_size(20_000, 16, 64), 64);
         // Every call has what it can do at one time; fewer volumes than calls are one each.
         assert_eq!(batch_size(1000, 64, 64), 16);

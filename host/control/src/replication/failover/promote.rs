@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use springform_model::cloud::{ReplicationStatus, VolumeStatus};
 use springform_model::contract::{
-    Call, FailoverMode, FailoverPlan, Outcome, Placement, Reply, VolumePlan,
+    Call, FailoverMode, FailoverPlan, Outcome, Placement, Reply, VolumePlan, VolumeSpec,
 };
 use springform_model::operation::OperationError;
 use springform_model::replication::failover::{Phase, batch_size};
@@ -34,12 +34,9 @@ impl Failover<'_> {
     ) -> Result<(), Problem> {
         let (left, behind) = mpsc::unbounded_channel();
         let promoting = self.promote_and_finish(made, before, members, left);
-        let (moved, fenced) = tokio::join!(promoting, self.fence_behind(behind));
+        let (used, fenced) = tokio::join!(promoting, self.fence_behind(behind));
         fenced?;
-        let used: Vec<Member> = moved?
-            .into_iter()
-            .filter(|m| !m.volume.attachments.is_empty())
-            .collect();
+        let used = used?;
         if !used.is_empty() {
             let waits = "hosts to be connected to the array that serves now".to_owned();
             self.ledger.enter("reconnecting", Some(waits)).await?;
@@ -51,7 +48,7 @@ impl Failover<'_> {
         Ok(())
     }
 
-    /// Promotes in parallel batches and hands each on to be fenced; returns what moved.
+    /// Promotes in parallel batches and hands each on to be fenced; returns those of what moved that machines are connected to.
     async fn promote_and_finish(
         &self,
         made: &FailoverPlan,
@@ -64,34 +61,36 @@ impl Failover<'_> {
         let batches = members::chunks(members, size);
         let mut running = stream::iter(batches.into_iter().map(|b| self.promote_batch(made, b)))
             .buffer_unordered(self.view.parallel.max(1));
-        let mut moved = before.clone();
+        let (mut moved, mut used) = (Vec::new(), Vec::new());
         let mut next = Some(before);
         while let Some(batch) = next {
+            let in_use = |m: &&Member| !m.volume.attachments.is_empty();
+            used.extend(batch.iter().filter(in_use).cloned());
+            moved.extend(batch.iter().map(|m| (*m.spec).clone()));
             if fences && !batch.is_empty() {
                 // Whoever fences has stopped only where the database did; it says so itself.
                 let _ = left.send(batch);
             }
             next = running.next().await.transpose()?;
-            moved.extend(next.iter().flatten().cloned());
         }
         if moved.is_empty() {
-            return Ok(moved);
+            return Ok(used);
         }
-        moved.sort_by(|a, b| a.volume.id.cmp(&b.volume.id));
-        self.finish(made, &moved).await?;
+        moved.sort_by(|a, b| a.id.cmp(&b.id));
+        self.finish(made, moved).await?;
         if fences {
             self.ledger.enter(Phase::Fencing.as_str(), None).await?;
         }
-        Ok(moved)
+        Ok(used)
     }
 
     /// What the driver does once after all batches.
-    async fn finish(&self, made: &FailoverPlan, moved: &[Member]) -> Result<(), Problem> {
+    async fn finish(&self, made: &FailoverPlan, volumes: Vec<VolumeSpec>) -> Result<(), Problem> {
         let ground = self.ledger.ground();
         self.ledger.enter(Phase::Finishing.as_str(), None).await?;
         let call = Call::FinishFailover {
             plan: made.clone(),
-            volumes: moved.iter().map(|m| (*m.spec).clone()).collect(),
+            volumes,
         };
         match self
             .ledger
