@@ -1,4 +1,5 @@
-//! What a driver prints goes to the log, line by line, and no further than its budget.
+//! What a driver prints goes to the log, line by line, and no further than its budget: as a warning what it says on standard
+//! error, as information the rest.
 
 use std::io;
 use std::pin::Pin;
@@ -14,6 +15,9 @@ use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 const LINE_BYTES: usize = 4096;
 /// How much of the end is kept to explain a trap: a panic's message is the last thing that is printed.
 const TAIL_BYTES: usize = 2048;
+
+/// Name of standard error.
+pub const ERROR: &str = "stderr";
 
 /// Who is speaking.
 #[derive(Debug, Clone)]
@@ -92,10 +96,15 @@ impl Output {
             generation,
             operation,
         } = &journal.speaker;
-        tracing::info!(
-            target: "driver", %driver, %backend, generation, operation = %operation, stream,
-            "{}", String::from_utf8_lossy(line)
-        );
+        let text = String::from_utf8_lossy(line);
+        match stream {
+            ERROR => tracing::warn!(
+                target: "driver", %driver, %backend, generation, operation = %operation, stream, "{text}"
+            ),
+            _ => tracing::info!(
+                target: "driver", %driver, %backend, generation, operation = %operation, stream, "{text}"
+            ),
+        }
     }
 }
 

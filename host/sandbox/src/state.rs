@@ -36,7 +36,7 @@ pub fn store(
 ) -> Store<CallState> {
     let wasi = WasiCtx::builder()
         .stdout(output.stream("stdout"))
-        .stderr(output.stream("stderr"))
+        .stderr(output.stream(crate::output::ERROR))
         .max_random_size(64 << 10)
         .allow_tcp(false)
         .allow_udp(false)

@@ -1,12 +1,13 @@
 //! What Cinder's driver writes beside a volume for whoever looks at the array (Pure1): whose it is, and which machine's.
 //!
-//! Nothing depends on it, so a tag that cannot be written stops nothing.
+//! Nothing depends on it, so a tag that cannot be written stops nothing: it is said on standard error, which the host logs as a
+//! warning with the backend and the operation.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use springform_sdk::http::Method;
 use springform_sdk::types::Volume;
 
-use crate::array::Array;
+use crate::array::{Answer, Array, Trouble};
 use crate::query::Query;
 
 const NAMESPACE: &str = "openstack-integration.purestorage.com";
@@ -23,12 +24,9 @@ pub fn write(on: &Array<'_>, name: &str, volume: &Volume) {
         tags.push(tag("VmId", machine));
     }
     let query = Query::new().one("resource_names", name);
-    drop(on.send(
-        Method::Put,
-        "/volumes/tags/batch",
-        &query,
-        Some(&tags.into()),
-    ));
+    let path = "/volumes/tags/batch";
+    let done = on.send(Method::Put, path, &query, Some(&tags.into()));
+    report(on, name, "written to", done);
 }
 
 /// Takes them away, from a volume that is no longer the cloud's.
@@ -36,5 +34,18 @@ pub fn erase(on: &Array<'_>, name: &str) {
     let query = Query::new()
         .one("namespaces", NAMESPACE)
         .one("resource_names", name);
-    drop(on.send(Method::Delete, "/volumes/tags", &query, None));
+    let done = on.send(Method::Delete, "/volumes/tags", &query, None);
+    report(on, name, "taken from", done);
+}
+
+fn report(on: &Array<'_>, name: &str, what: &str, done: Answer<Vec<Value>>) {
+    let why = match done {
+        Ok(_) => return,
+        Err(Trouble::Refused { words, .. }) => words,
+        Err(Trouble::Failed(failure)) => failure.message,
+    };
+    let array = on.name();
+    eprintln!(
+        "tags could not be {what} volume {name} on array {array}, on which nothing else depends: {why}"
+    );
 }
