@@ -142,6 +142,21 @@ async fn a_volume_whose_array_does_not_answer_is_one_to_look_at() {
 }
 
 #[tokio::test]
+async fn a_volume_whose_array_is_not_configured_any_more_is_one_to_look_at() {
+    let api = api().await;
+    let path = api.volume(1).await;
+    let id = path.rsplit('/').next().unwrap();
+    let elsewhere = Relation::new(id, "pure", "gone", 1, false);
+    let row = Changes::new().put(&elsewhere);
+    api.control.store().commit(row).await.unwrap();
+    let one = api.get(&format!("/admin/v1/volumes/{id}")).await.body;
+    assert_eq!(
+        one["concerns"],
+        json!(["gone, which serves it, is not configured any more"])
+    );
+}
+
+#[tokio::test]
 async fn what_cannot_be_asked_is_refused_with_what_can() {
     let api = api().await;
     let got = api.get("/admin/v1/volumes?concerning=perhaps").await;

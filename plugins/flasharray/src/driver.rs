@@ -211,7 +211,30 @@ impl<'a> Driver<'a> {
     /// # Errors
     /// See the contract.
     pub fn finish_failover(&self, plan: &FailoverPlan) -> Result<(), Error> {
-        Ok(failover::finish(&self.arrays, &self.options, plan)?)
+        failover::finish(&self.arrays, &self.options, plan)?;
+        let away = third::is_beyond(&self.arrays, &self.options, &plan.target);
+        if self.options.layout().kind == Kind::TriSync && !away {
+            self.tidy_up_at_home(&plan.target)?;
+        }
+        Ok(())
+    }
+
+    /// What was deleted beyond the pod is deleted in it as well once it serves again. The volumes have moved whatever becomes
+    /// of that: what stays is found by the next reconciliation.
+    fn tidy_up_at_home(&self, target: &str) -> Result<(), Error> {
+        let mut work = setup::Setup::new(self.context, self.arrays, self.options);
+        let tidied = work.leftovers(&self.arrays.named(target)?);
+        let changes = work.changes.iter().map(|change| &change.text);
+        for said in changes.chain(&work.warnings) {
+            eprintln!("{said}");
+        }
+        if let Err(Error::Failed(failure)) = tidied {
+            eprintln!(
+                "what was deleted beyond the pod is still in it: {}",
+                failure.message
+            );
+        }
+        Ok(())
     }
 
     /// Whether a plan leads beyond the pod. Then no machine is left on the array that the host does not demote.

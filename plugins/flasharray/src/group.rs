@@ -59,7 +59,7 @@ impl<'a> Volumes<'a> {
     /// Takes a snapshot of every member at one point in time.
     ///
     /// # Errors
-    /// See the contract's `groups.create-snapshot`; a volume that is no member of the group on the array fails alone.
+    /// See the contract's `groups.create-snapshot`; a volume that cannot be made a member of the group on the array fails alone.
     pub fn snapshot_group(
         &self,
         group: &Group,
@@ -71,8 +71,21 @@ impl<'a> Volumes<'a> {
         let Seat { on, name } = &seat;
         let suffix = names::group_suffix(snapshot_id);
         let taken = format!("{name}.{suffix}");
-        seat.with(&names_of(volumes), &|| pgroup::take(on, name, &suffix))?;
-        let there = parts(on, &taken)?;
+        let members = names_of(volumes);
+        let take = || pgroup::take(on, name, &suffix);
+        seat.with(&members, &take)?;
+        let mut there = parts(on, &taken)?;
+        let missing: Vec<&str> = members
+            .iter()
+            .filter(|volume| !there.contains(&names::part(&taken, volume)))
+            .map(String::as_str)
+            .collect();
+        // Who joined while another array led is no member here yet. One point in time is wanted: it is taken once more.
+        if !missing.is_empty() && seat.admits(&missing)? {
+            self.forget(on, &taken)?;
+            take()?;
+            there = parts(on, &taken)?;
+        }
         let outcomes = snapshots.iter().zip(volumes).map(|(snapshot, volume)| {
             let part = names::part(&taken, &array_name(volume));
             let result = if there.contains(&part) {
@@ -81,7 +94,10 @@ impl<'a> Volumes<'a> {
                 Err(failure_on(
                     on.name(),
                     FailureCode::FailedPrecondition,
-                    format!("{} is not in the snapshot: it is no member of the group on the array; update the group", array_name(volume)),
+                    format!(
+                        "{} is not in the snapshot: the array does not let it join the group",
+                        array_name(volume)
+                    ),
                 ))
             };
             SnapshotOutcome {
@@ -170,16 +186,20 @@ impl<'a> Volumes<'a> {
             .collect();
         pgroup::join(on, &self.group_name(group), &made)?;
         if snapshot_id.is_none() {
-            // Nobody else knows of it. It goes last: until here a repetition finds the same point in time.
-            let query = Query::new().name(&taken);
-            let path = "/protection-group-snapshots";
-            self.discard(on, path, &taken, || pgroup::is_taken(on, &taken))?;
-            match on.send(Method::Delete, path, &query, None) {
-                Ok(_) | Err(Trouble::Refused { .. }) => {}
-                Err(Trouble::Failed(failure)) => return Err(failure),
-            }
+            // It goes last: until here a repetition finds the same point in time.
+            self.forget(on, &taken)?;
         }
         Ok(outcomes)
+    }
+
+    /// Takes away a snapshot of which nobody else knows; where the array lets it, its name can be used again at once.
+    fn forget(&self, on: &Array<'_>, taken: &str) -> Result<(), Failure> {
+        let path = "/protection-group-snapshots";
+        self.discard(on, path, taken, || pgroup::is_taken(on, taken))?;
+        match on.send(Method::Delete, path, &Query::new().name(taken), None) {
+            Ok(_) | Err(Trouble::Refused { .. }) => Ok(()),
+            Err(Trouble::Failed(failure)) => Err(failure),
+        }
     }
 
     /// Puts a new volume into its group. A group that the array does not know is one of the cloud alone.
@@ -321,6 +341,15 @@ impl Seat<'_> {
         self.make()?;
         pgroup::join(&self.on, &self.name, &refs(members))?;
         act()
+    }
+
+    /// Makes volumes members; whether the array lets them be.
+    fn admits(&self, volumes: &[&str]) -> Result<bool, Failure> {
+        match pgroup::join(&self.on, &self.name, volumes) {
+            Ok(()) => Ok(true),
+            Err(refused) if refused.code == FailureCode::FailedPrecondition => Ok(false),
+            Err(failure) => Err(failure),
+        }
     }
 }
 

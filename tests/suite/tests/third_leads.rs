@@ -215,6 +215,7 @@ impl Story {
         ensure!(!self.has(THIRD, &brief).await?, "it is left on the third");
         self.delete(&old).await.context("deleted there")?;
         ensure!(!self.has(THIRD, &old).await?, "it is left on the third");
+        let joined = self.create("joined", true).await.context("made there")?;
         let away = self.snapshot(THIRD).await.context("snapshot there")?;
         ensure!(away.starts_with("consisgroup-"), "{away}");
 
@@ -229,10 +230,9 @@ impl Story {
             Ok((plan["possible"] != plan["total"]).then(|| format!("{plan}")))
         })
         .await?;
-        self.come_home(&[member, young]).await.context("failback")?;
-        // What a set-up does as well, when the host starts.
-        let ask = json!({"scope": {"backend": PRIMARY}});
-        self.carry_out("reconcile", &ask).await?;
+        self.come_home(&[member, young, joined])
+            .await
+            .context("failback")?;
         for array in [PRIMARY, SECOND] {
             ensure!(
                 !self.has(array, &old).await?,

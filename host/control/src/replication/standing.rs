@@ -1,7 +1,7 @@
 //! How replication stands: of each backend at a glance, and of each volume with what an operator should look at. Read from
 //! the records: no array is asked, and everything that was observed says when.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
 use springform_model::cloud::{ReplicationStatus, Service, Volume};
@@ -293,17 +293,25 @@ impl Replication<'_> {
         })
     }
 
-    /// Backends with those of their arrays that did not answer last time.
-    async fn dark(&self) -> Result<HashSet<(String, String)>, ControlError> {
+    /// Why an array cannot serve what it serves, by backend and array; none where nothing is known against it.
+    async fn arrays(
+        &self,
+    ) -> Result<HashMap<(String, String), Option<&'static str>>, ControlError> {
+        let mut known = HashMap::new();
+        for handle in self.control.backends() {
+            for target in &handle.config().targets {
+                known.insert((handle.name().to_owned(), target.name.clone()), None);
+            }
+        }
         let services = self.control.store().list::<Service>(&Query::new()).await?;
-        let arrays = services.into_iter().flat_map(|stored| {
-            let Service {
-                backend, targets, ..
-            } = stored.record;
-            let dark = targets.into_iter().filter(|health| !health.reachable);
-            dark.map(move |health| (backend.clone(), health.target))
-        });
-        Ok(arrays.collect())
+        for service in services.into_iter().map(|stored| stored.record) {
+            for health in service.targets.into_iter().filter(|h| !h.reachable) {
+                if let Some(why) = known.get_mut(&(service.backend.clone(), health.target)) {
+                    *why = Some("does not answer");
+                }
+            }
+        }
+        Ok(known)
     }
 
     /// Volumes without a backend have no standing.
@@ -313,16 +321,18 @@ impl Replication<'_> {
     ) -> Result<Vec<VolumeStanding>, ControlError> {
         volumes.retain(|stored| stored.record.backend.is_some());
         let members = rows(self.control).members_of(volumes).await?;
-        let dark = self.dark().await?;
+        let arrays = self.arrays().await?;
         let now = self.control.now();
         let shown = members.into_iter().map(|member| {
             let replicated = member.replicated();
             let (volume, relation) = (*member.volume, *member.relation);
             let mut concerns = concern::of(&relation, replicated, now);
-            if let Some(serving) = &relation.serving
-                && dark.contains(&(relation.backend.clone(), serving.clone()))
-            {
-                concerns.insert(0, format!("{serving}, which serves it, does not answer"));
+            if let Some(serving) = &relation.serving {
+                let array = (relation.backend.clone(), serving.clone());
+                let gone = Some("is not configured any more");
+                if let Some(why) = arrays.get(&array).copied().unwrap_or(gone) {
+                    concerns.insert(0, format!("{serving}, which serves it, {why}"));
+                }
             }
             VolumeStanding {
                 concerns,

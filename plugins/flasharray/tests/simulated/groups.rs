@@ -189,13 +189,41 @@ fn a_group_is_cloned_as_it_is_now_and_nothing_else_is_left_on_the_array() {
 }
 
 #[test]
-fn a_volume_that_is_no_member_on_the_array_fails_alone() {
+fn a_volume_that_the_array_does_not_know_as_a_member_becomes_one_and_is_in_the_snapshot() {
     let rig = Rig::pair();
     rig.set_up();
     let source = created(&rig, group("g1", None));
     let volumes = [
         filled(&rig, inside(replicated("v1"), &source), b"one"),
         filled(&rig, replicated("v2"), b"two"),
+    ];
+    for _ in 0..2 {
+        let taken = run(&rig, |v| {
+            v.snapshot_group(&source, "cg", &volumes, &[snapshot("s1"), snapshot("s2")])
+        })
+        .unwrap();
+        for one in &taken {
+            let name = &one.result.as_ref().unwrap().array_name;
+            assert!(name.starts_with("consisgroup-g1-cinder.cgsnapshot-cg-cinder."));
+        }
+    }
+    assert_eq!(members(&rig, &source).len(), 2);
+}
+
+#[test]
+fn a_volume_that_cannot_be_a_member_on_the_array_fails_alone() {
+    let rig = Rig::pair();
+    rig.set_up();
+    let source = created(&rig, group("g1", None));
+    let gone = {
+        let mut volume = filled(&rig, replicated("v2"), b"two");
+        let placement = volume.placement.as_mut().unwrap();
+        placement.array_name = "volume-v3-cinder".to_owned();
+        volume
+    };
+    let volumes = [
+        filled(&rig, inside(replicated("v1"), &source), b"one"),
+        gone,
     ];
     let taken = run(&rig, |v| {
         v.snapshot_group(&source, "cg", &volumes, &[snapshot("s1"), snapshot("s2")])
@@ -204,7 +232,7 @@ fn a_volume_that_is_no_member_on_the_array_fails_alone() {
     assert!(taken[0].result.is_ok());
     let failure = taken[1].result.clone().unwrap_err();
     assert_eq!(failure.code, FailureCode::FailedPrecondition);
-    assert!(failure.message.contains("volume-v2-cinder"));
+    assert!(failure.message.contains("volume-v3-cinder"));
 }
 
 #[test]
