@@ -9,7 +9,8 @@ use serde_json::Value;
 use springform_sdk::http::Method;
 use springform_sdk::types::{Failure, FailureCode, Outcome, Volume};
 
-use crate::array::{Array, Arrays, Trouble, text};
+use crate::array::{Array, Trouble, text};
+use crate::arrays::Arrays;
 use crate::options::Options;
 use crate::query::Query;
 use crate::volume::{array_name, placed};

@@ -6,11 +6,12 @@ use springform_sdk::http::Method;
 use springform_sdk::interfaces::replication::{FailoverPlan, RecoveryPoint, TestCopy};
 use springform_sdk::types::{Context, Failure, FailureCode, Outcome, Volume};
 
-use crate::array::{Arrays, Trouble, flag, text};
+use crate::array::{Trouble, flag, text};
+use crate::arrays::Arrays;
 use crate::options::Options;
 use crate::query::Query;
 use crate::volume::{array_name, placed, read};
-use crate::{failover, host, names, pgroup, third, vgroup};
+use crate::{host, names, pgroup, plan, third, vgroup};
 
 /// Makes the copies, of what this group of the serving array has sent.
 ///
@@ -25,9 +26,9 @@ pub fn start(
     point: Option<&str>,
     volumes: &[Volume],
 ) -> Result<Vec<TestCopy>, Failure> {
-    let source = failover::source_of(arrays, volumes)?;
+    let source = plan::source_of(arrays, volumes)?;
     let on = arrays.named(target)?;
-    let group = failover::group_on(context, &source, &on, group)?;
+    let group = plan::group_on(context, &source, &on, group)?;
     let arrivals = pgroup::arrivals(&on, &group)?;
     let chosen = arrivals
         .iter()

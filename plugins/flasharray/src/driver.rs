@@ -11,7 +11,7 @@ use springform_sdk::interfaces::replication::{
 use springform_sdk::interfaces::volumes::{Adopted, Reference};
 use springform_sdk::types::{Context, Error, Outcome, Placement, Snapshot, Volume, VolumeType};
 
-use crate::array::Arrays;
+use crate::arrays::Arrays;
 use crate::layout::Kind;
 use crate::options::Options;
 use crate::volume::Volumes;

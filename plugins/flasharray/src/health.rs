@@ -3,7 +3,8 @@
 use springform_sdk::http::Method;
 use springform_sdk::interfaces::backend::TargetHealth;
 
-use crate::array::{Array, Arrays, text};
+use crate::array::{Array, text};
+use crate::arrays::Arrays;
 use crate::query::Query;
 
 /// One entry for each configured array; an array that does not answer is an entry, not an error.

@@ -5,8 +5,9 @@ use springform_sdk::fail::failure_on;
 use springform_sdk::interfaces::replication::{FailoverPlan, RecoveryPoint, VolumePlan};
 use springform_sdk::types::{Context, Error, Failure, FailureCode, Pending, Volume};
 
-use crate::array::{Array, Arrays, text};
-use crate::failover::{contents, source_of};
+use crate::array::{Array, text};
+use crate::arrays::Arrays;
+use crate::plan::{contents, source_of};
 use crate::volume::array_name;
 use crate::{pgroup, sets};
 

@@ -6,6 +6,7 @@
 //! back, and what is there decides. And nothing waits: what takes time is answered as `pending`.
 
 pub mod array;
+pub mod arrays;
 #[cfg(target_arch = "wasm32")]
 pub mod component;
 pub mod connection;
@@ -28,6 +29,7 @@ pub mod observe;
 pub mod options;
 pub mod paths;
 pub mod pgroup;
+pub mod plan;
 pub mod pod;
 pub mod protocol;
 pub mod query;

@@ -3,10 +3,10 @@
 use springform_sdk::interfaces::replication::{FailoverPlan, PlanRequest, VolumePlan};
 use springform_sdk::types::{Context, Error, Failure, FailureCode, Volume};
 
-use crate::array::Arrays;
+use crate::arrays::Arrays;
 use crate::last_transfer::{self, Leg};
 use crate::options::Options;
-use crate::{failover, pgroup, stretched, third};
+use crate::{failover, pgroup, plan, stretched, third};
 
 /// Says what a failover would do.
 ///
@@ -31,14 +31,14 @@ pub fn plan(
         point: request.point.clone(),
     };
     if inside.is_empty() {
-        return failover::plan(context, arrays, options, options.pgroup(), request);
+        return plan::plan(context, arrays, options, options.pgroup(), request);
     }
     let mut plan = third::plan::plan(context, arrays, options, &part(inside, request.to.clone()))?;
     if single.is_empty() {
         return Ok(plan);
     }
     let copied = part(single, Some(plan.target.clone()));
-    match failover::plan(context, arrays, options, options.pgroup(), &copied) {
+    match plan::plan(context, arrays, options, options.pgroup(), &copied) {
         Ok(other) => {
             plan.volumes.extend(other.volumes);
             plan.interrupts.extend(other.interrupts);

@@ -7,7 +7,8 @@ use springform_sdk::interfaces::replication::{
 };
 use springform_sdk::types::{Context, Failure, ReplicationKind, Volume};
 
-use crate::array::{Array, Arrays, flag, number, text};
+use crate::array::{Array, flag, number, text};
+use crate::arrays::Arrays;
 use crate::layout::Kind;
 use crate::options::Options;
 use crate::query::Query;

@@ -2,7 +2,7 @@
 
 use springform_sdk::types::Context;
 
-use crate::array::{ACTIVE_TARGET, second_of_pod};
+use crate::arrays::{ACTIVE_TARGET, second_of_pod};
 use crate::layout::{Kind, Layout};
 use crate::names;
 use crate::protocol::Protocol;

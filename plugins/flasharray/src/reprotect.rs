@@ -5,11 +5,12 @@ use springform_sdk::types::{
     Context, Error, Failure, FailureCode, Outcome, ReplicationKind, Volume,
 };
 
-use crate::array::{Array, Arrays};
+use crate::array::Array;
+use crate::arrays::Arrays;
 use crate::options::Options;
 use crate::setup::{self, Setup};
 use crate::volume::{array_name, placed};
-use crate::{failover, names, observe, pgroup, third};
+use crate::{names, observe, pgroup, plan, third};
 
 /// How long the first copy is given before it is looked at again, in milliseconds.
 const ARRIVES: u32 = 1000;
@@ -43,7 +44,7 @@ pub fn reprotect(
     volumes: &[Volume],
     goal: Goal<'_>,
 ) -> Result<Vec<Outcome>, Error> {
-    let from = failover::source_of(arrays, volumes)?;
+    let from = plan::source_of(arrays, volumes)?;
     let targets: Vec<_> = match goal.to {
         Some(name) => vec![arrays.named(name)?],
         None => arrays.others(from.name()).collect(),
@@ -189,7 +190,7 @@ pub fn switch(
 ) -> Result<Vec<Outcome>, Failure> {
     let outcomes = volumes.iter().map(|volume| {
         let name = array_name(volume);
-        let result = failover::source_of(arrays, std::slice::from_ref(volume)).and_then(|array| {
+        let result = plan::source_of(arrays, std::slice::from_ref(volume)).and_then(|array| {
             if on {
                 pgroup::join(&array, options.pgroup(), &[&name])?;
                 Ok(protected(volume, &array, &name))

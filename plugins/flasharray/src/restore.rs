@@ -9,7 +9,8 @@ use springform_sdk::http::Method;
 use springform_sdk::interfaces::replication::{FailoverMode, PlanRequest};
 use springform_sdk::types::Volume;
 
-use crate::array::{Array, Arrays, Trouble, flag, text};
+use crate::array::{Array, Trouble, flag, text};
+use crate::arrays::Arrays;
 use crate::options::Options;
 use crate::query::Query;
 use crate::{names, pgroup, sets, third};

@@ -7,7 +7,8 @@ use springform_sdk::http::Method;
 use springform_sdk::interfaces::backend::{Change, SetupReport};
 use springform_sdk::types::{Context, Error, Failure, FailureCode};
 
-use crate::array::{Array, Arrays, Trouble, flag, number, text};
+use crate::array::{Array, Trouble, flag, number, text};
+use crate::arrays::Arrays;
 use crate::layout::Kind;
 use crate::options::Options;
 use crate::query::Query;

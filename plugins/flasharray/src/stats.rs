@@ -4,7 +4,8 @@ use springform_sdk::http::Method;
 use springform_sdk::interfaces::backend::{Pool, Statistics};
 use springform_sdk::types::{Context, Failure, ReplicationKind};
 
-use crate::array::{Array, Arrays, number};
+use crate::array::{Array, number};
+use crate::arrays::Arrays;
 use crate::options::Options;
 use crate::pgroup;
 use crate::query::Query;

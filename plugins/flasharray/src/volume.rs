@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 use springform_sdk::http::Method;
 use springform_sdk::types::{Failure, FailureCode, Placement, ReplicationKind, Volume};
 
-use crate::array::{Array, Arrays, Trouble, flag, number, text};
+use crate::array::{Array, Trouble, flag, number, text};
+use crate::arrays::Arrays;
 use crate::layout::{Kind, Layout};
 use crate::options::Options;
 use crate::query::Query;

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use serde::Serialize;
 use springform_model::contract::{Call, CallError, TargetHealth};
 use springform_store::{Changes, Direction, Query};
 
+use super::status::{newest, previous};
 use super::{
-    DriverLoader, Generation, GenerationRecord, GenerationState, Inspected, LoadRefusal, Loaded,
+    DriverLoader, DriverStatus, Generation, GenerationRecord, GenerationState, Inspected,
+    LoadRefusal, Loaded,
 };
 use crate::config::{BackendConfig, DriverConfig};
 use crate::error::ErrorKind;
@@ -18,55 +19,10 @@ use crate::{Caller, Control, ControlError};
 /// What a component says of itself.
 pub type Inspection = Inspected;
 
-/// One of the four versions.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Version {
-    /// Generation number.
-    pub number: u64,
-    /// Digest of the component.
-    pub digest: String,
-    /// Version the driver states.
-    pub version: String,
-}
-
-/// One backend of a driver.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct BackendGeneration {
-    /// Backend.
-    pub backend: String,
-    /// Number of the generation that serves it.
-    pub generation: Option<u64>,
-    /// Calls and readers that hold it now.
-    pub in_flight: usize,
-    /// Whether the backend is up.
-    pub ready: bool,
-    /// Why not.
-    pub reason: Option<String>,
-}
-
-/// A driver with its four versions.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct DriverStatus {
-    /// Name.
-    pub name: String,
-    /// Component file of the configuration.
-    pub configured: Option<String>,
-    /// Newest installed.
-    pub deployed: Option<Version>,
-    /// Serving.
-    pub running: Option<Version>,
-    /// What a rollback would go back to.
-    pub rollback: Option<Version>,
-    /// Its backends.
-    pub backends: Vec<BackendGeneration>,
-    /// Every generation kept, newest first.
-    pub generations: Vec<GenerationRecord>,
-}
-
 /// Drivers.
 #[derive(Debug, Clone, Copy)]
 pub struct Drivers<'a> {
-    control: &'a Control,
+    pub(super) control: &'a Control,
 }
 
 impl Control {
@@ -85,14 +41,6 @@ fn admin(caller: &Caller) -> Result<(), ControlError> {
         ErrorKind::Forbidden,
         "Only an administrator may see or change drivers.",
     ))
-}
-
-fn version(record: &GenerationRecord) -> Version {
-    Version {
-        number: record.number,
-        digest: record.digest.clone(),
-        version: record.version.clone(),
-    }
 }
 
 impl Drivers<'_> {
@@ -441,69 +389,12 @@ impl Drivers<'_> {
             .await?;
         Ok(records.into_iter().map(|stored| stored.record).collect())
     }
-
-    async fn status(&self, driver: &DriverConfig) -> Result<DriverStatus, ControlError> {
-        let generations = self.records(&driver.name).await?;
-        let running = generations
-            .iter()
-            .find(|record| record.state == GenerationState::Running);
-        let backends = self
-            .control
-            .backends()
-            .filter(|backend| backend.config().driver == driver.name)
-            .map(|backend| {
-                let generation = self.control.generation(backend.name());
-                let status = backend.status();
-                BackendGeneration {
-                    backend: backend.name().to_owned(),
-                    generation: generation.as_ref().map(|generation| generation.number),
-                    // One is the table's own, one is ours.
-                    in_flight: generation.as_ref().map_or(0, |generation| {
-                        Arc::strong_count(generation).saturating_sub(2)
-                    }),
-                    ready: status.is_up(),
-                    reason: status.reason.or(status.statistics_error),
-                }
-            });
-        Ok(DriverStatus {
-            name: driver.name.clone(),
-            configured: Some(driver.path.display().to_string()),
-            deployed: newest(&generations).map(version),
-            running: running.map(version),
-            rollback: previous(&generations).map(version),
-            backends: backends.collect(),
-            generations,
-        })
-    }
 }
 
 /// The number of the next generation.
 fn following(records: &[GenerationRecord]) -> u64 {
     let numbers = records.iter().map(|record| record.number);
     numbers.max().unwrap_or(0) + 1
-}
-
-/// The component that was installed last, in its newest generation: a reload makes new generations of old components.
-fn newest(records: &[GenerationRecord]) -> Option<&GenerationRecord> {
-    let first = |digest: &str| {
-        let same = records.iter().filter(|record| record.digest == digest);
-        same.map(|record| record.number).min()
-    };
-    records
-        .iter()
-        .max_by_key(|record| (first(&record.digest), record.number))
-}
-
-/// The one that served last before the present one, with another component: a configuration is gone back to in its file.
-fn previous(records: &[GenerationRecord]) -> Option<&GenerationRecord> {
-    let running = records
-        .iter()
-        .find(|record| record.state == GenerationState::Running)
-        .map(|record| record.digest.as_str());
-    let retired = records.iter().filter(|record| {
-        record.state == GenerationState::Retired && Some(record.digest.as_str()) != running
-    });
-    retired.max_by_key(|record| record.activated_at)
 }
 
 fn refused(what: &str, refusal: &LoadRefusal) -> ControlError {

@@ -2,10 +2,12 @@
 
 mod drivers;
 mod record;
+mod status;
 mod table;
 
-pub use drivers::{BackendGeneration, DriverStatus, Drivers, Inspection, Version};
+pub use drivers::{Drivers, Inspection};
 pub use record::{GenerationRecord, GenerationState};
+pub use status::{BackendGeneration, DriverStatus, Version};
 pub use table::{Generation, Table};
 
 use std::path::Path;

@@ -1,13 +1,12 @@
-//! Replication as the rest of the control plane uses it: `control.replication()`, and its verbs as executors of the engine.
+//! What replication stands on in a running host: rows of the store, arrays behind drivers, and what its household needs.
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use springform_model::cloud::{Service, Volume};
 use springform_model::contract::{Call, CallError, Fault, FaultKind, Reply, VolumeSpec};
-use springform_model::operation::{Operation, OperationError, Verb};
+use springform_model::operation::Operation;
 use springform_model::replication::drill::{Drill, DrillState};
 use springform_model::replication::relation::Relation;
 use springform_model::time::Timestamp;
@@ -15,36 +14,17 @@ use springform_store::Query;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument as _;
 
-use super::ground::{BackendView, Ground, Member, Problem, Writes};
-use super::request::{self, Request, Who};
+use super::facade::begin;
+use super::ground::{BackendView, Member, Problem};
+use super::request::{Request, Who};
 use super::rows::{self, Arrays, Rows};
 use super::tend::{self, Household};
-use super::{Order, Plan, Scope, plan};
-use crate::engine::{Executor, Executors, Run, failure};
-use crate::{Caller, Control, ControlError, ErrorKind};
+use crate::Control;
 
 /// Volumes of one call.
 const BATCH: usize = 64;
 /// Batches under way at once: an array is to answer others, too, and a driver works on several volumes of a batch at a time.
 const CALLS: usize = 8;
-/// Runs of an operation whose rows somebody else keeps changing.
-const ROUNDS: u32 = 20;
-
-/// The verbs of replication.
-pub(super) const VERBS: [Verb; 12] = [
-    Verb::Failover,
-    Verb::Failback,
-    Verb::CommitDrill,
-    Verb::Reprotect,
-    Verb::Resync,
-    Verb::Enable,
-    Verb::Disable,
-    Verb::StartDrill,
-    Verb::StopDrill,
-    Verb::Promote,
-    Verb::Reconcile,
-    Verb::Fence,
-];
 
 /// The arrays of a running host.
 struct House {
@@ -177,81 +157,6 @@ pub(crate) fn rows(control: &Control) -> Rows {
     )
 }
 
-/// Journals a verb and starts it. Whoever asked may hang up meanwhile: what is journalled is begun all the same.
-async fn begin(
-    control: &Control,
-    backend: String,
-    request: Request,
-    who: Who,
-) -> Result<Operation, Problem> {
-    let house = control.clone();
-    let begun = control.runner().whole(async move {
-        let _gate = house.gate().read().await;
-        let operation = request::begin(&rows(&house), &backend, request, who).await?;
-        house.operations().start(operation.clone());
-        Ok(operation)
-    });
-    let stopped = || Problem::Unavailable("the host is stopping".to_owned());
-    begun.await.unwrap_or_else(|| Err(stopped()))
-}
-
-struct Verbs;
-
-#[async_trait]
-impl Executor for Verbs {
-    async fn run(&self, run: &mut Run) -> Result<(), OperationError> {
-        let rows = rows(run.control());
-        let mut operation = run.operation().clone();
-        let mut last = None;
-        for round in 0..ROUNDS {
-            match super::run(&rows, operation).await {
-                Ok(ended) => {
-                    run.adopt(ended);
-                    return Ok(());
-                }
-                Err(problem) => last = Some(problem),
-            }
-            tokio::time::sleep(Duration::from_millis(u64::from(round) * 50)).await;
-            let stored = run
-                .control()
-                .store()
-                .get::<Operation>(&run.operation().id)
-                .await;
-            operation = match stored {
-                Ok(Some(stored)) => stored.record,
-                _ => run.operation().clone(),
-            };
-        }
-        Err(failure(
-            "store",
-            last.map_or_else(String::new, |p| p.to_string()),
-        ))
-    }
-}
-
-/// Makes the engine know the verbs of replication.
-pub(crate) fn register(executors: &mut Executors) {
-    executors.add(&VERBS, Arc::new(Verbs));
-}
-
-impl From<Problem> for ControlError {
-    fn from(problem: Problem) -> Self {
-        let kind = match &problem {
-            Problem::Invalid(_) => ErrorKind::Invalid,
-            Problem::NotFound(_) => ErrorKind::NotFound,
-            Problem::Conflict { .. } | Problem::Moved(_) => ErrorKind::Conflict,
-            Problem::Refused(_) => ErrorKind::Refused,
-            Problem::Unavailable(_) => ErrorKind::Unavailable,
-            Problem::Internal(_) => ErrorKind::Internal,
-        };
-        let mut error = Self::new(kind, problem.to_string());
-        if let Problem::Conflict { operation, .. } = problem {
-            error.operation = operation;
-        }
-        error
-    }
-}
-
 /// Tends the replication of a running host for ever.
 pub(crate) async fn keep_house(control: Control) {
     tend::tend(&House { control }).await;
@@ -329,166 +234,5 @@ impl Household for House {
 
     async fn woken(&self) {
         self.control.array_returned().await;
-    }
-}
-
-/// Replication.
-#[derive(Debug, Clone, Copy)]
-pub struct Replication<'a> {
-    pub(super) control: &'a Control,
-}
-
-impl Control {
-    /// Replication.
-    #[must_use]
-    pub fn replication(&self) -> Replication<'_> {
-        Replication { control: self }
-    }
-}
-
-impl Replication<'_> {
-    pub(super) fn admin(caller: &Caller) -> Result<(), ControlError> {
-        if caller.is_admin {
-            return Ok(());
-        }
-        Err(ControlError::new(
-            ErrorKind::Forbidden,
-            "Replication is the administrator's.",
-        ))
-    }
-
-    /// The one backend a scope lives on.
-    async fn backend_of(&self, rows: &Rows, scope: &Scope) -> Result<String, ControlError> {
-        let found = rows.backends_of(scope).await?;
-        match found.as_slice() {
-            [one] => Ok(one.clone()),
-            [] => Err(Problem::NotFound(format!(
-                "{} has no volume on any backend",
-                scope.describe()
-            ))
-            .into()),
-            many => Err(Problem::Invalid(format!(
-                "{} has volumes on {}; name volumes of one backend at a time",
-                scope.describe(),
-                many.join(", ")
-            ))
-            .into()),
-        }
-    }
-
-    /// Says what a failover, failback or reprotection would do, and keeps it as a plan which can be applied as long as
-    /// what it was made from holds.
-    ///
-    /// # Errors
-    /// Unknown target, nothing to move, a target that does not answer.
-    pub async fn plan(
-        &self,
-        caller: &Caller,
-        verb: Verb,
-        order: Order,
-    ) -> Result<Plan, ControlError> {
-        Self::admin(caller)?;
-        let rows = rows(self.control);
-        let backend = self.backend_of(&rows, &order.scope).await?;
-        let made = match verb {
-            Verb::Failover => plan::make(&rows, &backend, order).await?,
-            Verb::Failback | Verb::Reprotect => {
-                super::back::make(&rows, &backend, verb, order).await?
-            }
-            _ => {
-                return Err(ControlError::invalid(
-                    "there are plans of failover, failback and reprotect",
-                ));
-            }
-        };
-        rows.commit(Writes {
-            plan: Some(made.clone()),
-            ..Writes::default()
-        })
-        .await?;
-        Ok(made)
-    }
-
-    /// Journals a verb and carries it out in the background.
-    ///
-    /// # Errors
-    /// Everything that can be refused before an array is asked; a conflict names the operation in the way.
-    pub async fn submit(
-        &self,
-        caller: &Caller,
-        request: Request,
-    ) -> Result<Operation, ControlError> {
-        Self::admin(caller)?;
-        let rows = rows(self.control);
-        let backend = match request.scope() {
-            Some(scope) => self.backend_of(&rows, scope).await?,
-            None => {
-                let id = request.drill().unwrap_or_default();
-                let held = rows.drill(id).await?;
-                held.ok_or_else(|| Problem::NotFound(format!("there is no drill {id}")))?
-                    .backend
-            }
-        };
-        let who = Who {
-            project: caller.project_id.clone(),
-            user: caller.user_id.clone(),
-            request_id: caller.request_id.clone(),
-        };
-        Ok(begin(self.control, backend, request, who).await?)
-    }
-
-    /// Repairs the record of a backend that is disabled and frozen; no array is asked.
-    ///
-    /// # Errors
-    /// Where it is not disabled and frozen, or an operation holds it.
-    pub async fn reset_active_backend(
-        &self,
-        caller: &Caller,
-        backend: &str,
-        to: Option<&str>,
-    ) -> Result<Service, ControlError> {
-        Self::admin(caller)?;
-        Ok(request::reset_active_backend(&rows(self.control), backend, to).await?)
-    }
-
-    /// A kept plan.
-    ///
-    /// # Errors
-    /// `NotFound`.
-    pub async fn get_plan(&self, caller: &Caller, id: &str) -> Result<Plan, ControlError> {
-        Self::admin(caller)?;
-        let found = rows(self.control).plan(id).await?;
-        found.ok_or_else(|| ControlError::not_found("Plan", id))
-    }
-
-    /// A drill, by its own id or by that of the operation which started it.
-    ///
-    /// # Errors
-    /// `NotFound`.
-    pub async fn get_drill(&self, caller: &Caller, id: &str) -> Result<Drill, ControlError> {
-        Self::admin(caller)?;
-        let rows = rows(self.control);
-        if let Some(found) = rows.drill(id).await? {
-            return Ok(found);
-        }
-        let started = self.control.store().get::<Operation>(id).await?;
-        let named = started.and_then(|o| o.record.input.get("drill")?.as_str().map(str::to_owned));
-        let found = match named {
-            Some(id) => rows.drill(&id).await?,
-            None => None,
-        };
-        found.ok_or_else(|| {
-            ControlError::new(ErrorKind::NotFound, format!("there is no drill {id}"))
-        })
-    }
-
-    /// Drills.
-    ///
-    /// # Errors
-    /// What the store says.
-    pub async fn drills(&self, caller: &Caller, query: Query) -> Result<Vec<Drill>, ControlError> {
-        Self::admin(caller)?;
-        let found = self.control.store().list::<Drill>(&query).await?;
-        Ok(found.into_iter().map(|d| d.record).collect())
     }
 }

@@ -6,6 +6,8 @@
 mod back;
 mod cinder;
 mod consent;
+mod executor;
+mod facade;
 mod failover;
 mod fence;
 mod ground;
@@ -23,12 +25,12 @@ mod verbs;
 
 pub use back::make as make_plan_back;
 pub use consent::Consent;
+pub(crate) use executor::register;
+pub use facade::Replication;
 pub use failover::{Input as FailoverInput, run as run_failover};
 pub use ground::{BackendView, Ground, Member, Problem, Writes};
 pub use group::GroupView;
-pub use house::Replication;
-pub(crate) use house::keep_house;
-pub(crate) use house::{register, rows};
+pub(crate) use house::{keep_house, rows};
 pub(crate) use members::chunks;
 pub use plan::{Order, Plan, make as make_plan};
 pub use request::{Ask, Request, Who, begin, reset_active_backend};

@@ -109,7 +109,7 @@ pub(crate) fn open_on(backend: &str) -> Query {
     Query::new()
         .eq("open", true)
         .eq("backend", backend)
-        .is_in("verb", super::house::VERBS.map(word))
+        .is_in("verb", super::executor::VERBS.map(word))
 }
 
 /// Rows in the store.

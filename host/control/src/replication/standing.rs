@@ -11,7 +11,9 @@ use springform_model::replication::relation::{Debt, DrillRef, Observed};
 use springform_model::time::Timestamp;
 use springform_store::{Direction, Query, Stored};
 
-use super::house::{Replication, VERBS, rows};
+use super::executor::VERBS;
+use super::facade::Replication;
+use super::house::rows;
 use crate::backend::BackendHandle;
 use crate::observer::{TargetTally, Watched};
 use crate::{Caller, ControlError, ErrorKind};

@@ -6,6 +6,7 @@ mod create;
 mod destroy;
 mod group;
 mod manage;
+mod place;
 mod take_over;
 mod turn;
 mod work;
@@ -13,9 +14,9 @@ mod zone;
 
 pub use change::UpdateVolume;
 pub use create::CreateVolume;
-pub(crate) use create::{available, call_for};
 pub use manage::ManageVolume;
 pub(crate) use manage::{OWNED, in_service, name_of, owned, sole_owner};
+pub(crate) use place::{available, call_for};
 pub(crate) use take_over::gib;
 pub(crate) use turn::{not_frozen, report};
 
@@ -118,7 +119,7 @@ impl Volumes<'_> {
 }
 
 pub(crate) fn register(executors: &mut Executors) {
-    executors.add(&[Verb::CreateVolume], Arc::new(create::Creating));
+    executors.add(&[Verb::CreateVolume], Arc::new(place::Creating));
     let verbs = [
         Verb::DeleteVolume,
         Verb::ExtendVolume,

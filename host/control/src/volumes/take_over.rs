@@ -6,7 +6,7 @@ use springform_model::contract::{Adopted, Call, Reference};
 use springform_model::operation::OperationError;
 use springform_store::{Changes, StoreError};
 
-use super::create::available;
+use super::place::available;
 use super::report;
 use crate::engine::{Executor, Run, failure};
 use crate::quotas::{Adds, over};

@@ -7,7 +7,8 @@ use std::collections::BTreeSet;
 
 use springform_sdk::types::{Failure, Outcome, Volume};
 
-use crate::array::{Array, Arrays, text};
+use crate::array::{Array, text};
+use crate::arrays::Arrays;
 use crate::demote::connected;
 use crate::host;
 use crate::layout;

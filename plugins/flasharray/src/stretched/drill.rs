@@ -8,7 +8,8 @@ use springform_sdk::interfaces::replication::{RecoveryPoint, TestCopy};
 use springform_sdk::types::{Context, Failure, FailureCode, Volume};
 
 use super::failover::pods;
-use crate::array::{Array, Arrays, Trouble, flag, number, text};
+use crate::array::{Array, Trouble, flag, number, text};
+use crate::arrays::Arrays;
 use crate::pgroup::{self, NAMES};
 use crate::query::Query;
 use crate::volume::{array_name, placed, read};

@@ -7,11 +7,11 @@ use springform_sdk::interfaces::replication::{
 };
 use springform_sdk::types::{Context, Error, Failure, FailureCode, Outcome, Volume};
 
-use crate::array::Arrays;
+use crate::arrays::Arrays;
 use crate::layout::{self, Layout};
 use crate::pod::{self, Status};
 use crate::volume::{array_name, placed};
-use crate::{failover, names, sets};
+use crate::{names, plan, sets};
 
 /// How long to wait before looking at a resync again, in milliseconds.
 const LOOK: u32 = 1000;
@@ -29,7 +29,7 @@ pub fn plan(
     layout: &Layout<'_>,
     request: &PlanRequest,
 ) -> Result<FailoverPlan, Failure> {
-    let source = failover::source_of(arrays, &request.volumes)?;
+    let source = plan::source_of(arrays, &request.volumes)?;
     let target = match &request.to {
         Some(name) => arrays.named(name)?,
         None => super::setup::partner(arrays, &source)?,
@@ -203,7 +203,7 @@ fn seen_just_now(
     volume: &Volume,
 ) -> Option<(String, Option<String>)> {
     let placement = volume.placement.as_ref()?;
-    let at = failover::point_of(plan, volume)?.taken_at;
+    let at = plan::point_of(plan, volume)?.taken_at;
     let fresh = at <= context.now && context.now - at <= FRESH;
     let known = fresh && placement.serial.is_some();
     known.then(|| (placement.array_name.clone(), placement.serial.clone()))

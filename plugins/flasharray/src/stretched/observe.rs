@@ -7,7 +7,8 @@ use springform_sdk::interfaces::replication::{
 };
 use springform_sdk::types::{Context, Failure, ReplicationKind, Volume};
 
-use crate::array::{Array, Arrays};
+use crate::array::Array;
+use crate::arrays::Arrays;
 use crate::names;
 use crate::pod::{self, Pod, Side, Status};
 use crate::volume::array_name;

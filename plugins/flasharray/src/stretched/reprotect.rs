@@ -6,9 +6,10 @@ use springform_sdk::types::{Context, Error, Failure, FailureCode, Outcome, Volum
 
 use super::failover::pods;
 use super::setup::{partner, stretch};
-use crate::array::{Array, Arrays};
-use crate::failover;
+use crate::array::Array;
+use crate::arrays::Arrays;
 use crate::layout;
+use crate::plan;
 use crate::pod::{self, Pod, Status};
 use crate::setup::identify;
 use crate::volume::{array_name, placed};
@@ -27,7 +28,7 @@ pub fn reprotect(
     to: Option<&str>,
     wait: bool,
 ) -> Result<Vec<Outcome>, Error> {
-    let from = failover::source_of(arrays, volumes)?;
+    let from = plan::source_of(arrays, volumes)?;
     let second = partner(arrays, &from)?;
     if let Some(to) = to.filter(|to| *to != second.name()) {
         return Err(failure_on(

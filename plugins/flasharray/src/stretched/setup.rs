@@ -5,7 +5,8 @@ use springform_sdk::fail::failure_on;
 use springform_sdk::http::Method;
 use springform_sdk::types::{Context, Error, Failure, FailureCode, Pending};
 
-use crate::array::{Array, Arrays, Trouble, number};
+use crate::array::{Array, Trouble, number};
+use crate::arrays::Arrays;
 use crate::pgroup;
 use crate::pod::{self, Pod, Status};
 use crate::query::Query;

@@ -5,11 +5,11 @@ use springform_sdk::types::{
 };
 
 use super::travel::Journey;
-use crate::array::Arrays;
+use crate::arrays::Arrays;
 use crate::layout::{wanted, wants_pod};
 use crate::options::Options;
 use crate::volume::{Volumes, array_name, placed};
-use crate::{failover, names, reprotect, third};
+use crate::{names, plan, reprotect, third};
 
 /// An outcome for each volume, in order. All that have to wait wait together.
 ///
@@ -52,7 +52,7 @@ fn one(
     on: bool,
 ) -> Result<Placement, Error> {
     let inside = options.layout().is_stretched(volume);
-    let from = failover::source_of(arrays, std::slice::from_ref(volume))?;
+    let from = plan::source_of(arrays, std::slice::from_ref(volume))?;
     // Where a third site leads, the pod is elsewhere: there it is copied like any other.
     let away = third::is_beyond(arrays, options, from.name());
     let into = on && !away && wants_pod(wanted(volume));

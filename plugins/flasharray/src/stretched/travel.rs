@@ -10,7 +10,8 @@ use springform_sdk::http::Method;
 use springform_sdk::types::{Context, Error, Failure, FailureCode};
 
 use super::setup::{create, partner, settle, stretch};
-use crate::array::{Array, Arrays, Trouble, flag, text};
+use crate::array::{Array, Trouble, flag, text};
+use crate::arrays::Arrays;
 use crate::options::Options;
 use crate::pod::{self, Pod};
 use crate::query::Query;

@@ -8,11 +8,12 @@ use std::collections::BTreeSet;
 use springform_sdk::types::{Failure, FailureCode, Outcome, ReplicationKind, Volume};
 
 use super::{comes_home, is_beyond};
-use crate::array::{Array, Arrays};
+use crate::array::Array;
+use crate::arrays::Arrays;
 use crate::options::Options;
 use crate::pod::{self, Status};
 use crate::volume::{array_name, placed};
-use crate::{connection, demote, failover, host, names, pgroup};
+use crate::{connection, demote, host, names, pgroup, plan};
 
 /// Key under which the host says, when it demotes a volume for a planned move, where that move goes.
 pub const MOVING_TO: &str = "springform/moving-to";
@@ -111,7 +112,7 @@ pub fn cut_off(
     if names.is_empty() {
         return Ok(());
     }
-    let source = failover::source_of(arrays, volumes)?;
+    let source = plan::source_of(arrays, volumes)?;
     let Some(far) = arrays.partner(source.name()) else {
         return Ok(());
     };

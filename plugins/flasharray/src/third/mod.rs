@@ -13,7 +13,8 @@ use std::collections::BTreeSet;
 
 use springform_sdk::types::{Failure, Outcome, ReplicationKind, Volume};
 
-use crate::array::{Array, Arrays};
+use crate::array::Array;
+use crate::arrays::Arrays;
 use crate::layout::{Kind, wanted, wants_pod};
 use crate::options::Options;
 use crate::pod::{self, Status};

@@ -7,12 +7,13 @@ use springform_sdk::interfaces::replication::{
 };
 use springform_sdk::types::{Context, Failure, ReplicationKind, Volume};
 
-use crate::array::{Array, Arrays, flag, number};
+use crate::array::{Array, flag, number};
+use crate::arrays::Arrays;
 use crate::layout::{self, Kind};
 use crate::observe::{within_rpo, writable};
 use crate::options::Options;
 use crate::volume::array_name;
-use crate::{failover, names, pgroup, sets};
+use crate::{names, pgroup, plan, sets};
 
 /// What the array that serves says of the pod's group.
 struct Schedule {
@@ -101,7 +102,7 @@ fn copies(options: &Options<'_>, third: &Array<'_>) -> Result<Copies, Failure> {
         taken_at: a.taken_at,
     });
     let held = match &newest {
-        Some(point) => failover::contents(third, &point.id)?,
+        Some(point) => plan::contents(third, &point.id)?,
         None => BTreeSet::new(),
     };
     Ok(Copies {

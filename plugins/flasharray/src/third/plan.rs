@@ -4,11 +4,11 @@ use springform_sdk::interfaces::replication::{FailoverMode, FailoverPlan, PlanRe
 use springform_sdk::types::{Context, Failure};
 
 use super::is_beyond;
-use crate::array::Arrays;
+use crate::arrays::Arrays;
 use crate::layout::Kind;
 use crate::options::Options;
 use crate::pod;
-use crate::{failover, stretched};
+use crate::{plan, stretched};
 
 /// Says what a failover of stretched volumes would do. Without a named target it is the pod's other array, and an array
 /// beyond the pod only where that one cannot serve.
@@ -61,7 +61,7 @@ fn beyond(
     options: &Options<'_>,
     request: &PlanRequest,
 ) -> Result<FailoverPlan, Failure> {
-    failover::plan(context, arrays, options, &options.third_group(), request)
+    plan::plan(context, arrays, options, &options.third_group(), request)
 }
 
 /// Whoever names the third site and would lose something there hears of an array where nothing would be lost.
@@ -91,7 +91,7 @@ fn in_step<'a>(
     options: &Options<'_>,
     request: &PlanRequest,
 ) -> Option<&'a str> {
-    let source = failover::source_of(arrays, &request.volumes).ok()?;
+    let source = plan::source_of(arrays, &request.volumes).ok()?;
     let partner = arrays.partner(source.name())?;
     let online = partner.target().reachable && pod::online(&partner, options.layout().pod).is_ok();
     online.then(|| partner.name())

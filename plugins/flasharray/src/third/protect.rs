@@ -6,14 +6,15 @@ use springform_sdk::types::{
 };
 
 use super::comes_home;
-use crate::array::{Array, Arrays};
+use crate::array::Array;
+use crate::arrays::Arrays;
 use crate::layout::{self, Kind};
 use crate::options::Options;
 use crate::pod::{self, Status};
 use crate::reprotect::{Goal, Way, send};
 use crate::setup::Setup;
 use crate::volume::{Volumes, array_name, placed};
-use crate::{failover, pgroup, stretched};
+use crate::{pgroup, plan, stretched};
 
 /// How long to wait before looking at a resync again, in milliseconds.
 const LOOK: u32 = 1000;
@@ -74,7 +75,7 @@ pub fn reprotect(
     volumes: &[Volume],
     goal: Goal<'_>,
 ) -> Result<Vec<Outcome>, Error> {
-    let from = failover::source_of(arrays, volumes)?;
+    let from = plan::source_of(arrays, volumes)?;
     let (three, two): (Vec<_>, Vec<_>) = volumes
         .iter()
         .cloned()

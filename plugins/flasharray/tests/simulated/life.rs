@@ -186,7 +186,7 @@ fn a_connected_volume_is_deleted_with_its_connections_and_our_host_object() {
     rig.call("delete", |d| Ok(d.volumes().delete(&volume)?))
         .unwrap();
     let context = rig.context("look");
-    let arrays = flasharray::array::Arrays::new(&rig, &context);
+    let arrays = flasharray::arrays::Arrays::new(&rig, &context);
     let hosts = arrays
         .primary()
         .unwrap()

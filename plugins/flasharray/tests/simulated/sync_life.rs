@@ -282,7 +282,7 @@ fn host_objects_get_the_configured_personality_and_preferred_array_on_both_array
             .iter()
             .all(|p| p.preferred == (p.target == "b"))
     );
-    let arrays = flasharray::array::Arrays::new(&rig, &context);
+    let arrays = flasharray::arrays::Arrays::new(&rig, &context);
     for array in arrays.all() {
         let hosts = array
             .list("/hosts", &flasharray::query::Query::new())

@@ -192,7 +192,7 @@ fn retyping_among_none_async_and_sync_keeps_the_bytes_and_sets_the_limits_under_
         volume.placement = Some(placement);
         volume.volume_type = Some(wanted);
         let context = rig.context("look");
-        let arrays = flasharray::array::Arrays::new(&rig, &context);
+        let arrays = flasharray::arrays::Arrays::new(&rig, &context);
         let on = arrays.primary().unwrap();
         let found = flasharray::volume::read(&on, &name(&volume))
             .unwrap()

@@ -1,0 +1,68 @@
+//! The verbs of replication as executors of the engine.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use springform_model::operation::{Operation, OperationError, Verb};
+
+use super::house::rows;
+use crate::engine::{Executor, Executors, Run, failure};
+
+/// Runs of an operation whose rows somebody else keeps changing.
+const ROUNDS: u32 = 20;
+
+/// The verbs of replication.
+pub(super) const VERBS: [Verb; 12] = [
+    Verb::Failover,
+    Verb::Failback,
+    Verb::CommitDrill,
+    Verb::Reprotect,
+    Verb::Resync,
+    Verb::Enable,
+    Verb::Disable,
+    Verb::StartDrill,
+    Verb::StopDrill,
+    Verb::Promote,
+    Verb::Reconcile,
+    Verb::Fence,
+];
+
+struct Verbs;
+
+#[async_trait]
+impl Executor for Verbs {
+    async fn run(&self, run: &mut Run) -> Result<(), OperationError> {
+        let rows = rows(run.control());
+        let mut operation = run.operation().clone();
+        let mut last = None;
+        for round in 0..ROUNDS {
+            match super::run(&rows, operation).await {
+                Ok(ended) => {
+                    run.adopt(ended);
+                    return Ok(());
+                }
+                Err(problem) => last = Some(problem),
+            }
+            tokio::time::sleep(Duration::from_millis(u64::from(round) * 50)).await;
+            let stored = run
+                .control()
+                .store()
+                .get::<Operation>(&run.operation().id)
+                .await;
+            operation = match stored {
+                Ok(Some(stored)) => stored.record,
+                _ => run.operation().clone(),
+            };
+        }
+        Err(failure(
+            "store",
+            last.map_or_else(String::new, |p| p.to_string()),
+        ))
+    }
+}
+
+/// Makes the engine know the verbs of replication.
+pub(crate) fn register(executors: &mut Executors) {
+    executors.add(&VERBS, Arc::new(Verbs));
+}

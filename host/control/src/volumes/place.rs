@@ -1,0 +1,207 @@
+//! A volume that was asked for is made: placed on a backend, tried elsewhere where that one cannot, written down.
+
+use async_trait::async_trait;
+use serde_json::json;
+use springform_model::cloud::{ReplicationStatus, Snapshot, Volume, VolumeStatus};
+use springform_model::contract::{Call, Placement};
+use springform_model::operation::OperationError;
+use springform_store::{Changes, StoreError};
+
+use super::create::request;
+use super::turn::report;
+use crate::Control;
+use crate::engine::{Executor, Run, failure};
+use crate::specs::{build, full_type, snapshot_spec, volume_spec};
+
+/// Backends that are tried.
+const TRIES: usize = 3;
+
+/// Carries a creation out.
+pub(super) struct Creating;
+
+#[async_trait]
+impl Executor for Creating {
+    async fn run(&self, run: &mut Run) -> Result<(), OperationError> {
+        let id = run.operation().subject.clone();
+        let outcome = place(run, &id).await;
+        let control = run.control().clone();
+        if let Some(backend) = run.operation().backend.clone()
+            && let Some(backend) = control.backend(&backend)
+        {
+            match outcome {
+                Ok(_) => backend.ledger.made(&id),
+                Err(_) => backend.ledger.dropped(&id),
+            }
+        }
+        run.finish(outcome.as_ref().err().cloned());
+        let operation = run.operation().clone();
+        let now = control.now();
+        run.settle::<Volume>(
+            &id,
+            |volume| {
+                volume.operation = None;
+                volume.updated_at = Some(now);
+                match &outcome {
+                    Ok(placement) => available(volume, placement, now),
+                    Err(_) => volume.status = VolumeStatus::Error,
+                }
+            },
+            |_| match &operation.error {
+                Some(error) => report(
+                    &operation,
+                    &control,
+                    "001",
+                    if error.code == "no-valid-backend" {
+                        "003"
+                    } else {
+                        "001"
+                    },
+                    error,
+                ),
+                None => Changes::new(),
+            },
+        )
+        .await
+        .map(drop)
+    }
+}
+
+pub(super) fn step_name(backend: &str) -> String {
+    format!("volumes.create on {backend}")
+}
+
+pub(crate) fn available(
+    volume: &mut Volume,
+    placement: &Placement,
+    now: springform_model::time::Timestamp,
+) {
+    volume.status = VolumeStatus::Available;
+    volume.launched_at = volume.launched_at.or(Some(now));
+    volume.metadata.extend(placement.metadata.iter().cloned());
+    volume.replication_status = Some(match placement.replication {
+        Some(_) => ReplicationStatus::Enabled,
+        None => ReplicationStatus::NotCapable,
+    });
+    volume.placement = Some(placement.clone());
+}
+
+/// Tries backends until one takes the volume.
+async fn place(run: &mut Run, id: &str) -> Result<Placement, OperationError> {
+    let store_error = |error: StoreError| failure("store", error.to_string());
+    let control = run.control().clone();
+    if let Some(why) = run.operation().input.get("refused") {
+        return Err(failure(
+            "no-valid-backend",
+            format!(
+                "schedule allocate volume: {}",
+                why.as_str().unwrap_or_default()
+            ),
+        ));
+    }
+    let gone = || failure("not-found", "the volume is gone");
+    loop {
+        if run.cancelled() {
+            return Err(failure("cancelled", "the creation was cancelled"));
+        }
+        let volume = control
+            .store()
+            .get::<Volume>(id)
+            .await
+            .map_err(store_error)?
+            .ok_or_else(gone)?
+            .record;
+        let backend = volume.backend.clone().unwrap_or_default();
+        let call = call_for(&control, &volume).await?;
+        let outcome = run.call(&step_name(&backend), &backend, call).await;
+        let error = match outcome {
+            Ok(reply) => {
+                return reply
+                    .into_placement()
+                    .map_err(|error| failure("wrong-reply", error.to_string()));
+            }
+            Err(error) => error,
+        };
+        let mut tried: Vec<String> = run
+            .operation()
+            .input
+            .get("tried")
+            .and_then(|tried| serde_json::from_value(tried.clone()).ok())
+            .unwrap_or_default();
+        if let Some(handle) = control.backend(&backend) {
+            handle.ledger.dropped(id);
+        }
+        tried.push(backend);
+        let bound = volume.snapshot_id.is_some()
+            || volume.source_volid.is_some()
+            || volume.group_id.is_some();
+        if bound
+            || tried.len() >= TRIES
+            || !matches!(error.code.as_str(), "exhausted" | "unavailable")
+        {
+            return Err(error);
+        }
+        let full = full_type(control.store(), volume.type_id.as_deref())
+            .await
+            .map_err(store_error)?;
+        let request = request(&volume, full.as_ref(), None, tried.clone());
+        let Ok(next) = control.schedule(&request).await else {
+            return Err(error);
+        };
+        let (name, host) = (next.backend.name().to_owned(), next.host());
+        run.note(|operation| {
+            operation.backend = Some(name.clone());
+            operation.input = json!({ "tried": tried });
+        });
+        run.settle::<Volume>(
+            id,
+            |volume| {
+                volume.backend = Some(name.clone());
+                volume.host = Some(host.clone());
+            },
+            |_| Changes::new(),
+        )
+        .await?;
+    }
+}
+
+/// The call that makes a volume, from whatever it is made from.
+pub(crate) async fn call_for(control: &Control, volume: &Volume) -> Result<Call, OperationError> {
+    let store = control.store();
+    let broken = |error: StoreError| failure("store", error.to_string());
+    let gone = |what: &str| failure("not-found", format!("the source {what} is gone"));
+    let full = full_type(store, volume.type_id.as_deref())
+        .await
+        .map_err(broken)?;
+    let spec = build(volume, full.as_ref());
+    if let Some(id) = &volume.snapshot_id {
+        let snapshot = store
+            .get::<Snapshot>(id)
+            .await
+            .map_err(broken)?
+            .ok_or_else(|| gone("snapshot"))?
+            .record;
+        let source = store
+            .get::<Volume>(&snapshot.volume_id)
+            .await
+            .map_err(broken)?
+            .ok_or_else(|| gone("volume"))?;
+        let source_volume = volume_spec(store, &source.record).await.map_err(broken)?;
+        return Ok(Call::CreateFromSnapshot {
+            volume: spec,
+            source: snapshot_spec(&snapshot),
+            source_volume,
+        });
+    }
+    if let Some(id) = &volume.source_volid {
+        let source = store
+            .get::<Volume>(id)
+            .await
+            .map_err(broken)?
+            .ok_or_else(|| gone("volume"))?;
+        return Ok(Call::CloneVolume {
+            volume: spec,
+            source: volume_spec(store, &source.record).await.map_err(broken)?,
+        });
+    }
+    Ok(Call::CreateVolume { volume: spec })
+}
