@@ -12,6 +12,7 @@ use springform_sdk::types::{Context, Failure, FailureCode, Volume};
 use crate::array::{Array, text};
 use crate::arrays::Arrays;
 use crate::options::Options;
+use crate::pgroup::Arrival;
 use crate::query::Query;
 use crate::volume::array_name;
 use crate::{names, pgroup, restore, sets, setup, third};
@@ -63,18 +64,8 @@ pub fn plan(
     };
     let group = group_on(context, &source, &target, group)?;
     let arrivals = pgroup::arrivals(&target, &group)?;
-    let point = match &request.point {
-        Some(wanted) => arrivals.iter().find(|a| a.complete && a.name == *wanted),
-        None => arrivals.iter().find(|a| a.complete),
-    }
-    .map(|a| RecoveryPoint {
-        id: a.name.clone(),
-        taken_at: a.taken_at,
-    });
-    let there = match &point {
-        Some(point) => contents(&target, &point.id)?,
-        None => BTreeSet::new(),
-    };
+    let wanted = request.point.as_deref();
+    let points = points(&target, &arrivals, wanted, &request.volumes)?;
     let closed = third::way_home_closed(arrays, options, &source, &target)?;
     let volumes: Vec<_> = request
         .volumes
@@ -83,7 +74,7 @@ pub fn plan(
             let closed = closed
                 .as_deref()
                 .filter(|_| third::comes_home(arrays, options, v, &target));
-            plan_one(context, v, &target, point.as_ref(), &there, closed)
+            plan_one(context, v, &target, &points, closed)
         })
         .collect();
     let restore = restore::group_for(
@@ -92,7 +83,9 @@ pub fn plan(
         options,
         request,
         &target,
-        &there,
+        points
+            .first()
+            .map_or(&BTreeSet::new(), |point| &point.holds),
     );
     let token = Token {
         group,
@@ -108,14 +101,61 @@ pub fn plan(
     })
 }
 
+/// A point in time on the target, and the volumes it holds.
+struct Point {
+    at: RecoveryPoint,
+    holds: BTreeSet<String>,
+}
+
+/// The point that was wanted, or the newest. Batches of a reprotection join the group while others send it: of several points
+/// of one moment each may lack volumes that another one holds.
+fn points(
+    target: &Array<'_>,
+    arrivals: &[Arrival],
+    wanted: Option<&str>,
+    volumes: &[Volume],
+) -> Result<Vec<Point>, Failure> {
+    let mut complete = arrivals.iter().filter(|a| a.complete);
+    let first = match wanted {
+        Some(wanted) => complete.find(|a| a.name == wanted),
+        None => complete.next(),
+    };
+    let Some(first) = first else {
+        return Ok(Vec::new());
+    };
+    let mut found: Vec<Point> = Vec::new();
+    let alike = complete.filter(|a| wanted.is_none() && a.taken_at == first.taken_at);
+    for arrival in std::iter::once(first).chain(alike) {
+        let held = |volume: &Volume| found.iter().any(|point| point.holds(volume));
+        if !found.is_empty() && volumes.iter().all(held) {
+            break;
+        }
+        found.push(Point {
+            at: RecoveryPoint {
+                id: arrival.name.clone(),
+                taken_at: arrival.taken_at,
+            },
+            holds: contents(target, &arrival.name)?,
+        });
+    }
+    Ok(found)
+}
+
+impl Point {
+    fn holds(&self, volume: &Volume) -> bool {
+        self.holds.contains(names::without_pod(&array_name(volume)))
+    }
+}
+
 fn plan_one(
     context: &Context,
     volume: &Volume,
     target: &Array<'_>,
-    point: Option<&RecoveryPoint>,
-    there: &BTreeSet<String>,
+    points: &[Point],
     closed: Option<&str>,
 ) -> VolumePlan {
+    let holding = points.iter().find(|point| point.holds(volume));
+    let point = holding.or(points.first()).map(|point| &point.at);
     let served_by = volume.placement.as_ref().map(|p| p.target.clone());
     let reason = match (&served_by, point) {
         (None, _) => Some("the volume has not been created".to_owned()),
@@ -126,12 +166,10 @@ fn plan_one(
             "no replication has completed on {} yet",
             target.name()
         )),
-        (_, Some(point)) if !there.contains(names::without_pod(&array_name(volume))) => {
-            Some(format!(
-                "recovery point {} does not hold the volume (it was created or protected later)",
-                point.id
-            ))
-        }
+        (_, Some(point)) if holding.is_none() => Some(format!(
+            "recovery point {} does not hold the volume (it was created or protected later)",
+            point.id
+        )),
         _ => closed.map(str::to_owned),
     };
     let possible = reason.is_none();

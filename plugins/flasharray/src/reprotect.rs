@@ -141,9 +141,9 @@ fn arrived(
         let kept = text.chars().filter(char::is_ascii_alphanumeric);
         kept.take(most).collect()
     };
-    let batch = volumes
-        .first()
-        .map_or_else(String::new, |v| short(&v.id, 12));
+    // The end of an id: its beginning is the time at which the volume was made, which two batches may have in common.
+    let end = |v: &Volume| short(v.id.rsplit('-').next().unwrap_or_default(), 12);
+    let batch = volumes.first().map_or_else(String::new, end);
     let suffix = format!("sf-{}-{batch}", short(&context.operation_id, 24));
     let name = format!("{there}.{suffix}");
     for target in way.targets {

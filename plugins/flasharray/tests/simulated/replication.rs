@@ -1,7 +1,7 @@
 //! Failover, failback and drills, with the bytes compared.
 
 use flasharray::driver::Driver;
-use springform_sdk::interfaces::replication::{FailoverMode, Protection, Role};
+use springform_sdk::interfaces::replication::{FailoverMode, PlanRequest, Protection, Role};
 use springform_sdk::types::{Error, FailureCode};
 
 use crate::rig::{HOUR, Rig, connector, replicated, request, switch, written};
@@ -351,6 +351,36 @@ fn volumes_of_which_some_are_in_use_give_up_their_role_together() {
         outcomes[..6].iter().all(|o| o.result.is_ok()),
         "{outcomes:?}"
     );
+}
+
+#[test]
+fn of_several_points_of_one_moment_each_volume_takes_one_that_holds_it() {
+    let rig = Rig::pair();
+    rig.set_up();
+    let first = written(&rig, "a0000000-0000-0000-0000-000000000081", b"one");
+    let send = |suffix: &str| {
+        let path = "/protection-group-snapshots?source_names=cinder-group&replicate_now=true";
+        rig.post("a", path, &format!(r#"{{"suffix":"{suffix}"}}"#));
+    };
+    // Sorted by name this one comes first, and it does not know the second volume.
+    send("zz");
+    let second = written(&rig, "a0000000-0000-0000-0000-000000000082", b"two");
+    send("aa");
+    rig.advance(60.0);
+    let wanted = PlanRequest {
+        volumes: vec![first.clone(), second.clone()],
+        to: Some("b".to_owned()),
+        mode: FailoverMode::Unplanned,
+        point: None,
+    };
+    let plan = rig.call("plan", |d| d.plan(&wanted)).unwrap();
+    let point = |n: usize| plan.volumes[n].point.as_ref().map(|p| p.id.as_str());
+    assert_eq!(point(0), Some("a:cinder-group.zz"));
+    assert_eq!(point(1), Some("a:cinder-group.aa"));
+    let mut moved = [first, second];
+    for volume in &mut moved {
+        switch(&rig, &plan, volume);
+    }
 }
 
 #[test]
