@@ -1,6 +1,8 @@
 //! Volume types: what an operator offers and a tenant asks for.
 
+use serde_json::Value;
 use springform_model::cloud::{DefaultType, Metadata, Volume, VolumeType};
+use springform_model::operation::Operation;
 use springform_model::time::Timestamp;
 use springform_store::{Changes, Direction, Query, Store, StoreError, Stored};
 use uuid::Uuid;
@@ -214,16 +216,21 @@ impl<'a> Types<'a> {
         Ok(self.store.commit(unused(changes, id)).await?)
     }
 
-    /// Whether a volume has the type.
+    /// Whether a volume has the type, or is on its way to it.
     ///
     /// # Errors
     /// What the store says.
     pub async fn in_use(&self, id: &str) -> Result<bool, ControlError> {
-        Ok(self
-            .store
-            .first::<Volume>(&Query::new().eq("type_id", id))
-            .await?
-            .is_some())
+        let has = Query::new().eq("type_id", id);
+        if self.store.first::<Volume>(&has).await?.is_some() {
+            return Ok(true);
+        }
+        let retypes = Query::new().eq("open", true).eq("verb", "retype-volume");
+        let open = self.store.list::<Operation>(&retypes).await?;
+        let wanted = |operation: &Stored<Operation>| {
+            operation.record.input.get("type").and_then(Value::as_str) == Some(id)
+        };
+        Ok(open.iter().any(wanted))
     }
 
     /// Adds or replaces extra specs.

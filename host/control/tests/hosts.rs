@@ -17,6 +17,7 @@ use std::task::Poll;
 
 use common::{Array, admin, start, until, up};
 use springform_control::attachments::CreateAttachment;
+use springform_control::types::CreateType;
 use springform_control::volumes::CreateVolume;
 use springform_control::{Control, ErrorKind};
 use springform_model::cloud::{AttachStatus, VolumeStatus};
@@ -236,4 +237,30 @@ async fn a_volume_is_free_once_its_host_left_while_it_was_retyped() {
     rig.let_go();
     until(|| async { rig.status(&volume).await != VolumeStatus::Retyping }).await;
     assert_eq!(rig.status(&volume).await, VolumeStatus::Available);
+}
+
+#[tokio::test]
+async fn a_type_that_a_volume_is_on_its_way_to_is_neither_deleted_nor_changed() {
+    let rig = Rig::new().await;
+    let types = rig.control.types();
+    let wanted = CreateType {
+        name: "gold".to_owned(),
+        is_public: true,
+        ..CreateType::default()
+    };
+    let gold = types.create(&admin(), wanted).await.unwrap().id;
+    let volume = rig.volume().await;
+    rig.hold("volumes.retype");
+    let volumes = rig.control.volumes();
+    volumes.retype(&admin(), &volume, &gold).await.unwrap();
+    until(|| async { rig.asked("volumes.retype") > 0 }).await;
+    let deleted = types.delete(&gold).await.unwrap_err();
+    assert!(deleted.message.contains("still in use"), "{deleted:?}");
+    let specs = [("key".to_owned(), "value".to_owned())].into();
+    let changed = types.set_specs(&gold, specs).await.unwrap_err();
+    assert!(changed.message.contains("currently in use"), "{changed:?}");
+    rig.let_go();
+    until(|| async { rig.status(&volume).await == VolumeStatus::Available }).await;
+    let retyped = volumes.get(&admin(), &volume).await.unwrap();
+    assert_eq!(retyped.type_id.as_deref(), Some(gold.as_str()));
 }

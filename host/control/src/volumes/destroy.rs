@@ -1,7 +1,7 @@
 //! Deleting, extending, retyping and reverting: the checks before the journal.
 
 use serde_json::json;
-use springform_model::cloud::{Snapshot, SnapshotStatus, Volume, VolumeStatus, VolumeType};
+use springform_model::cloud::{Snapshot, SnapshotStatus, Volume, VolumeStatus};
 use springform_model::operation::Verb;
 use springform_store::{Changes, Direction, Query};
 
@@ -200,7 +200,8 @@ impl Volumes<'_> {
             Verb::RetypeVolume,
             &json!({ "type": kind.id }),
             decide,
-            |_| Changes::new().unchanged::<VolumeType>(&kind.id, kind.revision),
+            // Written and not only looked at: whoever deletes or changes the type meanwhile has to look again, and finds this.
+            |_| Changes::new().update(&kind),
         )
         .await
         .map(drop)
