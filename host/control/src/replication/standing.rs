@@ -11,9 +11,9 @@ use springform_model::replication::relation::{Debt, DrillRef, Observed};
 use springform_model::time::Timestamp;
 use springform_store::{Direction, Query, Stored};
 
-use super::executor::VERBS;
 use super::facade::Replication;
 use super::house::rows;
+use super::rows::open_on;
 use crate::backend::BackendHandle;
 use crate::observer::{TargetTally, Watched};
 use crate::{Caller, ControlError, ErrorKind};
@@ -238,15 +238,12 @@ impl Replication<'_> {
     }
 
     async fn open(&self, backend: &str) -> Result<Vec<OpenOperation>, ControlError> {
-        let query = Query::new()
-            .eq("open", true)
-            .eq("backend", backend)
+        let query = open_on(backend)
             .sort("created_at", Direction::Asc)
             .limit(OPEN);
         let open = self.control.store().list::<Operation>(&query).await?;
         let open = open.into_iter().map(|stored| stored.record);
-        let ours = open.filter(|operation| VERBS.contains(&operation.verb));
-        Ok(ours
+        Ok(open
             .map(|operation| OpenOperation {
                 subject: format!("{} {}", operation.subject_kind, operation.subject),
                 id: operation.id,

@@ -5,6 +5,7 @@ use reqwest::{Method, Response, StatusCode};
 use serde_json::Value;
 
 use crate::cli::{Connection, Format};
+use crate::show::harmless;
 
 /// A host that is talked to.
 #[derive(Debug)]
@@ -157,7 +158,7 @@ fn refusal(status: StatusCode, value: &Value) -> String {
         };
     };
     let text = |key: &str| error.get(key).and_then(Value::as_str);
-    let mut message = text("message").unwrap_or("refused").to_owned();
+    let mut message = harmless(text("message").unwrap_or("refused"));
     if let Some(operation) = text("operation") {
         message.push_str(&format!(
             "\n  in the way: operation {operation}; see `springform operation show {operation}`"

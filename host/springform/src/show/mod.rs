@@ -34,13 +34,24 @@ pub fn render(table: &Table) -> String {
     })
 }
 
-/// A field as text; `-` for what is not there.
+/// Text without what a terminal would obey: names are their tenants', and messages may be a driver's. Lines stay lines.
+#[must_use]
+pub fn harmless(text: &str) -> String {
+    let replaced = |c: char| match c {
+        '\n' => c,
+        c if c.is_control() => char::REPLACEMENT_CHARACTER,
+        c => c,
+    };
+    text.chars().map(replaced).collect()
+}
+
+/// A field as text, in one line; `-` for what is not there.
 #[must_use]
 pub fn field(value: &Value, pointer: &str) -> String {
     match value.pointer(pointer) {
         None | Some(Value::Null) => "-".to_owned(),
         Some(Value::String(text)) if text.is_empty() => "-".to_owned(),
-        Some(Value::String(text)) => text.clone(),
+        Some(Value::String(text)) => harmless(text).replace('\n', " "),
         Some(other) => other.to_string(),
     }
 }
@@ -114,6 +125,16 @@ pub fn short_digest(digest: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_that_a_tenant_or_a_driver_says_is_obeyed_by_a_terminal() {
+        let value = serde_json::json!({"name": "\u{1b}[2Jledger\nvolume  x\u{9b}1m"});
+        assert_eq!(
+            field(&value, "/name"),
+            "\u{fffd}[2Jledger volume  x\u{fffd}1m"
+        );
+        assert_eq!(harmless("line:1\nline:2\r"), "line:1\nline:2\u{fffd}");
+    }
 
     #[test]
     fn amounts_are_written_for_people() {
