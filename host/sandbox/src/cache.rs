@@ -18,6 +18,8 @@ type HmacSha256 = Hmac<Sha256>;
 const MAC_BYTES: usize = 32;
 /// Bytes of an entry that are looked at together.
 const PIECE: usize = 64 << 10;
+/// A file that is half written after this time is nobody's.
+const ABANDONED: std::time::Duration = std::time::Duration::from_secs(3600);
 const KEY_FILE: &str = "cache.key";
 
 /// A private directory of compiled components.
@@ -25,14 +27,16 @@ const KEY_FILE: &str = "cache.key";
 pub struct Cache {
     dir: PathBuf,
     key: [u8; 32],
+    most: usize,
 }
 
 impl Cache {
-    /// Opens or makes the directory (0700) and its key (0600).
+    /// Opens or makes the directory (0700) and its key (0600). Holds at most `most` compiled components, the one just put
+    /// among them.
     ///
     /// # Errors
     /// When it cannot be made private or the key cannot be read.
-    pub fn open(dir: &Path) -> io::Result<Self> {
+    pub fn open(dir: &Path, most: usize) -> io::Result<Self> {
         fs::DirBuilder::new()
             .recursive(true)
             .mode(0o700)
@@ -41,6 +45,7 @@ impl Cache {
         Ok(Self {
             key: read_or_make_key(&dir.join(KEY_FILE))?,
             dir: dir.to_owned(),
+            most: most.max(1),
         })
     }
 
@@ -60,7 +65,11 @@ impl Cache {
             return None;
         }
         match load(engine, &file) {
-            Ok(component) => Some(component),
+            Ok(component) => {
+                // Says when it was last used; where it cannot be said, it goes earlier than it need.
+                drop(file.set_modified(std::time::SystemTime::now()));
+                Some(component)
+            }
             Err(error) => {
                 tracing::warn!(path = %path.display(), %error, "compiled driver ignored; compiling again");
                 None
@@ -96,6 +105,34 @@ impl Cache {
         file.write_all(&code)?;
         file.write_all(&mac)?;
         fs::rename(&scratch, self.dir.join(name))?;
+        self.prune()?;
+        Ok(())
+    }
+
+    /// Takes away what has been unused for longest, and what a process that died left half written. A mapped file that is
+    /// removed stays readable for whoever has mapped it.
+    fn prune(&self) -> io::Result<()> {
+        let mut kept = Vec::new();
+        for entry in fs::read_dir(&self.dir)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            let (Ok(meta), true) = (entry.metadata(), name.contains(".cwasm")) else {
+                continue;
+            };
+            let used = meta.modified()?;
+            let stale = used.elapsed().is_ok_and(|age| age > ABANDONED);
+            match name.ends_with(".cwasm") {
+                true => kept.push((used, entry.path())),
+                false if stale => remove(&entry.path()),
+                false => {}
+            }
+        }
+        kept.sort();
+        let excess = kept.len().saturating_sub(self.most);
+        for (_, path) in kept.into_iter().take(excess) {
+            remove(&path);
+        }
         Ok(())
     }
 
@@ -123,6 +160,12 @@ impl Cache {
         mac.update(&[0]);
         mac.update(code);
         Some(mac)
+    }
+}
+
+fn remove(path: &Path) {
+    if let Err(error) = fs::remove_file(path) {
+        tracing::debug!(path = %path.display(), %error, "a compiled driver that is not needed could not be removed");
     }
 }
 

@@ -22,8 +22,12 @@ pub struct SandboxConfig {
     pub cache_dir: Option<PathBuf>,
     /// Limits of drivers whose binding names none of its own.
     pub limits: Limits,
-    /// Calls that may hold an instance at one time, over all drivers.
+    /// Calls that may hold an instance at one time, over all drivers; one driver gets half of them at most.
     pub max_concurrency: usize,
+    /// Calls of each driver that may hold an instance beside these.
+    pub reserved_per_driver: usize,
+    /// Compiled components that are kept; those unused for longest go first.
+    pub cache_entries: usize,
     /// Bytes of a component file that is still accepted.
     pub compile_max_bytes: u64,
     /// Time one compilation may take.
@@ -42,6 +46,8 @@ impl Default for SandboxConfig {
             cache_dir: None,
             limits: Limits::default(),
             max_concurrency: 256,
+            reserved_per_driver: 4,
+            cache_entries: 64,
             compile_max_bytes: 64 << 20,
             compile_timeout: Duration::from_secs(60),
             compile_concurrency: 2,

@@ -7,7 +7,6 @@ use async_trait::async_trait;
 use springform_model::contract::{
     Call, CallError, Context, Description, Driver, Fault, FaultKind, Reply,
 };
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use wasmtime::Engine;
 
@@ -19,13 +18,14 @@ use crate::fault;
 use crate::limits::Limits;
 use crate::output::{Output, Speaker};
 use crate::program::Program;
+use crate::shares::Share;
 use crate::state;
 use crate::validate::Expectation;
 
 /// One generation of a driver on one backend.
 pub struct BoundDriver {
     engine: Engine,
-    calls: Arc<Semaphore>,
+    share: Arc<Share>,
     program: Arc<Program>,
     broker: Arc<Broker>,
     limits: Arc<Limits>,
@@ -37,7 +37,7 @@ pub struct BoundDriver {
 impl BoundDriver {
     pub(crate) fn new(
         engine: Engine,
-        calls: Arc<Semaphore>,
+        share: Arc<Share>,
         program: Arc<Program>,
         binding: Binding,
         default_limits: &Limits,
@@ -48,9 +48,16 @@ impl BoundDriver {
                 .clone()
                 .unwrap_or_else(|| default_limits.clone()),
         );
+        if limits.memory_bytes > default_limits.memory_bytes {
+            return Err(BindError::Memory {
+                backend: binding.backend.clone(),
+                asked_mib: limits.memory_bytes >> 20,
+                pool_mib: default_limits.memory_bytes >> 20,
+            });
+        }
         Ok(Self {
             engine,
-            calls,
+            share,
             name: program.description().name.as_str().into(),
             backend: binding.backend.as_str().into(),
             generation: binding.generation,
@@ -86,10 +93,10 @@ impl BoundDriver {
                 format!("driver {} does not offer {verb}", self.name),
             )));
         };
-        let _instance_slot = match self.calls.try_acquire() {
-            Ok(free) => Ok(free),
-            Err(_) => {
-                let turn = self.calls.acquire().await;
+        let _instance_slot = match self.share.try_take() {
+            Some(free) => Some(free),
+            None => {
+                let turn = self.share.take().await;
                 if Instant::now() >= deadline {
                     // Too late to begin: the call waited for nothing but its turn.
                     std::future::pending::<()>().await;
@@ -121,7 +128,7 @@ impl BoundDriver {
             call.is_read_only(),
             deadline,
         );
-        let expected = Expectation::of(&call);
+        let expected = Expectation::of(&context, &call);
         let mut store = state::store(
             &self.engine,
             &self.limits,

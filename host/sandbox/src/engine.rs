@@ -2,9 +2,13 @@
 
 use std::time::Duration;
 
-use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
+use wasmtime::{
+    Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, WasmFeatures,
+};
 
 use crate::config::{Allocation, SandboxConfig};
+use crate::features::FEATURES;
+use crate::shares::Shares;
 
 /// How often a running guest is made to look at its deadline and to let others run.
 pub const EPOCH: Duration = Duration::from_millis(10);
@@ -18,7 +22,8 @@ const HOST_STACK_BYTES: usize = 512 << 10;
 /// When this machine cannot run it, or the clock's thread cannot be started.
 pub fn build(config: &SandboxConfig) -> wasmtime::Result<Engine> {
     let mut wasm = Config::new();
-    wasm.wasm_component_model(true)
+    wasm.wasm_features(WasmFeatures::all().difference(FEATURES), false)
+        .wasm_features(FEATURES, true)
         .epoch_interruption(true)
         // One call at a time uses an instance: the machinery for more would cost each call ten microseconds.
         .concurrency_support(false)
@@ -39,9 +44,10 @@ pub fn build(config: &SandboxConfig) -> wasmtime::Result<Engine> {
     Ok(engine)
 }
 
-/// Slots for every call that the semaphore lets in. `keep_resident` pays only together with the page map scan.
+/// Slots for every call that the shares let in. `keep_resident` pays only together with the page map scan.
 fn pool(config: &SandboxConfig) -> PoolingAllocationConfig {
-    let calls = u32::try_from(config.max_concurrency).unwrap_or(u32::MAX);
+    let calls = Shares::total(config.max_concurrency, config.reserved_per_driver);
+    let calls = u32::try_from(calls).unwrap_or(u32::MAX);
     let each = |count: usize| calls.saturating_mul(u32::try_from(count).unwrap_or(u32::MAX));
     let limits = &config.limits;
     let mut pool = PoolingAllocationConfig::default();

@@ -45,6 +45,16 @@ pub enum LoadError {
         /// What the parser said.
         reason: String,
     },
+    /// Made of more than the compiler is shown.
+    #[error(
+        "the component has more than {limit} {of}, which costs more memory to compile than it is given; ask the vendor for a smaller component"
+    )]
+    TooComplex {
+        /// Of what there is too much.
+        of: &'static str,
+        /// How much is accepted.
+        limit: u64,
+    },
     /// It wants more of the host than a driver gets.
     #[error("the component imports {import}, which a driver is not given: {hint}")]
     ForbiddenImport {
@@ -118,5 +128,17 @@ pub enum BindError {
         target: String,
         /// What is wrong and what to do.
         reason: String,
+    },
+    /// A driver is given more memory than the process set aside for one call when it started.
+    #[error(
+        "backend {backend}: the driver is given memory_mib = {asked_mib} and this process was started with room for {pool_mib} MiB a call; restart the host, which makes room for the largest of the file"
+    )]
+    Memory {
+        /// Backend.
+        backend: String,
+        /// MiB.
+        asked_mib: usize,
+        /// MiB.
+        pool_mib: usize,
     },
 }

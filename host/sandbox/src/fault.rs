@@ -55,11 +55,12 @@ fn reason(error: &wasmtime::Error, state: &CallState) -> (FaultKind, String) {
         Some(trap) => (FaultKind::Trap, format!("trapped: {trap}")),
         None if cause.contains("fuel") => (
             FaultKind::Limit,
-            "answered more than limits.result_bytes allows".to_owned(),
+            "answered more than result_mib in [driver.<name>.limits] allows".to_owned(),
         ),
         None if cause.contains("table has no free keys") || cause.contains("capacity") => (
             FaultKind::Limit,
-            "holds more requests, bodies and streams than limits.handles allows".to_owned(),
+            "holds more requests, bodies and streams than handles in [driver.<name>.limits] allows"
+                .to_owned(),
         ),
         None if cause.contains("limit exceeded") || cause.contains("count too high") => (
             FaultKind::Memory,

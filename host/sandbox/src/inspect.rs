@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 
 use sha2::{Digest, Sha256};
-use wasmparser::{ComponentExternalKind, Encoding, Parser, Payload, Validator, WasmFeatures};
+use wasmparser::{ComponentExternalKind, Encoding, Parser, Payload, Validator};
 
 use crate::error::LoadError;
+use crate::features::FEATURES;
+use crate::size;
 use crate::world::{self, World};
 
 /// What can be known of a component from its bytes.
@@ -33,18 +35,20 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection, LoadError> {
     Ok(inspection)
 }
 
-/// Validates what a survey has not looked into: types and code.
+/// Validates what a survey has not looked into: size, types and code.
 ///
 /// # Errors
-/// Where the component is damaged.
+/// Where the component is damaged, uses WebAssembly that drivers are not given, or is made of more than a compiler
+/// should be shown.
 pub fn validate(bytes: &[u8]) -> Result<(), LoadError> {
-    Validator::new_with_features(WasmFeatures::default())
+    size::check(bytes)?;
+    Validator::new_with_features(FEATURES)
         .validate_all(bytes)
         .map(drop)
         .map_err(malformed)
 }
 
-fn malformed(error: wasmparser::BinaryReaderError) -> LoadError {
+pub(crate) fn malformed(error: wasmparser::BinaryReaderError) -> LoadError {
     LoadError::Malformed {
         offset: error.offset(),
         reason: error.message().to_owned(),

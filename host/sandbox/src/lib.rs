@@ -4,18 +4,21 @@
 //! (compiled code, description); [`BoundDriver`] is a generation's on one backend (targets, secrets). A call owns its
 //! store and instance, and nothing outlives it.
 
+mod account;
 mod binding;
 mod bindings;
 mod broker;
 mod cache;
 mod config;
 mod convert;
+mod describe;
 mod dispatch;
 mod driver;
 mod engine;
 mod error;
 mod exports;
 mod fault;
+mod features;
 mod inspect;
 mod limiter;
 mod limits;
@@ -23,6 +26,8 @@ mod linker;
 mod output;
 mod program;
 mod sandbox;
+mod shares;
+mod size;
 mod state;
 mod validate;
 mod world;

@@ -55,7 +55,7 @@ impl ResourceLimiter for Limiter {
                 Ok(true)
             }
             None => Err(self.refuse(format!(
-                "the driver asked for {more} bytes of memory and {} are left of its limit (limits.memory_bytes)",
+                "the driver asked for {more} bytes of memory and {} are left of its limit (memory_mib in [driver.<name>.limits])",
                 self.memory_left
             ))),
         }
@@ -74,7 +74,7 @@ impl ResourceLimiter for Limiter {
                 Ok(true)
             }
             None => Err(self.refuse(format!(
-                "the driver asked for {more} table elements and {} are left of its limit (limits.table_elements)",
+                "the driver asked for {more} table elements and {} are left of its limit (table_elements in [driver.<name>.limits])",
                 self.elements_left
             ))),
         }

@@ -34,6 +34,8 @@ pub struct Limits {
     pub request_body_bytes: usize,
     /// Bytes of the body of one response.
     pub response_body_bytes: usize,
+    /// Bytes that the host holds for the call at one time: bodies on their way out, answers that the guest has not dropped.
+    pub held_bytes: usize,
     /// Milliseconds that a call may take, whatever its context asks for.
     pub wall_clock_ms: u64,
 }
@@ -54,6 +56,7 @@ impl Default for Limits {
             requests: 2000,
             request_body_bytes: 4 << 20,
             response_body_bytes: 16 << 20,
+            held_bytes: 64 << 20,
             wall_clock_ms: 300_000,
         }
     }

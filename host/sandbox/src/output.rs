@@ -13,6 +13,8 @@ use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
 /// Longest line that is logged as one.
 const LINE_BYTES: usize = 4096;
+/// What a line costs beside its text: each carries the names of driver, backend and operation, so empty ones are not free.
+const LINE_COST: usize = 64;
 /// How much of the end is kept to explain a trap: a panic's message is the last thing that is printed.
 const TAIL_BYTES: usize = 2048;
 
@@ -69,7 +71,12 @@ impl Output {
     #[must_use]
     pub fn tail(&self) -> String {
         let journal = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        String::from_utf8_lossy(&journal.tail).trim().to_owned()
+        let tail = String::from_utf8_lossy(&journal.tail);
+        tail.trim()
+            .lines()
+            .map(plain)
+            .collect::<Vec<_>>()
+            .join("\n")
     }
 
     fn keep(&self, bytes: &[u8]) {
@@ -85,8 +92,11 @@ impl Output {
 
     fn log(&self, stream: &'static str, line: &[u8]) {
         let mut journal = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(left) = journal.left.checked_sub(line.len()) else {
-            journal.dropped = journal.dropped.saturating_add(line.len());
+        let cost = line.len().saturating_add(LINE_COST);
+        let Some(left) = journal.left.checked_sub(cost) else {
+            // What comes after the first line that is too much is dropped as well, however short it is.
+            journal.left = 0;
+            journal.dropped = journal.dropped.saturating_add(line.len().max(1));
             return;
         };
         journal.left = left;
@@ -96,7 +106,7 @@ impl Output {
             generation,
             operation,
         } = &journal.speaker;
-        let text = String::from_utf8_lossy(line);
+        let text = plain(&String::from_utf8_lossy(line));
         match stream {
             ERROR => tracing::warn!(
                 target: "driver", %driver, %backend, generation, operation = %operation, stream, "{text}"
@@ -106,6 +116,23 @@ impl Output {
             ),
         }
     }
+}
+
+/// Text without what commands a terminal or hides what is there: control and bidirectional characters are spelled out.
+fn plain(text: &str) -> String {
+    let hides = |c: char| {
+        (c.is_control() && c != '\t')
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    };
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if hides(c) {
+            shown.extend(c.escape_unicode());
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
 }
 
 impl Drop for Journal {
@@ -119,7 +146,7 @@ impl Drop for Journal {
             } = &self.speaker;
             tracing::warn!(
                 target: "driver", %driver, %backend, generation, operation = %operation, dropped = self.dropped,
-                "the driver printed more than limits.log_bytes allows; the rest was dropped"
+                "the driver printed more than log_kib in [driver.<name>.limits] allows; the rest was dropped"
             );
         }
     }

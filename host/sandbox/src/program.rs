@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use springform_model::contract::{CredentialScheme, Description};
+use springform_model::contract::Description;
 use tokio::time::Instant;
 use wasmtime::Engine;
 use wasmtime::component::{Component, InstancePre, Linker};
@@ -11,6 +11,7 @@ use wasmtime::component::{Component, InstancePre, Linker};
 use crate::bindings::exports::springform::driver::identity;
 use crate::broker::Egress;
 use crate::convert::Convert;
+use crate::describe;
 use crate::error::LoadError;
 use crate::exports::Exports;
 use crate::inspect::Inspection;
@@ -21,6 +22,9 @@ use crate::world::{SERVED, World};
 
 /// Time a driver gets to describe itself.
 const DESCRIBE_TIME: Duration = Duration::from_secs(5);
+
+/// How much it may say.
+const DESCRIBE_BYTES: usize = 1 << 20;
 
 /// A driver that is ready to be bound.
 pub struct Program {
@@ -60,6 +64,7 @@ impl Program {
         };
         let output = Output::new(speaker, limits.log_bytes);
         let mut store = state::store(engine, limits, output.clone(), Egress::denied(), deadline);
+        store.set_hostcall_fuel(DESCRIBE_BYTES.min(limits.result_bytes));
         let describe = async {
             let instance = pre
                 .instantiate_async(&mut store)
@@ -80,7 +85,7 @@ impl Program {
                 LoadError::Describe(format!("it took more than {} s", DESCRIBE_TIME.as_secs()))
             })??
             .convert();
-        validate(&description)?;
+        describe::validate(&description)?;
         Ok(Self {
             pre,
             exports,
@@ -153,53 +158,4 @@ fn failed(error: &wasmtime::Error, output: &Output) -> LoadError {
         format!(" (it printed: {said})")
     };
     LoadError::Describe(format!("{}{said}", error.root_cause()))
-}
-
-fn validate(description: &Description) -> Result<(), LoadError> {
-    let refuse = |reason: String| Err(LoadError::Description(reason));
-    let name_ok = |name: &str| {
-        !name.is_empty()
-            && name.len() <= 64
-            && name
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
-    };
-    if !name_ok(&description.name) {
-        return refuse(
-            "its name must be 1 to 64 letters, digits, dots, dashes or underscores".to_owned(),
-        );
-    }
-    match &description.credentials {
-        CredentialScheme::Other(scheme) => refuse(format!(
-            "it asks for the credential scheme {scheme:?}, which this host does not know; a newer host may"
-        )),
-        CredentialScheme::Session(session)
-            if session.token_response_header.is_none() && session.token_pointer.is_none() =>
-        {
-            refuse(
-                "its session scheme names neither token-response-header nor token-pointer"
-                    .to_owned(),
-            )
-        }
-        CredentialScheme::Session(session) => {
-            let methods = [&session.login_method];
-            let headers = [&session.secret_header, &session.token_header];
-            if headers
-                .iter()
-                .any(|h| http::HeaderName::try_from(h.as_str()).is_err())
-                || methods
-                    .iter()
-                    .any(|m| http::Method::from_bytes(m.as_bytes()).is_err())
-            {
-                return refuse(
-                    "its session scheme names a header or method that is not one".to_owned(),
-                );
-            }
-            Ok(())
-        }
-        CredentialScheme::Header(name) if http::HeaderName::try_from(name.as_str()).is_err() => {
-            refuse(format!("{name:?} is not the name of a header"))
-        }
-        _ => Ok(()),
-    }
 }

@@ -16,6 +16,7 @@ use crate::driver::BoundDriver;
 use crate::error::{BindError, LoadError};
 use crate::inspect::{self, Inspection};
 use crate::program::Program;
+use crate::shares::Shares;
 use crate::state::CallState;
 use crate::{engine, linker};
 
@@ -29,7 +30,7 @@ struct Inner {
     linker: Linker<CallState>,
     cache: Option<Cache>,
     compilers: Arc<Semaphore>,
-    calls: Arc<Semaphore>,
+    shares: Shares,
 }
 
 impl Sandbox {
@@ -45,7 +46,7 @@ impl Sandbox {
             .map_err(anyhow::Error::from)
             .context("cannot link the host's interfaces")?;
         let cache = match &config.cache_dir {
-            Some(dir) => Some(Cache::open(dir).with_context(|| {
+            Some(dir) => Some(Cache::open(dir, config.cache_entries).with_context(|| {
                 format!(
                     "cannot use {} as the private directory of compiled drivers",
                     dir.display()
@@ -58,7 +59,7 @@ impl Sandbox {
             linker,
             cache,
             compilers: Arc::new(Semaphore::new(config.compile_concurrency.max(1))),
-            calls: Arc::new(Semaphore::new(config.max_concurrency.max(1))),
+            shares: Shares::new(config.max_concurrency, config.reserved_per_driver),
             config,
         })))
     }
@@ -114,7 +115,7 @@ impl Sandbox {
     pub fn bind(&self, program: Arc<Program>, binding: Binding) -> Result<BoundDriver, BindError> {
         BoundDriver::new(
             self.0.engine.clone(),
-            self.0.calls.clone(),
+            self.0.shares.of(&program.description().name),
             program,
             binding,
             &self.0.config.limits,

@@ -383,3 +383,68 @@ async fn session(array: &Array, secret: &str) -> BoundDriver {
     )
     .await
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_array_that_echoes_does_not_teach_a_driver_its_secret_or_token() {
+    let array = Array::plain().await;
+    let driver = session(&array, SECRET).await;
+    for _ in 0..2 {
+        let answer = get(&driver, "https://a/echo").await;
+        let seen = format!("{answer:?}");
+        assert_eq!(answer["status"], "200");
+        assert!(answer["body"].contains("*******"), "{seen}");
+        assert!(
+            !seen.contains(SECRET) && !seen.contains("token-1"),
+            "{seen}"
+        );
+    }
+    // The next token, and what the one before it looked like.
+    array.facts.expire.store(true, Ordering::SeqCst);
+    let seen = format!("{:?}", get(&driver, "https://a/echo").await);
+    assert!(
+        !seen.contains("token-2") && !seen.contains(SECRET),
+        "{seen}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_login_that_quotes_the_secret_does_not_give_it_away() {
+    let array = Array::plain().await;
+    let wrong = "another-api-token";
+    let driver = session(&array, wrong).await;
+    let answer = get(&driver, "https://a/volumes").await;
+    assert_eq!(answer["status"], "401");
+    assert!(answer["body"].contains("you sent"), "{answer:?}");
+    assert!(!format!("{answer:?}").contains(wrong), "{answer:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn methods_that_return_the_request_or_open_a_tunnel_are_never_sent() {
+    let array = Array::plain().await;
+    let driver = driver("hostile", vec![plain(&array)]).await;
+    for method in ["TRACE", "TRACK", "CONNECT", "PURGE", "PROPFIND", "get"] {
+        let answer = report(&driver, "method", method).await;
+        assert_eq!(answer["error"], "ErrorCode::HttpRequestDenied", "{method}");
+    }
+    assert_eq!(array.facts.connections.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_read_cannot_be_made_a_write_by_a_header() {
+    let array = Array::plain().await;
+    let driver = driver("hostile", vec![plain(&array)]).await;
+    for header in [
+        "X-HTTP-Method-Override: DELETE",
+        "x-http-method: DELETE",
+        "X-Method-Override: DELETE",
+        "X-Original-URL: /api/2.26/admins/api-tokens",
+        "X-Rewrite-URL: /other",
+    ] {
+        assert_eq!(
+            report(&driver, "header", header).await["error"],
+            "header forbidden",
+            "{header}"
+        );
+    }
+    assert_eq!(array.facts.connections.load(Ordering::SeqCst), 0);
+}

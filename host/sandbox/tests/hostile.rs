@@ -86,7 +86,9 @@ async fn a_guest_that_hoards_memory_is_stopped_and_told_which_limit() {
     let fault = check(&hostile().await, "grow", 20_000).await;
     assert_eq!(fault.kind, FaultKind::Memory);
     assert!(
-        fault.message.contains("limits.memory_bytes"),
+        fault
+            .message
+            .contains("memory_mib in [driver.<name>.limits]"),
         "{}",
         fault.message
     );
@@ -204,8 +206,8 @@ async fn a_flood_of_log_lines_is_cut_said_so_and_the_call_goes_on() {
         .unwrap();
     let text = log.text();
     let lines = text.lines().filter(|l| l.contains("of a flood")).count();
-    assert!(lines > 0 && lines * 40 < 1200, "{lines} lines");
-    assert!(text.contains("limits.log_bytes"), "{text}");
+    assert!(lines > 0 && lines * (40 + 64) < 1200, "{lines} lines");
+    assert!(text.contains("log_kib in [driver.<name>.limits]"), "{text}");
     let first = text
         .lines()
         .find(|l| l.contains("line 0 of a flood"))
@@ -213,6 +215,70 @@ async fn a_flood_of_log_lines_is_cut_said_so_and_the_call_goes_on() {
     for field in ["driver=hostile", "generation=7", "operation=op-1"] {
         assert!(first.contains(field), "{first}");
     }
+}
+
+#[tokio::test]
+async fn lines_without_text_use_up_the_log_as_well() {
+    let log = support::log::Captured::default();
+    let _guard = tracing::subscriber::set_default(log.subscriber());
+    let driver = limited(Limits {
+        log_bytes: 6400,
+        ..Limits::default()
+    })
+    .await;
+    driver
+        .call(context("log-empty", ""), Call::Check)
+        .await
+        .unwrap();
+    let text = log.text();
+    assert!(
+        text.lines().count() <= 101,
+        "{} lines",
+        text.lines().count()
+    );
+    assert!(text.contains("log_kib"), "{text}");
+}
+
+#[tokio::test]
+async fn what_a_driver_prints_cannot_command_a_terminal() {
+    let log = support::log::Captured::default();
+    let _guard = tracing::subscriber::set_default(log.subscriber());
+    let driver = hostile().await;
+    driver
+        .call(context("log-control", ""), Call::Check)
+        .await
+        .unwrap();
+    let text = log.text();
+    assert!(text.contains("safe") && text.contains("evil"), "{text}");
+    for hidden in ['\u{1b}', '\u{7}', '\r', '\u{202e}'] {
+        assert!(!text.contains(hidden), "{hidden:?} in {text:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_that_a_guest_keeps_unread_are_bounded_together() {
+    let array = Array::plain().await;
+    let sandbox = sandbox();
+    let program = load(&sandbox, "hostile").await;
+    let mut binding = binding(vec![TargetBinding::new(
+        "a",
+        &array.address,
+        TlsTrust::PlainHttp,
+    )]);
+    binding.limits = Some(Limits {
+        held_bytes: 5 << 20,
+        ..Limits::default()
+    });
+    let driver = sandbox.bind(program, binding).unwrap();
+    driver
+        .call(context("hoard-answers", ""), Call::Check)
+        .await
+        .unwrap();
+    let requests = array
+        .facts
+        .requests
+        .load(std::sync::atomic::Ordering::SeqCst);
+    assert_eq!(requests, 5, "four whole ones and the one that was refused");
 }
 
 #[tokio::test]
@@ -225,7 +291,9 @@ async fn a_result_that_is_too_large_is_not_lifted() {
     );
     assert_eq!(fault.kind, FaultKind::Limit, "{}", fault.message);
     assert!(
-        fault.message.contains("limits.result_bytes"),
+        fault
+            .message
+            .contains("result_mib in [driver.<name>.limits]"),
         "{}",
         fault.message
     );
@@ -241,7 +309,9 @@ async fn state_over_64_kib_is_refused() {
     );
     assert_eq!(fault.kind, FaultKind::Limit);
     assert!(
-        fault.message.contains("limits.state_bytes"),
+        fault
+            .message
+            .contains("state_kib in [driver.<name>.limits]"),
         "{}",
         fault.message
     );
@@ -405,10 +475,65 @@ async fn host_resources_held_by_a_guest_are_bounded() {
     );
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_driver_whose_calls_hang_does_not_keep_another_from_its_first() {
+    let array = Array::plain().await;
+    let sandbox = with(SandboxConfig {
+        max_concurrency: 4,
+        reserved_per_driver: 1,
+        ..SandboxConfig::default()
+    });
+    let slow = load(&sandbox, "hostile").await;
+    let quick = load(&sandbox, "noop").await;
+    let target = TargetBinding::new("a", &array.address, TlsTrust::PlainHttp);
+    let slow = std::sync::Arc::new(sandbox.bind(slow, binding(vec![target])).unwrap());
+    let quick = sandbox.bind(quick, binding(vec![])).unwrap();
+    let hanging: Vec<_> = (0..40)
+        .map(|_| {
+            let slow = slow.clone();
+            let call = context("get", "https://a/hang");
+            tokio::spawn(async move { slow.call(call, Call::Stats).await })
+        })
+        .collect();
+    let seen = || {
+        array
+            .facts
+            .requests
+            .load(std::sync::atomic::Ordering::SeqCst)
+    };
+    while seen() < 3 {
+        tokio::task::yield_now().await;
+    }
+    for _ in 0..20 {
+        quick.call(context("", ""), Call::Check).await.unwrap();
+    }
+    assert_eq!(seen(), 3, "its own one and half of the four others");
+    for call in hanging {
+        call.abort();
+    }
+}
+
+#[tokio::test]
+async fn a_driver_is_not_given_more_memory_than_the_process_set_aside() {
+    let sandbox = sandbox();
+    let program = load(&sandbox, "noop").await;
+    let mut binding = binding(vec![]);
+    binding.limits = Some(Limits {
+        memory_bytes: 128 << 20,
+        ..Limits::default()
+    });
+    let refused = sandbox.bind(program, binding).unwrap_err().to_string();
+    assert!(
+        refused.contains("memory_mib = 128") && refused.contains("restart"),
+        "{refused}"
+    );
+}
+
 #[tokio::test]
 async fn a_full_house_answers_overloaded() {
     let sandbox = with(SandboxConfig {
         max_concurrency: 1,
+        reserved_per_driver: 0,
         ..SandboxConfig::default()
     });
     let program = load(&sandbox, "hostile").await;

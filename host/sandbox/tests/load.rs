@@ -211,3 +211,20 @@ async fn a_cache_entry_of_one_driver_does_not_pass_for_another() {
     assert!(!program.compiled_from_cache());
     assert_eq!(program.description().name, "hostile");
 }
+
+#[tokio::test]
+async fn the_cache_keeps_what_was_used_last_and_no_more() {
+    let dir = tempfile::tempdir().unwrap();
+    let sandbox = Sandbox::new(SandboxConfig {
+        cache_dir: Some(dir.path().to_owned()),
+        cache_entries: 2,
+        ..SandboxConfig::default()
+    })
+    .unwrap();
+    for name in ["noop", "session", "noop", "hostile"] {
+        sandbox.load(&guest(name)).await.unwrap();
+    }
+    assert_eq!(entries(dir.path()).len(), 2);
+    let again = sandbox.load(&guest("noop")).await.unwrap();
+    assert!(again.compiled_from_cache(), "it was used after session");
+}

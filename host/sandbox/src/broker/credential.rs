@@ -39,13 +39,10 @@ impl Credential {
         let need = || {
             secret.ok_or_else(|| "the driver's arrays want a credential and no secret is configured; set its environment variable or file".to_owned())
         };
-        let name = |text: &str| {
-            HeaderName::try_from(text).map_err(|_| format!("{text:?} is not the name of a header"))
-        };
         Ok(match scheme {
             CredentialScheme::None => Self::None,
             CredentialScheme::Header(header) => {
-                Self::Fixed(name(header)?, sensitive(need()?.expose())?)
+                Self::Fixed(carrier(header)?, sensitive(need()?.expose())?)
             }
             CredentialScheme::Bearer => Self::Fixed(
                 header::AUTHORIZATION,
@@ -59,11 +56,10 @@ impl Credential {
                 )
             }
             CredentialScheme::Session(scheme) => Self::Session(Box::new(Session {
-                login_method: Method::from_bytes(scheme.login_method.as_bytes())
-                    .map_err(|_| "the login method is none".to_owned())?,
-                secret_header: name(&scheme.secret_header)?,
+                login_method: login_method(&scheme.login_method)?,
+                secret_header: carrier(&scheme.secret_header)?,
                 secret: sensitive(need()?.expose())?,
-                token_header: name(&scheme.token_header)?,
+                token_header: carrier(&scheme.token_header)?,
                 scheme: scheme.clone(),
             })),
             CredentialScheme::Other(other) => {
@@ -73,6 +69,84 @@ impl Credential {
             }
         })
     }
+}
+
+/// The method of a login. Closed, because the request carries the secret and leaves in calls that only read: with DELETE a
+/// driver could have the host destroy something.
+///
+/// # Errors
+/// A sentence that names what is allowed.
+pub fn login_method(text: &str) -> Result<Method, String> {
+    match text {
+        "POST" => Ok(Method::POST),
+        "GET" => Ok(Method::GET),
+        other => Err(format!(
+            "a login with the method {other:?} is not made; POST and GET are"
+        )),
+    }
+}
+
+/// A header that may carry a credential.
+///
+/// # Errors
+/// Where it is none, or has a meaning of its own: what arrays and proxies log, echo or act on is no place for a secret.
+pub fn carrier(text: &str) -> Result<HeaderName, String> {
+    let name =
+        HeaderName::try_from(text).map_err(|_| format!("{text:?} is not the name of a header"))?;
+    const MEANT: [&str; 27] = [
+        "accept",
+        "accept-encoding",
+        "accept-language",
+        "connection",
+        "content-encoding",
+        "content-length",
+        "content-type",
+        "date",
+        "expect",
+        "forwarded",
+        "from",
+        "host",
+        "keep-alive",
+        "location",
+        "origin",
+        "proxy-connection",
+        "referer",
+        "te",
+        "trailer",
+        "traceparent",
+        "tracestate",
+        "transfer-encoding",
+        "upgrade",
+        "user-agent",
+        "via",
+        "x-request-id",
+        "x-correlation-id",
+    ];
+    if MEANT.contains(&name.as_str())
+        || overrides_method(&name)
+        || name.as_str().starts_with("x-forwarded-")
+    {
+        return Err(format!(
+            "the header {text:?} has a meaning of its own and cannot carry a credential"
+        ));
+    }
+    Ok(name)
+}
+
+/// Headers that make an array treat a request as one of another method, path or host.
+#[must_use]
+pub fn overrides_method(name: &HeaderName) -> bool {
+    const NAMES: [&str; 8] = [
+        "x-http-method-override",
+        "x-http-method",
+        "x-method-override",
+        "x-original-url",
+        "x-rewrite-url",
+        "x-original-method",
+        "x-override-url",
+        "x-host",
+    ];
+    NAMES.contains(&name.as_str())
 }
 
 /// A header value that no `Debug` prints.

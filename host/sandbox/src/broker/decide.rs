@@ -21,6 +21,8 @@ pub enum Denial {
         /// What there is.
         known: Vec<String>,
     },
+    /// A method that no driver needs: TRACE returns the request with its credential, CONNECT opens a tunnel.
+    Method(Method),
     /// Would change an array in a call that only reads.
     ReadOnly {
         /// Method.
@@ -46,14 +48,14 @@ impl Denial {
                 asked.escape_default()
             ),
             Self::Requests(limit) => format!(
-                "limits.requests = {}  # of the driver",
+                "requests_per_call = {}  # in [driver.<name>.limits]",
                 limit.saturating_mul(2)
             ),
             Self::OpenRequests(limit) => format!(
-                "limits.open_requests = {}  # of the driver",
+                "open_requests = {}  # in [driver.<name>.limits]",
                 limit.saturating_mul(2)
             ),
-            Self::Scheme(_) | Self::ReadOnly { .. } | Self::NoNetwork => {
+            Self::Scheme(_) | Self::Method(_) | Self::ReadOnly { .. } | Self::NoNetwork => {
                 "nothing in the configuration allows it".to_owned()
             }
         }
@@ -80,6 +82,11 @@ impl fmt::Display for Denial {
                 } else {
                     known.join(", ")
                 }
+            ),
+            Self::Method(method) => write!(
+                f,
+                "the method {} is not sent; GET, HEAD, OPTIONS, POST, PUT, PATCH and DELETE are",
+                method.as_str().escape_default()
             ),
             Self::ReadOnly { method, verb } => {
                 write!(f, "{verb} only reads, and {method} could change the array")
@@ -132,6 +139,18 @@ pub fn decide(
                 .map(|t| t.name().to_owned())
                 .collect(),
         })?;
+    const SENT: [Method; 7] = [
+        Method::GET,
+        Method::HEAD,
+        Method::OPTIONS,
+        Method::POST,
+        Method::PUT,
+        Method::PATCH,
+        Method::DELETE,
+    ];
+    if !SENT.contains(method) {
+        return Err(Denial::Method(method.clone()));
+    }
     if read_only && !(method.is_safe()) {
         return Err(Denial::ReadOnly {
             method: method.clone(),

@@ -3,9 +3,8 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use http::{Request, Response, uri::Scheme};
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http_body_util::BodyExt;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use wasmtime_wasi_http::{Error, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpHooks};
@@ -13,6 +12,7 @@ use wasmtime_wasi_http::{Error, ForbiddenHeaderFilter, RequestOptions, WasiBody,
 use super::decide::{Denial, Quota, decide};
 use super::exchange::Exchange;
 use super::{Broker, Target, headers};
+use crate::account::{Account, BodyError, PaidBody};
 use crate::limits::Limits;
 
 type Io = Box<dyn Future<Output = Result<(), Error>> + Send>;
@@ -28,6 +28,7 @@ pub struct Errand {
     deadline: Instant,
     made: usize,
     open: Arc<Semaphore>,
+    account: Account,
 }
 
 impl Errand {
@@ -43,6 +44,7 @@ impl Errand {
     ) -> Self {
         Self {
             open: Arc::new(Semaphore::new(limits.open_requests)),
+            account: Account::new(limits.held_bytes),
             broker,
             limits,
             operation,
@@ -136,7 +138,7 @@ impl WasiHttpHooks for Egress {
                 return Box::new(async { Err(Error::HttpRequestDenied) });
             }
         };
-        let limits = errand.limits.clone();
+        let (limits, account) = (errand.limits.clone(), errand.account.clone());
         let asked = options
             .and_then(|o| o.first_byte_timeout)
             .unwrap_or(target.request_timeout());
@@ -144,18 +146,15 @@ impl WasiHttpHooks for Egress {
             .deadline
             .min(Instant::now() + asked.min(target.request_timeout()));
         Box::new(async move {
-            let response = tokio::time::timeout_at(deadline, send(&target, request, &limits))
-                .await
-                .unwrap_or_else(|_| {
-                    target.missed();
-                    Err(Error::HttpResponseTimeout)
-                })?;
+            let response =
+                tokio::time::timeout_at(deadline, send(&target, request, &limits, account))
+                    .await
+                    .unwrap_or_else(|_| {
+                        target.missed();
+                        Err(Error::HttpResponseTimeout)
+                    })?;
             drop(slot);
-            let body = response.map(|bytes| {
-                Full::new(bytes)
-                    .map_err(|never| match never {})
-                    .boxed_unsync()
-            });
+            let body = response.map(|body| body.map_err(|never| match never {}).boxed_unsync());
             Ok((body, Box::new(async { Ok(()) }) as Io))
         })
     }
@@ -167,22 +166,21 @@ async fn send(
     target: &Target,
     request: Request<WasiBody>,
     limits: &Limits,
-) -> Result<Response<Bytes>, Error> {
+    account: Account,
+) -> Result<Response<PaidBody>, Error> {
     let (parts, body) = request.into_parts();
-    let body = Limited::new(body, limits.request_body_bytes)
-        .collect()
+    let limit = limits.request_body_bytes;
+    let (body, _held) = account
+        .collect(body, limit)
         .await
-        .map_err(|error| match error.downcast::<Error>() {
-            Ok(error) => *error,
-            Err(error) if error.is::<LengthLimitError>() => {
-                Error::HttpRequestBodySize(Some(limits.request_body_bytes as u64))
-            }
-            Err(_) => Error::HttpRequestBodySize(None),
-        })?
-        .to_bytes();
+        .map_err(|error| match error {
+            BodyError::TooLarge => Error::HttpRequestBodySize(Some(limit as u64)),
+            BodyError::Broken(error) => error,
+        })?;
     let path = parts.uri.path_and_query().map_or("/", |p| p.as_str());
     let mut exchange = Exchange::new(parts.method, path, parts.headers, body)?;
     exchange.max_response = limits.response_body_bytes;
+    exchange.account = account;
     headers::clean_request(&mut exchange.headers);
     let mut response = target.exchange(exchange).await?;
     headers::clean_response(response.headers_mut(), target.credential_header());

@@ -2,11 +2,17 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, header};
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http_body_util::Full;
 use hyper_util::client::legacy::Client;
 use wasmtime_wasi_http::Error;
 
 use super::connector::{DialError, Dialler};
+use crate::account::{Account, BodyError, PaidBody};
+
+/// Longest answer to a request of the host's own, such as a login.
+const OWN_RESPONSE_BYTES: usize = 1 << 20;
+/// What one such request may hold, its headers included.
+const OWN_ACCOUNT_BYTES: usize = 2 << 20;
 
 /// A request that can be sent again.
 #[derive(Clone)]
@@ -21,6 +27,8 @@ pub struct Exchange {
     pub body: Bytes,
     /// Bytes of answer that are still accepted.
     pub max_response: usize,
+    /// Pays for the answer.
+    pub account: Account,
 }
 
 impl Exchange {
@@ -34,7 +42,8 @@ impl Exchange {
             path: path.parse().map_err(|_| Error::HttpRequestUriInvalid)?,
             headers,
             body,
-            max_response: 1 << 20,
+            max_response: OWN_RESPONSE_BYTES,
+            account: Account::new(OWN_ACCOUNT_BYTES),
         })
     }
 
@@ -47,7 +56,7 @@ impl Exchange {
         client: &Client<Dialler, Full<Bytes>>,
         origin: &Uri,
         credential: Option<(&http::HeaderName, &HeaderValue)>,
-    ) -> Result<Response<Bytes>, Error> {
+    ) -> Result<Response<PaidBody>, Error> {
         match self.send_once(client, origin, credential).await {
             Err(Error::ConnectionTerminated) if self.method.is_safe() => {
                 self.send_once(client, origin, credential).await
@@ -61,7 +70,7 @@ impl Exchange {
         client: &Client<Dialler, Full<Bytes>>,
         origin: &Uri,
         credential: Option<(&http::HeaderName, &HeaderValue)>,
-    ) -> Result<Response<Bytes>, Error> {
+    ) -> Result<Response<PaidBody>, Error> {
         let mut parts = origin.clone().into_parts();
         parts.path_and_query = Some(self.path.clone());
         let uri = Uri::from_parts(parts).map_err(|_| Error::HttpRequestUriInvalid)?;
@@ -80,17 +89,18 @@ impl Exchange {
         }
         let response = client.request(request).await.map_err(|e| explain(&e))?;
         let (parts, body) = response.into_parts();
-        let body = Limited::new(body, self.max_response)
-            .collect()
+        let too_large = || Error::HttpResponseBodySize(Some(self.max_response as u64));
+        let headers = self.account.hold_headers(&parts.headers);
+        let headers = headers.ok_or_else(too_large)?;
+        let (bytes, held) = self
+            .account
+            .collect(body, self.max_response)
             .await
-            .map_err(|e| {
-                if e.is::<LengthLimitError>() {
-                    Error::HttpResponseBodySize(Some(self.max_response as u64))
-                } else {
-                    Error::HttpResponseIncomplete
-                }
-            })?
-            .to_bytes();
+            .map_err(|error| match error {
+                BodyError::TooLarge => too_large(),
+                BodyError::Broken(_) => Error::HttpResponseIncomplete,
+            })?;
+        let body = PaidBody::new(bytes, held).holding(headers);
         Ok(Response::from_parts(parts, body))
     }
 }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use http::header::{self, HeaderMap, HeaderName};
 use wasmtime_wasi_http::{DEFAULT_FORBIDDEN_HEADERS, ForbiddenHeaderFilter};
 
+use super::credential::overrides_method;
+
 /// Credentials and routing belong to the host: a driver that could set these could speak as somebody else, or to
 /// somebody else.
 fn belongs_to_host(name: &HeaderName) -> bool {
@@ -24,7 +26,7 @@ fn belongs_to_host(name: &HeaderName) -> bool {
         "x-forwarded-proto",
         "x-real-ip",
     ];
-    OWN.contains(name) || NAMES.contains(&name.as_str())
+    OWN.contains(name) || NAMES.contains(&name.as_str()) || overrides_method(name)
 }
 
 /// The filter that `wasi:http` applies to what a guest sets: refused with `header-error.forbidden`.

@@ -5,11 +5,12 @@
 
 mod breaker;
 mod connector;
-mod credential;
+pub(crate) mod credential;
 mod decide;
 mod egress;
 mod exchange;
 mod headers;
+mod mask;
 mod target;
 mod tls;
 

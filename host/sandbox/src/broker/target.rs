@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Uri};
 use http_body_util::Full;
@@ -19,7 +19,9 @@ use super::breaker::Breaker;
 use super::connector::Dialler;
 use super::credential::{Credential, Session, sensitive};
 use super::exchange::Exchange;
+use super::mask::Mask;
 use super::tls;
+use crate::account::PaidBody;
 use crate::binding::TargetBinding;
 
 /// Idle connections are closed after this time, before the arrays do it.
@@ -28,6 +30,9 @@ const IDLE: Duration = Duration::from_secs(25);
 const RENEGOTIATE: Duration = Duration::from_secs(5);
 /// What a new generation's old session gets to say goodbye.
 const LOGOUT: Duration = Duration::from_secs(2);
+
+/// Tokens of one target that are masked in its answers: the one in use and those it replaced last.
+const MASKED_TOKENS: usize = 4;
 
 /// What the host knows of a target.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +53,8 @@ pub struct Target {
     client: Client<Dialler, Full<Bytes>>,
     credential: Credential,
     token: ArcSwapOption<HeaderValue>,
+    secret_mask: Option<Mask>,
+    token_masks: ArcSwap<Vec<Mask>>,
     version: ArcSwapOption<String>,
     login: Mutex<()>,
     negotiation: Mutex<Option<Instant>>,
@@ -109,6 +116,11 @@ impl Target {
             client,
             credential: Credential::new(scheme, binding.secret.as_ref())?,
             token: ArcSwapOption::empty(),
+            secret_mask: binding
+                .secret
+                .as_ref()
+                .map(|secret| Mask::of(secret.expose().as_bytes())),
+            token_masks: ArcSwap::default(),
             version: ArcSwapOption::empty(),
             login: Mutex::new(()),
             negotiation: Mutex::new(None),
@@ -160,8 +172,18 @@ impl Target {
         }
     }
 
-    /// Sends a request of a driver with the target's credential.
-    pub(super) async fn exchange(&self, exchange: Exchange) -> Result<Response<Bytes>, Error> {
+    /// Sends a request of a driver with the target's credential; the answer holds no secret any more.
+    pub(super) async fn exchange(&self, exchange: Exchange) -> Result<Response<PaidBody>, Error> {
+        let (mut parts, mut body) = self.credentialed(exchange).await?.into_parts();
+        let tokens = self.token_masks.load();
+        for mask in self.secret_mask.iter().chain(tokens.iter()) {
+            mask.headers(&mut parts.headers);
+            body = mask.body(body);
+        }
+        Ok(Response::from_parts(parts, body))
+    }
+
+    async fn credentialed(&self, exchange: Exchange) -> Result<Response<PaidBody>, Error> {
         if !self.breaker.admits(Instant::now()) {
             return Err(Error::DestinationUnavailable);
         }
@@ -203,7 +225,7 @@ impl Target {
         &self,
         exchange: &Exchange,
         credential: Option<(&HeaderName, &HeaderValue)>,
-    ) -> Result<Response<Bytes>, Error> {
+    ) -> Result<Response<PaidBody>, Error> {
         let result = exchange.send(&self.client, &self.origin, credential).await;
         match &result {
             Ok(_) | Err(Error::HttpResponseBodySize(_)) => self.breaker.answered(),
@@ -220,7 +242,7 @@ impl Target {
         &self,
         session: &Session,
         expired: Option<&Arc<HeaderValue>>,
-    ) -> Result<Result<Arc<HeaderValue>, Response<Bytes>>, Error> {
+    ) -> Result<Result<Arc<HeaderValue>, Response<PaidBody>>, Error> {
         let _turn = self.login.lock().await;
         if let Some(token) = self.token.load_full()
             && expired.is_none_or(|old| !Arc::ptr_eq(old, &token))
@@ -253,8 +275,19 @@ impl Target {
                 self.name
             )))
         })?);
+        self.mask_token(&token);
         self.token.store(Some(token.clone()));
         Ok(Ok(token))
+    }
+
+    /// From now on this token is masked, and a few before it: requests that began with an older one may still be answered.
+    fn mask_token(&self, token: &HeaderValue) {
+        self.token_masks.rcu(|known| {
+            let newest = std::iter::once(Mask::of(token.as_bytes()));
+            newest
+                .chain(known.iter().take(MASKED_TOKENS - 1).cloned())
+                .collect::<Vec<_>>()
+        });
     }
 
     /// A path with `{version}` filled in.
@@ -288,8 +321,8 @@ impl Target {
                 None,
             )
             .await?;
-        let answer: serde_json::Value =
-            serde_json::from_slice(response.body()).map_err(|_| Error::HttpProtocolError)?;
+        let answer: serde_json::Value = serde_json::from_slice(response.body().bytes())
+            .map_err(|_| Error::HttpProtocolError)?;
         let offered: Vec<&str> = answer
             .pointer(pointer)
             .and_then(serde_json::Value::as_array)
@@ -337,7 +370,7 @@ impl Target {
     }
 }
 
-fn read_token(scheme: &SessionScheme, response: &Response<Bytes>) -> Option<HeaderValue> {
+fn read_token(scheme: &SessionScheme, response: &Response<PaidBody>) -> Option<HeaderValue> {
     if let Some(value) = scheme
         .token_response_header
         .as_ref()
@@ -347,7 +380,7 @@ fn read_token(scheme: &SessionScheme, response: &Response<Bytes>) -> Option<Head
         value.set_sensitive(true);
         return Some(value);
     }
-    let body: serde_json::Value = serde_json::from_slice(response.body()).ok()?;
+    let body: serde_json::Value = serde_json::from_slice(response.body().bytes()).ok()?;
     let token = body.pointer(scheme.token_pointer.as_ref()?)?.as_str()?;
     sensitive(token).ok()
 }

@@ -159,7 +159,7 @@ async fn answer(head: &str, facts: &Facts) -> Option<String> {
                 reply(
                     "400 Bad Request",
                     "",
-                    r#"{"errors":[{"message":"invalid token"}]}"#,
+                    &format!("invalid token; you sent: {}", head.replace("\r\n", " ")),
                 )
             };
         }
@@ -187,6 +187,16 @@ async fn answer(head: &str, facts: &Facts) -> Option<String> {
             "set-cookie: a=b\r\nx-auth-token: token-9\r\nx-fine: yes\r\n",
             "leak",
         ),
+        // An error page that quotes what it was sent, a debug header that does, and the newest token where none belongs.
+        "/echo" => {
+            let quoted = head.replace("\r\n", " ");
+            let token = format!("token-{}", facts.logins());
+            reply(
+                "200 OK",
+                &format!("x-debug: {quoted}\r\nx-next-token: {token}\r\n"),
+                &format!("{quoted} {token} {SECRET}"),
+            )
+        }
         "/garbage" => Some("this is not HTTP\r\n\r\n".to_owned()),
         _ => reply("200 OK", "", "ok"),
     }

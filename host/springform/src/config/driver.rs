@@ -42,6 +42,14 @@ pub struct LimitsConfig {
     pub log_bytes: Option<u64>,
     /// Result of one call, bytes.
     pub result_bytes: Option<u64>,
+    /// What the host holds for one call at a time, bytes.
+    pub held_bytes: Option<u64>,
+    /// Requests, bodies and streams that one call may hold.
+    pub handles: Option<u64>,
+    /// Elements of all tables of one call.
+    pub table_elements: Option<u64>,
+    /// Opaque state, plan token or cursor, bytes.
+    pub state_bytes: Option<u64>,
 }
 
 /// What the operator grants. The effective grant is this, cut down to what the driver declares and the host allows.
@@ -109,6 +117,10 @@ fn read_limits(mut section: Section<'_>) -> LimitsConfig {
             .map(|mib| mib << 20),
         log_bytes: section.number("log_kib", 0..=65_536).map(|kib| kib << 10),
         result_bytes: section.number("result_mib", 1..=1024).map(|mib| mib << 20),
+        held_bytes: section.number("held_mib", 1..=4096).map(|mib| mib << 20),
+        handles: section.number("handles", 1..=1_000_000),
+        table_elements: section.number("table_elements", 1..=10_000_000),
+        state_bytes: section.number("state_kib", 1..=16_384).map(|kib| kib << 10),
     };
     section.finish();
     limits

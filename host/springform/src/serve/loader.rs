@@ -34,9 +34,15 @@ impl Loader {
     /// # Errors
     /// This machine cannot run it, or its directory cannot be made private.
     pub fn new(config: &Config) -> anyhow::Result<Self> {
+        let largest = config.drivers.values().map(|driver| limits(&driver.limits));
+        let mut pool = Limits::default();
+        for driver in largest {
+            pool.memory_bytes = pool.memory_bytes.max(driver.memory_bytes);
+        }
         Ok(Self {
             sandbox: Sandbox::new(SandboxConfig {
                 cache_dir: Some(config.service.state_dir.join("cache")),
+                limits: pool,
                 ..SandboxConfig::default()
             })?,
             backends: by_name(config),
@@ -79,21 +85,14 @@ impl Loader {
             .map_err(|problems| LoadRefusal::new("validate", sentences(&problems)))
     }
 
-    /// The digest that the operator pinned, for the file it was pinned for.
-    fn verify(
-        &self,
-        driver: Option<&DriverConfig>,
-        path: &Path,
-        digest: &str,
-    ) -> Result<(), LoadRefusal> {
-        let pinned = driver
-            .filter(|driver| driver.path == path)
-            .and_then(|driver| driver.sha256.as_deref());
+    /// The digest that the operator pinned. It holds for every way in: the configured path, an installed file, a roll-back.
+    fn verify(driver: Option<&DriverConfig>, path: &Path, digest: &str) -> Result<(), LoadRefusal> {
+        let pinned = driver.and_then(|driver| Some((&driver.name, driver.sha256.as_deref()?)));
         match pinned {
-            Some(pinned) if pinned != digest => Err(LoadRefusal::new(
+            Some((name, pinned)) if pinned != digest => Err(LoadRefusal::new(
                 "verify",
                 format!(
-                    "{} has the digest {digest} and the configuration asks for {pinned}",
+                    "{} has the digest {digest} and the configuration pins {pinned}; to serve this file, write its digest as sha256 in [driver.{name}] and reload the configuration",
                     path.display()
                 ),
             )),
@@ -115,7 +114,7 @@ impl DriverLoader for Loader {
         let program = self.program(path).await?;
         let digest = program.digest().to_owned();
         let driver = self.drivers.get(&backend.driver);
-        self.verify(driver, path, &digest)?;
+        Self::verify(driver, path, &digest)?;
         let resolved = self.fit(program.description(), &backend.name)?;
         let granted = driver.and_then(|driver| driver.grant.targets.clone());
         let allowed = |target: &&ResolvedTarget| {
@@ -133,7 +132,7 @@ impl DriverLoader for Loader {
             backend: backend.name.clone(),
             generation: 0,
             targets,
-            limits: driver.map(|driver| limits(&driver.limits)),
+            limits: Some(driver.map_or_else(Limits::default, |driver| limits(&driver.limits))),
         };
         let bound = self
             .sandbox
@@ -200,6 +199,10 @@ fn limits(config: &LimitsConfig) -> Limits {
     set(&mut limits.response_body_bytes, config.response_bytes);
     set(&mut limits.log_bytes, config.log_bytes);
     set(&mut limits.result_bytes, config.result_bytes);
+    set(&mut limits.held_bytes, config.held_bytes);
+    set(&mut limits.handles, config.handles);
+    set(&mut limits.table_elements, config.table_elements);
+    set(&mut limits.state_bytes, config.state_bytes);
     if let Some(call) = config.call {
         limits.wall_clock_ms = u64::try_from(call.as_millis()).unwrap_or(u64::MAX);
     }
@@ -220,6 +223,25 @@ fn sentences(problems: &[Problem]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pinned_digest_holds_for_every_file_that_is_loaded_as_the_driver() {
+        let driver = DriverConfig {
+            name: "pure".to_owned(),
+            path: "configured.wasm".into(),
+            sha256: Some("ab".repeat(32)),
+            limits: LimitsConfig::default(),
+            grant: crate::config::Grant::default(),
+            line: 1,
+        };
+        for path in ["configured.wasm", "/state/drivers/installed.wasm"] {
+            let path = Path::new(path);
+            assert!(Loader::verify(Some(&driver), path, &"ab".repeat(32)).is_ok());
+            let refused = Loader::verify(Some(&driver), path, &"cd".repeat(32));
+            let reason = refused.map_err(|refusal| refusal.message).unwrap_err();
+            assert!(reason.contains("[driver.pure]"), "{reason}");
+        }
+    }
 
     #[test]
     fn an_array_without_a_port_is_spoken_to_on_443() {

@@ -37,6 +37,17 @@ impl Behaviour for Hostile {
                 }
                 Ok(())
             }
+            "log-empty" => {
+                for _ in 0..200_000 {
+                    println!();
+                }
+                Ok(())
+            }
+            "log-control" => {
+                println!("safe\u{1b}[2J\u{7}\r\u{202e}evil");
+                Ok(())
+            }
+            "hoard-answers" => net::hoard_answers(&primary_url(ctx, "/large")),
             "exit" => std::process::exit(3),
             "fail" => Err(Error::Failed(Failure {
                 code: FailureCode::Exhausted,
@@ -74,6 +85,7 @@ impl Behaviour for Hostile {
         let argument = option(ctx, "argument");
         Ok(match option(ctx, "behaviour") {
             "get" => net::report(net::send("GET", argument, None)),
+            "method" => net::report(net::send(argument, &primary_url(ctx, "/"), None)),
             "post" => net::report(net::send("POST", argument, None)),
             "header" => net::report(net::send("GET", &primary_url(ctx, "/"), Some(argument))),
             "large-result" => (0..1000).map(|n| (n.to_string(), "x".repeat(16 << 10))).collect(),

@@ -99,6 +99,25 @@ pub fn hoard(url: &str) -> Result<(), Error> {
     Ok(())
 }
 
+/// Answers that are never read, until one is refused, which it must be: the host holds each of them.
+pub fn hoard_answers(url: &str) -> Result<(), Error> {
+    let mut held = Vec::new();
+    for _ in 0..1000 {
+        let Ok(pending) = start("GET", url, None) else {
+            panic!("the request itself may leave");
+        };
+        pending.subscribe().block();
+        match pending.get().expect("ready").expect("taken once") {
+            Ok(answer) => held.push(answer),
+            Err(code) => {
+                println!("refused after {} answers: {code:?}", held.len());
+                return Ok(());
+            }
+        }
+    }
+    panic!("nobody refused");
+}
+
 /// A request whose body never ends, until it is refused, which it must be: the host would have to hold it.
 pub fn upload(url: &str) -> Result<(), Error> {
     let (_, rest) = url.split_once("://").expect("a URL");

@@ -1,19 +1,28 @@
 //! Looks at everything a driver answered before anybody believes it.
 
-use springform_model::contract::{Call, CallError, Fault, FaultKind, Reply, VolumeSpec};
+mod answer;
+mod connection;
+mod rules;
+#[cfg(test)]
+mod tests;
 
+use springform_model::contract::{Call, CallError, Context, Fault, FaultKind, Reply, VolumeSpec};
+
+use self::answer::Asked;
+use self::rules::Rules;
 use crate::limits::Limits;
 
 /// What must be known of a call to judge its answer; taken before the call is given away.
 pub struct Expectation {
     verb: &'static str,
     members: Option<Vec<String>>,
+    asked: Asked,
 }
 
 impl Expectation {
     /// What the answer of this call must look like.
     #[must_use]
-    pub fn of(call: &Call) -> Self {
+    pub fn of(context: &Context, call: &Call) -> Self {
         let ids = |volumes: &[VolumeSpec]| Some(volumes.iter().map(|v| v.id.clone()).collect());
         let members = match call {
             Call::Observe { volumes }
@@ -36,13 +45,15 @@ impl Expectation {
         Self {
             verb: call.name(),
             members,
+            asked: Asked::of(context, call),
         }
     }
 
     /// Passes an answer on, or says what is wrong with it.
     ///
     /// # Errors
-    /// [`FaultKind::Partial`] for a batch that does not match, [`FaultKind::Limit`] for what is too large.
+    /// [`FaultKind::Partial`] for a batch that does not match, [`FaultKind::Limit`] for what is too large,
+    /// [`FaultKind::WrongReply`] for what the call did not ask for or no array has.
     pub fn check(
         &self,
         answer: Result<Reply, CallError>,
@@ -52,7 +63,7 @@ impl Expectation {
             CallError::Fault(Fault::new(
                 FaultKind::Limit,
                 format!(
-                    "{}: the driver's {what} has {size} bytes and {limit} are allowed (limits.{key})",
+                    "{}: the driver's {what} has {size} bytes and {limit} are allowed ({key} in [driver.<name>.limits])",
                     self.verb
                 ),
             ))
@@ -69,12 +80,21 @@ impl Expectation {
                 opaque.0,
                 opaque.1,
                 limits.state_bytes,
-                "state_bytes",
+                "state_kib",
             ));
         }
-        let reply = answer?;
-        self.check_members(&reply)?;
-        Ok(reply)
+        let rules = Rules(self.verb);
+        match answer {
+            Ok(mut reply) => {
+                self.check_members(&reply)?;
+                answer::reply(rules, &self.asked, &mut reply).map_err(CallError::Fault)?;
+                Ok(reply)
+            }
+            Err(mut error) => {
+                answer::error(rules, &self.asked, &mut error).map_err(CallError::Fault)?;
+                Err(error)
+            }
+        }
     }
 
     fn check_members(&self, reply: &Reply) -> Result<(), CallError> {
