@@ -53,10 +53,20 @@ pub struct BackendHandle {
 }
 
 /// How far set-up has come with the configuration.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 struct Tried {
     wanted: u64,
     tried: u64,
+}
+
+impl Default for Tried {
+    /// The first set-up is wanted from the start.
+    fn default() -> Self {
+        Self {
+            wanted: 1,
+            tried: 0,
+        }
+    }
 }
 
 impl BackendHandle {
@@ -138,6 +148,11 @@ impl BackendHandle {
     /// A set-up that began with this number is over, whatever it came to.
     pub(crate) fn note_tried(&self, wanted: u64) {
         self.tried.send_modify(|tried| tried.tried = wanted);
+    }
+
+    /// Whether its first set-up is still under way: nothing can be said of it yet.
+    pub(crate) fn is_new(&self) -> bool {
+        self.tried.borrow().tried == 0
     }
 
     /// Resolves when a set-up that began after the last [`BackendHandle::set_up_again`] is over.

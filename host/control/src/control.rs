@@ -32,11 +32,11 @@ const STORE_ANSWERS: Duration = Duration::from_secs(2);
 #[derive(Clone)]
 pub struct Control {
     inner: Arc<Inner>,
+    store: Store,
 }
 
 struct Inner {
     config: ControlConfig,
-    store: Store,
     clock: Clock,
     setting: ArcSwap<Setting>,
     table: Table,
@@ -105,9 +105,9 @@ impl Control {
             backends,
         };
         let control = Self {
+            store,
             inner: Arc::new(Inner {
                 config,
-                store,
                 clock,
                 setting: ArcSwap::from_pointee(setting),
                 runner,
@@ -140,12 +140,17 @@ impl Control {
         control.spawn(watch::prune(control.clone()));
         control.spawn(crate::replication::keep_house(control.clone()));
         control.resume().await?;
+        if let Err(error) = crate::holders::look(&control).await {
+            tracing::warn!(error = %error.message, "which operations hold records cannot be found out");
+        }
+        control.spawn(crate::holders::watch(control.clone()));
         Ok(control)
     }
 
     /// Sets a backend up and observes it, until it is not configured any more.
     pub(crate) fn tend(&self, backend: Arc<BackendHandle>) {
-        let control = self.clone();
+        // That the database cannot be written says nothing of a backend.
+        let control = self.patient();
         self.spawn(async move {
             let gone = backend.gone.clone();
             let both = async {
@@ -184,7 +189,7 @@ impl Control {
             query = query.marker(last.id.clone());
             for operation in open {
                 tracing::info!(operation = %operation.id, subject = %operation.subject, "an open operation is resumed");
-                self.runner().spawn(self.clone(), operation);
+                self.runner().resume(self.clone(), operation);
             }
         }
     }
@@ -208,6 +213,9 @@ impl Control {
     pub async fn ready(&self) -> Result<(), String> {
         if self.inner.tasks.is_closed() {
             return Err("the host is stopping".to_owned());
+        }
+        if let Some(reason) = self.store().outage() {
+            return Err(format!("the database cannot be written: {reason}"));
         }
         let query = Query::new().limit(1);
         let answer = self.store().first::<Service>(&query);
@@ -233,7 +241,16 @@ impl Control {
     /// The database.
     #[must_use]
     pub fn store(&self) -> &Store {
-        &self.inner.store
+        &self.store
+    }
+
+    /// The same control plane for an operation that is under way: it waits where the store cannot be read or written, see
+    /// [`Store::patient`].
+    pub(crate) fn patient(&self) -> Self {
+        Self {
+            store: self.store.patient(),
+            inner: self.inner.clone(),
+        }
     }
 
     /// Settings.

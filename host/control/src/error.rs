@@ -115,6 +115,9 @@ impl From<StoreError> for ControlError {
             StoreError::NoMarker(_) => Self::new(ErrorKind::NotFound, error.to_string()),
             StoreError::NoColumn { .. } => Self::input(&error),
             StoreError::Closed => Self::unavailable("the host is stopping"),
+            StoreError::Unavailable(reason) => Self::unavailable(format!(
+                "The database cannot be used now: {reason}. Nothing was changed; try again later."
+            )),
             StoreError::Database(_) => Self::internal(error.to_string()),
         }
     }

@@ -16,6 +16,7 @@ mod error;
 pub mod group_snapshots;
 pub mod group_types;
 pub mod groups;
+mod holders;
 pub mod limits;
 pub mod manageable;
 pub mod messages;

@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
+use futures_util::future::select_all;
 use springform_model::cloud::{Metadata, Service};
 use springform_model::contract::{Pool, Statistics};
+use tokio::time::{Instant, timeout_at};
 
 use crate::backend::BackendHandle;
 use crate::{Control, ControlError};
@@ -14,6 +17,9 @@ mod ops;
 
 pub(crate) use ledger::Ledger;
 pub use ops::matches;
+
+/// How long a request waits for backends that are set up for the first time since the start.
+const FIRST_SET_UP: Duration = Duration::from_secs(20);
 
 /// What is looked for.
 #[derive(Debug, Clone, Default)]
@@ -213,10 +219,15 @@ impl Control {
     /// # Errors
     /// `Unavailable`; the sentence says which filter refused which backend and why.
     pub async fn schedule(&self, request: &Request) -> Result<Candidate, ControlError> {
+        let until = Instant::now() + FIRST_SET_UP;
         loop {
             let (candidates, mut refusals) = self.candidates().await?;
-            let chosen = choose(candidates, request, &mut refusals);
-            let chosen = chosen.ok_or_else(|| none_fits(refusals))?;
+            let Some(chosen) = choose(candidates, request, &mut refusals) else {
+                if self.first_set_up(until).await {
+                    continue;
+                }
+                return Err(none_fits(refusals));
+            };
             let bytes = request.size.saturating_mul(1 << 30);
             // Each round that fails means that another volume took room, so this ends.
             match &request.volume {
@@ -231,8 +242,24 @@ impl Control {
     /// # Errors
     /// As [`Control::schedule`].
     pub async fn schedule_all(&self, requests: &[Request]) -> Result<Candidate, ControlError> {
-        let (candidates, mut refusals) = self.candidates().await?;
-        choose_all(candidates, requests, &mut refusals).ok_or_else(|| none_fits(refusals))
+        let until = Instant::now() + FIRST_SET_UP;
+        loop {
+            let (candidates, mut refusals) = self.candidates().await?;
+            if let Some(chosen) = choose_all(candidates, requests, &mut refusals) {
+                return Ok(chosen);
+            }
+            if !self.first_set_up(until).await {
+                return Err(none_fits(refusals));
+            }
+        }
+    }
+
+    /// Waits for a backend whose first set-up is under way: a host that has just started knows nothing of its backends, and
+    /// what it cannot place in its first second is no reason to refuse it. False where there is none, or it took too long.
+    async fn first_set_up(&self, until: Instant) -> bool {
+        let new: Vec<_> = self.backends().filter(|backend| backend.is_new()).collect();
+        let tried = new.iter().map(|backend| Box::pin(backend.tried()));
+        !new.is_empty() && timeout_at(until, select_all(tried)).await.is_ok()
     }
 }
 

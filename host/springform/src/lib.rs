@@ -2,6 +2,7 @@
 //!
 //! - [`cli`]: the command line, its words and their dispatch.
 //! - [`config`]: the TOML file.
+//! - [`database`]: backup and restore.
 //! - [`client`]: the commands which talk to a running host.
 //! - [`show`]: tables, plans and progress bars.
 //! - [`serve`]: wiring of store, control, sandbox and API; signals; logs.
@@ -10,5 +11,6 @@
 pub mod cli;
 pub mod client;
 pub mod config;
+pub mod database;
 pub mod serve;
 pub mod show;

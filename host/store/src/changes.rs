@@ -102,6 +102,15 @@ impl Changes {
         self.changes.is_empty() && self.guards.is_empty() && self.broken.is_none()
     }
 
+    /// About how much is written.
+    pub(crate) fn bytes(&self) -> usize {
+        let rows = self.changes.iter().map(|change| match change {
+            Change::Insert(row) | Change::Put(row) | Change::Update(row, _) => row.doc.len(),
+            Change::Delete { .. } | Change::Unchanged { .. } => 0,
+        });
+        rows.sum()
+    }
+
     /// A new record at revision 1; `Conflict` if its id is taken.
     #[must_use]
     pub fn insert<T: Record>(mut self, record: &T) -> Self {

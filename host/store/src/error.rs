@@ -47,6 +47,84 @@ pub enum OpenError {
     },
 }
 
+/// Why a backup could not be made or restored. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum BackupError {
+    /// There is a file of that name.
+    #[error("{} exists already and is not overwritten; name another file", .0.display())]
+    Exists(PathBuf),
+    /// There is no such database.
+    #[error("there is no file {}", .0.display())]
+    NoDatabase(PathBuf),
+    /// A host serves from it.
+    #[error("the database {} is in use by a running host; stop the host first", .0.display())]
+    InUse(PathBuf),
+    /// The database that was to be backed up is broken: a backup of it would be one as well.
+    #[error("the database {} is damaged: {reason}; no backup was made, restore it from the last one", .path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite said.
+        reason: String,
+    },
+    /// It is no database, a damaged one, or one of another program.
+    #[error("{} is not a sound Springform database: {reason}; nothing was changed", .path.display())]
+    NotOurs {
+        /// The file.
+        path: PathBuf,
+        /// What is missing.
+        reason: String,
+    },
+    /// A later release wrote it.
+    #[error("{} was written by a newer release of Springform (schema {found}, this release knows up to {known}); restore it with that release; nothing was changed", .path.display())]
+    NewerSchema {
+        /// The file.
+        path: PathBuf,
+        /// Schema version found.
+        found: i64,
+        /// Newest schema version of this release.
+        known: i64,
+    },
+    /// Anything else.
+    #[error("{}: {reason}", .path.display())]
+    Other {
+        /// The file.
+        path: PathBuf,
+        /// What was said.
+        reason: String,
+    },
+}
+
+impl BackupError {
+    pub(crate) fn io(path: &std::path::Path, error: std::io::Error) -> Self {
+        Self::Other {
+            path: path.to_owned(),
+            reason: error.to_string(),
+        }
+    }
+
+    pub(crate) fn of(path: &std::path::Path, error: &sqlx::Error) -> Self {
+        let path = path.to_owned();
+        let reason = match error {
+            sqlx::Error::Database(error) => error.message().to_owned(),
+            other => other.to_string(),
+        };
+        match code(error) {
+            11 | 26 => Self::NotOurs { path, reason },
+            _ => Self::Other { path, reason },
+        }
+    }
+}
+
+/// SQLite's primary result code; 0 for what is not its own.
+pub(crate) fn code(error: &sqlx::Error) -> i32 {
+    let sqlx::Error::Database(error) = error else {
+        return 0;
+    };
+    let code = error.code().and_then(|code| code.parse::<i32>().ok());
+    code.unwrap_or(0) & 0xff
+}
+
 /// Why a read or a commit failed. Nothing of a failed commit is kept.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
@@ -90,7 +168,11 @@ pub enum StoreError {
     /// The store was closed.
     #[error("the store is closed")]
     Closed,
-    /// The database failed.
+    /// The store cannot be read or written now: the disk is full or fails, the file is read-only, locked or damaged. The same may
+    /// succeed later.
+    #[error("{0}")]
+    Unavailable(String),
+    /// The database failed in a way that trying again does not change.
     #[error("the database failed: {0}")]
     Database(String),
 }
@@ -105,9 +187,27 @@ impl StoreError {
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
-        match error {
-            sqlx::Error::PoolClosed => Self::Closed,
-            other => Self::Database(other.to_string()),
+        if matches!(error, sqlx::Error::PoolClosed) {
+            return Self::Closed;
         }
+        let what = match (code(&error), &error) {
+            (13, _) => "the disk is full",
+            (8, _) => "the database is read-only",
+            (5 | 6, _) => "another process has locked the database",
+            (10, _) => "the disk of the database fails",
+            (11 | 26, _) => "the database is damaged",
+            (14, _) => "the database file cannot be opened",
+            (7, _) => "there is no memory for the database",
+            (_, sqlx::Error::Io(_)) => "the database file cannot be reached",
+            (_, sqlx::Error::PoolTimedOut | sqlx::Error::WorkerCrashed) => {
+                "the database does not answer"
+            }
+            _ => return Self::Database(error.to_string()),
+        };
+        let words = match &error {
+            sqlx::Error::Database(error) => error.message().to_owned(),
+            other => other.to_string(),
+        };
+        Self::Unavailable(format!("{what} ({words})"))
     }
 }

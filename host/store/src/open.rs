@@ -1,6 +1,7 @@
 //! Opening: whatever is wrong with the file is said before the first request is served.
 
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -12,8 +13,10 @@ use sqlx::{ConnectOptions, SqliteConnection};
 use tokio::sync::mpsc;
 
 use crate::Store;
-use crate::error::OpenError;
+use crate::error::{OpenError, code};
 use crate::kept::Shelf;
+use crate::lock::{lock, resolve};
+use crate::outage::Health;
 use crate::plans::Plans;
 use crate::writer;
 
@@ -51,12 +54,20 @@ impl Default for StoreOptions {
 
 pub(crate) async fn open(path: &Path, options: StoreOptions) -> Result<Store, OpenError> {
     writable(path)?;
+    let path = &resolve(path)?;
     let lock = lock(path)?;
+    warn_of_other_names(path);
     let connect = connect_options(path, options)?;
     let mut connection = connect
         .connect()
         .await
         .map_err(|error| refused(path, &error))?;
+    sound(&mut connection)
+        .await
+        .map_err(|reason| OpenError::Corrupt {
+            path: path.to_owned(),
+            reason,
+        })?;
     migrate(path, &mut connection).await?;
     let readers = SqlitePoolOptions::new()
         .max_connections(options.readers.max(1))
@@ -65,9 +76,13 @@ pub(crate) async fn open(path: &Path, options: StoreOptions) -> Result<Store, Op
         .connect_lazy_with(connect.read_only(true));
     let (sender, jobs) = mpsc::channel(writer::QUEUE);
     let shelf = Arc::new(Shelf::default());
-    let writer = tokio::spawn(writer::run(connection, jobs, shelf.clone()));
+    let health = Arc::new(Health::new());
+    let writer = writer::run(connection, jobs, shelf.clone(), health.clone());
+    let writer = tokio::spawn(writer);
     let plans = options.explain.then(Plans::default);
-    Ok(Store::assemble(sender, readers, shelf, plans, writer, lock))
+    Ok(Store::assemble(
+        sender, readers, shelf, health, plans, writer, lock,
+    ))
 }
 
 fn connect_options(path: &Path, options: StoreOptions) -> Result<SqliteConnectOptions, OpenError> {
@@ -119,31 +134,37 @@ fn writable(path: &Path) -> Result<(), OpenError> {
     }
 }
 
-fn lock(path: &Path) -> Result<File, OpenError> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".lock");
-    let file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(&name)
-        .map_err(|error| OpenError::ReadOnly {
-            path: path.to_owned(),
-            reason: format!("its lock file: {error}"),
-        })?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(std::fs::TryLockError::WouldBlock) => Err(OpenError::InUse {
-            path: path.to_owned(),
-        }),
-        Err(std::fs::TryLockError::Error(error)) => Err(OpenError::Other {
-            path: path.to_owned(),
-            reason: error.to_string(),
-        }),
+/// Looks through the whole file for pages that do not fit together, before anything is decided from them.
+///
+/// # Errors
+/// What is wrong, in SQLite's words.
+pub(crate) async fn sound(connection: &mut SqliteConnection) -> Result<(), String> {
+    let found: Result<String, _> = sqlx::query_scalar("PRAGMA quick_check(1)")
+        .fetch_one(connection)
+        .await;
+    match found {
+        Ok(found) if found == "ok" => Ok(()),
+        Ok(found) => Err(found.replace('\n', " ")),
+        Err(sqlx::Error::Database(error)) => Err(error.message().to_owned()),
+        Err(error) => Err(error.to_string()),
     }
 }
 
-async fn migrate(path: &Path, connection: &mut SqliteConnection) -> Result<(), OpenError> {
+/// SQLite finds the journal by the name of the file: what is in it is lost to whoever opens the file by another name.
+fn warn_of_other_names(path: &Path) {
+    let names = std::fs::metadata(path).map_or(1, |file| file.nlink());
+    if names > 1 {
+        tracing::warn!(
+            path = %path.display(), names,
+            "the database file has other names (hard links); never open it by another one than this"
+        );
+    }
+}
+
+pub(crate) async fn migrate(
+    path: &Path,
+    connection: &mut SqliteConnection,
+) -> Result<(), OpenError> {
     match MIGRATIONS.run_direct(connection).await {
         Ok(()) => Ok(()),
         Err(MigrateError::VersionMissing(found)) => Err(OpenError::NewerSchema {
@@ -167,21 +188,11 @@ async fn migrate(path: &Path, connection: &mut SqliteConnection) -> Result<(), O
 
 fn refused(path: &Path, error: &sqlx::Error) -> OpenError {
     let path = path.to_owned();
-    let code = match error {
-        sqlx::Error::Database(error) => {
-            error
-                .code()
-                .and_then(|code| code.parse::<i32>().ok())
-                .unwrap_or(0)
-                & 0xff
-        }
-        _ => 0,
-    };
     let reason = match error {
         sqlx::Error::Database(error) => error.message().to_owned(),
         other => other.to_string(),
     };
-    match code {
+    match code(error) {
         8 => OpenError::ReadOnly { path, reason },
         11 | 26 => OpenError::Corrupt { path, reason },
         _ => OpenError::Other { path, reason },

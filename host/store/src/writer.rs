@@ -5,15 +5,17 @@ use std::sync::Arc;
 
 use sqlx::{Connection, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout_at;
 
 use crate::apply::{apply, at_once};
 use crate::changes::Changes;
 use crate::error::StoreError;
 use crate::kept::Shelf;
+use crate::outage::{Attempt, Fault, Health};
 
 /// Changes and where their outcome goes.
 pub(crate) struct Job {
-    pub(crate) changes: Changes,
+    pub(crate) changes: Arc<Changes>,
     pub(crate) done: oneshot::Sender<Result<(), StoreError>>,
 }
 
@@ -27,13 +29,28 @@ pub(crate) async fn run(
     mut connection: SqliteConnection,
     mut jobs: mpsc::Receiver<Job>,
     shelf: Arc<Shelf>,
+    health: Arc<Health>,
 ) {
     let mut batch = Vec::with_capacity(TOGETHER);
-    while jobs.recv_many(&mut batch, TOGETHER).await > 0 {
-        shelf.writes(batch.iter().map(|job| &job.changes));
-        let outcomes = write(&mut connection, &batch).await;
+    loop {
+        let more = jobs.recv_many(&mut batch, TOGETHER);
+        let more = match health.next() {
+            None => more.await,
+            Some(next) => match timeout_at(next, more).await {
+                Ok(more) => more,
+                Err(_) => {
+                    health.look(&mut connection).await;
+                    continue;
+                }
+            },
+        };
+        if more == 0 {
+            break;
+        }
+        shelf.writes(batch.iter().map(|job| &*job.changes));
+        let outcomes = write(&mut connection, &batch, &health).await;
         let done = batch.iter().zip(&outcomes);
-        shelf.written(done.map(|(job, outcome)| (&job.changes, outcome.is_ok())));
+        shelf.written(done.map(|(job, outcome)| (&*job.changes, outcome.is_ok())));
         for (job, outcome) in batch.drain(..).zip(outcomes) {
             // Nobody waits any more: the commit stands all the same.
             let _ = job.done.send(outcome);
@@ -44,14 +61,37 @@ pub(crate) async fn run(
     }
 }
 
-async fn write(connection: &mut SqliteConnection, batch: &[Job]) -> Outcomes {
+async fn write(connection: &mut SqliteConnection, batch: &[Job], health: &Health) -> Outcomes {
+    let bytes = batch.iter().map(|job| job.changes.bytes()).sum();
+    let all = |reason: &str| {
+        let error = StoreError::Unavailable(reason.to_owned());
+        batch.iter().map(|_| Err(error.clone())).collect()
+    };
+    let outcomes: Outcomes = match health.fault(Attempt::Commit(bytes)) {
+        Fault::None => attempt(connection, batch).await,
+        Fault::Before(reason) => all(&reason),
+        Fault::After(reason) => {
+            attempt(connection, batch).await;
+            all(&reason)
+        }
+    };
+    for outcome in &outcomes {
+        if let Err(StoreError::Unavailable(reason)) = outcome {
+            health.failed(reason, bytes);
+            break;
+        }
+    }
+    outcomes
+}
+
+async fn attempt(connection: &mut SqliteConnection, batch: &[Job]) -> Outcomes {
     let mut outcomes = Vec::with_capacity(batch.len());
     let whole = match batch {
         [job] => single(connection, job, &mut outcomes).await,
         jobs => several(connection, jobs, &mut outcomes).await,
     };
     let Err(error) = whole else { return outcomes };
-    tracing::error!(%error, "a commit failed");
+    tracing::debug!(%error, "a commit failed");
     if let Err(error) = plain(connection, "ROLLBACK").await {
         tracing::debug!(%error, "nothing was left to roll back");
     }
@@ -87,7 +127,7 @@ async fn single(
             plain(connection, "COMMIT").await?;
             outcomes.push(Ok(()));
         }
-        Err(error @ StoreError::Database(_)) => return Err(error),
+        Err(error @ (StoreError::Database(_) | StoreError::Unavailable(_))) => return Err(error),
         Err(refused) => {
             plain(connection, "ROLLBACK").await?;
             outcomes.push(Err(refused));
@@ -115,6 +155,10 @@ async fn several(
             false => &["SAVEPOINT one"],
         };
         let outcome = apply(connection, first, changes).await;
+        if let Err(error @ StoreError::Unavailable(_)) = outcome {
+            // The whole transaction may be gone already, and what follows would be committed statement by statement.
+            return Err(error);
+        }
         open = outcome.is_ok();
         if !open {
             plain(connection, "ROLLBACK TO one").await?;

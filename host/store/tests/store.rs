@@ -245,11 +245,12 @@ async fn a_database_that_takes_no_write_says_why_and_takes_the_next_one() {
         .await
         .unwrap();
     let refused = store.commit(Changes::new().insert(&specs(1, 1))).await;
-    let Err(StoreError::Database(why)) = refused else {
+    let Err(StoreError::Unavailable(why)) = refused else {
         panic!("{refused:?}");
     };
     assert!(why.contains("locked"), "{why}");
     other.close().await.unwrap();
-    let written = store.commit(Changes::new().insert(&specs(1, 1))).await;
-    written.unwrap();
+    let patient = store.patient();
+    let written = patient.commit(Changes::new().insert(&specs(1, 1)));
+    written.await.unwrap();
 }

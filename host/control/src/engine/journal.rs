@@ -150,6 +150,11 @@ impl Operations<'_> {
             {
                 Ok(()) => break,
                 Err(error) if error.is_conflict() => {}
+                Err(StoreError::Unavailable(reason)) => {
+                    return Err(ControlError::unavailable(format!(
+                        "Operation {id} is told to stop. It ends when the database can be used again, which it cannot now: {reason}."
+                    )));
+                }
                 Err(error) => return Err(error.into()),
             }
         }

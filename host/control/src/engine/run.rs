@@ -32,11 +32,22 @@ const ROUNDS: u32 = 50;
 pub struct Run {
     control: Control,
     operation: Stored<Operation>,
+    /// Whether the end of the operation is in the journal.
+    ended: bool,
 }
 
 impl Run {
     pub(crate) fn new(control: Control, operation: Stored<Operation>) -> Self {
-        Self { control, operation }
+        Self {
+            control,
+            operation,
+            ended: false,
+        }
+    }
+
+    /// Whether the end of the operation is in the journal.
+    pub(crate) fn ended(&self) -> bool {
+        self.ended
     }
 
     /// The control plane.
@@ -60,6 +71,7 @@ impl Run {
 
     /// Takes over an operation that the executor wrote itself.
     pub fn adopt(&mut self, operation: Operation) {
+        self.ended = operation.state.is_terminal();
         self.operation.record = operation;
         self.control.runner().show(&self.operation.record);
     }
@@ -81,6 +93,7 @@ impl Run {
             match self.control.store().commit(all).await {
                 Ok(()) => {
                     self.operation.revision += 1;
+                    self.ended = self.operation.state.is_terminal();
                     self.control.runner().show(&self.operation.record);
                     crash_point!("committed");
                     return Ok(());
@@ -91,6 +104,8 @@ impl Run {
                         .store()
                         .get::<Operation>(&self.operation.id)
                         .await?
+                        // What has ended is not ended a second time.
+                        .filter(|now| !now.state.is_terminal())
                     else {
                         return Err(StoreError::Conflict {
                             table,

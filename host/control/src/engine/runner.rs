@@ -1,17 +1,23 @@
 //! Carries operations out in the background, each in a task of its own, and knows those that are open.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::FutureExt as _;
 use springform_model::operation::{Operation, OperationError, Verb};
-use springform_store::{Changes, Stored};
+use springform_store::Stored;
 use tokio::sync::{broadcast, watch};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::{Run, failure};
 use crate::Control;
+use crate::holders::abandon;
 
 /// Carries out one kind of operation.
 #[async_trait]
@@ -20,7 +26,7 @@ pub trait Executor: Send + Sync + 'static {
     /// ([`Run::finish`], then [`Run::settle`] or [`Run::commit`]).
     ///
     /// # Errors
-    /// Only what kept it from doing that: the operation is then failed without its subject.
+    /// Only what kept it from doing that: it is then run again from the journal.
     async fn run(&self, run: &mut Run) -> Result<(), OperationError>;
 }
 
@@ -84,6 +90,11 @@ impl Runner {
         self.with(|live| live.len()).unwrap_or(0)
     }
 
+    /// Whether an operation runs in this process.
+    pub(crate) fn runs(&self, id: &str) -> bool {
+        self.with(|live| live.contains_key(id)).unwrap_or(true)
+    }
+
     pub(crate) fn live(&self, id: &str) -> Option<Operation> {
         self.with(|live| live.get(id).map(|live| live.operation.clone()))
             .flatten()
@@ -133,21 +144,42 @@ impl Runner {
         &self,
         work: impl Future<Output = T> + Send + 'static,
     ) -> Option<T> {
-        self.tasks.spawn(work).await.ok()
+        let stop = self.stop.clone();
+        let work = async move { stop.run_until_cancelled(work).await };
+        self.tasks.spawn(work).await.ok().flatten()
     }
 
+    /// Carries out an operation that was journalled a moment ago.
     pub(crate) fn spawn(&self, control: Control, operation: Stored<Operation>) {
+        self.carry(control, operation, false);
+    }
+
+    /// Goes on with an operation of the journal, unless it runs already.
+    pub(crate) fn resume(&self, control: Control, operation: Stored<Operation>) {
+        self.carry(control, operation, true);
+    }
+
+    fn carry(&self, control: Control, operation: Stored<Operation>, resumed: bool) {
         let id = operation.id.clone();
         let live = Live {
             operation: operation.record.clone(),
-            cancelled: false,
+            cancelled: operation.cancel_requested,
             ended: watch::channel(false).0,
         };
-        self.with(|all| all.insert(id.clone(), live));
+        let new = self.with(|all| match all.entry(id.clone()) {
+            Entry::Occupied(_) => false,
+            Entry::Vacant(slot) => {
+                slot.insert(live);
+                true
+            }
+        });
+        if new != Some(true) {
+            return;
+        }
         let executor = self.executors.map.get(&operation.verb).cloned();
         let stop = self.stop.clone();
         self.tasks.spawn(async move {
-            let work = carry_out(control.clone(), operation, executor);
+            let work = carry_out(control.patient(), operation, resumed, executor);
             // A host that stops leaves the operation open: the journal says where to go on.
             let _ = stop.run_until_cancelled(work).await;
             control.runner().with(|all| {
@@ -159,28 +191,72 @@ impl Runner {
     }
 }
 
+/// Runs of an operation whose executor does not come to an end.
+const RUNS: u32 = 4;
+/// Pause after the first of them; doubled each time.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Carries an operation out to its end, which is one commit of the operation and its subject. An executor that fails or panics
+/// before that is run again from the journal, as after a restart; where that does not help either, what the operation
+/// holds is released in the commit that fails it.
 async fn carry_out(
     control: Control,
     operation: Stored<Operation>,
+    resumed: bool,
     executor: Option<Arc<dyn Executor>>,
 ) {
-    let mut run = Run::new(control, operation);
-    let outcome = match executor {
-        Some(executor) => executor.run(&mut run).await,
-        None => Err(failure(
+    let mut operation = operation;
+    let mut pause = PAUSE;
+    for run in 1..=RUNS {
+        if resumed || run > 1 {
+            // It may have ended since it was read.
+            match control.store().get::<Operation>(&operation.id).await {
+                Ok(Some(now)) if !now.state.is_terminal() => operation = now,
+                Ok(_) => return,
+                Err(error) => {
+                    tracing::error!(operation = %operation.id, %error, "the journal cannot be read");
+                    return;
+                }
+            }
+        }
+        let Some(error) = attempt(&control, operation.clone(), executor.as_deref()).await else {
+            return;
+        };
+        tracing::error!(operation = %operation.id, run, error = %error.message, "an operation could not be ended in order");
+        if run == RUNS || executor.is_none() {
+            return abandon(&control, &operation.id, error).await;
+        }
+        sleep(pause).await;
+        pause = pause.saturating_mul(2);
+    }
+}
+
+/// One run. Gives what kept it from ending the operation.
+async fn attempt(
+    control: &Control,
+    operation: Stored<Operation>,
+    executor: Option<&dyn Executor>,
+) -> Option<OperationError> {
+    let mut run = Run::new(control.clone(), operation);
+    let Some(executor) = executor else {
+        return Some(failure(
             "unsupported",
             "this release cannot carry out operations of this kind",
-        )),
+        ));
     };
-    if run.operation().state.is_terminal() && outcome.is_ok() {
-        return;
-    }
-    let error = outcome
-        .err()
-        .unwrap_or_else(|| failure("internal", "the operation ended without an outcome"));
-    tracing::error!(operation = %run.operation().id, error = %error.message, "an operation could not be ended in order");
-    run.finish(Some(error));
-    if let Err(error) = run.commit(Changes::new()).await {
-        tracing::error!(operation = %run.operation().id, %error, "its failure could not be journalled");
+    match AssertUnwindSafe(executor.run(&mut run))
+        .catch_unwind()
+        .await
+    {
+        Ok(Ok(())) if run.ended() => None,
+        Ok(Ok(())) => Some(failure(
+            "internal",
+            "the operation ended without an outcome",
+        )),
+        Ok(Err(error)) => Some(error),
+        Err(_) => Some(failure(
+            "internal",
+            "the host made an error while it carried the operation out; its log says where",
+        )),
     }
 }

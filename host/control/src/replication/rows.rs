@@ -210,6 +210,9 @@ fn unstored(volume: &Volume) -> Relation {
 pub(super) fn internal(error: StoreError) -> Problem {
     match error {
         StoreError::Conflict { table, id } => Problem::Moved(format!("{table} {id}")),
+        StoreError::Unavailable(reason) => Problem::Unavailable(format!(
+            "the database cannot be used now: {reason}; try again later"
+        )),
         other => Problem::Internal(format!("the database refused: {other}")),
     }
 }

@@ -32,6 +32,8 @@ pub struct Array {
     /// Whether it connects and then does not say so.
     pub deaf: AtomicBool,
     pub hang: AtomicBool,
+    /// Whether the code of the host behind a creation is at fault.
+    pub panics: AtomicBool,
     pub calls: AtomicU64,
     /// Whether the driver keeps consistency groups.
     pub grouping: AtomicBool,
@@ -91,6 +93,9 @@ impl Driver for Simulated {
         }
         if self.array.away.load(Ordering::SeqCst) {
             return fail(FailureCode::Unavailable, "the array does not answer");
+        }
+        if matches!(&call, Call::CreateVolume { .. }) && self.array.panics.load(Ordering::SeqCst) {
+            panic!("as a test wants it");
         }
         if let Call::CreateVolume { volume } = &call
             && self.array.hang.load(Ordering::SeqCst)

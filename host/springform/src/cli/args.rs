@@ -69,6 +69,12 @@ pub enum Command {
         #[command(subcommand)]
         command: ConfigCommand,
     },
+    /// Back up the database, or put a backup in its place.
+    Db {
+        /// What to do with it.
+        #[command(subcommand)]
+        command: DbCommand,
+    },
     /// Install, activate, roll back and look at drivers.
     Driver {
         /// What to do.
@@ -264,6 +270,27 @@ pub enum ConfigCommand {
         /// Only say what would change.
         #[arg(long)]
         dry_run: bool,
+    },
+}
+
+/// What to do with the database.
+#[derive(Debug, Subcommand)]
+pub enum DbCommand {
+    /// Write a consistent copy of the database to a new file. The host may run meanwhile.
+    Backup {
+        /// The file; one that exists is not overwritten.
+        file: PathBuf,
+        /// The configuration, which names the database.
+        #[arg(long, env = "SPRINGFORM_CONFIG", default_value = "springform.toml")]
+        config: PathBuf,
+    },
+    /// Put a backup in the place of the database of a host that is stopped. What is replaced is kept beside it.
+    Restore {
+        /// The backup.
+        file: PathBuf,
+        /// The configuration, which names the database.
+        #[arg(long, env = "SPRINGFORM_CONFIG", default_value = "springform.toml")]
+        config: PathBuf,
     },
 }
 

@@ -6,13 +6,13 @@ mod scope;
 use std::process::ExitCode;
 
 pub use args::{
-    AttachmentsCommand, Cli, Command, ConfigCommand, Connection, DrillCommand, DriverCommand,
-    Format, OperationCommand, OutboxCommand, Wait,
+    AttachmentsCommand, Cli, Command, ConfigCommand, Connection, DbCommand, DrillCommand,
+    DriverCommand, Format, OperationCommand, OutboxCommand, Wait,
 };
 pub use scope::{ScopeArgs, StatusArgs, TargetArgs};
 
 use crate::client::{self, Client};
-use crate::{config, serve};
+use crate::{config, database, serve};
 
 /// Carries out a command line.
 ///
@@ -24,6 +24,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Config {
             command: ConfigCommand::Check { config, offline },
         } => config::check::run(&config, offline).await,
+        Command::Db { command } => database::run(command).await,
         Command::Driver {
             command: DriverCommand::Inspect { subject },
         } if subject.ends_with(".wasm") => {

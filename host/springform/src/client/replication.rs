@@ -95,6 +95,7 @@ pub async fn run(client: &Client, command: Command) -> anyhow::Result<ExitCode> 
         }
         Command::Serve { .. }
         | Command::Config { .. }
+        | Command::Db { .. }
         | Command::Status(_)
         | Command::Driver { .. }
         | Command::Outbox { .. }

@@ -35,7 +35,14 @@ pub async fn run(path: &Path) -> anyhow::Result<ExitCode> {
     let listener = TcpListener::bind(config.service.listen)
         .await
         .with_context(|| format!("cannot listen on {}", config.service.listen))?;
+    signals::outlive_file_limits()?;
     let store = Store::open(&config.service.database).await?;
+    if let Some(mark) = store.restored().await? {
+        tracing::warn!(
+            restored_at = %mark.restored_at.to_cinder(),
+            "the database was restored: it is older than the arrays, see docs/backup.md"
+        );
+    }
     let webhooks = webhooks::Webhooks::new(&config.webhooks)?;
     let loader = Arc::new(Loader::new(&config)?);
     let settings = plan::control(&config, &loader).await;

@@ -29,6 +29,19 @@ pub fn stop_on_signal() -> anyhow::Result<CancellationToken> {
     Ok(token)
 }
 
+/// Lets a write beyond the limit on the size of files (`ulimit -f`) fail as one on a full disk does. Without this it ends
+/// the process.
+///
+/// # Errors
+/// The system gives no signal handlers.
+pub fn outlive_file_limits() -> anyhow::Result<()> {
+    /// SIGXFSZ, of which tokio has no name.
+    const FILE_TOO_LARGE: i32 = 25;
+    // The handler stays when the stream is dropped.
+    let watched = signal(SignalKind::from_raw(FILE_TOO_LARGE));
+    watched.map(drop).context("cannot watch for SIGXFSZ")
+}
+
 /// Watches for SIGHUP from now on; before, it would end the process.
 ///
 /// # Errors

@@ -15,6 +15,8 @@ pub fn start(service: &ServiceConfig) -> anyhow::Result<()> {
         EnvFilter::try_new(&wanted).with_context(|| format!("`{wanted}` is no log filter"))?;
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        // A line that cannot be written, for a log is often on the disk that is full, must not end whoever writes it.
+        .log_internal_errors(false)
         .with_writer(std::io::stderr);
     let started = match service.log {
         LogFormat::Plain => log.with_target(false).try_init(),

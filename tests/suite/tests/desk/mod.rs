@@ -95,7 +95,29 @@ impl Busy {
     }
 }
 
+/// `springform db` on the database of a site.
+pub async fn database(site: &Site, verb: &str, file: &std::path::Path) -> Said {
+    let output = Command::new(guests::springform().unwrap())
+        .args(["db", verb])
+        .arg(file)
+        .arg("--config")
+        .arg(site.config())
+        .output()
+        .await
+        .unwrap();
+    Said {
+        code: output.status.code().unwrap(),
+        out: String::from_utf8(output.stdout).unwrap(),
+        err: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
 impl Desk {
+    /// `springform db` on the database of the host.
+    pub async fn database(&self, verb: &str, file: &std::path::Path) -> Said {
+        database(&self.site, verb, file).await
+    }
+
     pub async fn new() -> Self {
         Self::with("").await
     }

@@ -1,0 +1,217 @@
+//! Puts a backup in the place of a database. The host that used it must not run; what is replaced is kept aside.
+
+use std::io::ErrorKind;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use springform_model::time::Timestamp;
+use sqlx::{Connection as _, Row as _, SqliteConnection};
+
+use crate::apply::apply;
+use crate::backup::{Tables, open, sync_folder, tables};
+use crate::changes::Changes;
+use crate::error::{BackupError, OpenError, StoreError};
+use crate::lock::{beside, lock, resolve};
+use crate::marks::{BackupMark, RestoreMark};
+use crate::open::{migrate, sound};
+
+/// What a restore did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Restored {
+    /// Where the database is that was replaced; `None` where there was none.
+    pub replaced: Option<PathBuf>,
+    /// When the backup was made; `None` where it is a plain copy of a database.
+    pub backup_made_at: Option<Timestamp>,
+}
+
+/// Puts a copy of `from` in the place of `database` and marks it as restored ([`RestoreMark`]). `from` itself stays as it is.
+///
+/// # Errors
+/// [`BackupError`]; the database is then still the one it was.
+pub async fn restore(
+    database: &Path,
+    from: &Path,
+    now: Timestamp,
+) -> Result<Restored, BackupError> {
+    let database = resolve(database)?;
+    let held = lock(&database)?;
+    let copy = beside(&database, ".restoring");
+    let outcome = replace(&database, from, &copy, now).await;
+    for suffix in ["", "-wal", "-shm", "-journal"] {
+        // Of a restore that went well there is none left.
+        let _ = std::fs::remove_file(beside(&copy, suffix));
+    }
+    let outcome = outcome?;
+    drop(held);
+    Ok(outcome)
+}
+
+async fn replace(
+    database: &Path,
+    from: &Path,
+    copy: &Path,
+    now: Timestamp,
+) -> Result<Restored, BackupError> {
+    take_copy(database, from, copy)?;
+    let backup_made_at = prepare(from, copy, now).await?;
+    let file = std::fs::File::open(copy).map_err(|error| BackupError::io(copy, error))?;
+    file.sync_all()
+        .map_err(|error| BackupError::io(copy, error))?;
+    let replaced = set_aside(database, now).await?;
+    std::fs::rename(copy, database).map_err(|error| BackupError::io(database, error))?;
+    sync_folder(database)?;
+    Ok(Restored {
+        replaced,
+        backup_made_at,
+    })
+}
+
+/// Copies the backup beside the database, with the rights of what it replaces.
+fn take_copy(database: &Path, from: &Path, copy: &Path) -> Result<(), BackupError> {
+    let found = std::fs::metadata(from).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => BackupError::NoDatabase(from.to_owned()),
+        _ => BackupError::io(from, error),
+    })?;
+    let old = std::fs::metadata(database).ok();
+    if old
+        .as_ref()
+        .is_some_and(|old| (old.dev(), old.ino()) == (found.dev(), found.ino()))
+    {
+        return Err(BackupError::Other {
+            path: from.to_owned(),
+            reason: "it is the database itself".to_owned(),
+        });
+    }
+    for suffix in ["", "-wal"] {
+        let (source, target) = (beside(from, suffix), beside(copy, suffix));
+        let _ = std::fs::remove_file(&target);
+        match std::fs::copy(&source, &target) {
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::NotFound && suffix == "-wal" => {}
+            Err(error) => return Err(BackupError::io(&source, error)),
+        }
+    }
+    let mode = old.as_ref().map_or(0o600, |old| old.mode() & 0o777);
+    std::fs::set_permissions(copy, std::fs::Permissions::from_mode(mode))
+        .map_err(|error| BackupError::io(copy, error))?;
+    if let Some(old) = old {
+        // Restored by root, served by another user.
+        std::os::unix::fs::chown(copy, Some(old.uid()), Some(old.gid()))
+            .map_err(|error| BackupError::io(copy, error))?;
+    }
+    Ok(())
+}
+
+/// Looks whether the copy is a sound database of ours, brings its schema up to date and marks it.
+async fn prepare(
+    from: &Path,
+    copy: &Path,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, BackupError> {
+    let failed = |error: sqlx::Error| BackupError::of(from, &error);
+    let mut connection = open(copy, false).await.map_err(failed)?;
+    sound(&mut connection)
+        .await
+        .map_err(|reason| BackupError::NotOurs {
+            path: from.to_owned(),
+            reason,
+        })?;
+    if matches!(tables(&mut connection).await.map_err(failed)?, Tables::None) {
+        return Err(BackupError::NotOurs {
+            path: from.to_owned(),
+            reason: "its tables are not there".to_owned(),
+        });
+    }
+    migrate(from, &mut connection).await?;
+    let made = made_at(&mut connection).await.map_err(failed)?;
+    let marks = Changes::new()
+        .put(&RestoreMark::new(now, made))
+        .remove::<BackupMark>(BackupMark::ID);
+    let marked = apply(&mut connection, &["BEGIN IMMEDIATE"], &marks).await;
+    let marked = match marked {
+        Ok(()) => sqlx::query("COMMIT")
+            .execute(&mut connection)
+            .await
+            .map(drop)
+            .map_err(StoreError::from),
+        Err(error) => Err(error),
+    };
+    marked.map_err(|error| BackupError::Other {
+        path: copy.to_owned(),
+        reason: error.to_string(),
+    })?;
+    connection.close().await.map_err(failed)?;
+    Ok(made)
+}
+
+async fn made_at(connection: &mut SqliteConnection) -> Result<Option<Timestamp>, sqlx::Error> {
+    let row = sqlx::query("SELECT doc FROM marks WHERE id = ?")
+        .bind(BackupMark::ID)
+        .fetch_optional(connection)
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    let doc: String = row.try_get(0)?;
+    let mark = serde_json::from_str::<BackupMark>(&doc);
+    Ok(mark.ok().map(|mark| mark.made_at))
+}
+
+/// Gives the present database a second name. The first one stays until the rename that replaces it, so that a crash in
+/// between never leaves a host without a database: it would begin with an empty one.
+async fn set_aside(database: &Path, now: Timestamp) -> Result<Option<PathBuf>, BackupError> {
+    if !database.exists() {
+        // A journal without its database would be taken for that of the new one.
+        return clear_journal(database).map(|()| None);
+    }
+    // 2026-11-29T12:40:29.123456 without what a shell would have to quote.
+    let when = now.to_cinder().replace([':', '-', '.'], "");
+    let aside = beside(database, &format!(".replaced-{when}"));
+    // What only the journal has goes into the file; of a damaged database the journal is kept beside it as it is.
+    if let Ok(mut connection) = open(database, false).await {
+        let _ = connection.ping().await;
+        let _ = connection.close().await;
+    }
+    for suffix in ["-wal", ""] {
+        let (source, target) = (beside(database, suffix), beside(&aside, suffix));
+        if source.exists() {
+            let kept = match std::fs::hard_link(&source, &target) {
+                Err(error) if error.kind() != ErrorKind::AlreadyExists => {
+                    // A file system without links.
+                    std::fs::copy(&source, &target).map(drop)
+                }
+                other => other,
+            };
+            kept.map_err(|error| BackupError::io(&target, error))?;
+        }
+    }
+    sync_folder(database)?;
+    clear_journal(database)?;
+    Ok(Some(aside))
+}
+
+fn clear_journal(database: &Path) -> Result<(), BackupError> {
+    for suffix in ["-wal", "-shm", "-journal"] {
+        let name = beside(database, suffix);
+        match std::fs::remove_file(&name) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return Err(BackupError::io(&name, error));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+impl From<OpenError> for BackupError {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::InUse { path } => Self::InUse(path),
+            OpenError::NewerSchema { path, found, known } => {
+                Self::NewerSchema { path, found, known }
+            }
+            OpenError::ReadOnly { path, reason } | OpenError::Other { path, reason } => {
+                Self::Other { path, reason }
+            }
+            OpenError::Corrupt { path, reason } => Self::NotOurs { path, reason },
+        }
+    }
+}
