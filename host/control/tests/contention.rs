@@ -240,6 +240,7 @@ async fn of_two_that_want_the_same_drill_one_gets_it() {
     let rows = Arc::new(rig.rows);
     for round in 0..30 {
         let drill = Drill {
+            whole_backend: false,
             id: format!("drill-{round}"),
             backend: BACKEND.to_owned(),
             project: "p".to_owned(),

@@ -151,9 +151,21 @@ impl<'a> Array<'a> {
     /// # Errors
     /// See [`Trouble`].
     pub fn names(&self, path: &str, query: &Query) -> Answer<Vec<String>> {
+        let found = self.sizes(path, query)?;
+        Ok(found.into_iter().map(|(name, _)| name).collect())
+    }
+
+    /// The same with what was provisioned for each, where the array tells.
+    ///
+    /// # Errors
+    /// See [`Trouble`].
+    pub fn sizes(&self, path: &str, query: &Query) -> Answer<Vec<(String, Option<u64>)>> {
         let found = self.pages(path, query, crate::json::names)?;
-        let names = found.iter().filter_map(|item| text(item, "/name"));
-        Ok(names.map(str::to_owned).collect())
+        let item = |item: &Value| {
+            let name = text(item, "/name")?.to_owned();
+            Some((name, number(item, "/provisioned")))
+        };
+        Ok(found.iter().filter_map(item).collect())
     }
 
     fn pages(&self, path: &str, query: &Query, read: Read) -> Answer<Vec<Value>> {

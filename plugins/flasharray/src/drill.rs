@@ -1,6 +1,6 @@
 //! Drills: writable copies of the replicas, thrown away afterwards, while replication goes on.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use springform_sdk::fail::failure_on;
 use springform_sdk::http::Method;
 use springform_sdk::interfaces::replication::{FailoverPlan, RecoveryPoint, TestCopy};
@@ -9,6 +9,7 @@ use springform_sdk::types::{Context, Failure, FailureCode, Outcome, Volume};
 use crate::array::{Trouble, flag, text};
 use crate::arrays::Arrays;
 use crate::options::Options;
+use crate::promoted::Promoted;
 use crate::query::Query;
 use crate::volume::{array_name, placed, read};
 use crate::{host, names, pgroup, plan, third, vgroup};
@@ -166,6 +167,7 @@ pub fn commit(
         })
         .collect();
     let answers = on.send_all(requests);
+    let mut promoted = Promoted::default();
     let outcomes: Vec<_> = volumes
         .iter()
         .zip(&names)
@@ -173,15 +175,8 @@ pub fn commit(
         .map(|((volume, name), answer)| {
             let result = answer
                 .map(|items| {
-                    placed(
-                        &on,
-                        name,
-                        items
-                            .first()
-                            .and_then(|v| text(v, "/serial"))
-                            .map(str::to_owned),
-                        None,
-                    )
+                    let made = items.first().unwrap_or(&Value::Null);
+                    promoted.placed(&on, name, volume, made)
                 })
                 .map_err(|t| {
                     t.into_failure(FailureCode::NotFound, "the drill has no copy of the volume")
@@ -192,5 +187,6 @@ pub fn commit(
             }
         })
         .collect();
+    promoted.limit(&on);
     third::at_home(options, &on, volumes, outcomes)
 }

@@ -16,8 +16,8 @@ use crate::layout::Kind;
 use crate::options::Options;
 use crate::volume::Volumes;
 use crate::{
-    demote, drill, failover, health, moves, observe, reprotect, setup, snapshot, stats, stretched,
-    third,
+    demote, drill, failover, health, moves, observe, plan, reprotect, setup, snapshot, stats,
+    stretched, third,
 };
 
 /// One call's view of the world.
@@ -196,6 +196,17 @@ impl<'a> Driver<'a> {
         volumes: &[Volume],
     ) -> Result<Vec<Outcome>, Error> {
         let (arrays, options) = (&self.arrays, &self.options);
+        // A plan with nothing to copy, to where the volumes are: the role that they gave up there is given back.
+        let stays = |v: &Volume| {
+            let there = v
+                .placement
+                .as_ref()
+                .is_some_and(|p| p.target == plan.target);
+            there && plan::point_of(plan, v).is_none()
+        };
+        if !volumes.is_empty() && volumes.iter().all(stays) {
+            return Ok(failover::give_back(arrays, options, &plan.target, volumes)?);
+        }
         if self.leaves_the_pod(plan, volumes)? {
             return Ok(failover::fail_over(arrays, options, plan, volumes)?);
         }

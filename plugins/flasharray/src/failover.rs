@@ -1,20 +1,21 @@
 //! Failover of asynchronous volumes: what has arrived at the target becomes the volume.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use springform_sdk::fail::failure_on;
 use springform_sdk::http::Method;
 use springform_sdk::interfaces::replication::{FailoverPlan, RecoveryPoint};
-use springform_sdk::types::{Failure, FailureCode, Outcome, Volume};
+use springform_sdk::types::{Failure, FailureCode, Outcome, ReplicationKind, Volume};
 
-use crate::array::{Array, Trouble, text};
+use crate::array::{Array, Trouble};
 use crate::arrays::Arrays;
 use crate::options::Options;
 use crate::plan::{Token, point_of};
+use crate::promoted::Promoted;
 use crate::query::Query;
-use crate::volume::placed;
-use crate::{names, restore, third, vgroup};
+use crate::volume::{array_name, placed};
+use crate::{names, pgroup, restore, third, vgroup};
 
 /// Makes a batch writable on the target. An outcome for each, in order.
 ///
@@ -68,22 +69,18 @@ pub fn fail_over(
         })
         .collect();
     let mut answers = target.send_all(requests).into_iter();
+    let mut promoted = Promoted::default();
     let outcomes: Vec<_> = volumes.iter().zip(names.iter().zip(&sources)).map(|(volume, (name, way))| {
         let refuse = |sentence: String| Err(failure_on(target.name(), FailureCode::FailedPrecondition, sentence));
         let result = match way {
-            Way::Restored => Ok(placed(&target, name, restored.get(name).cloned().flatten(), None)),
+            Way::Restored => Ok(promoted.placed(&target, name, volume, restored.get(name).unwrap_or(&Value::Null))),
             Way::InUse => refuse(format!("a machine is connected to {name} on {}; a copy would overwrite what it has written", target.name())),
             Way::Nowhere => refuse("the plan has no recovery point for the volume".to_owned()),
             Way::Copy(point) => match answers.next() {
-                Some(Ok(items)) => Ok(placed(
-                    &target,
-                    name,
-                    items
-                        .first()
-                        .and_then(|v| text(v, "/serial"))
-                        .map(str::to_owned),
-                    None,
-                )),
+                Some(Ok(items)) => {
+                    let made = items.first().unwrap_or(&Value::Null);
+                    Ok(promoted.placed(&target, name, volume, made))
+                }
                 Some(Err(trouble @ Trouble::Refused { .. })) => {
                     let sentence =
                         format!("recovery point {} does not give the volume back", point.id);
@@ -103,7 +100,55 @@ pub fn fail_over(
         }
     })
     .collect();
+    promoted.limit(&target);
     third::at_home(options, &target, volumes, outcomes)
+}
+
+/// Gives volumes back the role that they gave up on the array they are on: they are sent from there again, where they were.
+///
+/// # Errors
+/// When the array is not configured or cannot be reached.
+pub fn give_back(
+    arrays: &Arrays<'_>,
+    options: &Options<'_>,
+    target: &str,
+    volumes: &[Volume],
+) -> Result<Vec<Outcome>, Failure> {
+    let on = arrays.named(target)?;
+    let third = options.third_group();
+    let group = |volume: &Volume| {
+        let placement = volume.placement.as_ref()?;
+        match (&placement.replication, names::pod_of(&placement.array_name)) {
+            (Some(ReplicationKind::TriSync), Some(_)) => Some(third.as_str()),
+            (Some(_), None) => Some(options.pgroup()),
+            _ => None,
+        }
+    };
+    let mut refused: BTreeMap<String, Failure> = BTreeMap::new();
+    for wanted in [options.pgroup(), third.as_str()] {
+        let sent = volumes.iter().filter(|v| group(v) == Some(wanted));
+        let names: Vec<_> = sent.map(array_name).collect();
+        if names.is_empty() {
+            continue;
+        }
+        let members: Vec<_> = names.iter().map(String::as_str).collect();
+        let joined = pgroup::join_each(&on, wanted, &members)?;
+        for (name, joined) in names.into_iter().zip(joined) {
+            if let Err(failure) = joined {
+                refused.insert(name, failure);
+            }
+        }
+    }
+    let outcomes = volumes.iter().map(|volume| {
+        let name = array_name(volume);
+        let placement = volume.placement.clone();
+        let stays = placement.unwrap_or_else(|| placed(&on, &name, None, None));
+        Outcome {
+            id: volume.id.clone(),
+            result: refused.remove(&name).map_or(Ok(stays), Err),
+        }
+    });
+    Ok(outcomes.collect())
 }
 
 /// How a volume comes to be on the target.

@@ -1,15 +1,14 @@
 //! The last transfer of a planned failover: what has been written until now, on the target before anything moves.
 
 use serde_json::{Value, json};
-use springform_sdk::fail::failure_on;
 use springform_sdk::interfaces::replication::{FailoverPlan, RecoveryPoint, VolumePlan};
-use springform_sdk::types::{Context, Error, Failure, FailureCode, Pending, Volume};
+use springform_sdk::types::{Context, Error, Failure, Pending, Volume};
 
 use crate::array::{Array, text};
 use crate::arrays::Arrays;
 use crate::plan::{contents, source_of};
 use crate::volume::array_name;
-use crate::{pgroup, sets};
+use crate::{names, pgroup, sets};
 
 /// How long a transfer is given before it is looked at again, in milliseconds.
 const ARRIVES: u32 = 1000;
@@ -99,26 +98,35 @@ pub fn final_sync(
     }
     let mut renewed = plan.clone();
     for (leg, point) in legs.iter().zip(points) {
-        if contents(&target, &point.id)?.is_empty() {
-            return Err(failure_on(
-                target.name(),
-                FailureCode::FailedPrecondition,
-                "the final snapshot holds no volume",
-            )
-            .into());
-        }
-        let ids = sets::set(leg.volumes.iter().map(|v| v.id.clone()));
-        let sent = |entry: &&mut VolumePlan| entry.possible && ids.contains(&entry.volume_id);
-        for entry in renewed.volumes.iter_mut().filter(sent) {
-            entry.point = Some(point.clone());
-            entry.loss_seconds = Some(0);
-            entry.loss_bytes = Some(0);
+        let held = contents(&target, &point.id)?;
+        let sent = leg.volumes.iter().map(|v| {
+            let name = array_name(v);
+            (v.id.clone(), held.contains_key(names::without_pod(&name)))
+        });
+        let sent = sets::table(sent);
+        let asked = |entry: &&mut VolumePlan| entry.possible;
+        for entry in renewed.volumes.iter_mut().filter(asked) {
+            match sent.get(&entry.volume_id) {
+                None => {}
+                Some(true) => {
+                    entry.point = Some(point.clone());
+                    entry.loss_seconds = Some(0);
+                    entry.loss_bytes = Some(0);
+                }
+                // It is gone from its array, or cannot be in the group: it stays, and does not hold up the others.
+                Some(false) => {
+                    entry.possible = false;
+                    entry.point = None;
+                    entry.reason = Some(format!("recovery point {} does not hold it", point.id));
+                }
+            }
         }
     }
     Ok(renewed)
 }
 
-/// Takes the snapshot and sends it. Gives back which volumes the group holds for that long only.
+/// Takes the snapshot and sends it. Gives back which volumes the group holds for that long only; one that cannot be a member
+/// is not in the snapshot.
 fn send(source: &Array<'_>, leg: &Leg, suffix: &str) -> Result<Vec<String>, Failure> {
     let group = &leg.here;
     let members = sets::set(pgroup::members(source, group)?);
@@ -128,13 +136,13 @@ fn send(source: &Array<'_>, leg: &Leg, suffix: &str) -> Result<Vec<String>, Fail
         .map(array_name)
         .filter(|name| !members.contains(name))
         .collect();
-    pgroup::join(
-        source,
-        group,
-        &lent.iter().map(String::as_str).collect::<Vec<_>>(),
-    )?;
+    let wanted: Vec<_> = lent.iter().map(String::as_str).collect();
+    let joined = pgroup::join_each(source, group, &wanted)?;
     pgroup::send_now(source, group, suffix)?;
-    Ok(lent)
+    let joined = lent.into_iter().zip(joined);
+    Ok(joined
+        .filter_map(|(name, done)| done.is_ok().then_some(name))
+        .collect())
 }
 
 fn on_its_way(plan: &FailoverPlan, underway: &Underway, percent: Option<u8>) -> Error {

@@ -31,6 +31,7 @@ pub mod paths;
 pub mod pgroup;
 pub mod plan;
 pub mod pod;
+pub mod promoted;
 pub mod protocol;
 pub mod query;
 pub mod reprotect;

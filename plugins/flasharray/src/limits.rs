@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use springform_sdk::http::Method;
 use springform_sdk::types::{Failure, Qos, Volume};
 
-use crate::array::{Array, number};
+use crate::array::{Answer, Array, number};
 use crate::pgroup;
 use crate::query::Query;
 use crate::vgroup::Vgroup;
@@ -42,6 +42,31 @@ pub fn wanted(volume: &Volume) -> Option<Value> {
 pub fn are_set(found: &Value) -> bool {
     let below = |pointer: &str, most| number(found, pointer).is_some_and(|limit| limit < most);
     below("/qos/iops_limit", IOPS.1) || below("/qos/bandwidth_limit", BANDWIDTH.1)
+}
+
+/// What an array must be told so that a volume has the limits of its type; none where it has them.
+#[must_use]
+pub fn missing(found: &Value, volume: &Volume) -> Option<Value> {
+    let Some(wanted) = wanted(volume) else {
+        return are_set(found).then(|| of(None, None));
+    };
+    let has = |key: &str, most| {
+        let set = number(found, &format!("/qos/{key}")).unwrap_or(most);
+        number(&wanted, &format!("/{key}")) == Some(set)
+    };
+    let all = has("iops_limit", IOPS.1) && has("bandwidth_limit", BANDWIDTH.1);
+    (!all).then_some(wanted)
+}
+
+/// Gives volumes these limits, in one request.
+///
+/// # Errors
+/// When the array does not take them.
+pub fn give(on: &Array<'_>, names: &[String], limits: &Value) -> Answer<()> {
+    let body = json!({ "qos": limits });
+    let query = Query::new().list("names", names);
+    on.send(Method::Patch, "/volumes", &query, Some(&body))
+        .map(drop)
 }
 
 /// Gives a volume the limits of its type, under the name it has now: limits that go to an old one are lost.

@@ -10,6 +10,9 @@ use crate::query::Query;
 /// Most names in one request: what fits into a URL that every proxy passes.
 pub const NAMES: usize = 64;
 
+/// Memberships of volumes.
+const MEMBERS: &str = "/protection-groups/volumes";
+
 /// A snapshot of a protection group on the array it was sent to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Arrival {
@@ -99,43 +102,57 @@ pub fn groups_of(array: &Array<'_>, volume: &str) -> Result<Vec<String>, Failure
 /// # Errors
 /// When one of them cannot be.
 pub fn join(array: &Array<'_>, group: &str, volumes: &[&str]) -> Result<(), Failure> {
+    join_each(array, group, volumes)?.into_iter().collect()
+}
+
+/// The same for each of them: one that cannot be a member does not hold up the others.
+///
+/// # Errors
+/// When the array cannot be asked.
+pub fn join_each(
+    array: &Array<'_>,
+    group: &str,
+    volumes: &[&str],
+) -> Result<Vec<Result<(), Failure>>, Failure> {
+    let sentence = "the volume cannot join its protection group";
+    let mut joined = Vec::with_capacity(volumes.len());
     for chunk in volumes.chunks(NAMES) {
         let query = Query::new()
             .one("group_names", group)
             .list("member_names", chunk);
-        match array.send(Method::Post, "/protection-groups/volumes", &query, None) {
-            Ok(_) => {}
-            Err(trouble @ Trouble::Refused { .. }) => {
-                // One member of the batch may be in it already: read back, then add what is missing one by one.
-                let present = members(array, group)?;
-                let missing: Vec<_> = chunk
-                    .iter()
-                    .filter(|v| !present.iter().any(|p| p == *v))
-                    .collect();
-                if missing.len() == chunk.len() && chunk.len() == 1 {
-                    return Err(trouble.into_failure(
-                        FailureCode::FailedPrecondition,
-                        "the volume cannot join its protection group",
-                    ));
-                }
-                for volume in missing {
-                    let query = Query::new()
-                        .one("group_names", group)
-                        .one("member_names", volume);
-                    array
-                        .send(Method::Post, "/protection-groups/volumes", &query, None)
-                        .map_err(|t| {
-                            t.into_failure(
-                                FailureCode::FailedPrecondition,
-                                "the volume cannot join its protection group",
-                            )
-                        })?;
-                }
+        let refused = match array.send(Method::Post, MEMBERS, &query, None) {
+            Ok(_) => {
+                joined.extend(chunk.iter().map(|_| Ok(())));
+                continue;
             }
             Err(Trouble::Failed(failure)) => return Err(failure),
+            Err(refused) => refused.into_failure(FailureCode::FailedPrecondition, sentence),
+        };
+        // One member of the batch may be in it already, or be gone: read back, then add what is missing one by one.
+        let present = members(array, group)?;
+        let hopeless = present.is_empty() && (chunk.len() == 1 || read(array, group)?.is_none());
+        for volume in chunk {
+            if present.iter().any(|p| p == volume) {
+                joined.push(Ok(()));
+                continue;
+            }
+            if hopeless || chunk.len() == 1 {
+                joined.push(Err(refused.clone()));
+                continue;
+            }
+            let query = Query::new()
+                .one("group_names", group)
+                .one("member_names", volume);
+            joined.push(match array.send(Method::Post, MEMBERS, &query, None) {
+                Ok(_) => Ok(()),
+                Err(Trouble::Failed(failure)) => return Err(failure),
+                Err(refused) => {
+                    Err(refused.into_failure(FailureCode::FailedPrecondition, sentence))
+                }
+            });
         }
     }
-    Ok(())
+    Ok(joined)
 }
 
 /// Takes volumes out of a group. Not in it: success.

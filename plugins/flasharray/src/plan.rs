@@ -1,11 +1,11 @@
 //! What a failover of asynchronous volumes would do: from which array, to which, with which recovery point.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use serde_json::json;
 use springform_sdk::fail::failure_on;
 use springform_sdk::interfaces::replication::{
-    FailoverPlan, PlanRequest, RecoveryPoint, VolumePlan,
+    FailoverMode, FailoverPlan, PlanRequest, RecoveryPoint, VolumePlan,
 };
 use springform_sdk::types::{Context, Failure, FailureCode, Volume};
 
@@ -74,7 +74,13 @@ pub fn plan(
             let closed = closed
                 .as_deref()
                 .filter(|_| third::comes_home(arrays, options, v, &target));
-            plan_one(context, v, &target, &points, closed)
+            let mut one = plan_one(context, v, &target, &points, closed);
+            // A planned move sends what is there now.
+            if one.possible && request.mode != FailoverMode::Planned {
+                let point = points.iter().find(|point| point.holds(v));
+                one.warnings.extend(point.and_then(|p| grown(v, p)));
+            }
+            one
         })
         .collect();
     let restore = restore::group_for(
@@ -85,7 +91,7 @@ pub fn plan(
         &target,
         points
             .first()
-            .map_or(&BTreeSet::new(), |point| &point.holds),
+            .map_or(&Contents::new(), |point| &point.holds),
     );
     let token = Token {
         group,
@@ -104,7 +110,7 @@ pub fn plan(
 /// A point in time on the target, and the volumes it holds.
 struct Point {
     at: RecoveryPoint,
-    holds: BTreeSet<String>,
+    holds: Contents,
 }
 
 /// The point that was wanted, or the newest. Batches of a reprotection join the group while others send it: of several points
@@ -143,8 +149,33 @@ fn points(
 
 impl Point {
     fn holds(&self, volume: &Volume) -> bool {
-        self.holds.contains(names::without_pod(&array_name(volume)))
+        self.size(volume).is_some()
     }
+
+    /// Bytes of a volume in it, where the array tells; none where it is not in it.
+    fn size(&self, volume: &Volume) -> Option<Option<u64>> {
+        let name = array_name(volume);
+        self.holds.get(names::without_pod(&name)).copied()
+    }
+}
+
+/// What is different of a volume at a recovery point.
+fn grown(volume: &Volume, point: &Point) -> Option<String> {
+    let then = point.size(volume)??;
+    let added = volume.size.checked_sub(then).filter(|more| *more > 0)?;
+    let gib = |bytes: u64| {
+        let tenths = bytes.saturating_mul(10).div_ceil(1 << 30);
+        match tenths % 10 {
+            0 => format!("{} GiB", tenths / 10),
+            rest => format!("{}.{rest} GiB", tenths / 10),
+        }
+    };
+    let were = if added == 1 << 30 { "was" } else { "were" };
+    Some(format!(
+        "it has {} at the recovery point; {} {were} added after it",
+        gib(then),
+        gib(added)
+    ))
 }
 
 fn plan_one(
@@ -187,20 +218,26 @@ fn plan_one(
     }
 }
 
-/// Names of the volumes that a replicated snapshot holds, without their pod.
+/// Names of the volumes that a replicated snapshot holds, without their pod, and their sizes in it.
+pub type Contents = BTreeMap<String, Option<u64>>;
+
+/// What a replicated snapshot holds.
 ///
 /// # Errors
 /// When the array cannot be asked.
-pub fn contents(target: &Array<'_>, point: &str) -> Result<BTreeSet<String>, Failure> {
+pub fn contents(target: &Array<'_>, point: &str) -> Result<Contents, Failure> {
     let found = target
-        .names(
+        .sizes(
             "/volume-snapshots",
             &Query::new().filter(&format!("name='{point}.*'")),
         )
         .map_err(pgroup::unexpected)?;
     let prefix = format!("{point}.");
-    let inside = |name: &String| name.strip_prefix(&prefix).map(str::to_owned);
-    Ok(sets::set(found.iter().filter_map(inside)))
+    let inside = |(name, size): (String, Option<u64>)| {
+        let name = name.strip_prefix(&prefix)?.to_owned();
+        Some((name, size))
+    };
+    Ok(sets::table(found.into_iter().filter_map(inside)))
 }
 
 /// The recovery point of one volume in a plan.

@@ -1,5 +1,7 @@
 //! Reverse replication: volumes are protected from where they are now.
 
+use std::collections::BTreeMap;
+
 use springform_sdk::fail::{failure_on, pending};
 use springform_sdk::types::{
     Context, Error, Failure, FailureCode, Outcome, ReplicationKind, Volume,
@@ -10,7 +12,7 @@ use crate::arrays::Arrays;
 use crate::options::Options;
 use crate::setup::{self, Setup};
 use crate::volume::{array_name, placed};
-use crate::{names, observe, pgroup, plan, third};
+use crate::{names, observe, pgroup, plan, sets, third};
 
 /// How long the first copy is given before it is looked at again, in milliseconds.
 const ARRIVES: u32 = 1000;
@@ -54,23 +56,25 @@ pub fn reprotect(
         targets: &targets,
         group: options.pgroup(),
     };
-    send(context, arrays, options, &way, volumes, goal)?;
+    let sent = send(context, arrays, options, &way, volumes, goal)?;
     if goal.wait {
         third::protect::settled(arrays, options, &targets, volumes)?;
     }
     Ok(volumes
         .iter()
-        .map(|v| Outcome {
+        .zip(sent)
+        .map(|(v, sent)| Outcome {
             id: v.id.clone(),
-            result: Ok(protected(v, &from, &array_name(v))),
+            result: sent.map(|()| protected(v, &from, &array_name(v))),
         })
         .collect())
 }
 
-/// Lets a group of an array send these volumes to targets.
+/// Lets a group of an array send these volumes to targets. One of which a target holds data of its own, or that cannot be sent,
+/// does not hold up the others.
 ///
 /// # Errors
-/// When none of the targets can be reached, or one holds data of its own; `pending` while the first copy is under way.
+/// When none of the targets can be reached; `pending` while the first copy is under way.
 pub(crate) fn send(
     context: &Context,
     arrays: &Arrays<'_>,
@@ -78,7 +82,7 @@ pub(crate) fn send(
     way: &Way<'_, '_>,
     volumes: &[Volume],
     goal: Goal<'_>,
-) -> Result<(), Error> {
+) -> Result<Vec<Result<(), Failure>>, Error> {
     let Way {
         from,
         targets,
@@ -86,9 +90,10 @@ pub(crate) fn send(
     } = *way;
     let own_name = setup::identify(from)?;
     let names: Vec<_> = volumes.iter().map(array_name).collect();
+    let mut independent = BTreeMap::new();
     if !goal.discard {
         for target in targets {
-            refuse_independent(target, options, &names)?;
+            independent.extend(written_there(target, options, &names));
         }
     }
     let mut work = Setup::new(context, *arrays, *options);
@@ -97,37 +102,47 @@ pub(crate) fn send(
     if warnings.len() == targets.len() && !targets.is_empty() {
         return Err(failure_on(from.name(), FailureCode::Unavailable, warnings.join("; ")).into());
     }
-    let members: Vec<_> = names.iter().map(String::as_str).collect();
-    pgroup::join(from, group, &members)?;
-    if goal.wait {
+    let free = names.iter().filter(|name| !independent.contains_key(*name));
+    let members: Vec<_> = free.map(String::as_str).collect();
+    let mut joined = pgroup::join_each(from, group, &members)?.into_iter();
+    let outcomes: Vec<_> = names
+        .iter()
+        .map(|name| match independent.remove(name) {
+            Some(failure) => Err(failure),
+            None => joined.next().unwrap_or(Ok(())),
+        })
+        .collect();
+    let mut refused = outcomes.iter().filter_map(|o| o.as_ref().err());
+    if let Some(first) = refused.next()
+        && outcomes.iter().all(Result::is_err)
+    {
+        return Err(first.clone().into());
+    }
+    if goal.wait && outcomes.iter().any(Result::is_ok) {
         let there = pgroup::name_on_target(&own_name, group);
         arrived(context, way, &there, volumes)?;
     }
-    Ok(())
+    Ok(outcomes)
 }
 
 /// A target on which a machine still writes to one of the volumes, or which still sends them, holds data of its own.
-fn refuse_independent(
+fn written_there(
     target: &Array<'_>,
     options: &Options<'_>,
     names: &[String],
-) -> Result<(), Failure> {
+) -> BTreeMap<String, Failure> {
     // One that cannot be asked cannot be overwritten either; set-up warns of it.
-    let Ok(writable) = observe::writable(target, options) else {
-        return Ok(());
-    };
+    let writable = observe::writable(target, options).unwrap_or_default();
     let independent = |name: &&String| writable.contains(names::without_pod(name));
-    match names.iter().find(independent) {
-        None => Ok(()),
-        Some(name) => Err(failure_on(
-            target.name(),
-            FailureCode::FailedPrecondition,
-            format!(
-                "{name} can still be written on {}; demote it there, or acknowledge that its content there is discarded",
-                target.name()
-            ),
-        )),
-    }
+    let refused = |name: &String| {
+        let sentence = format!(
+            "{name} can still be written on {}; demote it there, or acknowledge that its content there is discarded",
+            target.name()
+        );
+        let failure = failure_on(target.name(), FailureCode::FailedPrecondition, sentence);
+        (name.clone(), failure)
+    };
+    sets::table(names.iter().filter(independent).map(refused))
 }
 
 /// The first copy under a snapshot of this operation's and this batch's own.

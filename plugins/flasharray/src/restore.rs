@@ -2,9 +2,9 @@
 //! of a new group that is named after the operation. Nothing that exists is overwritten by that: where one of the volumes
 //! is there already the array refuses all of it, and each volume is copied alone.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use springform_sdk::http::Method;
 use springform_sdk::interfaces::replication::{FailoverMode, PlanRequest};
 use springform_sdk::types::Volume;
@@ -12,14 +12,15 @@ use springform_sdk::types::Volume;
 use crate::array::{Array, Trouble, flag, text};
 use crate::arrays::Arrays;
 use crate::options::Options;
+use crate::plan::Contents;
 use crate::query::Query;
 use crate::{names, pgroup, sets, third};
 
 /// Fewer volumes than this are copied one by one: that is not more requests, and leaves no group to clear away.
 const MANY: usize = 32;
 
-/// Serial numbers of volumes that were restored, by name.
-pub type Restored = BTreeMap<String, Option<String>>;
+/// Volumes that were restored, by name, as the array shows them.
+pub type Restored = BTreeMap<String, Value>;
 
 /// The group into which a recovery point may be restored as one: where it holds just what is to be moved, no volume more.
 #[must_use]
@@ -29,11 +30,11 @@ pub fn group_for(
     options: &Options<'_>,
     request: &PlanRequest,
     target: &Array<'_>,
-    there: &BTreeSet<String>,
+    there: &Contents,
 ) -> Option<String> {
     let bare = |volume: &Volume| {
         let name = third::name_there(arrays, options, volume, target);
-        there.contains(&name) && names::pod_of(&name).is_none() && !name.contains('/')
+        there.contains_key(&name) && names::pod_of(&name).is_none() && !name.contains('/')
     };
     let volumes = &request.volumes;
     let exactly = volumes.len() >= MANY && volumes.len() == there.len() && volumes.iter().all(bare);
@@ -71,7 +72,7 @@ pub fn point(target: &Array<'_>, group: &str, point: &str, volumes: &[String]) -
             if let Some(name) = name
                 && ours.as_ref().is_none_or(|ours| ours.contains(name))
             {
-                restored.insert(name.to_owned(), text(&volume, "/serial").map(str::to_owned));
+                restored.insert(name.to_owned(), volume.clone());
             }
         }
     }

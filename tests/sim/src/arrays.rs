@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use springform_control::replication::{Arrays, BackendView, Problem};
 use springform_model::cloud::Volume;
 use springform_model::contract::{
-    Call, CallError, FailoverPlan, Outcome, ReplicationKind, Reply, Target, VolumePlan, VolumeSpec,
+    Call, CallError, FailoverPlan, Outcome, RecoveryPoint, ReplicationKind, Reply, Target,
+    VolumePlan, VolumeSpec,
 };
 use springform_model::operation::Operation;
 use springform_model::time::Timestamp;
@@ -92,7 +93,16 @@ fn nothing(call: Call) -> Reply {
         }),
         Call::FailOver { plan, volumes } => each(volumes, Some(plan.target)),
         Call::Demote { volumes, .. } | Call::Reprotect { volumes, .. } => each(volumes, None),
-        Call::FinalSync { plan, .. } => Reply::Plan(plan),
+        Call::FinalSync { mut plan, .. } => {
+            for volume in &mut plan.volumes {
+                let before = volume.point.as_ref().map_or(0, |p| p.taken_at);
+                volume.point = Some(RecoveryPoint {
+                    id: format!("transfer {}", before + 1),
+                    taken_at: before + 1,
+                });
+            }
+            Reply::Plan(plan)
+        }
         Call::FinishFailover { .. } => Reply::State(Vec::new()),
         _ => Reply::Done,
     }

@@ -13,5 +13,6 @@ pub mod keeper;
 pub mod laws;
 pub mod memory;
 pub mod nouns;
+pub mod otherwise;
 pub mod seeds;
 pub mod world;

@@ -54,6 +54,8 @@ pub struct Faults {
     pub lose_answer: u32,
     /// The driver asks to be called again.
     pub pending: u32,
+    /// A last transfer copies nothing, and the driver answers with what it was given.
+    pub lie: u32,
 }
 
 /// The simulation's ground.
@@ -360,6 +362,13 @@ impl Ground for Memory {
             }));
         }
         let text = told_call(&call);
+        if matches!(call, Call::FinalSync { .. }) && self.roll(faults.lie) {
+            self.tell(format!("{operation}: the driver lies: {text}"));
+            let before = self.world().otherwise.lies_after.replace(0);
+            let answer = self.world().call(call);
+            self.world().otherwise.lies_after = before;
+            return answer;
+        }
         let answer = self.world().call(call);
         self.tell(format!("{operation}: {text}: {}", told_answer(&answer)));
         if self.roll(faults.lose_answer) {

@@ -166,6 +166,7 @@ impl Sim {
                     refuse: percent(),
                     lose_answer: percent(),
                     pending: percent(),
+                    lie: percent(),
                 };
                 *self.ground.faults.lock().unwrap() = faults;
                 self.ground.tell(format!("{faults:?}"));

@@ -9,6 +9,7 @@ use springform_model::contract::{
 };
 
 use crate::nouns::placement;
+use crate::otherwise::Otherwise;
 
 /// Names of the arrays; the first is the primary.
 pub const ARRAYS: [&str; 3] = ["a", "b", "c"];
@@ -44,6 +45,12 @@ pub struct World {
     pub acknowledged: BTreeMap<String, u64>,
     /// Broken promises, in words.
     pub violations: Vec<String>,
+    /// Last transfers made.
+    #[serde(default)]
+    pub transfers: u64,
+    /// What a driver or an array does otherwise than it should.
+    #[serde(default)]
+    pub otherwise: Otherwise,
 }
 
 fn unavailable(target: &str) -> Failure {
@@ -67,6 +74,8 @@ impl World {
             arrays: ARRAYS.iter().map(|n| ((*n).to_owned(), array())).collect(),
             acknowledged: BTreeMap::new(),
             violations: Vec::new(),
+            transfers: 0,
+            otherwise: Otherwise::default(),
         }
     }
 
@@ -148,7 +157,7 @@ impl World {
             .unwrap())
     }
 
-    fn source(volume: &VolumeSpec) -> String {
+    pub(crate) fn source(volume: &VolumeSpec) -> String {
         volume
             .placement
             .as_ref()
@@ -312,20 +321,50 @@ impl World {
                 Ok(Reply::Outcomes(outcomes))
             };
         match call {
-            Call::PlanFailover { request } => self
-                .plan(&request.volumes, request.to, request.mode)
-                .map(Reply::Plan)
-                .map_err(CallError::Failed),
-            Call::FinalSync { plan, volumes } => {
+            Call::PlanFailover { request } => Self::one_source(&request.volumes).and(
+                self.plan(&request.volumes, request.to, request.mode)
+                    .map(Reply::Plan)
+                    .map_err(CallError::Failed),
+            ),
+            Call::FinalSync { mut plan, volumes } => {
+                Self::one_source(&volumes)?;
+                for volume in &volumes {
+                    self.copy(&plan.target, &volume.id)
+                        .map_err(CallError::Failed)?;
+                }
+                if self.lies() {
+                    return Ok(Reply::Plan(plan));
+                }
+                self.transfers += 1;
                 for volume in &volumes {
                     self.final_sync(&plan, volume).map_err(CallError::Failed)?;
+                    let mut planned = plan.volumes.iter_mut();
+                    if let Some(planned) = planned.find(|p| p.volume_id == volume.id) {
+                        planned.point = Some(RecoveryPoint {
+                            id: format!("transfer {}", self.transfers),
+                            taken_at: 1_000_000_000 + self.transfers,
+                        });
+                    }
                 }
                 Ok(Reply::Plan(plan))
             }
-            Call::Demote { target, volumes } => each(self, &volumes, None, &mut |w, v| {
-                w.copy_mut(&target, &v.id)?.writable = false;
-                Ok(())
-            }),
+            Call::Demote { target, volumes } => {
+                let answer = each(self, &volumes, None, &mut |w, v| {
+                    w.copy(&target, &v.id)?;
+                    if w.otherwise.written_at_demotion {
+                        w.write(&v.id, &target);
+                    }
+                    w.copy_mut(&target, &v.id)?.writable = false;
+                    match w.otherwise.half_demoted.contains(&v.id) {
+                        true => Err(Failure::new(FailureCode::Unavailable, "a host stays")),
+                        false => Ok(()),
+                    }
+                });
+                for name in std::mem::take(&mut self.otherwise.dark_after_demotion) {
+                    self.arrays.get_mut(&name).unwrap().up = false;
+                }
+                answer
+            }
             Call::FailOver { plan, volumes } => {
                 let target = plan.target.clone();
                 each(self, &volumes, Some(&target), &mut |w, v| {
@@ -365,7 +404,7 @@ impl World {
                 to,
                 discard,
                 ..
-            } => each(self, &volumes, None, &mut |w, v| {
+            } => Self::one_source(&volumes).and(each(self, &volumes, None, &mut |w, v| {
                 let others: Vec<String> = match &to {
                     Some(to) => vec![to.clone()],
                     None => ARRAYS
@@ -375,14 +414,14 @@ impl World {
                         .collect(),
                 };
                 others.iter().try_for_each(|to| w.overwrite(v, to, discard))
-            }),
+            })),
             Call::Resync {
                 target,
                 volumes,
                 discard,
-            } => each(self, &volumes, None, &mut |w, v| {
+            } => Self::one_source(&volumes).and(each(self, &volumes, None, &mut |w, v| {
                 w.overwrite(v, &target, discard)
-            }),
+            })),
             Call::Enable { volumes } | Call::Disable { volumes } => {
                 each(self, &volumes, None, &mut |_, _| Ok(()))
             }
@@ -395,6 +434,7 @@ impl World {
                 volumes,
                 ..
             } => {
+                Self::one_source(&volumes)?;
                 let copies = volumes
                     .iter()
                     .map(|v| {

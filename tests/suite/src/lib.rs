@@ -6,4 +6,5 @@ pub mod cinder;
 pub mod guests;
 pub mod host;
 pub mod site;
+pub mod truth;
 pub mod walk;

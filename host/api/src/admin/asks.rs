@@ -28,6 +28,8 @@ pub(super) enum Takes {
     Attached,
     /// `dry_run`.
     DryRun,
+    /// `reprotect`.
+    Reprotect,
     /// `minutes` and `point`.
     Minutes,
 }
@@ -61,6 +63,7 @@ pub(super) fn read(fields: &mut Fields, takes: &[Takes]) -> Result<Ask, Refusal>
             Takes::Attached => {
                 ask.allow_attached = fields.boolean("allow_attached")?.unwrap_or(true)
             }
+            Takes::Reprotect => ask.reprotect = fields.boolean("reprotect")?.unwrap_or(true),
             Takes::DryRun => ask.dry_run = fields.boolean("dry_run")?.unwrap_or(false),
             Takes::Minutes => {
                 ask.point = word(fields, "point")?;

@@ -28,8 +28,8 @@ pub(super) fn routes(r: &mut Routes) {
         .gives(202, BEGUN);
     r.post("/failback", "springform:replication:failback", failback)
         .admin()
-        .says("Copies what was written since to the primary, then moves the volumes back to it; nothing of that is lost.")
-        .takes("{scope:{backend?:text?, volumes?:[text]?, group?:text?, project?:text?}, to?:text?, plan?:text?, acknowledge?:[object]?, allow_attached?:bool?}")
+        .says("Copies what was written since to the primary, moves the volumes back to it, and replicates them from there again unless reprotect is false; nothing of that is lost.")
+        .takes("{scope:{backend?:text?, volumes?:[text]?, group?:text?, project?:text?}, to?:text?, plan?:text?, acknowledge?:[object]?, allow_attached?:bool?, reprotect?:bool?}")
         .gives(202, BEGUN);
     r.post("/reprotect", "springform:replication:reprotect", reprotect)
         .admin()
@@ -169,6 +169,7 @@ async fn failback(call: Call) -> Answer {
         Takes::Plan,
         Takes::Acknowledge,
         Takes::Attached,
+        Takes::Reprotect,
     ];
     verb(call, TAKES, Request::Failback).await
 }

@@ -22,8 +22,15 @@ const AT_ONCE: usize = 16;
 /// Volumes whose attachments are read at once.
 const PAGE: usize = 200;
 
-/// Connects the hosts of volumes that moved. What fails is told and can be repaired later.
-pub(crate) async fn reconnect(control: &Control, backend: &str, operation: &str, moved: &[Member]) {
+/// Connects the hosts of volumes that moved. What fails is told and can be repaired later. `again`: the array that they are
+/// on has cut their hosts off, and a known way to it leads nowhere.
+pub(crate) async fn reconnect(
+    control: &Control,
+    backend: &str,
+    operation: &str,
+    moved: &[Member],
+    again: bool,
+) {
     for page in chunks(moved.to_vec(), PAGE) {
         let ids: Vec<&str> = page.iter().map(|m| m.volume.id.as_str()).collect();
         let query = Query::new().is_in("volume_id", ids);
@@ -50,7 +57,7 @@ pub(crate) async fn reconnect(control: &Control, backend: &str, operation: &str,
                     backend,
                     operation,
                     attachment,
-                    member.clone(),
+                    (member.clone(), again),
                 ));
             }
         }
@@ -64,10 +71,10 @@ async fn tried(
     backend: &str,
     operation: &str,
     attachment: Attachment,
-    member: Member,
+    (member, again): (Member, bool),
 ) {
     let id = attachment.id.clone();
-    if let Err(error) = one(control, backend, operation, attachment, &member).await {
+    if let Err(error) = one(control, backend, operation, attachment, &member, again).await {
         tracing::error!(backend, operation, attachment = %id, error = %error.message, "a host of a volume that moved is not told");
     }
 }
@@ -83,11 +90,13 @@ async fn one(
     operation: &str,
     attachment: Attachment,
     member: &Member,
+    again: bool,
 ) -> Result<(), ControlError> {
     let Some(target) = member.volume.placement.as_ref().map(|p| p.target.as_str()) else {
         return Ok(());
     };
-    let Some(connector) = held(control, operation, &attachment.id, target).await? else {
+    let known_to = Some(target).filter(|_| !again);
+    let Some(connector) = held(control, operation, &attachment.id, known_to).await? else {
         return Ok(());
     };
     let key = format!("reconnect/{operation}/{}", attachment.id);
@@ -99,11 +108,14 @@ async fn one(
             .and_then(|c| c.paths.first())
             .map(|p| p.target.clone());
         let since = control.now();
-        // The array that the host really knows is the first one, however often the volume moved on.
-        attachment.outdated.get_or_insert(Outdated {
-            target: former,
-            since,
-        });
+        let same = attachment.connection.as_ref() == outcome.as_ref().ok();
+        if !same || attachment.connection.is_none() {
+            // The array that the host really knows is the first one, however often the volume moved on.
+            attachment.outdated.get_or_insert(Outdated {
+                target: former,
+                since,
+            });
+        }
         attachment.updated_at = Some(since);
         attachment.operation = None;
         if let Ok(connection) = &outcome {
@@ -123,12 +135,12 @@ async fn one(
 }
 
 /// Takes the turn of an attachment, so that nobody takes a connection away while it is made anew. None: there is nothing to
-/// make.
+/// make, because the way it knows leads to this array already.
 async fn held(
     control: &Control,
     operation: &str,
     id: &str,
-    target: &str,
+    known_to: Option<&str>,
 ) -> Result<Option<Connector>, ControlError> {
     let store = control.store();
     loop {
@@ -140,8 +152,8 @@ async fn held(
             turn::pause(control, &holder).await;
             continue;
         }
-        let known = stored.connection.as_ref();
-        if known.is_some_and(|known| leads_to(known, target)) {
+        let known = stored.connection.as_ref().zip(known_to);
+        if known.is_some_and(|(known, target)| leads_to(known, target)) {
             // It was told both ways from the beginning, or by the run of this operation before a restart.
             return Ok(None);
         }

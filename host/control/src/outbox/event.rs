@@ -88,6 +88,28 @@ impl CloudEvent {
         )
     }
 
+    /// A volume has another size on the array it moved to: it was grown after the recovery point. Its id follows from volume,
+    /// operation and generation, as that of the move.
+    #[must_use]
+    pub fn resized(volume: &Volume, operation: &str, was: u64, on: &str, now: Timestamp) -> Self {
+        let id = Uuid::new_v5(
+            &Uuid::NAMESPACE_OID,
+            format!("resized/{}/{operation}/{}", volume.id, volume.generation).as_bytes(),
+        );
+        let data = json!({
+            "volume_id": volume.id,
+            "project_id": volume.project_id,
+            "operation": operation,
+            "target": on,
+            "size": volume.size,
+            "previous_size": was,
+            "generation": volume.generation,
+        });
+        let backend = volume.backend.as_deref().unwrap_or("none");
+        let id = id.to_string();
+        Self::new("volume.resized", backend, &volume.id, id, data, now)
+    }
+
     /// An array that was left behind is not configured any more: nobody here will fence what it holds of these volumes. The
     /// id follows from operation, array and first volume, so an operation that is resumed does not tell it twice.
     #[must_use]

@@ -41,7 +41,7 @@ pub async fn make(
         print.add(&members);
         plan.total += members.len() as u64;
         for member in &members {
-            let volume = if member.replicated() {
+            let volume = if member.movable() {
                 one(&view, member, goal.as_deref(), verb)
             } else {
                 unprotected(member, &view)
@@ -106,19 +106,33 @@ fn others(view: &BackendView, plan: &Plan) -> String {
 
 fn one(view: &BackendView, member: &Member, goal: Option<&str>, verb: Verb) -> VolumePlan {
     let relation = &member.relation;
+    let silent = |name: &str| view.target(name).is_none_or(|t| !t.reachable);
+    let mut warnings = Vec::new();
     let reason = match (&relation.phase, &relation.serving) {
         (Phase::Moving(m), _) => Some(format!("operation {} moves it", m.operation)),
+        // A failback goes on with what stopped half-way: the last writes follow from the array that gave its role up.
+        (Phase::Stranded(m), _) if verb == Verb::Failback => {
+            let from = m.silenced.as_ref().or(m.from.as_ref()).unwrap_or(&m.to);
+            if silent(from) {
+                Some(format!(
+                    "its last move stopped half-way, and {from}, which has its last writes, does not answer"
+                ))
+            } else {
+                let text = "its last move stopped half-way; its last writes follow from";
+                warnings.push(format!("{text} {from}"));
+                None
+            }
+        }
         (Phase::Stranded(_), _) | (_, None) => Some(
             "no array serves it since its last failover stopped half-way; retry that first"
                 .to_owned(),
         ),
         (_, Some(on)) if Some(on.as_str()) == goal => Some(format!("it is already served by {on}")),
-        (_, Some(on)) if view.target(on).is_none_or(|t| !t.reachable) => Some(format!(
+        (_, Some(on)) if silent(on) => Some(format!(
             "{on} serves it and does not answer, so nothing can be copied from it"
         )),
         _ => None,
     };
-    let mut warnings = Vec::new();
     let goals = view
         .targets
         .iter()

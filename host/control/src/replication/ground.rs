@@ -29,6 +29,12 @@ pub struct Member {
 }
 
 impl Member {
+    /// Whether it can be moved at all: it asks for a copy, and was made on an array.
+    #[must_use]
+    pub fn movable(&self) -> bool {
+        self.volume.placement.is_some() && self.replicated()
+    }
+
     /// Whether its type asks for a copy.
     #[must_use]
     pub fn replicated(&self) -> bool {
@@ -202,8 +208,8 @@ pub trait Ground: Send + Sync + 'static {
     }
 
     /// These volumes moved: hosts that use them are connected where they are now, and told. What cannot be done is told, too;
-    /// it does not undo the move. May be repeated.
-    async fn reconnect(&self, _backend: &str, _operation: &str, _moved: &[Member]) {}
+    /// it does not undo the move. May be repeated. `again`: the array that they are on has cut their hosts off.
+    async fn reconnect(&self, _backend: &str, _operation: &str, _moved: &[Member], _again: bool) {}
 
     /// One call of the backend's driver, under its present generation.
     async fn call(

@@ -116,8 +116,8 @@ impl Arrays for House {
         self.control.config().receivers.clone()
     }
 
-    async fn reconnect(&self, backend: &str, operation: &str, moved: &[Member]) {
-        crate::attachments::reconnect(&self.control, backend, operation, moved).await;
+    async fn reconnect(&self, backend: &str, operation: &str, moved: &[Member], again: bool) {
+        crate::attachments::reconnect(&self.control, backend, operation, moved, again).await;
     }
 
     fn told(&self) {

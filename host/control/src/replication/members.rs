@@ -1,6 +1,7 @@
 //! Changing volumes and their relations together: computed purely, committed at once, read again where somebody else was
 //! faster.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::{StreamExt as _, stream};
@@ -44,6 +45,25 @@ pub fn chunks(members: Vec<Member>, size: usize) -> Vec<Vec<Member>> {
     }
 }
 
+/// Sorted apart by the array that each is on, where most are first: one call of a driver is about volumes of one array, and
+/// where most of them go is for the driver to choose.
+pub fn by_array(members: Vec<Member>) -> Vec<Vec<Member>> {
+    let mut apart: BTreeMap<Option<String>, Vec<Member>> = BTreeMap::new();
+    for member in members {
+        let on = member.volume.placement.as_ref().map(|p| p.target.clone());
+        apart.entry(on).or_default().push(member);
+    }
+    let mut apart: Vec<_> = apart.into_values().collect();
+    apart.sort_by_key(|some| std::cmp::Reverse(some.len()));
+    apart
+}
+
+/// What one call after another is about: volumes of one array, at most `size` of them.
+pub fn batches(members: Vec<Member>, size: usize) -> Vec<Vec<Member>> {
+    let apart = by_array(members).into_iter();
+    apart.flat_map(|some| chunks(some, size)).collect()
+}
+
 /// Works on batches, as many of them at once as the backend allows; none is begun once somebody asked the operation to stop.
 /// Gives what came of those that were begun, and what kept the others.
 pub async fn each<T, F>(
@@ -59,7 +79,7 @@ where
         Some(stopped) => Ok(Err(stopped)),
         None => work(chunk).await.map(Ok),
     };
-    let batches = chunks(members, view.batch).into_iter().map(one);
+    let batches = batches(members, view.batch).into_iter().map(one);
     let mut running = stream::iter(batches).buffer_unordered(view.parallel.max(1));
     let (mut done, mut stopped) = (Vec::new(), None);
     while let Some(batch) = running.next().await {

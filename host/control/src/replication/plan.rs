@@ -12,7 +12,7 @@ use springform_model::replication::relation::Acknowledge;
 use springform_model::time::Timestamp;
 
 use super::ground::{BackendView, Ground, Member, Problem};
-use super::{Scope, consent};
+use super::{Scope, consent, members};
 
 /// Volumes planned with one call.
 pub const PAGE: usize = 1024;
@@ -207,6 +207,7 @@ pub async fn make(ground: &dyn Ground, backend: &str, order: Order) -> Result<Pl
     let mut print = Fingerprint::new(&view);
     let mut plan = blank(ground, backend, Verb::Failover, order.clone());
     let id = plan.id.clone();
+    let mut refused: Option<String> = None;
     let mut after: Option<String> = None;
     loop {
         let members = ground
@@ -216,63 +217,45 @@ pub async fn make(ground: &dyn Ground, backend: &str, order: Order) -> Result<Pl
         after = Some(last.volume.id.clone());
         print.add(&members);
         plan.total += members.len() as u64;
-        let (with, without): (Vec<_>, Vec<_>) = members.into_iter().partition(Member::replicated);
+        let (with, without): (Vec<_>, Vec<_>) = members.into_iter().partition(Member::movable);
+        let shown = plan.volumes.len();
         for member in &without {
-            if plan.volumes.len() < PAGE {
-                plan.volumes.push(unprotected(member, &view));
+            plan.volumes.push(unprotected(member, &view));
+        }
+        for of_one_array in members::by_array(with) {
+            if let Some(there) = served_by(&of_one_array, to.as_deref()) {
+                let there = of_one_array.iter().map(|m| stays(m, there.clone()));
+                plan.volumes.extend(there);
+                continue;
             }
-        }
-        if with.is_empty() {
-            continue;
-        }
-        let answer = page(ground, backend, &id, &order, to.clone(), &with)
-            .await
-            .map_err(|e| {
-                Problem::Refused(format!(
-                    "backend {backend} could not plan the failover: {e}"
-                ))
-            })?;
-        to = Some(answer.target.clone());
-        for interrupt in answer.interrupts {
-            if !plan.interrupts.contains(&interrupt) {
-                plan.interrupts.push(interrupt);
-            }
-        }
-        for (member, mut volume) in with.iter().zip(answer.volumes) {
-            if member.relation.serving.as_deref() == Some(answer.target.as_str()) {
-                volume.possible = false;
-                volume.reason = Some(format!("it is already served by {}", answer.target));
-            } else if let Some(debt) = member.relation.debt(&answer.target) {
-                if let Some(one) = consent::needed(&member.relation, &answer.target)
-                    && !plan.acknowledge.contains(&one)
-                {
-                    plan.acknowledge.push(one);
+            match page(ground, backend, &id, &order, to.clone(), &of_one_array).await {
+                Ok(answer) => {
+                    to = Some(answer.target.clone());
+                    add(&mut plan, &of_one_array, answer);
                 }
-                volume.warnings.push(format!(
-                    "{} holds generation {}, older than {}; it must be overwritten or acknowledged first",
-                    answer.target, debt.generation, member.relation.generation
-                ));
-            }
-            plan.possible += u64::from(volume.possible);
-            plan.worst_loss_seconds = plan.worst_loss_seconds.max(volume.loss_seconds);
-            plan.loss_bytes = plan
-                .loss_bytes
-                .saturating_add(volume.loss_bytes.unwrap_or(0));
-            if !member.volume.attachments.is_empty() {
-                volume.warnings.push(format!(
-                    "attached {} time(s): its host must reconnect afterwards",
-                    member.volume.attachments.len()
-                ));
-            }
-            if plan.volumes.len() < PAGE {
-                plan.volumes.push(volume);
+                // What one array has against it does not hold up the volumes of another.
+                Err(error) => {
+                    let why = error.to_string();
+                    let stay = of_one_array.iter().map(|m| stays(m, why.clone()));
+                    plan.volumes.extend(stay);
+                    refused.get_or_insert(why);
+                }
             }
         }
+        if let Some(added) = plan.volumes.get_mut(shown..) {
+            added.sort_by(|a, b| a.volume_id.cmp(&b.volume_id));
+        }
+        plan.volumes.truncate(PAGE);
     }
     if plan.total == 0 {
         return Err(Problem::NotFound(format!(
             "{} has no volume on backend {backend}",
             order.scope.describe()
+        )));
+    }
+    if let Some(why) = refused.filter(|_| plan.possible == 0) {
+        return Err(Problem::Refused(format!(
+            "backend {backend} could not plan the failover: {why}"
         )));
     }
     plan.target = to.ok_or_else(|| {
@@ -285,24 +268,81 @@ pub async fn make(ground: &dyn Ground, backend: &str, order: Order) -> Result<Pl
     Ok(plan)
 }
 
-pub fn unprotected(member: &Member, view: &BackendView) -> VolumePlan {
-    let source = member.volume.placement.as_ref().map(|p| p.target.clone());
-    let stays = source
-        .as_deref()
-        .and_then(|s| view.target(s))
-        .is_none_or(|t| t.reachable);
+/// Why these volumes have no way to go: they are there already.
+fn served_by(members: &[Member], to: Option<&str>) -> Option<String> {
+    let to = to?;
+    let there = |m: &Member| {
+        let placed = m.volume.placement.as_ref().map(|p| p.target.as_str());
+        placed == Some(to) && m.relation.serving.as_deref() == Some(to)
+    };
+    let all = members.iter().all(there);
+    all.then(|| format!("it is already served by {to}"))
+}
+
+fn stays(member: &Member, reason: String) -> VolumePlan {
     VolumePlan {
         volume_id: member.volume.id.clone(),
-        source,
+        source: member.volume.placement.as_ref().map(|p| p.target.clone()),
         point: None,
         possible: false,
-        reason: Some(if stays {
-            "it is not replicated; it stays where it is".to_owned()
-        } else {
-            "it is not replicated and its array does not answer".to_owned()
-        }),
+        reason: Some(reason),
         loss_seconds: None,
         loss_bytes: None,
         warnings: Vec::new(),
     }
+}
+
+/// What a driver answered about volumes of one array, and what the records say of them.
+fn add(plan: &mut Plan, members: &[Member], answer: FailoverPlan) {
+    for interrupt in answer.interrupts {
+        if !plan.interrupts.contains(&interrupt) {
+            plan.interrupts.push(interrupt);
+        }
+    }
+    for (member, mut volume) in members.iter().zip(answer.volumes) {
+        if member.relation.serving.as_deref() == Some(answer.target.as_str()) {
+            volume.possible = false;
+            volume.reason = Some(format!("it is already served by {}", answer.target));
+        } else if let Some(debt) = member.relation.debt(&answer.target) {
+            if let Some(one) = consent::needed(&member.relation, &answer.target)
+                && !plan.acknowledge.contains(&one)
+            {
+                plan.acknowledge.push(one);
+            }
+            volume.warnings.push(format!(
+                "{} holds generation {}, older than {}; it must be overwritten or acknowledged first",
+                answer.target, debt.generation, member.relation.generation
+            ));
+        }
+        if plan.order.mode == FailoverMode::Planned && volume.possible {
+            // The last writes follow before anything moves, or it does not move.
+            volume.loss_seconds = Some(0);
+            volume.loss_bytes = Some(0);
+        }
+        plan.possible += u64::from(volume.possible);
+        plan.worst_loss_seconds = plan.worst_loss_seconds.max(volume.loss_seconds);
+        plan.loss_bytes = plan
+            .loss_bytes
+            .saturating_add(volume.loss_bytes.unwrap_or(0));
+        if !member.volume.attachments.is_empty() {
+            volume.warnings.push(format!(
+                "attached {} time(s): its host must reconnect afterwards",
+                member.volume.attachments.len()
+            ));
+        }
+        plan.volumes.push(volume);
+    }
+}
+
+pub fn unprotected(member: &Member, view: &BackendView) -> VolumePlan {
+    let placed = member.volume.placement.as_ref();
+    let on = placed.and_then(|p| view.target(&p.target));
+    let reason = if placed.is_none() {
+        "it was never made on an array; delete it"
+    } else if on.is_none_or(|t| t.reachable) {
+        "it is not replicated; it stays where it is"
+    } else {
+        "it is not replicated and its array does not answer"
+    };
+    stays(member, reason.to_owned())
 }

@@ -56,7 +56,7 @@ pub trait Arrays: Send + Sync + 'static {
     fn receivers(&self) -> Vec<String>;
 
     /// Connects hosts to volumes that moved.
-    async fn reconnect(&self, _backend: &str, _operation: &str, _moved: &[Member]) {}
+    async fn reconnect(&self, _backend: &str, _operation: &str, _moved: &[Member], _again: bool) {}
 
     /// Events were written down: whoever delivers them may be waken.
     fn told(&self) {}
@@ -360,8 +360,10 @@ impl Ground for Rows {
         Ok(stored.map(|s| (s.record, s.revision)))
     }
 
-    async fn reconnect(&self, backend: &str, operation: &str, moved: &[Member]) {
-        self.arrays.reconnect(backend, operation, moved).await;
+    async fn reconnect(&self, backend: &str, operation: &str, moved: &[Member], again: bool) {
+        self.arrays
+            .reconnect(backend, operation, moved, again)
+            .await;
     }
 
     async fn call(

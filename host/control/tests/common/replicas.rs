@@ -1,8 +1,8 @@
 //! How the simulated arrays replicate: whatever is asked for is done at once.
 
 use springform_model::contract::{
-    Call, CallError, FailoverPlan, FailureCode, Outcome, Placement, ReplicationKind, Reply,
-    VolumePlan, VolumeSpec,
+    Call, CallError, FailoverPlan, FailureCode, Outcome, Placement, RecoveryPoint, ReplicationKind,
+    Reply, VolumePlan, VolumeSpec,
 };
 
 use super::{Array, fail};
@@ -59,7 +59,16 @@ pub fn answer(array: &Array, call: Call) -> Result<Reply, CallError> {
         | Call::Resync { volumes, .. }
         | Call::Enable { volumes } => each(volumes, None, copied),
         Call::Disable { volumes } => each(volumes, None, None),
-        Call::FinalSync { plan, .. } => Reply::Plan(plan),
+        Call::FinalSync { mut plan, .. } => {
+            for volume in &mut plan.volumes {
+                let before = volume.point.as_ref().map_or(0, |p| p.taken_at);
+                volume.point = Some(RecoveryPoint {
+                    id: format!("transfer {}", before + 1),
+                    taken_at: before + 1,
+                });
+            }
+            Reply::Plan(plan)
+        }
         Call::FinishFailover { .. } => Reply::State(Vec::new()),
         other => return fail(FailureCode::Unsupported, other.name()),
     })

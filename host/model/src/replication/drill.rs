@@ -66,6 +66,9 @@ pub struct Drill {
     pub project: String,
     /// Where the copies are.
     pub target: String,
+    /// Whether it is about the whole backend: then that follows its copies when they become the volumes.
+    #[serde(default)]
+    pub whole_backend: bool,
     /// State.
     pub state: DrillState,
     /// Volumes and their copies.

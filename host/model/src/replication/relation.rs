@@ -174,6 +174,13 @@ pub enum Event {
     Failed(String),
     /// The operation gives up before any array was asked to promote; whoever says so must know that none was.
     Withdrawn(String),
+    /// The array that gave its role up has it again; whoever says so must know that no other was asked to promote.
+    Returned {
+        /// Operation.
+        operation: String,
+        /// Which array.
+        target: String,
+    },
     /// A left-behind array is fenced.
     Fenced {
         /// Which.
@@ -312,6 +319,7 @@ impl Relation {
             Event::Promoted(operation) => next.promoted(&operation, now)?,
             Event::Failed(operation) => next.failed(&operation, true)?,
             Event::Withdrawn(operation) => next.failed(&operation, false)?,
+            Event::Returned { operation, target } => next.returned(&operation, &target)?,
             Event::Fenced { target } => {
                 if let Some(debt) = next.debts.iter_mut().find(|d| d.target == target) {
                     debt.state = DebtState::Fenced;

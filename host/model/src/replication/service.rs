@@ -10,6 +10,9 @@ pub const PRIMARY: &str = "default";
 /// The reason Cinder's guides tell operators to look for.
 pub const FAILED_OVER: &str = "failed-over";
 
+/// The reason while a backend is frozen.
+const FROZEN: &str = "frozen";
+
 /// What happens to a backend.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
@@ -40,7 +43,12 @@ pub enum Event {
         /// Its id.
         operation: String,
     },
-    /// An operator repairs the record: disabled and frozen only.
+    /// What had stopped half-way has come to its end, volume by volume.
+    Settled {
+        /// Where new volumes land now; none: the primary.
+        target: Option<String>,
+    },
+    /// An operator repairs the record: disabled and frozen only. It stays so: whoever repaired it enables it.
     Reset {
         /// The target which is true; none: the primary.
         target: Option<String>,
@@ -106,16 +114,17 @@ pub fn step(service: &Service, event: Event) -> Result<Service, Refusal> {
         Event::Arrived { operation, target } => {
             holds(service, &operation)?;
             next.operation = None;
-            if target.is_some() {
-                next.replication_status = ReplicationStatus::FailedOver;
-                next.disabled = true;
-                next.disabled_reason = Some(FAILED_OVER.to_owned());
-            } else {
-                next.replication_status = ReplicationStatus::Enabled;
-                next.disabled = service.frozen;
-                next.disabled_reason = service.frozen.then(|| "frozen".to_owned());
+            served_by(&mut next, target);
+        }
+        Event::Settled { target } => {
+            if let Some(operation) = &service.operation {
+                return Err(Refusal::Busy {
+                    operation: operation.clone(),
+                });
             }
-            next.active_target = target;
+            if service.replication_status == ReplicationStatus::FailoverError {
+                served_by(&mut next, target);
+            }
         }
         Event::Refused { operation } => {
             holds(service, &operation)?;
@@ -146,11 +155,23 @@ pub fn step(service: &Service, event: Event) -> Result<Service, Refusal> {
             }
             next.active_target = target;
             next.replication_status = settled(&next);
-            next.disabled = false;
-            next.disabled_reason = None;
+            next.disabled_reason = Some(FROZEN.to_owned());
         }
     }
     Ok(next)
+}
+
+fn served_by(service: &mut Service, target: Option<String>) {
+    if target.is_some() {
+        service.replication_status = ReplicationStatus::FailedOver;
+        service.disabled = true;
+        service.disabled_reason = Some(FAILED_OVER.to_owned());
+    } else {
+        service.replication_status = ReplicationStatus::Enabled;
+        service.disabled = service.frozen;
+        service.disabled_reason = service.frozen.then(|| FROZEN.to_owned());
+    }
+    service.active_target = target;
 }
 
 fn holds(service: &Service, operation: &str) -> Result<(), Refusal> {
@@ -330,7 +351,27 @@ mod tests {
         let repaired = step(&broken, Event::Reset { target: None }).unwrap();
         assert_eq!(repaired.replication_status, ReplicationStatus::Enabled);
         assert_eq!(repaired.active_target, None);
-        assert!(repaired.frozen);
+        assert!(repaired.frozen && repaired.disabled);
+        assert_eq!(repaired.disabled_reason.as_deref(), Some("frozen"));
+    }
+
+    #[test]
+    fn a_failover_error_is_over_when_nothing_is_half_way_any_more() {
+        let broken = service(ReplicationStatus::FailoverError, Some("pure2"));
+        let home = step(&broken, Event::Settled { target: None }).unwrap();
+        assert_eq!(home.replication_status, ReplicationStatus::Enabled);
+        assert_eq!(
+            (home.active_target.as_deref(), home.disabled),
+            (None, false)
+        );
+        let away = Event::Settled {
+            target: Some("pure2".into()),
+        };
+        let away = step(&broken, away).unwrap();
+        assert_eq!(away.replication_status, ReplicationStatus::FailedOver);
+        assert_eq!(away.disabled_reason.as_deref(), Some("failed-over"));
+        let well = service(ReplicationStatus::Enabled, None);
+        assert_eq!(step(&well, Event::Settled { target: None }), Ok(well));
     }
 
     #[test]

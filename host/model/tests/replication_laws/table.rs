@@ -25,6 +25,13 @@ fn phases() -> Vec<(&'static str, Relation)> {
     ]
 }
 
+fn returned(operation: &str) -> Event {
+    Event::Returned {
+        operation: operation.into(),
+        target: "a".into(),
+    }
+}
+
 #[test]
 fn the_table_of_events_and_phases_is_as_written_here() {
     let op = || "op".to_owned();
@@ -35,6 +42,7 @@ fn the_table_of_events_and_phases_is_as_written_here() {
         ("promoted", Event::Promoted(op())),
         ("failed", Event::Failed(op())),
         ("withdrawn", Event::Withdrawn(op())),
+        ("returned", returned("op")),
         (
             "reprotect",
             Event::Reprotect {
@@ -53,16 +61,16 @@ fn the_table_of_events_and_phases_is_as_written_here() {
         ),
         ("seen", seen("a", &[])),
     ];
-    // begin synced demoted promoted failed withdrawn reprotect want drill seen
+    // begin synced demoted promoted failed withdrawn returned reprotect want drill seen
     let table = [
-        ("settled", "y-----yyyy"),
-        ("syncing", "-y--yy---y"),
-        ("demoting", "--y-yy---y"),
-        ("promoting", "---yyy---y"),
-        ("forcing", "---yyy---y"),
-        ("stranded demoting", "y---yy---y"),
-        ("stranded promoting", "y---yy---y"),
-        ("stranded forcing", "y---yy---y"),
+        ("settled", "y------yyyy"),
+        ("syncing", "-y--yyy---y"),
+        ("demoting", "--y-yyy---y"),
+        ("promoting", "---yyyy---y"),
+        ("forcing", "---yyy----y"),
+        ("stranded demoting", "y---yy----y"),
+        ("stranded promoting", "y---yy----y"),
+        ("stranded forcing", "y---yy----y"),
     ];
     for ((name, relation), (row_name, row)) in phases().into_iter().zip(table) {
         assert_eq!(name, row_name);
@@ -89,8 +97,31 @@ fn an_event_of_another_operation_is_never_taken_while_one_holds_the_relation() {
             Event::Promoted("x".into()),
             Event::Failed("x".into()),
             Event::Withdrawn("x".into()),
+            returned("x"),
         ] {
             assert!(relation.step(event, Timestamp(1)).is_err(), "{name}");
         }
     }
+}
+
+#[test]
+fn a_role_that_was_given_back_is_served_again_and_only_by_who_gave_it_up() {
+    let (_, promoting) = phases().swap_remove(3);
+    assert_eq!(promoting.serving, None);
+    let back = run(&promoting, vec![returned("op")]);
+    assert_eq!(back.phase, Phase::Settled);
+    assert_eq!(
+        (back.serving.as_deref(), back.desired.as_str()),
+        (Some("a"), "a")
+    );
+    assert_eq!(back.generation, promoting.generation, "never lowered");
+    let other = Event::Returned {
+        operation: "op".into(),
+        target: "c".into(),
+    };
+    assert!(promoting.step(other, Timestamp(1)).is_err());
+    // The goal of an earlier attempt may serve: two primaries are worse than a volume that waits.
+    let stranded = run(&promoting, vec![Event::Failed("op".into())]);
+    let again = run(&stranded, vec![begin("op", "b", FailoverMode::Planned)]);
+    assert!(again.step(returned("op"), Timestamp(1)).is_err());
 }

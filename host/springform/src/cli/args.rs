@@ -130,6 +130,9 @@ pub enum Command {
         /// Agree that what only the first array has, since an unplanned failover left it behind, is thrown away.
         #[arg(long)]
         discard: bool,
+        /// Do not replicate the volumes again once they are back; `reprotect` does it later.
+        #[arg(long)]
+        no_reprotect: bool,
         /// How to go about it.
         #[command(flatten)]
         wait: Wait,

@@ -44,11 +44,18 @@ pub async fn run(client: &Client, command: Command) -> anyhow::Result<ExitCode> 
         Command::Failback {
             scope,
             discard,
+            no_reprotect,
             wait,
         } => {
             let planned = plan(client, "failback", &scope, &TargetArgs::default()).await?;
+            let mut extra = json!({});
+            add(
+                &mut extra,
+                "reprotect",
+                no_reprotect.then_some(Value::from(false)),
+            );
             let agreed = (discard, wait);
-            carry_out(client, "/failback", &scope, &planned, json!({}), agreed).await
+            carry_out(client, "/failback", &scope, &planned, extra, agreed).await
         }
         Command::Reprotect {
             scope,

@@ -43,7 +43,13 @@ pub async fn run(client: &Client, id: &str, discard: bool, wait: Wait) -> anyhow
             let target = TargetArgs::default();
             let planned = replication::plan(client, "failback", &scope, &target).await?;
             let agreed = (discard, wait);
-            replication::carry_out(client, "/failback", &scope, &planned, json!({}), agreed).await
+            let bare = ended.pointer("/input/protect") == Some(&Value::Bool(false));
+            let extra = if bare {
+                json!({ "reprotect": false })
+            } else {
+                json!({})
+            };
+            replication::carry_out(client, "/failback", &scope, &planned, extra, agreed).await
         }
         "reprotect" => {
             let to = text(&ended, "/input/ask/to");

@@ -13,7 +13,7 @@ pub fn value(bytes: &[u8]) -> Option<Value> {
     read::<false>(bytes)
 }
 
-/// An answer with nothing of its items but their names; none where it is not JSON.
+/// An answer with nothing of its items but their names and sizes; none where it is not JSON.
 #[must_use]
 pub fn names(bytes: &[u8]) -> Option<Value> {
     read::<true>(bytes)
@@ -145,7 +145,7 @@ impl Object<'_> {
 impl Fields for Object<'_> {
     fn key(&mut self, key: &str) -> Result<&mut dyn Visitor> {
         self.keep();
-        if self.only_name && key != "name" {
+        if self.only_name && !matches!(key, "name" | "provisioned") {
             return Ok(<dyn Visitor>::ignore());
         }
         self.key.clear();

@@ -25,7 +25,7 @@ struct Schedule {
 /// What the third site has.
 struct Copies {
     newest: Option<RecoveryPoint>,
-    held: BTreeSet<String>,
+    held: plan::Contents,
     /// Of a transfer under way.
     percent: Option<u8>,
 }
@@ -103,7 +103,7 @@ fn copies(options: &Options<'_>, third: &Array<'_>) -> Result<Copies, Failure> {
     });
     let held = match &newest {
         Some(point) => plan::contents(third, &point.id)?,
-        None => BTreeSet::new(),
+        None => plan::Contents::new(),
     };
     Ok(Copies {
         newest,
@@ -141,7 +141,7 @@ fn link(
         }
     };
     link.percent = copies.percent;
-    let holds = copies.held.contains(names::without_pod(name));
+    let holds = copies.held.contains_key(names::without_pod(name));
     link.last_point = copies.newest.clone().filter(|_| holds);
     let late = |point: &RecoveryPoint| {
         let lag = context.now.saturating_sub(point.taken_at) / 1000;

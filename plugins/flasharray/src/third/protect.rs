@@ -1,5 +1,7 @@
 //! The leg from the pod to the third site: set up, joined and left by volumes, made anew after a failover.
 
+use std::collections::BTreeMap;
+
 use springform_sdk::fail::{failure, failure_on, pending};
 use springform_sdk::types::{
     Context, Error, Failure, FailureCode, Outcome, ReplicationKind, Volume,
@@ -14,7 +16,7 @@ use crate::pod::{self, Status};
 use crate::reprotect::{Goal, Way, send};
 use crate::setup::Setup;
 use crate::volume::{Volumes, array_name, placed};
-use crate::{pgroup, plan, stretched};
+use crate::{pgroup, plan, sets, stretched};
 
 /// How long to wait before looking at a resync again, in milliseconds.
 const LOOK: u32 = 1000;
@@ -86,14 +88,15 @@ pub fn reprotect(
         None => arrays.beyond_the_pod().collect(),
     };
     let beyond_only = goal.to.is_some() && !third.is_empty();
-    let sent = !third.is_empty() && !three.is_empty();
-    if sent {
+    let mut sent: BTreeMap<String, Result<(), Failure>> = BTreeMap::new();
+    if !third.is_empty() && !three.is_empty() {
         let way = Way {
             from: &from,
             targets: &third,
             group: &options.third_group(),
         };
-        send(context, arrays, options, &way, &three, goal)?;
+        let outcomes = send(context, arrays, options, &way, &three, goal)?;
+        sent = sets::table(three.iter().map(|v| v.id.clone()).zip(outcomes));
     }
     let stretched = if beyond_only {
         volumes.iter().map(|v| stays(&from, v)).collect()
@@ -102,10 +105,13 @@ pub fn reprotect(
     };
     let outcomes = stretched.into_iter().map(|mut outcome| {
         let is_two = two.iter().any(|v| v.id == outcome.id);
-        if is_two && beyond_only {
-            outcome.result = Err(of_two_sites(&from));
-        } else if let (false, true, Ok(placement)) = (is_two, sent, &mut outcome.result) {
-            placement.replication = Some(ReplicationKind::TriSync);
+        match (sent.remove(&outcome.id), &mut outcome.result) {
+            _ if is_two && beyond_only => outcome.result = Err(of_two_sites(&from)),
+            (Some(Ok(())), Ok(placement)) => {
+                placement.replication = Some(ReplicationKind::TriSync);
+            }
+            (Some(Err(failure)), Ok(_)) => outcome.result = Err(failure),
+            _ => {}
         }
         outcome
     });

@@ -1,7 +1,7 @@
 //! The answers of a driver for which everything goes well.
 
 use crate::identity::{CredentialScheme, Description, Feature, OptionSchema, OptionType};
-use crate::replication::{Link, LinkState, Observation, Protection, RecoveryPoint, Role, VolumePlan};
+use crate::replication::{FailoverPlan, Link, LinkState, Observation, Protection, RecoveryPoint, Role, VolumePlan};
 use crate::types::{Context, Outcome, Placement, ReplicationKind, Volume};
 use crate::volumes::{Manageable, Reference};
 
@@ -81,6 +81,16 @@ pub fn unchanged(ctx: &Context, volume: &Volume) -> Outcome {
 /// A recovery point that is as new as the call.
 pub fn point(ctx: &Context) -> RecoveryPoint {
     RecoveryPoint { id: "newest".to_owned(), taken_at: ctx.now }
+}
+
+/// A plan whose points are newer than they were. The clock may stand still, the name counts on.
+pub fn transferred(mut plan: FailoverPlan, volumes: &[Volume]) -> FailoverPlan {
+    for planned in plan.volumes.iter_mut().filter(|p| volumes.iter().any(|v| v.id == p.volume_id)) {
+        if let Some(point) = &mut planned.point {
+            point.id = format!("{}+", point.id);
+        }
+    }
+    plan
 }
 
 /// A volume in the best of health, linked to every other target.

@@ -39,6 +39,11 @@ pub trait Behaviour {
         outcomes
     }
 
+    /// What a transfer answers: new points of the volumes it was asked for.
+    fn synced(_ctx: &types::Context, plan: replication::FailoverPlan, volumes: &[types::Volume]) -> replication::FailoverPlan {
+        answers::transferred(plan, volumes)
+    }
+
     /// The state which `setup` returns.
     fn state(_ctx: &types::Context) -> Vec<u8> {
         b"noop".to_vec()

@@ -196,9 +196,9 @@ macro_rules! fixture {
                         token: Vec::new(),
                     })
                 }
-                fn final_sync(ctx: Context, plan: FailoverPlan, _: Vec<Volume>) -> Result<FailoverPlan, Error> {
+                fn final_sync(ctx: Context, plan: FailoverPlan, volumes: Vec<Volume>) -> Result<FailoverPlan, Error> {
                     B::on("replication.final-sync", &ctx)?;
-                    Ok(plan)
+                    Ok(B::synced(&ctx, plan, &volumes))
                 }
                 fn demote(ctx: Context, _: String, volumes: Vec<Volume>) -> Result<Vec<Outcome>, Error> {
                     B::on("replication.demote", &ctx)?;

@@ -13,6 +13,7 @@ use springform_suite::cinder::Cinder;
 use springform_suite::guests;
 use springform_suite::host::Host;
 use springform_suite::site::{PRIMARY, SECOND, SERVICE, Shape, Site};
+use springform_suite::truth;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStderr, Command};
 use tokio::time::Instant;
@@ -383,6 +384,13 @@ impl Desk {
             rounds
         });
         Busy { stop, task }
+    }
+
+    /// What the host says is what its arrays hold.
+    pub async fn is_true(&self) {
+        let wrong = truth::contradictions(&self.cloud, &self.site.control);
+        let wrong = wrong.await.unwrap();
+        assert!(wrong.is_empty(), "{wrong:#?}");
     }
 
     pub async fn ends(self) {

@@ -10,8 +10,9 @@ use springform_model::replication::failover::Phase;
 use springform_model::replication::relation::{Event, MoveStep, Phase as Stand};
 
 use super::Failover;
+use super::proof::{self, Seen};
 use crate::replication::ground::{Member, Problem};
-use crate::replication::ledger::journalled;
+use crate::replication::ledger::{journalled, problem};
 use crate::replication::members;
 use crate::replication::members::Change;
 
@@ -23,8 +24,27 @@ pub(super) fn demoting(member: &Member) -> bool {
 }
 
 impl Failover<'_> {
-    /// Planned: the last writes, then the role. Volumes of which the last writes did not arrive are not touched.
+    /// Planned: the last writes, then the role. Volumes of which the last writes did not arrive go on where they are: an array
+    /// that gave its role up for nothing is given it back.
     pub(super) async fn hand_over(
+        &self,
+        made: &mut FailoverPlan,
+        members: Vec<Member>,
+    ) -> Result<Result<Vec<Member>, OperationError>, Problem> {
+        let mut seen = Seen::default();
+        seen.note(made);
+        let ready = match self.first_transfer(made, members).await? {
+            Ok(ready) => ready,
+            Err(stopped) => return Ok(Err(stopped)),
+        };
+        seen.note(made);
+        self.ledger.enter(Phase::Demoting.as_str(), None).await?;
+        let silent = self.demote(made, ready).await?;
+        self.last_transfer(made, &seen, silent).await
+    }
+
+    /// What has been written until now, while hosts go on writing: the one after the demotion has little left to copy.
+    async fn first_transfer(
         &self,
         made: &mut FailoverPlan,
         members: Vec<Member>,
@@ -41,55 +61,63 @@ impl Failover<'_> {
             |m| matches!(&m.relation.phase, Stand::Moving(x) if x.step == MoveStep::Syncing),
         );
         let mut ready = further;
-        if !syncing.is_empty() {
-            let call = Call::FinalSync {
-                plan: made.clone(),
-                volumes: syncing.iter().map(|m| (*m.spec).clone()).collect(),
-            };
-            match self
-                .ledger
-                .call(&self.view.name, &call)
-                .await
-                .and_then(Reply::into_plan)
-            {
-                Ok(synced) => {
-                    // The last moment at which nothing has changed on any array.
-                    if let Some(stopped) = self.ledger.stopped(&self.view.name).await {
-                        return Ok(Err(stopped));
-                    }
-                    *made = synced;
-                    for chunk in members::chunks(syncing, self.view.batch) {
-                        let (done, _) = members::change(ground, chunk, |m| {
-                            *m.relation =
-                                m.relation.step(Event::Synced(id.clone()), ground.now())?.0;
-                            Ok(Change::Write)
-                        })
-                        .await?;
-                        ready.extend(done);
-                    }
-                }
-                Err(error) => {
-                    let why = journalled(&self.view.name, &error);
-                    for member in syncing {
-                        self.lost(member, why.clone()).await?;
-                    }
-                    if ready.is_empty() {
-                        return Ok(Err(why));
-                    }
+        if syncing.is_empty() {
+            return Ok(Ok(ready));
+        }
+        if let Err(why) = self.transfer(made, &syncing).await {
+            for member in syncing {
+                self.lost(member, why.clone()).await?;
+            }
+            return Ok(if ready.is_empty() {
+                Err(why)
+            } else {
+                Ok(ready)
+            });
+        }
+        // The last moment at which nothing has changed on any array.
+        if let Some(stopped) = self.ledger.stopped(&self.view.name).await {
+            return Ok(Err(stopped));
+        }
+        let mut sent = Vec::with_capacity(syncing.len());
+        for member in syncing {
+            match proof::transferred(made, &member.volume.id) {
+                Ok(_) => sent.push(member),
+                Err(why) => {
+                    let why = problem("failed-precondition", why, &self.view.name);
+                    self.lost(member, why).await?;
                 }
             }
         }
-        self.ledger.enter(Phase::Demoting.as_str(), None).await?;
+        for chunk in members::chunks(sent, self.view.batch) {
+            let (done, _) = members::change(ground, chunk, |m| {
+                *m.relation = m.relation.step(Event::Synced(id.clone()), ground.now())?.0;
+                Ok(Change::Write)
+            })
+            .await?;
+            ready.extend(done);
+        }
+        Ok(Ok(ready))
+    }
+
+    /// Takes the role from the sources. What is left is silent, and nobody serves it.
+    async fn demote(
+        &self,
+        made: &FailoverPlan,
+        ready: Vec<Member>,
+    ) -> Result<Vec<Member>, Problem> {
+        let ground = self.ledger.ground();
+        let id = self.ledger.id().to_owned();
         // Nobody is known to serve what was stranded, but hosts may still reach it where its record says: that array too
         // has to be silent before the last writes are fetched from it.
-        let mut promoted = Vec::new();
+        let mut silent = Vec::new();
         let mut by_source: BTreeMap<String, Vec<Member>> = BTreeMap::new();
         for member in ready {
             match self.source(&member).filter(|s| *s != made.target) {
                 Some(source) => by_source.entry(source).or_default().push(member),
-                None => promoted.push(member),
+                None => silent.push(member),
             }
         }
+        let mut refused = Vec::new();
         for (source, members) in by_source {
             for chunk in members::chunks(members, self.view.batch) {
                 // On some layouts only the goal says what the source must give up: paths may stay in use, or may not.
@@ -111,7 +139,7 @@ impl Failover<'_> {
                         .and_then(|o| self.result(o))
                     {
                         Ok(_) => good.push(member),
-                        Err(why) => self.lost(member, why).await?,
+                        Err(why) => refused.push((member, why)),
                     }
                 }
                 let (done, _) = members::change(ground, good, |m| {
@@ -126,40 +154,71 @@ impl Failover<'_> {
                     Ok(Change::Write)
                 })
                 .await?;
-                promoted.extend(done);
+                silent.extend(done);
             }
         }
-        // Hosts wrote until the demotion: what came after the first transfer follows now that nobody writes any more.
-        let followed: Vec<_> = promoted
-            .iter()
-            .filter(|m| {
-                let source = m.spec.placement.as_ref().map(|p| p.target.as_str());
-                m.relation.serving.is_none() && source != Some(made.target.as_str())
-            })
-            .map(|m| (*m.spec).clone())
-            .collect();
-        if !followed.is_empty() {
-            let call = Call::FinalSync {
-                plan: made.clone(),
-                volumes: followed,
-            };
-            match self
-                .ledger
-                .call(&self.view.name, &call)
-                .await
-                .and_then(Reply::into_plan)
-            {
-                Ok(synced) => *made = synced,
-                Err(error) => {
-                    let why = journalled(&self.view.name, &error);
-                    for member in promoted {
-                        self.lost(member, why.clone()).await?;
-                    }
-                    return Ok(Err(why));
+        // An array that refuses may have begun to give the role up: a machine that it cut off is connected again.
+        self.give_back(made, refused).await?;
+        Ok(silent)
+    }
+
+    /// Hosts wrote until the demotion: what came after the first transfer follows now that nobody writes any more. Volumes
+    /// that did not follow, as far as the driver can prove it, are given back to where they were.
+    async fn last_transfer(
+        &self,
+        made: &mut FailoverPlan,
+        seen: &Seen,
+        silent: Vec<Member>,
+    ) -> Result<Result<Vec<Member>, OperationError>, Problem> {
+        let (follow, mut ready): (Vec<_>, Vec<_>) = silent.into_iter().partition(|m| {
+            let source = m.spec.placement.as_ref().map(|p| p.target.as_str());
+            m.relation.serving.is_none() && source != Some(made.target.as_str())
+        });
+        if follow.is_empty() {
+            return Ok(Ok(ready));
+        }
+        if let Err(mut why) = self.transfer(made, &follow).await {
+            let back = follow.into_iter().map(|m| (m, why.clone())).collect();
+            self.give_back(made, back).await?;
+            for member in ready {
+                self.lost(member, why.clone()).await?;
+            }
+            why.message = format!(
+                "{}; the volumes were not moved, and each says which array serves it",
+                why.message
+            );
+            return Ok(Err(why));
+        }
+        let mut unproven = Vec::new();
+        for member in follow {
+            match proof::followed(&self.view, made, seen, &member) {
+                Ok(()) => ready.push(member),
+                Err(why) => {
+                    unproven.push((member, problem("failed-precondition", why, &self.view.name)))
                 }
             }
         }
-        Ok(Ok(promoted))
+        self.give_back(made, unproven).await?;
+        ready.sort_by(|a, b| a.volume.id.cmp(&b.volume.id));
+        Ok(Ok(ready))
+    }
+
+    /// One transfer. The plan is renewed by what the driver answers about these volumes, and by nothing else.
+    async fn transfer(
+        &self,
+        made: &mut FailoverPlan,
+        members: &[Member],
+    ) -> Result<(), OperationError> {
+        let call = Call::FinalSync {
+            plan: made.clone(),
+            volumes: members.iter().map(|m| (*m.spec).clone()).collect(),
+        };
+        let answer = self.ledger.call(&self.view.name, &call).await;
+        let synced = answer
+            .and_then(Reply::into_plan)
+            .map_err(|error| journalled(&self.view.name, &error))?;
+        let asked = members.iter().map(|m| m.volume.id.as_str()).collect();
+        proof::renew(made, synced, &asked).map_err(|why| problem("protocol", why, &self.view.name))
     }
 
     /// The array on which hosts may still write.

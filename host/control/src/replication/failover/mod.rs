@@ -4,24 +4,28 @@
 #![allow(clippy::result_large_err)]
 
 mod demote;
+mod give_back;
 mod promote;
+mod proof;
+mod protect;
 mod settle;
+mod size;
 mod take;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::{Deserialize, Serialize};
 use springform_model::contract::{FailoverMode, FailoverPlan, RecoveryPoint, VolumePlan};
 use springform_model::operation::{Operation, OperationError};
 use springform_model::replication::failover::Phase;
-use springform_model::replication::relation::Phase as Stand;
+use springform_model::replication::relation::{MoveStep, Phase as Stand};
 
 use super::consent::Consent;
 use super::ground::{BackendView, Ground, Member, Problem, Writes};
 use super::ledger::{Ledger, journalled, problem};
 use super::plan::Order;
-use super::{Scope, plan};
+use super::{Scope, members, plan};
 
 /// Everything a failover needs to be carried out again after a restart.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,16 +42,24 @@ pub struct Input {
     /// Copy the serving side to the target before anything else: a failback.
     #[serde(default)]
     pub overwrite_first: bool,
+    /// Replicate from the new side at once, as the last step.
+    #[serde(default)]
+    pub protect: bool,
+    /// The volumes are all that the backend had: new ones land where they go.
+    #[serde(default)]
+    pub backend_follows: bool,
 }
 
 struct Failover<'a> {
     ledger: Ledger<'a>,
     view: BackendView,
     input: Input,
-    /// Volumes that were under way when this run began: an array may have been asked to promote them.
-    resumed: std::sync::Mutex<BTreeSet<String>>,
+    /// Volumes that were under way when this run began, and how far: an array may have been asked to promote them.
+    resumed: std::sync::Mutex<BTreeMap<String, MoveStep>>,
     /// Whether volumes were left where they are because the operation was cancelled.
     withdrawn: AtomicBool,
+    /// What is different of volumes that moved, in words.
+    warnings: std::sync::Mutex<Vec<String>>,
 }
 
 /// Carries a journalled failover out, or goes on with one that was interrupted. The operation it returns is terminal.
@@ -79,6 +91,7 @@ pub async fn run(ground: &dyn Ground, operation: Operation) -> Result<Operation,
         input,
         resumed: std::sync::Mutex::default(),
         withdrawn: AtomicBool::new(false),
+        warnings: std::sync::Mutex::default(),
     };
     this.carry_out().await
 }
@@ -112,7 +125,15 @@ impl Failover<'_> {
     }
 
     fn whole_backend(&self) -> bool {
-        matches!(self.input.order.scope, Scope::Backend(_))
+        self.input.backend_follows || matches!(self.input.order.scope, Scope::Backend(_))
+    }
+
+    /// Whether a run before a restart may have asked the goal to promote a volume.
+    fn may_be_promoted(&self, volume: &str) -> bool {
+        let resumed = self.resumed.lock();
+        resumed.map_or(true, |resumed| {
+            resumed.get(volume) == Some(&MoveStep::Promoting)
+        })
     }
 
     async fn carry_out(self) -> Result<Operation, Problem> {
@@ -147,7 +168,7 @@ impl Failover<'_> {
         }
         let mut after: Option<String> = None;
         let mut stopped: Option<OperationError> = None;
-        loop {
+        while stopped.is_none() {
             let page = ground
                 .members(
                     &self.input.order.scope,
@@ -163,20 +184,14 @@ impl Failover<'_> {
                 break;
             }
             after = Some(last.volume.id.clone());
-            let (with, without): (Vec<_>, Vec<_>) = page.into_iter().partition(Member::replicated);
+            let (with, without): (Vec<_>, Vec<_>) = page.into_iter().partition(Member::movable);
             let skipped = without.len() as u64;
             self.ledger
                 .note(|o| o.progress.total = o.progress.total.saturating_sub(skipped))
                 .await;
-            if with.is_empty() {
-                continue;
-            }
-            match self.page(&mut to, with).await? {
-                None => {}
-                Some(error) => {
-                    stopped = Some(error);
-                    break;
-                }
+            // What one array has against it does not hold up the volumes of another.
+            for of_one_array in members::by_array(with) {
+                stopped = self.page(&mut to, of_one_array).await?.or(stopped);
             }
         }
         self.settle(to, stopped).await

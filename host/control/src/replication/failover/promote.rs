@@ -14,12 +14,15 @@ use springform_model::replication::failover::{Phase, batch_size};
 use springform_model::replication::relation::{Effect, Event};
 use tokio::sync::mpsc;
 
-use super::Failover;
+use super::{Failover, size};
 use crate::outbox::CloudEvent;
 use crate::replication::ground::{Member, Problem};
 use crate::replication::ledger::journalled;
 use crate::replication::members::Change;
 use crate::replication::{fence, members};
+
+/// Warnings that an operation keeps; what is beyond is in the events.
+const WARNINGS: usize = 256;
 
 impl Failover<'_> {
     /// Promotes, finishes, and fences whoever was left behind; all of it may be repeated for `before`, which moved earlier.
@@ -42,7 +45,7 @@ impl Failover<'_> {
             self.ledger.enter("reconnecting", Some(waits)).await?;
             self.ledger
                 .ground()
-                .reconnect(&self.view.name, self.ledger.id(), &used)
+                .reconnect(&self.view.name, self.ledger.id(), &used, false)
                 .await;
         }
         Ok(())
@@ -150,7 +153,7 @@ impl Failover<'_> {
         }
         let asked = |m: &Member| {
             let resumed = self.resumed.lock();
-            resumed.map_or(true, |resumed| resumed.contains(&m.volume.id))
+            resumed.map_or(true, |resumed| resumed.contains_key(&m.volume.id))
         };
         let (go_on, stay): (Vec<_>, Vec<_>) = batch.into_iter().partition(asked);
         self.withdraw(stay).await?;
@@ -192,14 +195,18 @@ impl Failover<'_> {
         };
         let outcomes = self.ledger.batch(&self.view.name, &call, &batch).await;
         let mut good = Vec::with_capacity(batch.len());
-        let mut placements = BTreeMap::new();
+        let (mut placements, mut sizes) = (BTreeMap::new(), BTreeMap::new());
         for (member, outcome) in batch.into_iter().zip(outcomes) {
             match outcome
                 .map_err(|e| journalled(&self.view.name, &e))
                 .and_then(|o| self.result(o))
             {
-                Ok(placement) => {
-                    placements.insert(member.volume.id.clone(), placement);
+                Ok(mut placement) => {
+                    let id = member.volume.id.clone();
+                    if let Some(size) = size::taken(&mut placement) {
+                        sizes.insert(id.clone(), size);
+                    }
+                    placements.insert(id, placement);
                     good.push(member);
                 }
                 Err(why) => self.lost(member, why).await?,
@@ -210,14 +217,24 @@ impl Failover<'_> {
         let id = self.ledger.id().to_owned();
         let now = ground.now();
         let count = good.len() as u64;
+        let before = good.iter().map(|m| (m.volume.id.clone(), m.volume.size));
+        let before: BTreeMap<String, u64> = before.collect();
         let events = std::sync::Mutex::new(Vec::new());
         self.ledger.note(|o| o.progress.done += count).await;
         let (moved, _) = members::change_with(&self.ledger, good, &events, |member| {
             let (relation, effects) = member.relation.step(Event::Promoted(id.clone()), now)?;
             *member.relation = relation;
             if let Some(placement) = placements.get(&member.volume.id) {
+                let told = placement.metadata.iter().cloned();
+                member.volume.metadata.extend(told);
                 member.volume.placement = Some(placement.clone());
                 member.spec.placement = Some(placement.clone());
+            }
+            let resized = sizes.get(&member.volume.id);
+            let resized = resized.and_then(|size| size::follow(member, *size));
+            if let (Some(was), Ok(mut events)) = (resized, events.lock()) {
+                let volume = &member.volume;
+                events.push(CloudEvent::resized(volume, &id, was, &made.target, now));
             }
             // Whoever was left behind and answers is fenced next: until then nobody may move the volume back there.
             let fence = made.mode != FailoverMode::Planned
@@ -259,6 +276,24 @@ impl Failover<'_> {
             Ok(Change::Write)
         })
         .await?;
+        self.warn_of_sizes(&made.target, &moved, &before);
         Ok(moved)
+    }
+
+    /// The operation says which volumes are smaller, or larger, than they were.
+    fn warn_of_sizes(&self, target: &str, moved: &[Member], before: &BTreeMap<String, u64>) {
+        let Ok(mut warnings) = self.warnings.lock() else {
+            return;
+        };
+        for member in moved {
+            let now = member.volume.size;
+            let was = before.get(&member.volume.id).copied().unwrap_or(now);
+            if was != now && warnings.len() < WARNINGS {
+                warnings.push(format!(
+                    "volume {} has {now} GiB on {target} and had {was} GiB: its size was changed after the recovery point",
+                    member.volume.id
+                ));
+            }
+        }
     }
 }

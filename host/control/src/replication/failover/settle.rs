@@ -1,5 +1,6 @@
 //! What did not move is put back or says where it stopped; the end of the operation and of the backend's own turn.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 
 use springform_model::cloud::{ReplicationStatus, VolumeStatus};
@@ -13,7 +14,14 @@ use super::Failover;
 use crate::replication::ground::{Member, Problem, Writes};
 use crate::replication::ledger::problem;
 use crate::replication::members::Change;
-use crate::replication::{members, plan};
+use crate::replication::{Scope, members, plan};
+
+/// Where volumes are.
+#[derive(Default)]
+struct Census {
+    stuck: bool,
+    served_by: BTreeSet<String>,
+}
 
 impl Failover<'_> {
     /// Writes down that one volume did not move. What it was before the first step it is again; what stopped half-way says so.
@@ -122,8 +130,12 @@ impl Failover<'_> {
 
     pub(super) async fn refused(self, code: &str, why: String) -> Result<Operation, Problem> {
         let why = problem(code, why, &self.view.name);
+        let stuck = self.census().await?.stuck;
         let writes = self
-            .end_service(|operation| service::Event::Refused { operation })
+            .end_service(|operation| match stuck {
+                true => service::Event::Broke { operation },
+                false => service::Event::Refused { operation },
+            })
             .await?;
         self.ledger.finish(Some(why), writes).await
     }
@@ -141,12 +153,18 @@ impl Failover<'_> {
             .ledger
             .note(|o| (o.progress.done, o.progress.failed))
             .await;
+        let unprotected = self.protect().await?;
         let home = self.view.primary().map(|t| t.name.clone());
         let target = to.filter(|t| Some(t) != home.as_ref());
+        let went_well = stopped.is_none() && failed == 0;
+        let stuck = !went_well && self.census().await?.stuck;
+        // Nothing has moved and nothing is half-way: the backend is what it was.
+        let as_it_was = !stuck && done == 0 && (self.planned() || failed == 0);
         let writes = self
             .end_service(|operation| match &stopped {
-                Some(_) if done == 0 && failed == 0 => service::Event::Refused { operation },
+                Some(_) if as_it_was => service::Event::Refused { operation },
                 Some(_) => service::Event::Broke { operation },
+                None if as_it_was && failed > 0 => service::Event::Refused { operation },
                 None if done == 0 && failed > 0 => service::Event::Broke { operation },
                 None => service::Event::Arrived {
                     operation,
@@ -154,6 +172,7 @@ impl Failover<'_> {
                 },
             })
             .await?;
+        let warnings = self.warnings.lock().map(|w| w.clone()).unwrap_or_default();
         let mut writes = writes;
         if let Some(id) = &self.input.drill
             && let Some(mut held) = self.ledger.ground().drill(id).await?
@@ -171,9 +190,62 @@ impl Failover<'_> {
             writes.drills.push(held);
         }
         self.ledger
-            .note(|o| o.result = serde_json::json!({ "target": target, "failures": {} }))
+            .note(|o| {
+                o.result = serde_json::json!({ "target": target, "failures": {} });
+                if let (Some(result), false) = (o.result.as_object_mut(), warnings.is_empty()) {
+                    result.insert("warnings".to_owned(), serde_json::json!(warnings));
+                }
+            })
             .await;
-        self.ledger.finish(stopped, writes).await
+        self.ledger.finish(stopped.or(unprotected), writes).await
+    }
+
+    /// Where the backend's replicated volumes are, and whether one of them has stopped half-way.
+    async fn census(&self) -> Result<Census, Problem> {
+        let scope = Scope::Backend(self.view.name.clone());
+        let mut census = Census::default();
+        let mut after: Option<String> = None;
+        loop {
+            let page = self
+                .ledger
+                .ground()
+                .members(&scope, &self.view.name, after.as_deref(), plan::PAGE)
+                .await?;
+            let Some(last) = page.last() else {
+                return Ok(census);
+            };
+            after = Some(last.volume.id.clone());
+            for member in page.into_iter().filter(Member::movable) {
+                census.stuck |= member.relation.phase != Stand::Settled;
+                census.served_by.extend(member.relation.serving);
+            }
+        }
+    }
+
+    /// What a failover of some volumes brings to its end was perhaps the last that held the backend back.
+    async fn mended_service(&self) -> Result<Writes, Problem> {
+        let (before, revision) = self.ledger.ground().service(&self.view.name).await?;
+        let broken = before.replication_status == ReplicationStatus::FailoverError;
+        if !broken || before.operation.is_some() {
+            return Ok(Writes::default());
+        }
+        let census = self.census().await?;
+        if census.stuck {
+            return Ok(Writes::default());
+        }
+        let mut on = census.served_by.into_iter();
+        let target = match (on.next(), on.next()) {
+            (Some(only), None) => Some(only),
+            _ => before.active_target.clone(),
+        };
+        let home = self.view.primary().map(|t| t.name.clone());
+        let target = target.filter(|t| Some(t) != home.as_ref());
+        let mut after = service::step(&before, service::Event::Settled { target })?;
+        after.updated_at = Some(self.ledger.ground().now());
+        Ok(Writes {
+            services: vec![(after, revision)],
+            ..Writes::default()
+        })
     }
 
     /// The backend's own record, where the scope is the backend.
@@ -182,7 +254,7 @@ impl Failover<'_> {
         event: impl FnOnce(String) -> service::Event,
     ) -> Result<Writes, Problem> {
         if !self.whole_backend() {
-            return Ok(Writes::default());
+            return self.mended_service().await;
         }
         let (before, revision) = self.ledger.ground().service(&self.view.name).await?;
         if before.operation.as_deref() != Some(self.ledger.id()) {

@@ -92,10 +92,10 @@ impl Failover<'_> {
             for chunk in members::chunks(queue, TOGETHER) {
                 let (begun, refused) = members::change(ground, chunk, |member| {
                     members::free(&self.ledger, member)?;
-                    if matches!(member.relation.phase, Stand::Moving(_))
+                    if let Stand::Moving(m) = &member.relation.phase
                         && let Ok(mut resumed) = self.resumed.lock()
                     {
-                        resumed.insert(member.volume.id.clone());
+                        resumed.insert(member.volume.id.clone(), m.step);
                     }
                     let event = Event::Begin {
                         operation: self.ledger.id().to_owned(),

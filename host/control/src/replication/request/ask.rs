@@ -32,6 +32,9 @@ pub struct Ask {
     /// Only say what would be done.
     #[serde(default)]
     pub dry_run: bool,
+    /// Whether a failback ends with the volumes replicated again.
+    #[serde(default = "yes")]
+    pub reprotect: bool,
     /// Minutes until a drill ends by itself.
     #[serde(default)]
     pub minutes: Option<u32>,
@@ -54,6 +57,7 @@ impl Ask {
             acknowledge: Consent::default(),
             allow_attached: true,
             dry_run: false,
+            reprotect: true,
             minutes: None,
         }
     }

@@ -86,6 +86,7 @@ async fn decide(
             "backend {backend} is frozen; thaw it first (failover and failback work all the same)"
         )));
     }
+    let mut follows = false;
     let scope = match request {
         Request::Failover(ask) => {
             operation.verb = Verb::Failover;
@@ -100,6 +101,7 @@ async fn decide(
                 .to
                 .clone()
                 .unwrap_or_else(|| service::PRIMARY.to_owned());
+            let reprotect = ask.reprotect;
             let ask = Ask {
                 to: Some(to),
                 mode: Some(FailoverMode::Planned),
@@ -107,6 +109,7 @@ async fn decide(
             };
             let mut input = failover_input(ground, backend, operation.verb, ask, &service).await?;
             input.overwrite_first = true;
+            input.protect = reprotect;
             let scope = input.order.scope.clone();
             operation.input = json(&input)?;
             scope
@@ -149,7 +152,10 @@ async fn decide(
                 acknowledge: Consent::default(),
                 drill: Some(id),
                 overwrite_first: false,
+                protect: false,
+                backend_follows: held.whole_backend,
             })?;
+            follows = held.whole_backend;
             writes.taken.push((held, revision));
             scope
         }
@@ -189,8 +195,8 @@ async fn decide(
             operation: Some(holder.clone()),
         });
     }
-    if matches!(scope, Scope::Backend(_)) {
-        let mut held = if moves {
+    if matches!(scope, Scope::Backend(_)) || follows {
+        let mut held = if moves || follows {
             service::step(
                 &service,
                 service::Event::Requested {

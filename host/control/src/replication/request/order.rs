@@ -6,7 +6,7 @@ use springform_model::operation::Verb;
 
 use super::Ask;
 use crate::replication::failover::Input as FailoverInput;
-use crate::replication::ground::{BackendView, Ground, Problem};
+use crate::replication::ground::{BackendView, Ground, Member, Problem};
 use crate::replication::plan::Order;
 use crate::replication::{Plan, Scope, back, consent, plan};
 
@@ -33,7 +33,7 @@ pub(super) async fn failover_input(
         let active = service.active_target.as_deref().or(home);
         let broken =
             service.replication_status == springform_model::cloud::ReplicationStatus::FailoverError;
-        if active == Some(to) && !broken {
+        if active == Some(to) && !broken && !strays(ground, &view, to).await? {
             return Err(Problem::Refused(format!(
                 "backend {backend} is served by {to} already"
             )));
@@ -56,7 +56,28 @@ pub(super) async fn failover_input(
         acknowledge: ask.acknowledge,
         drill: None,
         overwrite_first: false,
+        protect: false,
+        backend_follows: false,
     })
+}
+
+/// Whether replicated volumes of a backend are served elsewhere, or nowhere: moved alone, by a group or a drill.
+async fn strays(ground: &dyn Ground, view: &BackendView, to: &str) -> Result<bool, Problem> {
+    let scope = Scope::Backend(view.name.clone());
+    let mut after: Option<String> = None;
+    loop {
+        let page = ground
+            .members(&scope, &view.name, after.as_deref(), plan::PAGE)
+            .await?;
+        let Some(last) = page.last() else {
+            return Ok(false);
+        };
+        let away = |m: &Member| m.movable() && m.relation.serving.as_deref() != Some(to);
+        if page.iter().any(away) {
+            return Ok(true);
+        }
+        after = Some(last.volume.id.clone());
+    }
 }
 
 /// A plan is applied as it was made, or not at all.

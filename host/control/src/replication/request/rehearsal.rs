@@ -32,23 +32,25 @@ pub(super) async fn open_drill(
     }
     let target = match plan::resolve(&view, ask.to.as_deref())? {
         Some(target) => target,
+        // Where a few volumes were moved alone, no array may be free of all: what serves the fewest can rehearse the rest.
         None => view
             .targets
             .iter()
-            .find(|t| {
-                t.reachable
-                    && members
-                        .iter()
-                        .all(|m| m.relation.serving.as_ref() != Some(&t.name))
+            .filter(|t| t.reachable)
+            .map(|t| {
+                let serves = |m: &&Member| m.relation.serving.as_ref() == Some(&t.name);
+                (members.iter().filter(serves).count(), t)
             })
-            .map(|t| t.name.clone())
+            .filter(|(serves, _)| *serves < members.len())
+            .min_by_key(|(serves, _)| *serves)
+            .map(|(_, t)| t.name.clone())
             .ok_or_else(|| {
                 Problem::Unavailable(format!("no target of backend {backend} can hold a drill"))
             })?,
     };
     let members: Vec<DrillMember> = members
         .into_iter()
-        .filter(Member::replicated)
+        .filter(Member::movable)
         .map(|m| DrillMember {
             volume_id: m.volume.id,
             copy: None,
@@ -68,6 +70,7 @@ pub(super) async fn open_drill(
         backend: backend.to_owned(),
         project: operation.project.clone(),
         target,
+        whole_backend: matches!(ask.scope, Scope::Backend(_)),
         state: DrillState::Starting,
         members,
         operation: Some(operation.id.clone()),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use springform_model::cloud::ReplicationStatus;
 use springform_model::contract::{Call, CallError};
 use springform_model::operation::OperationError;
 use springform_model::replication::relation::Event;
@@ -128,6 +129,7 @@ pub async fn overwrite(
             o.progress.failed += lost;
         })
         .await;
+    let home = view.primary().map(|t| t.name.clone());
     members::change(ground, good, |m| {
         for target in goals(m) {
             *m.relation = m.relation.step(Event::Resynced { target }, now)?.0;
@@ -135,6 +137,9 @@ pub async fn overwrite(
         m.relation.wanted = true;
         if let Some(placement) = placements.get(&m.volume.id) {
             m.volume.placement = Some(placement.clone());
+        }
+        if m.relation.serving == home {
+            m.volume.replication_status = Some(ReplicationStatus::Enabled);
         }
         if !keep {
             members::let_go(ledger, m);

@@ -85,7 +85,7 @@ impl Work<'_, '_> {
                 },
             );
         }
-        for chunk in members::chunks(marked, self.view.batch) {
+        for chunk in members::batches(marked, self.view.batch) {
             let call = Call::StartTest {
                 test_id: held.id.clone(),
                 target: held.target.clone(),
@@ -115,7 +115,14 @@ impl Work<'_, '_> {
                 Err(error) => return Ok(Err(journalled(&self.view.name, &error))),
             }
         }
-        let failed = copies.values().filter(|c| c.result.is_err()).count() as u64;
+        let mut failed = 0;
+        for (id, copy) in &copies {
+            if let Err(failure) = &copy.result {
+                failed += 1;
+                let why = journalled(&self.view.name, &CallError::Failed(failure.clone()));
+                self.ledger.keep_failure(id, why).await;
+            }
+        }
         for member in &mut held.members {
             if let Some(copy) = copies.remove(&member.volume_id) {
                 member.copy = Some(copy.result);

@@ -217,6 +217,38 @@ impl Relation {
         Ok(effects)
     }
 
+    /// The array that gave its role up for this move serves again. Where the goal may have been promoted already that would
+    /// make two primaries.
+    pub(super) fn returned(
+        &mut self,
+        operation: &str,
+        target: &str,
+    ) -> Result<Vec<Effect>, Refusal> {
+        let out_of_order = Refusal::OutOfOrder {
+            event: "returned",
+            phase: self.phase.name(),
+        };
+        let m = match &self.phase {
+            Phase::Moving(m) if m.operation != operation => {
+                return Err(Refusal::NotHolder {
+                    operation: operation.to_owned(),
+                });
+            }
+            Phase::Moving(m) => m,
+            _ => return Err(out_of_order),
+        };
+        let planned = m.mode == FailoverMode::Planned;
+        let gave_up = m.silenced.as_ref().or(m.from.as_ref().filter(|_| planned));
+        if m.half_there || gave_up.is_none_or(|s| s != target) {
+            return Err(out_of_order);
+        }
+        self.debts.retain(|d| d.target != target);
+        self.serving = Some(target.to_owned());
+        target.clone_into(&mut self.desired);
+        self.phase = Phase::Settled;
+        Ok(Vec::new())
+    }
+
     /// `asked`: whether an array may have been asked to promote.
     pub(super) fn failed(&mut self, operation: &str, asked: bool) -> Result<Vec<Effect>, Refusal> {
         let m = match &self.phase {

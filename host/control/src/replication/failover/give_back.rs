@@ -1,0 +1,169 @@
+//! A role that was given up for nothing is given back: hosts write on the source again, and nothing has moved.
+// The error is stored as it is; a box would be taken off again at once.
+#![allow(clippy::result_large_err)]
+
+use std::collections::BTreeMap;
+
+use springform_model::cloud::{ReplicationStatus, VolumeStatus};
+use springform_model::contract::{Call, FailoverPlan, VolumePlan};
+use springform_model::operation::OperationError;
+use springform_model::replication::relation::{Event, Phase as Stand};
+
+use super::Failover;
+use crate::replication::ground::{Member, Problem};
+use crate::replication::ledger::journalled;
+use crate::replication::members;
+use crate::replication::members::Change;
+
+/// The array that gave its role up for this move, where no other may have been asked to take it.
+fn silenced(member: &Member) -> Option<String> {
+    let Stand::Moving(m) = &member.relation.phase else {
+        return None;
+    };
+    let gave_up = m.silenced.as_ref().or(m.from.as_ref());
+    gave_up.filter(|_| !m.half_there).cloned()
+}
+
+impl Failover<'_> {
+    /// Gives volumes back to the arrays that gave their role up, and connects their hosts there again. Each has failed, and
+    /// says why and where it is; one that cannot be given back is stranded.
+    pub(super) async fn give_back(
+        &self,
+        made: &FailoverPlan,
+        failed: Vec<(Member, OperationError)>,
+    ) -> Result<(), Problem> {
+        let mut by_source: BTreeMap<String, Vec<(Member, OperationError)>> = BTreeMap::new();
+        for (member, why) in failed {
+            match silenced(&member) {
+                Some(source) => by_source.entry(source).or_default().push((member, why)),
+                None => self.lost(member, why).await?,
+            }
+        }
+        for (source, mut failed) in by_source {
+            while !failed.is_empty() {
+                let rest = failed.split_off(failed.len().min(self.view.batch.max(1)));
+                self.give_back_to(&source, made, failed).await?;
+                failed = rest;
+            }
+        }
+        Ok(())
+    }
+
+    /// Before a restart the goal may have been asked to promote some of them: it is told not to serve them, or they stay
+    /// where they stopped.
+    async fn not_promoted(
+        &self,
+        made: &FailoverPlan,
+        failed: Vec<(Member, OperationError)>,
+    ) -> Result<Vec<(Member, OperationError)>, Problem> {
+        let (doubtful, mut sure): (Vec<_>, Vec<_>) = failed
+            .into_iter()
+            .partition(|(member, _)| self.may_be_promoted(&member.volume.id));
+        if doubtful.is_empty() {
+            return Ok(sure);
+        }
+        let (members, reasons): (Vec<_>, Vec<_>) = doubtful.into_iter().unzip();
+        let call = Call::Demote {
+            target: made.target.clone(),
+            volumes: members.iter().map(|m| (*m.spec).clone()).collect(),
+        };
+        let outcomes = self.ledger.batch(&self.view.name, &call, &members).await;
+        for ((member, why), outcome) in members.into_iter().zip(reasons).zip(outcomes) {
+            match outcome {
+                Ok(outcome) if outcome.result.is_ok() => sure.push((member, why)),
+                _ => self.lost(member, why).await?,
+            }
+        }
+        sure.sort_by(|(a, _), (b, _)| a.volume.id.cmp(&b.volume.id));
+        Ok(sure)
+    }
+
+    async fn give_back_to(
+        &self,
+        source: &str,
+        made: &FailoverPlan,
+        failed: Vec<(Member, OperationError)>,
+    ) -> Result<(), Problem> {
+        let ground = self.ledger.ground();
+        let failed = self.not_promoted(made, failed).await?;
+        if failed.is_empty() {
+            return Ok(());
+        }
+        let (members, reasons): (Vec<_>, Vec<_>) = failed.into_iter().unzip();
+        let mut plan = made.of(members.iter().map(|m| stays(m, source)).collect());
+        source.clone_into(&mut plan.target);
+        let call = Call::FailOver {
+            plan,
+            volumes: members.iter().map(|m| (*m.spec).clone()).collect(),
+        };
+        let outcomes = self.ledger.batch(&self.view.name, &call, &members).await;
+        let mut good = Vec::with_capacity(members.len());
+        for ((member, mut why), outcome) in members.into_iter().zip(reasons).zip(outcomes) {
+            let given = outcome
+                .map_err(|e| journalled(&self.view.name, &e))
+                .and_then(|o| self.result(o));
+            match given {
+                Ok(_) => {
+                    why.message = format!("{}; it was not moved, {source} serves it", why.message);
+                    self.ledger.keep_failure(&member.volume.id, why).await;
+                    good.push(member);
+                }
+                Err(error) => {
+                    why.message = format!(
+                        "{}; and {source} did not take its role back: {}",
+                        why.message, error.message
+                    );
+                    self.lost(member, why).await?;
+                }
+            }
+        }
+        let count = good.len() as u64;
+        self.ledger.note(|o| o.progress.failed += count).await;
+        let home = self.view.primary().map(|t| t.name.clone());
+        let id = self.ledger.id().to_owned();
+        let (back, _) = members::change(ground, good, |m| {
+            let event = Event::Returned {
+                operation: id.clone(),
+                target: source.to_owned(),
+            };
+            *m.relation = m.relation.step(event, ground.now())?.0;
+            m.volume.operation = None;
+            m.volume.replication_status = Some(if m.relation.serving == home {
+                ReplicationStatus::Enabled
+            } else {
+                ReplicationStatus::FailedOver
+            });
+            if m.volume.status == VolumeStatus::Error
+                && let Some(previous) = m.volume.previous_status.take()
+            {
+                m.volume.status = previous;
+            }
+            Ok(Change::Write)
+        })
+        .await?;
+        let used: Vec<_> = back
+            .into_iter()
+            .filter(|m| !m.volume.attachments.is_empty())
+            .collect();
+        if !used.is_empty() {
+            let again = true;
+            ground
+                .reconnect(&self.view.name, self.ledger.id(), &used, again)
+                .await;
+        }
+        Ok(())
+    }
+}
+
+fn stays(member: &Member, source: &str) -> VolumePlan {
+    VolumePlan {
+        volume_id: member.volume.id.clone(),
+        source: Some(source.to_owned()),
+        point: None,
+        possible: true,
+        reason: None,
+        loss_seconds: Some(0),
+        loss_bytes: Some(0),
+        warnings: Vec::new(),
+    }
+}
