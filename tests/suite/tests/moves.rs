@@ -72,6 +72,7 @@ async fn a_planned_move_and_its_failback_end_with_everything_true() {
         .volume_becomes(&clone, "available")
         .await
         .unwrap();
+    desk.site.control.advance(3700.0).await.unwrap();
     desk.is_true().await;
     let over = [
         "failover",
