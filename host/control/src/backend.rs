@@ -9,6 +9,7 @@ use tokio::sync::{Notify, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::BackendConfig;
+use crate::machines::Machines;
 use crate::scheduler::Ledger;
 
 /// What is known of a backend now. Kept in memory: after a restart it is found out again.
@@ -40,6 +41,7 @@ pub struct BackendHandle {
     name: String,
     config: ArcSwap<BackendConfig>,
     pub(crate) turns: Arc<Semaphore>,
+    pub(crate) machines: Machines,
     pub(crate) wake: Notify,
     /// The number of the configuration, and that of the newest one whose set-up was tried.
     tried: watch::Sender<Tried>,
@@ -80,6 +82,7 @@ impl BackendHandle {
             name: config.name.clone(),
             config: ArcSwap::from_pointee(config),
             turns,
+            machines: Machines::default(),
             wake: Notify::new(),
             tried: watch::Sender::default(),
             gone: CancellationToken::new(),

@@ -4,14 +4,13 @@
 //! each of them, and an array that is gone costs paths, not the connection.
 
 use serde_json::json;
-use springform_sdk::http::Method;
 use springform_sdk::interfaces::connections::{Connection, Connector, Disconnected, Path};
 use springform_sdk::types::{Failure, FailureCode, Volume};
 
 use crate::array::{Array, text};
-use crate::host::{connected, find_host, release, release_all};
+use crate::host::{find_hosts, release, release_all};
+use crate::machine::Machine;
 use crate::protocol::Protocol;
-use crate::query::Query;
 use crate::volume::{self, Volumes, array_name};
 use crate::{names, paths, pod, setup, tags};
 
@@ -24,13 +23,19 @@ impl Volumes<'_> {
         let on = self.serving(volume)?;
         let protocol = self.options.protocol();
         let initiators = protocol.need(on.name(), connector)?;
+        let machine = Machine {
+            connector,
+            protocol,
+            initiators: &initiators,
+        };
         let name = array_name(volume);
         let far = self.beyond(&on, &name).filter(|_| self.arrays.uniform());
         tags::write(&on, &name, volume);
         let mut paths = Vec::new();
         let mut without = None;
         for array in std::iter::once(on).chain(far) {
-            match self.reach(&array, &name, connector, &initiators) {
+            let joined = self.join(&array, machine, &name);
+            match joined.and_then(|lun| paths::of(&self.options, &array, lun)) {
                 Ok(more) => paths.extend(more),
                 // The other array has every byte: fewer paths are no reason to have none.
                 Err(failure) if far.is_some() && is_elsewhere(&failure) => {
@@ -58,24 +63,6 @@ impl Volumes<'_> {
                 .map(str::to_owned),
         };
         Ok(describe(protocol, connector, paths, serial.as_deref()))
-    }
-
-    /// Connects a machine on one array.
-    fn reach(
-        &self,
-        on: &Array<'_>,
-        name: &str,
-        connector: &Connector,
-        initiators: &[String],
-    ) -> Result<Vec<Path>, Failure> {
-        let host = self.host(on, connector, initiators)?;
-        let lun = connected(on, &host, name).inspect_err(|failure| {
-            // A host object made for nothing is not left behind. The array keeps one that has a connection.
-            if failure.code == FailureCode::FailedPrecondition && names::is_our_host(&host) {
-                drop(on.send(Method::Delete, "/hosts", &Query::new().name(&host), None));
-            }
-        })?;
-        paths::of(&self.options, on, lun)
     }
 
     /// Disconnects one machine, or all of them. Not connected is success.
@@ -156,10 +143,13 @@ fn cut(
     if initiators.is_empty() {
         return Ok(false);
     }
-    match find_host(protocol, on, &initiators)? {
-        Some(host) => release(on, &host, name),
-        None => Ok(true),
+    let mut last = true;
+    for host in find_hosts(protocol, on, &initiators)? {
+        if let Some(host) = text(&host, "/name") {
+            last &= release(on, host, name)?;
+        }
     }
+    Ok(last)
 }
 
 /// The answer, with what is the same on every path and what only one protocol has.

@@ -3,105 +3,124 @@
 use serde_json::{Value, json};
 use springform_sdk::fail::failure_on;
 use springform_sdk::http::Method;
-use springform_sdk::interfaces::connections::Connector;
 use springform_sdk::types::{Failure, FailureCode};
 
 use crate::array::{Array, Trouble, number, text};
+use crate::machine::Machine;
 use crate::protocol::Protocol;
 use crate::query::Query;
 use crate::volume::Volumes;
 use crate::{names, pgroup};
 
-impl Volumes<'_> {
-    /// The machine's host object, made where there is none.
-    pub(crate) fn host(
-        &self,
-        on: &Array<'_>,
-        connector: &Connector,
-        initiators: &[String],
-    ) -> Result<String, Failure> {
-        let protocol = self.options.protocol();
-        let found = match find_host(protocol, on, initiators)? {
-            Some(host) => host,
-            None => self.make_host(on, connector, initiators)?,
-        };
-        if let Some(chap) = connector
-            .chap
-            .as_ref()
-            .filter(|_| protocol == Protocol::Iscsi)
-        {
-            let body =
-                json!({ "chap": { "host_user": chap.user, "host_password": chap.password } });
-            pgroup::must(
-                on.send(
-                    Method::Patch,
-                    "/hosts",
-                    &Query::new().name(&found),
-                    Some(&body),
-                ),
-                "the host object does not take the CHAP credential",
-            )?;
-        }
-        Ok(found)
-    }
+/// How often a machine's host object may go away under an attachment.
+const TRIES: u32 = 8;
 
-    fn make_host(
+impl Volumes<'_> {
+    /// Connects a machine to a volume over its own host object, made where there is none; the LUN, or the namespace id over
+    /// NVMe. Its last detachment from another volume may take the object away at any moment: then it is made anew.
+    pub(crate) fn join(
         &self,
         on: &Array<'_>,
-        connector: &Connector,
-        initiators: &[String],
-    ) -> Result<String, Failure> {
-        let protocol = self.options.protocol();
-        let first = initiators.first().map_or("", String::as_str);
-        let name = names::host(&connector.host, connector.system_uuid.as_deref(), first);
-        let query = Query::new().name(&name);
-        if let Err(trouble) = on.send(
-            Method::Post,
-            "/hosts",
-            &query,
-            Some(&protocol.held(initiators)),
-        ) {
-            match trouble {
-                Trouble::Failed(failure) => return Err(failure),
-                // Another call made it a moment ago, or the machine has a new initiator.
-                refused @ Trouble::Refused { .. } => {
-                    if let Some(host) = find_host(protocol, on, initiators)? {
-                        return Ok(host);
-                    }
-                    on.send(
-                        Method::Patch,
-                        "/hosts",
-                        &query,
-                        Some(&protocol.added(initiators)),
-                    )
-                    .map_err(|_| {
-                        refused.into_failure(
-                            FailureCode::FailedPrecondition,
-                            "the array does not create a host object for the machine",
-                        )
-                    })?;
+        machine: Machine<'_>,
+        volume: &str,
+    ) -> Result<u32, Failure> {
+        let mut left = TRIES;
+        loop {
+            let found = find_hosts(machine.protocol, on, machine.initiators)?;
+            let (host, is_new) = match machine.own(on, &found)? {
+                Some(host) => (host.to_owned(), false),
+                None => self.make_host(on, machine)?,
+            };
+            let joined = self
+                .prepare(on, machine, &host, is_new)
+                .and_then(|()| connected(on, &host, volume));
+            let failure = match joined {
+                Err(failure) if failure.code == FailureCode::FailedPrecondition => failure,
+                other => return other,
+            };
+            left -= 1;
+            let there = on
+                .find("/hosts", &Query::new().name(&host))
+                .map_err(pgroup::unexpected)?;
+            if !there.is_empty() || left == 0 {
+                if names::is_our_host(&host) {
+                    // Made for nothing it is not left behind. The array keeps one that has a connection.
+                    drop(on.send(Method::Delete, "/hosts", &Query::new().name(&host), None));
                 }
+                return Err(failure);
             }
         }
-        if let Some(personality) = self.options.personality() {
+    }
+
+    /// What a host object has to be before it is connected.
+    fn prepare(
+        &self,
+        on: &Array<'_>,
+        machine: Machine<'_>,
+        host: &str,
+        is_new: bool,
+    ) -> Result<(), Failure> {
+        let change = |body: Value, sentence: &str| {
+            let query = Query::new().name(host);
             pgroup::must(
-                on.send(
-                    Method::Patch,
-                    "/hosts",
-                    &query,
-                    Some(&json!({ "personality": personality })),
-                ),
+                on.send(Method::Patch, "/hosts", &query, Some(&body)),
+                sentence,
+            )
+        };
+        if is_new && let Some(personality) = self.options.personality() {
+            change(
+                json!({ "personality": personality }),
                 "the array does not know the configured pure_host_personality",
             )?;
         }
-        if let Some(preferred) = self.preferred()? {
-            let body = json!({ "preferred_arrays": [{ "name": preferred }] });
-            pgroup::must(
-                on.send(Method::Patch, "/hosts", &query, Some(&body)),
+        if is_new && let Some(preferred) = self.preferred()? {
+            change(
+                json!({ "preferred_arrays": [{ "name": preferred }] }),
                 "the host object does not take the configured pure_preferred_array",
             )?;
         }
-        Ok(name)
+        let chap = machine.connector.chap.as_ref();
+        let Some(chap) = chap.filter(|_| machine.protocol == Protocol::Iscsi) else {
+            return Ok(());
+        };
+        if !names::is_our_host(host) {
+            return Err(theirs(on, machine, host));
+        }
+        change(
+            json!({ "chap": { "host_user": chap.user, "host_password": chap.password } }),
+            "the host object does not take the CHAP credential",
+        )?;
+        Ok(())
+    }
+
+    /// A new host object, and whether it is new indeed.
+    fn make_host(&self, on: &Array<'_>, machine: Machine<'_>) -> Result<(String, bool), Failure> {
+        let (connector, initiators) = (machine.connector, machine.initiators);
+        let first = initiators.iter().min().map_or("", String::as_str);
+        let name = names::host(&connector.host, connector.system_uuid.as_deref(), first);
+        let query = Query::new().name(&name);
+        let body = machine.protocol.held(initiators);
+        if let Err(trouble) = on.send(Method::Post, "/hosts", &query, Some(&body)) {
+            let refused = match trouble {
+                Trouble::Failed(failure) => return Err(failure),
+                refused @ Trouble::Refused { .. } => refused,
+            };
+            // Another call for the same machine made it a moment ago.
+            let found = find_hosts(machine.protocol, on, initiators)?;
+            if let Some(host) = machine.own(on, &found)? {
+                return Ok((host.to_owned(), false));
+            }
+            return Err(refused.into_failure(
+                FailureCode::FailedPrecondition,
+                &format!(
+                    "the array does not create host object {name} with {} for machine {}; if there is one of that name, \
+                     it holds another machine's initiators or none: delete it",
+                    initiators.join(", "),
+                    connector.host
+                ),
+            ));
+        }
+        Ok((name, true))
     }
 
     /// The preferred array by the name it has for itself. One that never answered cannot be preferred yet.
@@ -113,20 +132,29 @@ impl Volumes<'_> {
     }
 }
 
-/// The host object of this array which holds one of the initiators, whoever made it.
-pub(crate) fn find_host(
+/// The host objects of this array which hold one of the initiators, whoever made them.
+pub(crate) fn find_hosts(
     protocol: Protocol,
     on: &Array<'_>,
     initiators: &[String],
-) -> Result<Option<String>, Failure> {
+) -> Result<Vec<Value>, Failure> {
     let filter = protocol.filter(initiators);
-    let found = on
-        .list("/hosts", &Query::new().filter(&filter))
-        .map_err(pgroup::unexpected)?;
-    Ok(found
-        .first()
-        .and_then(|h| text(h, "/name"))
-        .map(str::to_owned))
+    on.list("/hosts", &Query::new().filter(&filter))
+        .map_err(pgroup::unexpected)
+}
+
+/// Refuses to overwrite the secret of an object that somebody else made: the machine would lose what it uses beside the cloud.
+fn theirs(on: &Array<'_>, machine: Machine<'_>, host: &str) -> Failure {
+    failure_on(
+        on.name(),
+        FailureCode::FailedPrecondition,
+        &format!(
+            "host object {host}, which holds {} of machine {}, was made by somebody else, so its CHAP secret is not changed. \
+             Take the initiator out of it, or turn use_chap_auth off",
+            machine.initiators.join(", "),
+            machine.connector.host
+        ),
+    )
 }
 
 /// Connects a host to a volume; the LUN, or the namespace id over NVMe. Connected already: the same one.

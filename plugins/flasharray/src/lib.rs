@@ -22,6 +22,7 @@ pub mod json;
 pub mod last_transfer;
 pub mod layout;
 pub mod limits;
+pub(crate) mod machine;
 pub mod manage;
 pub mod moves;
 pub mod names;

@@ -126,22 +126,34 @@ fn short(test: &str) -> String {
     kept.take(8).collect()
 }
 
-/// `<host>-<32 hex>-cinder`. Where the connector has no system UUID the digits follow from its initiator, so that the same
-/// machine gets the same name again.
+/// `<host>-<32 hex>-cinder`. The digits follow from the whole name, the DMI UUID and an initiator, none of which is unique
+/// alone, so that a machine gets its own name, and the same one again.
 #[must_use]
 pub fn host(host: &str, system_uuid: Option<&str>, initiator: &str) -> String {
-    let clean = clean(host.chars().take(LONGEST_HOST));
-    let uuid: String = system_uuid
-        .unwrap_or_default()
-        .chars()
-        .filter(char::is_ascii_hexdigit)
-        .collect();
-    let digits = if uuid.len() == 32 {
-        uuid.to_ascii_lowercase()
-    } else {
-        digest(initiator)
-    };
-    format!("{}-{digits}-cinder", clean.trim_matches('-'))
+    let uuid = system_uuid.unwrap_or_default().to_ascii_lowercase();
+    let digits = digest(&format!("{host}\n{uuid}\n{initiator}"));
+    format!("{}-{digits}-cinder", beginning(host))
+}
+
+/// Whether a host object was made by this driver or by Cinder's for a machine of this name.
+#[must_use]
+pub fn is_host_of(object: &str, host: &str) -> bool {
+    let digits = object.strip_prefix(&format!("{}-", beginning(host)));
+    is_our_host(object)
+        && digits.is_some_and(|rest| !rest.trim_end_matches("-cinder").contains('-'))
+}
+
+/// Whether the digits in a host object's name are this DMI UUID.
+#[must_use]
+pub fn ends_in_uuid(object: &str, uuid: &str) -> bool {
+    let digits = uuid.chars().filter(char::is_ascii_hexdigit);
+    let digits: String = digits.map(|c| c.to_ascii_lowercase()).collect();
+    object.ends_with(&format!("-{digits}-cinder"))
+}
+
+fn beginning(host: &str) -> String {
+    let kept = clean(host.chars().take(LONGEST_HOST));
+    kept.trim_matches('-').to_owned()
 }
 
 /// The mark of a volume that was deleted while its stretched self could not be reached.
@@ -243,15 +255,41 @@ mod tests {
 
     #[test]
     fn a_machine_gets_the_same_host_name_again_and_it_is_known_as_ours() {
-        let with = host(
-            "node.1",
-            Some("4C4C4544-0032-3410-8051-B4C04F4E4D31"),
-            "iqn.a",
-        );
-        assert_eq!(with, "node-1-4c4c4544003234108051b4c04f4e4d31-cinder");
+        let uuid = Some("4C4C4544-0032-3410-8051-B4C04F4E4D31");
+        let with = host("node.1", uuid, "iqn.a");
+        assert_eq!(with, host("node.1", uuid, "iqn.a"));
         let without = host("node1", None, "iqn.a");
-        assert_eq!(without, host("node1", None, "iqn.a"));
+        assert!(with.starts_with("node-1-") && without.starts_with("node1-"));
         assert!(is_our_host(&with) && is_our_host(&without));
+        assert!(is_host_of(&with, "node.1") && !is_host_of(&with, "node"));
         assert!(!is_our_host("esx-07"));
+    }
+
+    #[test]
+    fn machines_that_differ_in_anything_have_names_that_differ() {
+        let uuid = Some("4C4C4544-0032-3410-8051-B4C04F4E4D31");
+        let long = "compute-of-the-second-row-1";
+        let names = [
+            host(long, uuid, "iqn.a"),
+            host("compute-of-the-second-row-2", uuid, "iqn.a"),
+            host(long, uuid, "iqn.b"),
+            host(long, None, "iqn.a"),
+        ];
+        for (at, name) in names.iter().enumerate() {
+            assert!(
+                names.iter().skip(at + 1).all(|other| other != name),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_name_that_ends_in_a_dmi_uuid_is_told_from_one_that_does_not() {
+        let uuid = "4C4C4544-0032-3410-8051-B4C04F4E4D31";
+        assert!(ends_in_uuid(
+            "node1-4c4c4544003234108051b4c04f4e4d31-cinder",
+            uuid
+        ));
+        assert!(!ends_in_uuid(&host("node1", Some(uuid), "iqn.a"), uuid));
     }
 }

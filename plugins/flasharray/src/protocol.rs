@@ -119,12 +119,6 @@ impl Protocol {
         json!({ self.field(): initiators })
     }
 
-    /// Change of a host object that lacks these initiators.
-    #[must_use]
-    pub fn added(self, initiators: &[String]) -> Value {
-        json!({ format!("add_{}", self.field()): initiators })
-    }
-
     fn field(self) -> &'static str {
         match self {
             Self::Iscsi => "iqns",

@@ -104,6 +104,20 @@ impl Control {
             extensions,
         };
         let name = call.name();
+        let busy = || {
+            CallError::Fault(Fault::new(
+                FaultKind::Deadline,
+                format!(
+                    "{name} waited longer than {} s for its machine",
+                    deadline.as_secs()
+                ),
+            ))
+        };
+        let begun = Instant::now();
+        let _machine = tokio::time::timeout(deadline, handle.machines.hold(&call))
+            .await
+            .map_err(|_| busy())?;
+        let deadline = deadline.saturating_sub(begun.elapsed());
         let _turn = handle
             .turns
             .acquire()

@@ -75,10 +75,8 @@ fn fibre_channel_leads_to_every_port_and_says_which_initiator_sees_which_target(
     assert_eq!(data(&connection, "target_discovered"), json!(true));
     assert!(connection.wwn.unwrap().starts_with("3624a9370"));
     let host = &hosts(&rig, "a")[0];
-    assert_eq!(
-        host["name"],
-        "node1-4c4c4544003234108051b4c04f4e4d31-cinder"
-    );
+    let name = host["name"].as_str().unwrap();
+    assert!(flasharray::names::is_host_of(name, "node1"), "{name}");
     assert_eq!(
         host["wwns"],
         json!(["21:00:00:24:FF:00:00:01", "21:00:00:24:FF:00:00:02"])

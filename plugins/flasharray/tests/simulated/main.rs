@@ -12,6 +12,7 @@ mod faults;
 mod groups;
 mod groups_away;
 mod life;
+mod machines;
 mod memory;
 mod reconcile;
 mod replication;
