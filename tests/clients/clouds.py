@@ -27,7 +27,7 @@ def token(role, project=PROJECT):
 
 
 def write_tokens(folder):
-    entries = [("admin", PROJECT), ("member", PROJECT), ("reader", PROJECT), ("stranger", OTHER)]
+    entries = [("admin", PROJECT), ("member", PROJECT), ("reader", PROJECT), ("stranger", OTHER), ("service", PROJECT)]
     roles = {"stranger": "member"}
     (folder / "tokens.toml").write_text("".join(
         f'[[token]]\ntoken = "{token(name, project)}"\nuser = "{name}"\nproject = "{project}"\nroles = ["{roles.get(name, name)}"]\n'
@@ -37,9 +37,10 @@ def write_tokens(folder):
 class Cloud:
     """One host and its users."""
 
-    def __init__(self, host, kind, users, project=PROJECT, call_token=None):
+    def __init__(self, host, kind, users, project=PROJECT, call_token=None, service_token=None):
         self.host, self.kind, self.users, self.project = host, kind, users, project
         self.call_token = call_token or (token("admin") if kind == "tokens" else f"admin:{project}")
+        self.service_token = service_token or token("service")
         self.admin, self.other = users["admin"], OTHER
 
     def cinder(self, *words, **more):
@@ -51,10 +52,15 @@ class Cloud:
     def read(self, *words):
         return self.admin.read(*words)
 
-    def call(self, method, path, body=None, version="3.71"):
-        status, _, answer = self.host.call(method, f"/v3{path}", body, token=self.call_token, version=version)
+    def call(self, method, path, body=None, version="3.71", headers=None):
+        status, _, answer = self.host.call(
+            method, f"/v3{path}", body, token=self.call_token, version=version, headers=headers)
         assert status < 400, answer
         return answer
+
+    def as_nova(self, method, path, body=None):
+        """A call of a user that Nova passes on, with its service token beside the user's."""
+        return self.call(method, path, body, headers={"X-Service-Token": self.service_token})
 
     def wait(self, collection, thing, status="available"):
         """Waits until a volume or snapshot, by id, has a status; gives it back."""
@@ -95,7 +101,8 @@ def open_cloud(folder, kind, keystone=None):
     with made as host:
         if keystone:
             keystone.serve(host.url)
-            place = Cloud(host, kind, keystone.users(host), keystone.projects["red"], keystone.token("admin"))
+            place = Cloud(host, kind, keystone.users(host), keystone.projects["red"], keystone.token("admin"),
+                          keystone.token("nova"))
             place.other = keystone.projects["blue"]
         else:
             users = users_of(host, kind)

@@ -178,7 +178,8 @@ def test_an_attachment_is_made_connected_completed_and_ended(cloud):
     assert [row["ID"] for row in rows] == [made["id"]]
     assert "attached" in cloud.cinder("attachment-show", made["id"])
     assert "Volume status must be" in cloud.cinder("delete", volume["id"], fails=True)
-    cloud.cinder("attachment-delete", made["id"])
+    assert "using the Compute API" in cloud.cinder("attachment-delete", made["id"], fails=True)
+    cloud.as_nova("DELETE", f"/attachments/{made['id']}")
     cloud.wait("volume", volume["id"])
     assert "could not be found" in cloud.cinder("attachment-show", made["id"], fails=True)
 

@@ -97,8 +97,12 @@ def test_a_volume_is_attached_in_the_old_way(cloud, sdk):
     sdk.begin_volume_detaching(volume)
     sdk.abort_volume_detaching(volume)
     sdk.begin_volume_detaching(volume)
-    sdk.terminate_volume_attachment(volume, CONNECTOR)
-    sdk.detach_volume(volume, attached.attachments[0]["attachment_id"])
+    with pytest.raises(exceptions.ConflictException, match="using the Compute API"):
+        sdk.terminate_volume_attachment(volume, CONNECTOR)
+    with pytest.raises(exceptions.ConflictException, match="using the Compute API"):
+        sdk.detach_volume(volume, attached.attachments[0]["attachment_id"])
+    for body in ({"os-terminate_connection": {"connector": CONNECTOR}}, {"os-detach": {}}):
+        cloud.as_nova("POST", f"/volumes/{volume.id}/action", body)
     assert cloud.wait("volume", volume.id)["attachments"] == []
 
 
@@ -111,7 +115,9 @@ def test_a_volume_is_attached_with_attachments(cloud, sdk):
     sdk.complete_attachment(made)
     assert sdk.get_attachment(made.id).status == "attached"
     assert ids(sdk.attachments(volume_id=volume["id"])) == [made.id]
-    sdk.delete_attachment(made)
+    with pytest.raises(exceptions.ConflictException, match="using the Compute API"):
+        sdk.delete_attachment(made)
+    cloud.as_nova("DELETE", f"/attachments/{made.id}")
     cloud.wait("volume", volume["id"])
     with pytest.raises(exceptions.NotFoundException):
         sdk.get_attachment(made.id)

@@ -36,6 +36,7 @@ pub use auth::{
     Auth, DEFAULT_PROJECT, Keystone, KeystoneConfig, KeystoneError, Policy, PolicyError,
     TokenFileError, Tokens,
 };
+pub use nova::NovaService;
 pub use serve::serve;
 pub use state::{ApiState, Limits};
 
@@ -65,6 +66,7 @@ pub fn router(state: ApiState) -> Router {
         policy: state.policy,
         limits: state.limits,
         public_endpoint: state.public_endpoint,
+        nova: state.nova,
         drivers_dir: state.drivers_dir,
         rates,
         metrics: metrics::HttpMetrics::new(),

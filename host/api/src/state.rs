@@ -1,13 +1,17 @@
 //! What every request needs: the control plane, who may do what, and the limits.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use springform_control::Control;
+use http::HeaderMap;
+use springform_control::attachments::ServerVolumes;
+use springform_control::{Caller, Control};
 
 use crate::auth::{Auth, Policy};
 use crate::limits::Rates;
 use crate::metrics::HttpMetrics;
+use crate::nova::NovaService;
 
 /// Limits of the HTTP side; the defaults are on.
 #[derive(Debug, Clone)]
@@ -61,6 +65,8 @@ pub struct ApiState {
     pub limits: Limits,
     /// URL that clients reach us by; none: their Host header.
     pub public_endpoint: Option<String>,
+    /// Nova; none: nobody can be asked whether a server uses a volume.
+    pub nova: Option<NovaService>,
     /// Where uploaded drivers are kept.
     pub drivers_dir: PathBuf,
 }
@@ -73,8 +79,22 @@ pub(crate) struct State {
     pub policy: Policy,
     pub limits: Limits,
     pub public_endpoint: Option<String>,
+    pub nova: Option<NovaService>,
     pub drivers_dir: PathBuf,
     pub rates: Rates,
     pub metrics: HttpMetrics,
     pub openapi: bytes::Bytes,
+}
+
+impl State {
+    /// Nova with a caller's credentials, where it knows them.
+    pub(crate) fn nova_as(
+        &self,
+        caller: &Caller,
+        headers: &HeaderMap,
+    ) -> Option<Arc<dyn ServerVolumes>> {
+        let nova = self.nova.as_ref()?;
+        let token = self.auth.token_for_nova(caller, headers)?;
+        Some(nova.as_caller(&token))
+    }
 }

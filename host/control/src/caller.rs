@@ -1,9 +1,13 @@
 //! Who asks, and what of other projects they may see.
 
+use std::sync::Arc;
+
 use springform_store::Query;
 
+use crate::attachments::ServerVolumes;
+
 /// Who asks, as the API authenticated them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Caller {
     /// User.
     pub user_id: String,
@@ -15,6 +19,8 @@ pub struct Caller {
     pub is_admin: bool,
     /// Whether a service (Nova) asks on the user's behalf.
     pub is_service: bool,
+    /// Nova with this caller's credentials; none where there is none to ask, or it would not know them.
+    pub nova: Option<Arc<dyn ServerVolumes>>,
     /// Request it came with.
     pub request_id: Option<String>,
 }
@@ -34,6 +40,7 @@ impl Caller {
             roles,
             is_admin,
             is_service: false,
+            nova: None,
             request_id: None,
         }
     }
@@ -41,7 +48,9 @@ impl Caller {
     /// The host itself.
     #[must_use]
     pub fn internal() -> Self {
-        Self::new("springform", "springform", vec!["admin".to_owned()])
+        let mut host = Self::new("springform", "springform", vec!["admin".to_owned()]);
+        host.is_service = true;
+        host
     }
 
     /// Whether something of this project may be seen and changed.

@@ -24,6 +24,7 @@ pub mod messages;
 pub mod metrics;
 pub mod observer;
 pub mod outbox;
+mod ownership;
 pub mod qos;
 pub mod query;
 pub mod quotas;

@@ -3,7 +3,7 @@
 use springform_model::cloud::UserMessage;
 use springform_store::{Changes, Query, Store};
 
-use crate::edit::missing;
+use crate::ownership::of_caller;
 use crate::{Caller, Control, ControlError};
 
 /// Messages, read and deleted. Whatever fails writes one in the commit that records the failure.
@@ -28,14 +28,9 @@ impl Messages<'_> {
     /// # Errors
     /// Not found, also for another project's.
     pub async fn get(&self, caller: &Caller, id: &str) -> Result<UserMessage, ControlError> {
-        let found = self
-            .store
-            .get::<UserMessage>(id)
+        Ok(of_caller::<UserMessage>(self.store, caller, id)
             .await?
-            .map(|stored| stored.record);
-        found
-            .filter(|found| caller.is_admin || found.project_id == caller.project_id)
-            .ok_or_else(|| missing(format!("message {id} could not be found.")))
+            .record)
     }
 
     /// A page of the caller's project's.

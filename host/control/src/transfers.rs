@@ -3,12 +3,15 @@
 use hmac::{Hmac, Mac};
 use rand::RngCore;
 use sha2::Sha256;
-use springform_model::cloud::{Snapshot, Transfer, Volume, VolumeStatus};
+use springform_model::cloud::{
+    Attachment, Snapshot, SnapshotStatus, Transfer, Volume, VolumeStatus,
+};
 use springform_model::time::Timestamp;
-use springform_store::{Changes, Query, Store, StoreError};
+use springform_store::{Changes, Direction, Query, Store, StoreError};
 use uuid::Uuid;
 
-use crate::edit::{Setback, again, missing};
+use crate::edit::{Setback, again, no_more};
+use crate::ownership::{Owned, of_caller};
 use crate::quotas::{Adds, over};
 use crate::specs::full_type;
 use crate::{Caller, Control, ControlError};
@@ -29,10 +32,6 @@ impl Control {
             store: self.store(),
         }
     }
-}
-
-fn unknown(id: &str) -> ControlError {
-    missing(format!("Transfer {id} could not be found."))
 }
 
 fn random(bytes: usize) -> String {
@@ -70,12 +69,19 @@ impl Transfers<'_> {
         name: Option<String>,
         no_snapshots: bool,
     ) -> Result<(Transfer, String), Setback> {
-        let mut volume = self.volume(volume_id).await?;
-        if !caller.is_admin && volume.project_id != caller.project_id {
-            return Err(missing(format!("Volume {volume_id} could not be found.")).into());
-        }
+        let mut volume = of_caller::<Volume>(self.store, caller, volume_id).await?;
         if volume.status != VolumeStatus::Available || volume.operation.is_some() {
             return Err(ControlError::invalid("Invalid volume: status must be available").into());
+        }
+        let mut changes = self.alone(&volume).await?;
+        if !no_snapshots {
+            let theirs = going_along(&volume);
+            let snapshots = self.store.list::<Snapshot>(&theirs).await?;
+            changes = no_more::<Snapshot>(changes, theirs, snapshots.len());
+            for snapshot in &snapshots {
+                may_go_along(snapshot)?;
+                changes = changes.unchanged::<Snapshot>(&snapshot.id, snapshot.revision);
+            }
         }
         let (salt, key) = (random(8), random(16));
         let transfer = Transfer {
@@ -94,25 +100,17 @@ impl Transfers<'_> {
         volume.record.status = VolumeStatus::AwaitingTransfer;
         volume.record.transfer_id = Some(transfer.id.clone());
         volume.record.updated_at = Some(Timestamp::now());
-        self.store
-            .commit(Changes::new().insert(&transfer).update(&volume))
-            .await?;
+        let changes = changes.insert(&transfer).update(&volume);
+        self.store.commit(changes).await?;
         Ok((transfer, key))
     }
 
     /// One, by id.
     ///
     /// # Errors
-    /// Not found, also for another project's: whoever accepts one needs only its id and key.
+    /// Not found, also for another project's: to accept one, its id and key are enough.
     pub async fn get(&self, caller: &Caller, id: &str) -> Result<Transfer, ControlError> {
-        let found = self
-            .store
-            .get::<Transfer>(id)
-            .await?
-            .map(|stored| stored.record);
-        found
-            .filter(|found| caller.is_admin || found.source_project_id == caller.project_id)
-            .ok_or_else(|| unknown(id))
+        Ok(of_caller::<Transfer>(self.store, caller, id).await?.record)
     }
 
     /// A page of those that wait to be accepted.
@@ -146,12 +144,11 @@ impl Transfers<'_> {
     }
 
     async fn withdraw(&self, caller: &Caller, id: &str) -> Result<(), Setback> {
-        let transfer = self.store.get::<Transfer>(id).await?;
-        let transfer = transfer
-            .filter(|found| caller.is_admin || found.source_project_id == caller.project_id)
+        let transfer = of_caller::<Transfer>(self.store, caller, id).await?;
+        if transfer.accepted {
             // What was accepted cannot be withdrawn any more.
-            .filter(|found| !found.accepted)
-            .ok_or_else(|| unknown(id))?;
+            return Err(Transfer::unknown(id).into());
+        }
         let mut changes = Changes::new().delete::<Transfer>(id, transfer.revision);
         if let Some(mut volume) = self.store.get::<Volume>(&transfer.volume_id).await?
             && volume.transfer_id.as_deref() == Some(id)
@@ -182,7 +179,7 @@ impl Transfers<'_> {
             .store
             .get::<Transfer>(id)
             .await?
-            .ok_or_else(|| unknown(id))?;
+            .ok_or_else(|| Transfer::unknown(id))?;
         let expected = hex::decode(&transfer.key_hash).unwrap_or_default();
         // Compared in constant time: the key is all that keeps the volume in its project.
         if transfer.accepted || hash(&transfer.salt, key)?.verify_slice(&expected).is_err() {
@@ -191,7 +188,8 @@ impl Transfers<'_> {
             ))
             .into());
         }
-        let mut volume = self.volume(&transfer.volume_id).await?;
+        let volume = self.store.get::<Volume>(&transfer.volume_id).await?;
+        let mut volume = volume.ok_or_else(|| Volume::unknown(&transfer.volume_id))?;
         if volume.status != VolumeStatus::AwaitingTransfer
             || volume.transfer_id.as_deref() != Some(id)
         {
@@ -199,6 +197,8 @@ impl Transfers<'_> {
                 ControlError::invalid("Invalid volume: status must be awaiting-transfer").into(),
             );
         }
+        let alone = self.alone(&volume).await?;
+        let theirs = going_along(&volume);
         let now = Some(Timestamp::now());
         volume.record.project_id.clone_from(&caller.project_id);
         volume.record.user_id.clone_from(&caller.user_id);
@@ -212,17 +212,14 @@ impl Transfers<'_> {
         let kind = full.as_ref().map(|full| &full.volume_type);
         let quotas = self.control.quotas();
         let limits = quotas.guards(&caller.project_id, Adds::Volume(volume.size), kind);
-        let mut changes = limits.await?.update(&volume).update(&transfer);
+        let mut changes = limits.await?.and(alone).update(&volume).update(&transfer);
         if !transfer.no_snapshots {
             let limits = quotas.guards(&caller.project_id, Adds::Snapshot, kind);
             changes = changes.and(limits.await?);
         }
         if !transfer.no_snapshots {
-            for mut snapshot in self
-                .store
-                .list::<Snapshot>(&Query::new().eq("volume_id", volume.id.as_str()))
-                .await?
-            {
+            for mut snapshot in self.store.list::<Snapshot>(&theirs).await? {
+                may_go_along(&snapshot)?;
                 snapshot.record.project_id.clone_from(&caller.project_id);
                 changes = changes.update(&snapshot);
             }
@@ -236,8 +233,44 @@ impl Transfers<'_> {
         }
     }
 
-    async fn volume(&self, id: &str) -> Result<springform_store::Stored<Volume>, ControlError> {
-        let unknown = || missing(format!("Volume {id} could not be found."));
-        self.store.get::<Volume>(id).await?.ok_or_else(unknown)
+    /// Refuses a member of a group, which stays behind and whose verbs would reach the new owner's volume, and a volume that a
+    /// machine of the old owner reaches. Gives what has to hold still when that is committed.
+    async fn alone(&self, volume: &Volume) -> Result<Changes, ControlError> {
+        if let Some(group) = &volume.group_id {
+            return Err(ControlError::invalid(format!(
+                "Invalid volume: Volume {} must not be part of a consistency group; take it out of group {group} first.",
+                volume.id
+            )));
+        }
+        let reached = Query::new().eq("volume_id", volume.id.as_str());
+        let oldest = reached.clone().sort("created_at", Direction::Asc);
+        if let Some(found) = self.store.first::<Attachment>(&oldest).await? {
+            return Err(ControlError::invalid(format!(
+                "Invalid volume: Volume {} must not be attached; delete attachment {} first.",
+                volume.id, found.id
+            )));
+        }
+        Ok(no_more::<Attachment>(Changes::new(), reached, 0))
     }
+}
+
+/// The snapshots that change hands with a volume: those of its owner. What another project took of it stays that project's.
+fn going_along(volume: &Volume) -> Query {
+    Query::new()
+        .eq("volume_id", volume.id.as_str())
+        .eq("project_id", volume.project_id.as_str())
+}
+
+fn may_go_along(snapshot: &Snapshot) -> Result<(), ControlError> {
+    let why = match &snapshot.group_snapshot_id {
+        Some(group) => format!(
+            "snapshot: {} is part of group snapshot {group}; delete that, or transfer without snapshots",
+            snapshot.id
+        ),
+        None if snapshot.status != SnapshotStatus::Available || snapshot.operation.is_some() => {
+            format!("snapshot: {} status must be available", snapshot.id)
+        }
+        None => return Ok(()),
+    };
+    Err(ControlError::invalid(format!("Invalid snapshot: {why}")))
 }

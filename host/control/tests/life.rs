@@ -127,14 +127,16 @@ async fn a_volume_is_created_extended_snapshotted_attached_and_deleted() {
         .begin_detaching(&caller, &made.id)
         .await
         .unwrap();
+    let mut nova = caller.clone();
+    nova.is_service = true;
     control
         .volumes()
-        .terminate_connection(&caller, &made.id, Some(connector))
+        .terminate_connection(&nova, &made.id, Some(connector))
         .await
         .unwrap();
     control
         .volumes()
-        .detach(&caller, &made.id, None)
+        .detach(&nova, &made.id, None)
         .await
         .unwrap();
     assert_eq!(

@@ -152,6 +152,33 @@ volume_backend_name = "pure1"
 }
 
 #[test]
+fn a_nova_that_cannot_be_asked_is_refused() {
+    let with = |nova: &str, auth: &str| parse(&format!("{GOOD}\n{auth}\n[nova]\n{nova}\n"));
+    let url = "url = \"https://nova:8774/v2.1\"";
+    let nova = with(url, "").unwrap().nova.unwrap();
+    assert_eq!(nova.url, "https://nova:8774/v2.1");
+    assert!(parse(GOOD).unwrap().nova.is_none());
+    let tokens = "[auth]\nmode = \"tokens\"\ntokens_file = \"t.toml\"";
+    for (nova, auth, why) in [
+        ("url = \"nova\"", "", "must be the URL of the compute API"),
+        (
+            "url = \"https://u:p@nova/\"",
+            "",
+            "must be the URL of the compute API",
+        ),
+        ("ca_file = \"ca.pem\"", "", "needs the key `url`"),
+        ("uri = \"https://nova\"", "", "did you mean `url`?"),
+        (url, tokens, "Nova cannot know one of `tokens_file`"),
+    ] {
+        let refused = with(nova, auth).unwrap_err();
+        assert!(
+            refused.contains("[nova]") && refused.contains(why),
+            "{refused}"
+        );
+    }
+}
+
+#[test]
 fn values_of_the_wrong_type_or_range_are_named() {
     let text = r#"
 [service]

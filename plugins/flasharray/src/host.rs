@@ -148,7 +148,7 @@ fn theirs(on: &Array<'_>, machine: Machine<'_>, host: &str) -> Failure {
     failure_on(
         on.name(),
         FailureCode::FailedPrecondition,
-        &format!(
+        format!(
             "host object {host}, which holds {} of machine {}, was made by somebody else, so its CHAP secret is not changed. \
              Take the initiator out of it, or turn use_chap_auth off",
             machine.initiators.join(", "),

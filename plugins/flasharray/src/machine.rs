@@ -79,7 +79,7 @@ impl Machine<'_> {
         failure_on(
             on.name(),
             FailureCode::FailedPrecondition,
-            &format!(
+            format!(
                 "host object {object} holds {} beside {own} of machine {}: whatever logs in with those would reach the \
                  machine's volumes. If they are another machine's, give each machine a host object of its own; if they are \
                  its own ports, bring them online; then attach again",

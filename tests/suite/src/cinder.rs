@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use reqwest::{Method, StatusCode};
+use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -37,14 +37,21 @@ impl Cinder {
         path: &str,
         body: Option<&Value>,
     ) -> anyhow::Result<(StatusCode, Value)> {
-        let mut request = self
-            .http
-            .request(method, format!("{}{path}", self.base))
-            .header("x-auth-token", "admin:0123456789abcdef0123456789abcdef")
-            .header("openstack-api-version", "volume 3.59");
+        let mut request = self.request(method, path);
         if let Some(body) = body {
             request = request.json(body);
         }
+        self.sent(request).await
+    }
+
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.http
+            .request(method, format!("{}{path}", self.base))
+            .header("x-auth-token", "admin:0123456789abcdef0123456789abcdef")
+            .header("openstack-api-version", "volume 3.59")
+    }
+
+    async fn sent(&self, request: RequestBuilder) -> anyhow::Result<(StatusCode, Value)> {
         let response = request.send().await?;
         let status = response.status();
         let text = response.text().await?;
@@ -166,13 +173,18 @@ impl Cinder {
         Ok(attachment)
     }
 
-    /// Takes an attachment away.
+    /// Takes an attachment away, as Nova does: with its service token.
     ///
     /// # Errors
     /// It is refused.
     pub async fn detach(&self, attachment: &Value) -> anyhow::Result<()> {
         let path = format!("/v3/attachments/{}", id(attachment, "/id")?);
-        self.ask(Method::DELETE, &path, None).await.map(drop)
+        let request = self.request(Method::DELETE, &path);
+        let request = request.header("x-service-token", "nova:service");
+        match self.sent(request).await? {
+            (status, _) if status.is_success() => Ok(()),
+            (status, value) => bail!("DELETE {path}: {status}: {value}"),
+        }
     }
 
     /// The volume service of a backend.

@@ -97,6 +97,17 @@ impl Auth {
         Err(Refusal::invalid("Malformed request url"))
     }
 
+    /// The token by which Nova knows the caller: that of Keystone, or `user:project` where nobody is asked who they are, as
+    /// Nova's own noauth has it. A token of a file is nobody's business but ours.
+    #[must_use]
+    pub fn token_for_nova(&self, caller: &Caller, headers: &HeaderMap) -> Option<String> {
+        match self {
+            Self::NoAuth => Some(format!("{}:{}", caller.user_id, caller.project_id)),
+            Self::Tokens(_) => None,
+            Self::Keystone(_) => text_of(headers, "x-auth-token").map(str::to_owned),
+        }
+    }
+
     /// URI for `WWW-Authenticate`, and whether a call without a token has a chance.
     #[must_use]
     pub fn is_open(&self) -> bool {

@@ -95,6 +95,7 @@ async fn serve(
         state.auth.enter_project(&mut caller, project)?;
     }
     state.policy.allow(route, &caller)?;
+    caller.nova = state.nova_as(&caller, &head.headers);
     let query = Params::parse(head.uri.query().unwrap_or_default())?;
     if parts.iter().any(|(_, value)| value.contains('\0')) {
         return Err(Refusal::invalid("Malformed request url"));

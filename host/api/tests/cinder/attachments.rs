@@ -63,7 +63,12 @@ async fn an_attachment_goes_from_reserved_to_attached_and_gives_the_volume_back(
         .await
         .body;
     assert_eq!(list["attachments"].as_array().unwrap().len(), 1);
-    assert_eq!(api.delete(&path).await.body, json!({"attachments": []}));
+    let nova = [
+        ("openstack-api-version", "volume 3.71"),
+        ("x-service-token", "nova:service"),
+    ];
+    let gone = api.send("DELETE", &path, &nova, "").await;
+    assert_eq!(gone.body, json!({"attachments": []}));
     assert_eq!(api.get(&volume).await.body["volume"]["status"], "available");
     assert_eq!(api.get(&path).await.status, 404);
 }
@@ -103,4 +108,62 @@ async fn the_old_actions_attach_and_detach_by_force_too() {
             .status,
         400
     );
+}
+
+#[tokio::test]
+async fn a_volume_that_is_read_only_is_attached_for_reading_alone() {
+    let api = Api::with_array(&Arc::default()).await;
+    let volume = api.volume(1).await;
+    let id = volume.rsplit('/').next().unwrap();
+    let action = format!("{volume}/action");
+    let flag = json!({"os-update_readonly_flag": {"readonly": true}});
+    assert_eq!(api.post(&action, flag).await.status, 202);
+    for mode in [json!({"mode": "rw"}), json!({})] {
+        let mut attach = json!({"host_name": "h1", "mountpoint": "/dev/vdb"});
+        attach
+            .as_object_mut()
+            .unwrap()
+            .extend(mode.as_object().unwrap().clone());
+        let refused = api.post(&action, json!({"os-attach": attach})).await;
+        assert_eq!(refused.status, 400, "{}", refused.text);
+        let sentence = format!("Invalid attaching mode 'rw' for volume {id}.");
+        assert_eq!(refused.message(), sentence);
+    }
+    assert_eq!(api.get(&volume).await.body["volume"]["status"], "available");
+    for mode in [json!("rw"), json!("ro"), Value::Null] {
+        let mut body = json!({"volume_uuid": id, "connector": connector()});
+        if !mode.is_null() {
+            body["mode"] = mode;
+        }
+        let made = api
+            .post("/v3/attachments", json!({"attachment": body}))
+            .await;
+        let made = made.body["attachment"].clone();
+        assert_eq!(made["attach_mode"], "ro", "{made}");
+        assert_eq!(made["connection_info"]["access_mode"], "ro", "{made}");
+        let path = format!("/v3/attachments/{}", made["id"].as_str().unwrap());
+        assert_eq!(api.delete(&path).await.status, 200);
+    }
+    let attach = json!({"os-attach": {"host_name": "h1", "mode": "ro"}});
+    assert_eq!(api.post(&action, attach).await.status, 202);
+}
+
+#[tokio::test]
+async fn the_mode_and_the_device_may_stand_in_the_connector() {
+    let api = Api::with_array(&Arc::default()).await;
+    let volume = api.volume(1).await;
+    let id = volume.rsplit('/').next().unwrap();
+    let mut told = connector();
+    told["mode"] = json!("ro");
+    told["mountpoint"] = json!("/dev/vdc");
+    let body = json!({"attachment": {"volume_uuid": id, "connector": told}});
+    let made = api.post("/v3/attachments", body).await.body["attachment"].clone();
+    assert_eq!(made["attach_mode"], "ro", "{made}");
+    let action = format!("/v3/attachments/{}/action", made["id"].as_str().unwrap());
+    assert_eq!(
+        api.post(&action, json!({"os-complete": {}})).await.status,
+        204
+    );
+    let shown = api.get(&volume).await.body["volume"]["attachments"][0].clone();
+    assert_eq!(shown["device"], "/dev/vdc", "{shown}");
 }

@@ -231,6 +231,7 @@ impl Api {
             policy: Policy::default(),
             limits: Limits::default(),
             public_endpoint: None,
+            nova: None,
             drivers_dir: folder.path().join("drivers"),
         });
         Self {

@@ -10,6 +10,7 @@
 pub mod array;
 
 pub mod driver;
+pub mod furnished;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -20,7 +21,7 @@ use axum::body::Body;
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::Value;
-use springform_api::{ApiState, Auth, Limits, Policy, Tokens, router};
+use springform_api::{ApiState, Auth, Limits, NovaService, Policy, Tokens, router};
 use springform_control::{
     BackendConfig, Clock, Control, ControlConfig, DriverConfig, DriverLoader, Inspected,
     LoadRefusal, Loaded,
@@ -58,6 +59,9 @@ pub struct Api {
     pub folder: TempDir,
 }
 
+/// What a router is made of beside the array.
+type Parts = (Auth, Limits, Policy, Option<NovaService>);
+
 pub struct Got {
     pub status: StatusCode,
     pub headers: HeaderMap,
@@ -81,7 +85,8 @@ impl Api {
         Self::with(Auth::NoAuth, Limits::default(), Policy::default()).await
     }
 
-    /// Tokens `admin-token-of-test`, `member-token-of-test`, `reader-token-of-test`, `other-token-of-the-test`.
+    /// Tokens `admin-token-of-test`, `member-token-of-test`, `reader-token-of-test`, `no-role-of-the-test` of one project,
+    /// `other-token-of-the-test`, `other-reader-of-the-test` of another one, and `service-token-of-the-test`.
     pub async fn with_tokens(policy: &str) -> Self {
         let (auth, policy) = Self::tokens(policy);
         Self::with(auth, Limits::default(), policy).await
@@ -90,8 +95,19 @@ impl Api {
     /// The same users, and a backend as in [`Api::with_array`].
     pub async fn with_tokens_and_array(array: &Arc<Array>) -> Self {
         let (auth, policy) = Self::tokens("");
-        let parts = (auth, Limits::default(), policy);
+        let parts = (auth, Limits::default(), policy, None);
         Self::with_users(array, &["pure"], &["a"], parts).await
+    }
+
+    /// As [`Api::with_array`], for these callers and with this Nova to ask.
+    pub async fn with_nova(array: &Arc<Array>, auth: Auth, nova: Option<NovaService>) -> Self {
+        let parts = (auth, Limits::default(), Policy::default(), nova);
+        Self::with_users(array, &["pure"], &["a"], parts).await
+    }
+
+    /// The tokens of [`Api::with_tokens`].
+    pub fn known_tokens() -> Auth {
+        Self::tokens("").0
     }
 
     fn tokens(policy: &str) -> (Auth, Policy) {
@@ -104,7 +120,10 @@ impl Api {
         let text = entry("admin-token-of-test", "aa", "admin")
             + &entry("member-token-of-test", "bb", "member")
             + &entry("reader-token-of-test", "bb", "reader")
-            + &entry("other-token-of-the-test", "cc", "member");
+            + &entry("other-token-of-the-test", "cc", "member")
+            + &entry("other-reader-of-the-test", "cc", "reader")
+            + &entry("no-role-of-the-test", "bb", "auditor")
+            + &entry("service-token-of-the-test", "dd", "service");
         std::fs::write(folder.path().join("tokens.toml"), text).unwrap();
         std::fs::write(folder.path().join("policy.toml"), policy).unwrap();
         let tokens = Tokens::read(&folder.path().join("tokens.toml")).unwrap();
@@ -113,7 +132,7 @@ impl Api {
     }
 
     pub async fn with(auth: Auth, limits: Limits, policy: Policy) -> Self {
-        let parts = (auth, limits, policy);
+        let parts = (auth, limits, policy, None);
         Self::assemble(parts, ControlConfig::default(), Arc::new(NoDrivers)).await
     }
 
@@ -133,7 +152,7 @@ impl Api {
     }
 
     async fn with_targets(array: &Arc<Array>, names: &[&str], targets: &[&str]) -> Self {
-        let parts = (Auth::NoAuth, Limits::default(), Policy::default());
+        let parts = (Auth::NoAuth, Limits::default(), Policy::default(), None);
         Self::with_users(array, names, targets, parts).await
     }
 
@@ -141,7 +160,7 @@ impl Api {
         array: &Arc<Array>,
         names: &[&str],
         targets: &[&str],
-        parts: (Auth, Limits, Policy),
+        parts: Parts,
     ) -> Self {
         let target = |name: &&str| Target {
             name: (*name).into(),
@@ -172,7 +191,7 @@ impl Api {
     }
 
     async fn assemble(
-        (auth, limits, policy): (Auth, Limits, Policy),
+        (auth, limits, policy, nova): Parts,
         config: ControlConfig,
         loader: Arc<dyn DriverLoader>,
     ) -> Self {
@@ -194,6 +213,7 @@ impl Api {
             policy,
             limits,
             public_endpoint: None,
+            nova,
             drivers_dir,
         });
         Self {

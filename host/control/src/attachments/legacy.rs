@@ -3,7 +3,8 @@
 use springform_model::cloud::{AttachStatus, Attachment, VolumeStatus};
 use springform_model::contract::{Connection, Connector};
 
-use super::CreateAttachment;
+use super::{CreateAttachment, read_only};
+use crate::ownership::edit_of_caller;
 use crate::volumes::Volumes;
 use crate::{Caller, ControlError};
 
@@ -54,6 +55,10 @@ impl Volumes<'_> {
         connector: Option<Connector>,
     ) -> Result<(), ControlError> {
         self.get(caller, id).await?;
+        self.control
+            .attachments()
+            .may_detach(caller, id, None)
+            .await?;
         let host = connector.map(|connector| connector.host);
         for known in self.control.attachments().of(id).await? {
             if known.legacy && (host.is_none() || known.host_name == host) {
@@ -76,6 +81,14 @@ impl Volumes<'_> {
         device: Option<String>,
         mode: Option<String>,
     ) -> Result<(), ControlError> {
+        let volume = self.get(caller, id).await?;
+        if let Some(mode) = mode.as_deref().filter(|mode| *mode != "ro")
+            && read_only(&volume)
+        {
+            return Err(ControlError::invalid(format!(
+                "Invalid attaching mode '{mode}' for volume {id}."
+            )));
+        }
         let attachments = self.control.attachments();
         let connected = attachments.of(id).await?.into_iter().find(|known| {
             known.legacy
@@ -92,11 +105,10 @@ impl Volumes<'_> {
                 attachments.make(caller, wanted, true).await?
             }
         };
-        let missing = || ControlError::not_found("Volume attachment", &made.id);
-        crate::edit::edit(
+        edit_of_caller(
             self.control.store(),
+            caller,
             &made.id,
-            missing,
             |known: &mut Attachment| {
                 known.instance_id.clone_from(&instance);
                 known.device.clone_from(&device);
@@ -120,6 +132,10 @@ impl Volumes<'_> {
         attachment: Option<&str>,
     ) -> Result<(), ControlError> {
         let volume = self.get(caller, id).await?;
+        self.control
+            .attachments()
+            .may_detach(caller, id, attachment)
+            .await?;
         let all = self.control.attachments().of(id).await?;
         let chosen = match (attachment, all.as_slice()) {
             (Some(wanted), all) => all.iter().find(|known| known.id == wanted),
@@ -138,14 +154,17 @@ impl Volumes<'_> {
                 .delete(caller, &known.id)
                 .await
                 .map(drop),
-            None if matches!(volume.status, VolumeStatus::InUse | VolumeStatus::Detaching) => self
-                .edit(caller, id, |volume| {
+            None if attachment.is_none()
+                && matches!(volume.status, VolumeStatus::InUse | VolumeStatus::Detaching) =>
+            {
+                self.edit(caller, id, |volume| {
                     volume.status = VolumeStatus::Available;
                     volume.attachments.clear();
                     Ok(())
                 })
                 .await
-                .map(drop),
+                .map(drop)
+            }
             None => Ok(()),
         }
     }

@@ -4,11 +4,13 @@ mod legacy;
 mod reconnect;
 pub mod repair;
 mod secret;
+mod servers;
 mod turn;
 mod work;
 
 pub(crate) use reconnect::reconnect;
 pub(crate) use secret::Secret;
+pub use servers::ServerVolumes;
 
 use std::sync::Arc;
 
@@ -20,6 +22,7 @@ use uuid::Uuid;
 
 use crate::edit::{Setback, again};
 use crate::engine::Executors;
+use crate::ownership::of_caller;
 use crate::{Caller, Control, ControlError};
 
 /// Attachments.
@@ -67,10 +70,7 @@ impl Attachments<'_> {
     }
 
     async fn stored(&self, caller: &Caller, id: &str) -> Result<Stored<Attachment>, ControlError> {
-        let found = self.control.store().get::<Attachment>(id).await?;
-        found
-            .filter(|found| caller.may_see(&found.project_id))
-            .ok_or_else(|| ControlError::not_found("Volume attachment", id))
+        of_caller(self.control.store(), caller, id).await
     }
 
     /// One page of attachments, without passwords.
@@ -112,7 +112,13 @@ impl Attachments<'_> {
         let id = Uuid::now_v7().to_string();
         again(|| self.reserve(caller, &wanted, legacy, &id)).await?;
         match wanted.connector {
-            Some(connector) => self.update(caller, &id, connector).await,
+            // Named at once it may stand beside the old host: so Nova moves a running server.
+            Some(connector) => {
+                let connector = without_secret(connector);
+                self.carry_out(caller, &id, turn::Wanted::ConnectBeside(&connector))
+                    .await?;
+                self.get(caller, &id).await
+            }
             None => self.get(caller, &id).await,
         }
     }
@@ -127,6 +133,7 @@ impl Attachments<'_> {
         let now = self.control.now();
         let mut volume = self.volume(caller, &wanted.volume_id).await?;
         let shared = volume.multiattach && volume.status == VolumeStatus::InUse;
+        let moves = !legacy && self.moves(&volume, wanted.instance_id.as_deref()).await?;
         let allowed: &[VolumeStatus] = if legacy {
             &[
                 VolumeStatus::Available,
@@ -137,7 +144,7 @@ impl Attachments<'_> {
         } else {
             &[VolumeStatus::Available, VolumeStatus::Downloading]
         };
-        if !shared && !allowed.contains(&volume.status) {
+        if !shared && !moves && !allowed.contains(&volume.status) {
             return Err(ControlError::invalid(format!(
                 "Invalid volume: Volume {} status must be available or downloading to reserve, but the current status is {}.",
                 volume.id, volume.status
@@ -159,7 +166,10 @@ impl Attachments<'_> {
                 .map(|connector| connector.host.clone()),
             device: wanted.device.clone(),
             status: AttachStatus::Reserved,
-            mode: wanted.mode.clone(),
+            mode: match read_only(&volume) && !legacy {
+                true => Some("ro".to_owned()),
+                false => wanted.mode.clone(),
+            },
             connector: None,
             connection: None,
             legacy,
@@ -174,10 +184,24 @@ impl Attachments<'_> {
         Ok(self.control.store().commit(changes).await?)
     }
 
+    /// Whether a volume in use is reserved for a server that has it already. Nova moves a server so: the new attachment
+    /// stands beside the old one until the new host has taken over.
+    async fn moves(&self, volume: &Volume, server: Option<&str>) -> Result<bool, ControlError> {
+        let taken = [VolumeStatus::InUse, VolumeStatus::Reserved];
+        if server.is_none() || !taken.contains(&volume.status) {
+            return Ok(false);
+        }
+        let known = self.of(&volume.id).await?;
+        Ok(known
+            .iter()
+            .any(|known| known.instance_id.as_deref() == server))
+    }
+
     /// Connects a host and says how it reaches the volume.
     ///
     /// # Errors
-    /// `NotFound`, and what the array refuses: the attachment is then `error_attaching`.
+    /// `NotFound`; `Conflict` while another attachment of a volume that is not shared leads a host to it; and what the array
+    /// refuses: the attachment is then `error_attaching`.
     pub async fn update(
         &self,
         caller: &Caller,
@@ -252,10 +276,7 @@ impl Attachments<'_> {
     }
 
     async fn volume(&self, caller: &Caller, id: &str) -> Result<Stored<Volume>, ControlError> {
-        let found = self.control.store().get::<Volume>(id).await?;
-        found
-            .filter(|found| caller.may_see(&found.project_id))
-            .ok_or_else(|| ControlError::not_found("Volume", id))
+        of_caller(self.control.store(), caller, id).await
     }
 
     async fn with_secret(&self, attachment: &mut Attachment) -> Result<(), ControlError> {
@@ -276,6 +297,12 @@ impl Attachments<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether servers may only read it.
+pub(crate) fn read_only(volume: &Volume) -> bool {
+    let flag = volume.admin_metadata.get("readonly");
+    flag.is_some_and(|flag| flag == "True")
 }
 
 fn without_secret(mut connector: Connector) -> Connector {

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use springform_model::cloud::{Attachment, Volume, VolumeStatus};
+use springform_model::cloud::{AttachStatus, Attachment, Volume, VolumeStatus};
 use springform_model::contract::Connector;
 use springform_model::operation::{Operation, OperationState, Verb};
 use springform_store::{Changes, Query, Store, StoreError, Stored};
@@ -23,8 +23,19 @@ const LOOK: Duration = Duration::from_millis(20);
 pub(super) enum Wanted<'a> {
     /// The host is to reach the volume. Without its CHAP password.
     Connect(&'a Connector),
+    /// The same beside whatever other host reaches it, shared or not: a server moves.
+    ConnectBeside(&'a Connector),
     /// It is not to reach it any more.
     Disconnect,
+}
+
+impl<'a> Wanted<'a> {
+    fn connector(self) -> Option<&'a Connector> {
+        match self {
+            Self::Connect(connector) | Self::ConnectBeside(connector) => Some(connector),
+            Self::Disconnect => None,
+        }
+    }
 }
 
 /// What a round came to.
@@ -86,9 +97,10 @@ impl Attachments<'_> {
             .eq("volume_id", &volume.id)
             .ne("id", &attachment.id);
         let others = store.list::<Attachment>(&beside).await?;
-        let host = match wanted {
-            Wanted::Connect(connector) => Some(connector.host.clone()),
-            Wanted::Disconnect => attachment.connector.as_ref().map(|told| told.host.clone()),
+        let told = wanted.connector();
+        let host = match told {
+            Some(connector) => Some(connector.host.clone()),
+            None => attachment.connector.as_ref().map(|told| told.host.clone()),
         };
         let in_the_way = others
             .iter()
@@ -98,9 +110,16 @@ impl Attachments<'_> {
                 return Ok(Turn::Of(holder));
             }
         }
-        let (verb, input) = match wanted {
-            Wanted::Connect(connector) => (Verb::Connect, json!({ "connector": connector })),
-            Wanted::Disconnect => (Verb::Disconnect, json!({})),
+        if told.is_none() {
+            // Here, where nobody can connect it any more before this is committed.
+            self.may_take_away(caller, &attachment).await?;
+        }
+        if matches!(wanted, Wanted::Connect(_)) {
+            alone(&volume, &attachment, &others)?;
+        }
+        let (verb, input) = match told {
+            Some(connector) => (Verb::Connect, json!({ "connector": connector })),
+            None => (Verb::Disconnect, json!({})),
         };
         let new = NewOperation::new(verb, "attachment", id)
             .input(input)
@@ -111,7 +130,7 @@ impl Attachments<'_> {
         for other in &others {
             changes = changes.unchanged::<Attachment>(&other.id, other.revision);
         }
-        if let Wanted::Connect(connector) = wanted {
+        if let Some(connector) = told {
             may_connect(&volume)?;
             changes = changes.unchanged::<Volume>(&volume.id, volume.revision);
             // Before the array is asked: whatever becomes of it, there is a connection to be taken away.
@@ -148,6 +167,24 @@ pub(super) async fn holder(
     let held = store.get::<Operation>(id).await?;
     let open = held.is_some_and(|held| !held.state.is_terminal());
     Ok(open.then(|| id.clone()))
+}
+
+/// Refuses to connect a second reservation while another host reaches a volume that is not shared: it has to let go first.
+fn alone(
+    volume: &Volume,
+    attachment: &Attachment,
+    others: &[Stored<Attachment>],
+) -> Result<(), ControlError> {
+    let reaches = |other: &Attachment| {
+        other.connector.is_some() && other.status != AttachStatus::ErrorAttaching
+    };
+    if attachment.legacy || volume.multiattach || !others.iter().any(|other| reaches(other)) {
+        return Ok(());
+    }
+    Err(ControlError::conflict(format!(
+        "Resource conflict: duplicate connectors detected on volume {}",
+        volume.id
+    )))
 }
 
 /// Refuses a volume that is about to go.

@@ -94,7 +94,12 @@ async fn connect(
                     attachment.connector = Some(connector.clone());
                     attachment.connection = Some(connection.clone());
                     attachment.outdated = None;
-                    attachment.mode.get_or_insert_with(|| "rw".to_owned());
+                    let mode = said(connector, "mode").filter(|mode| *mode == "ro");
+                    let mode = mode.unwrap_or("rw");
+                    attachment.mode.get_or_insert_with(|| mode.to_owned());
+                    if let Some(device) = said(connector, "mountpoint") {
+                        attachment.device = Some(device.to_owned());
+                    }
                 }
                 Err(_) => attachment.status = AttachStatus::ErrorAttaching,
             }
@@ -110,6 +115,14 @@ async fn connect(
         Changes::new,
     )
     .await
+}
+
+/// What Nova says in the connector for want of a better place.
+fn said<'a>(connector: &'a Connector, key: &str) -> Option<&'a str> {
+    let found = connector.extensions.iter().find(|(known, _)| known == key);
+    found
+        .map(|(_, value)| value.as_str())
+        .filter(|value| !value.is_empty() && *value != "null")
 }
 
 async fn reach(run: &mut Run, volume: &Volume) -> Result<(Connector, Connection), OperationError> {
@@ -198,7 +211,9 @@ async fn disconnect(
         if let Some(mut stored) = stored.map_err(broken)? {
             // Read after the volume, which is written with each of them: what is decided here is decided of both.
             let others = beside(control.store(), attachment).await.map_err(broken)?;
-            release(&mut stored.record, &attachment.id, !others.is_empty());
+            let reached = |other: &Attachment| other.connection.is_some();
+            let waiting = (!others.is_empty()).then(|| others.iter().any(reached));
+            release(&mut stored.record, &attachment.id, waiting);
             stored.record.updated_at = Some(now);
             changes = changes.update(&stored);
         }
@@ -223,8 +238,8 @@ async fn beside(store: &Store, attachment: &Attachment) -> Result<Vec<Attachment
     Ok(found.into_iter().map(|stored| stored.record).collect())
 }
 
-/// A volume without one of its attachments; `waiting`: it has others.
-fn release(volume: &mut Volume, attachment: &str, waiting: bool) {
+/// A volume without one of its attachments; `waiting`: it has others, and whether one of them leads a host to it.
+fn release(volume: &mut Volume, attachment: &str, waiting: Option<bool>) {
     volume
         .attachments
         .retain(|known| known.attachment_id != attachment);
@@ -238,8 +253,9 @@ fn release(volume: &mut Volume, attachment: &str, waiting: bool) {
             if unused =>
         {
             match waiting {
-                true => VolumeStatus::Reserved,
-                false => VolumeStatus::Available,
+                Some(true) => VolumeStatus::Attaching,
+                Some(false) => VolumeStatus::Reserved,
+                None => VolumeStatus::Available,
             }
         }
         other => other,

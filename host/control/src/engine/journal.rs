@@ -7,6 +7,7 @@ use springform_model::operation::{Operation, OperationState, Progress, Step, Ver
 use springform_store::{Changes, Query, StoreError, Stored};
 use uuid::Uuid;
 
+use crate::ownership::{Owned, is_visible};
 use crate::{Caller, Control, ControlError};
 
 /// An operation to be journalled.
@@ -89,8 +90,8 @@ impl Operations<'_> {
             .live(id)
             .or(stored.map(|stored| stored.record));
         operation
-            .filter(|operation| caller.may_see(&operation.project))
-            .ok_or_else(|| ControlError::not_found("Operation", id))
+            .filter(|operation| is_visible(caller, operation))
+            .ok_or_else(|| Operation::unknown(id))
     }
 
     /// What a query finds; only the caller's project unless they are an administrator.

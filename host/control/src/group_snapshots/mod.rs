@@ -17,6 +17,7 @@ use crate::engine::{Executors, NewOperation};
 use crate::error::ErrorKind;
 use crate::groups::ROUNDS;
 use crate::groups::rules::words;
+use crate::ownership::of_caller;
 use crate::volumes::not_frozen;
 use crate::{Caller, Control, ControlError};
 
@@ -53,10 +54,7 @@ impl GroupSnapshots<'_> {
         caller: &Caller,
         id: &str,
     ) -> Result<Stored<GroupSnapshot>, ControlError> {
-        let found = self.control.store().get::<GroupSnapshot>(id).await?;
-        found
-            .filter(|taken| caller.may_see(&taken.project_id))
-            .ok_or_else(|| ControlError::not_found("GroupSnapshot", id))
+        of_caller(self.control.store(), caller, id).await
     }
 
     /// One page of group snapshots.

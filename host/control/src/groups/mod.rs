@@ -27,6 +27,7 @@ use springform_store::{Changes, Direction, Query, StoreError, Stored};
 use crate::edit::{edit, no_more};
 use crate::engine::Executors;
 use crate::error::ErrorKind;
+use crate::ownership::of_caller;
 use crate::{Caller, Control, ControlError};
 
 /// Rounds of a change that others disturb.
@@ -83,10 +84,7 @@ impl Groups<'_> {
         caller: &Caller,
         id: &str,
     ) -> Result<Stored<Group>, ControlError> {
-        let found = self.control.store().get::<Group>(id).await?;
-        found
-            .filter(|group| caller.may_see(&group.project_id))
-            .ok_or_else(|| ControlError::not_found("Group", id))
+        of_caller(self.control.store(), caller, id).await
     }
 
     /// One page of groups.

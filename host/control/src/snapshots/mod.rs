@@ -13,9 +13,10 @@ use springform_model::operation::Verb;
 use springform_store::{Changes, Query, StoreError, Stored};
 use uuid::Uuid;
 
-use crate::edit::{Setback, again, edit};
+use crate::edit::{Setback, again};
 use crate::engine::{Executors, NewOperation};
 use crate::error::ErrorKind;
+use crate::ownership::{edit_of_caller, of_caller};
 use crate::quotas::{Adds, over};
 use crate::specs::full_type;
 use crate::{Caller, Control, ControlError};
@@ -75,10 +76,7 @@ impl Snapshots<'_> {
         caller: &Caller,
         id: &str,
     ) -> Result<Stored<Snapshot>, ControlError> {
-        let found = self.control.store().get::<Snapshot>(id).await?;
-        found
-            .filter(|found| caller.may_see(&found.project_id))
-            .ok_or_else(|| ControlError::not_found("Snapshot", id))
+        of_caller(self.control.store(), caller, id).await
     }
 
     /// One page of snapshots.
@@ -196,10 +194,8 @@ impl Snapshots<'_> {
     ) -> Result<(), ControlError> {
         let control = self.control;
         for _ in 0..50 {
-            let snapshot = self.get(caller, id).await?;
-            let stored = control.store().get::<Snapshot>(id).await?;
-            let mut stored = stored.ok_or_else(|| ControlError::not_found("Snapshot", id))?;
-            let volume = control.store().get::<Volume>(&snapshot.volume_id).await?;
+            let mut stored = self.stored(caller, id).await?;
+            let volume = control.store().get::<Volume>(&stored.volume_id).await?;
             if let Some(volume) = &volume {
                 control.volumes().may_change(&volume.record).await?;
             }
@@ -307,14 +303,11 @@ impl Snapshots<'_> {
         change: impl Fn(&mut Snapshot) -> Result<(), ControlError>,
     ) -> Result<Snapshot, ControlError> {
         let now = self.control.now();
-        edit(
+        edit_of_caller(
             self.control.store(),
+            caller,
             id,
-            || ControlError::not_found("Snapshot", id),
             |snapshot: &mut Snapshot| {
-                if !caller.may_see(&snapshot.project_id) {
-                    return Err(ControlError::not_found("Snapshot", id));
-                }
                 change(snapshot)?;
                 snapshot.updated_at = Some(now);
                 Ok(())

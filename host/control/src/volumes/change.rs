@@ -3,8 +3,8 @@
 use springform_model::cloud::{Metadata, Volume, VolumeStatus};
 
 use super::Volumes;
-use crate::edit::edit;
 use crate::error::ErrorKind;
+use crate::ownership::edit_of_caller;
 use crate::{Caller, ControlError};
 
 /// What is changed; none: left as it is.
@@ -98,6 +98,13 @@ impl Volumes<'_> {
         let status = status.map_err(|error| {
             ControlError::input(format!("Must specify a valid status: {error}"))
         })?;
+        let attach_status = attach_status.map(str::to_ascii_lowercase);
+        let attach_status = attach_status.as_deref();
+        // A server that still uses the volume would share it with whoever gets it next.
+        if attach_status == Some("detached") || status == Some(VolumeStatus::Available) {
+            self.get(caller, id).await?;
+            self.control.attachments().may_take_all(caller, id).await?;
+        }
         self.edit(caller, id, |volume| {
             volume.status = status.unwrap_or(volume.status);
             if attach_status == Some("detached") {
@@ -118,19 +125,11 @@ impl Volumes<'_> {
         mut decide: impl FnMut(&mut Volume) -> Result<(), ControlError>,
     ) -> Result<Volume, ControlError> {
         let now = self.control.now();
-        edit(
-            self.control.store(),
-            id,
-            || ControlError::not_found("Volume", id),
-            |volume: &mut Volume| {
-                if !caller.may_see(&volume.project_id) {
-                    return Err(ControlError::not_found("Volume", id));
-                }
-                decide(volume)?;
-                volume.updated_at = Some(now);
-                Ok(())
-            },
-        )
+        edit_of_caller(self.control.store(), caller, id, |volume: &mut Volume| {
+            decide(volume)?;
+            volume.updated_at = Some(now);
+            Ok(())
+        })
         .await
     }
 }

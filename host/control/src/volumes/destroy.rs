@@ -9,6 +9,7 @@ use super::Volumes;
 use super::turn::try_turn;
 use crate::edit::{Setback, again, no_more};
 use crate::error::ErrorKind;
+use crate::ownership::is_visible;
 use crate::quotas::Adds;
 use crate::specs::full_type;
 use crate::{Caller, ControlError};
@@ -62,12 +63,19 @@ impl Volumes<'_> {
             )
             .into());
         }
+        if volume.attachments.is_empty() {
+            // What is not complete may lead a server to it all the same.
+            self.control.attachments().may_take_all(caller, id).await?;
+        }
         let query = Query::new().eq("volume_id", id);
         let snapshots = self.control.store().list::<Snapshot>(&query).await?;
         if !snapshots.is_empty() && !cascade {
             return Err(refuse_delete(&volume).into());
         }
         for snapshot in &snapshots {
+            if !is_visible(caller, &snapshot.record) {
+                return Err(refuse_delete(&volume).into());
+            }
             may_go_along(snapshot, force)?;
         }
         let allowed = [
@@ -79,8 +87,9 @@ impl Volumes<'_> {
             VolumeStatus::ErrorRestoring,
         ];
         let decide = |volume: &mut Volume| {
+            // Force overrules a state, not a server that uses the volume or the group that counts on it.
             let free = volume.attachments.is_empty() && volume.group_id.is_none();
-            if !force && (!allowed.contains(&volume.status) || !free) {
+            if !free || (!force && !allowed.contains(&volume.status)) {
                 return Err(refuse_delete(volume));
             }
             volume.status = VolumeStatus::Deleting;
@@ -227,27 +236,35 @@ impl Volumes<'_> {
             .eq("volume_id", id)
             .sort("created_at", Direction::Desc);
         let newest = self.control.store().first::<Snapshot>(&query).await?;
+        // The newest of anybody's, lest newer ones lose their place; and the caller's own, as with every source of data.
         let mut newest = newest
-            .filter(|newest| newest.id == snapshot)
+            .filter(|newest| newest.id == snapshot && is_visible(caller, &newest.record))
             .ok_or_else(|| {
-                ControlError::input(format!(
-                    "Snapshot {snapshot} is not the latest one of volume {id}."
+                ControlError::invalid(format!(
+                    "Specified snapshot {snapshot} is None or not the latest one of volume {id}."
                 ))
             })?;
-        if newest.status != SnapshotStatus::Available || newest.size != volume.size {
-            return Err(ControlError::input(format!(
-                "Snapshot {snapshot} must be available and of the volume's size, {} GiB.",
-                volume.size
+        let cannot = format!("Can't revert volume {id} to its latest snapshot {snapshot}.");
+        if newest.size != volume.size {
+            return Err(ControlError::invalid(format!(
+                "{cannot} The volume size must be equal to the snapshot size."
+            ))
+            .into());
+        }
+        if newest.status != SnapshotStatus::Available {
+            return Err(ControlError::conflict(format!(
+                "Invalid snapshot: {cannot} Snapshot's status must be 'available'."
             ))
             .into());
         }
         newest.record.status = SnapshotStatus::Restoring;
         let decide = |volume: &mut Volume| {
-            must_be(
-                volume,
-                &[VolumeStatus::Available, VolumeStatus::InUse],
-                "revert",
-            )?;
+            // A server that uses the volume would go on with what it remembers of the old bytes.
+            if volume.status != VolumeStatus::Available || !volume.attachments.is_empty() {
+                return Err(ControlError::conflict(format!(
+                    "Invalid volume: {cannot} Volume's status must be 'available'."
+                )));
+            }
             volume.status = VolumeStatus::Reverting;
             Ok(())
         };

@@ -177,6 +177,12 @@ impl Volumes<'_> {
                 &[VolumeStatus::Available, VolumeStatus::Error],
                 "unmanage",
             )?;
+            if !volume.attachments.is_empty() {
+                return Err(ControlError::invalid(format!(
+                    "Invalid volume: Volume {} is attached and cannot be unmanaged; detach it first.",
+                    volume.id
+                )));
+            }
             if let Some(group) = &volume.group_id {
                 return Err(ControlError::invalid(format!(
                     "Invalid volume: Volume {} is in group {group}; remove it from the group first.",

@@ -28,6 +28,7 @@ use springform_model::operation::Verb;
 use springform_store::{Query, Stored};
 
 use crate::engine::Executors;
+use crate::ownership::of_caller;
 use crate::{Caller, Control, ControlError};
 
 /// Volumes.
@@ -58,10 +59,7 @@ impl Volumes<'_> {
         caller: &Caller,
         id: &str,
     ) -> Result<Stored<Volume>, ControlError> {
-        let found = self.control.store().get::<Volume>(id).await?;
-        found
-            .filter(|volume| caller.may_see(&volume.project_id))
-            .ok_or_else(|| ControlError::not_found("Volume", id))
+        of_caller(self.control.store(), caller, id).await
     }
 
     /// One page of volumes. Give the query a limit.

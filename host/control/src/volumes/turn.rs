@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use crate::edit::{Setback, moved};
 use crate::engine::NewOperation;
+use crate::ownership::of_caller;
 use crate::quotas::over;
 use crate::{Caller, Control, ControlError};
 
@@ -43,10 +44,7 @@ pub(super) async fn try_turn(
     decide: impl Fn(&mut Volume) -> Result<(), ControlError>,
     more: impl Fn(&Volume) -> Changes,
 ) -> Result<(Volume, Operation), Setback> {
-    let stored = control.store().get::<Volume>(id).await?;
-    let mut stored = stored
-        .filter(|stored| caller.may_see(&stored.project_id))
-        .ok_or_else(|| ControlError::not_found("Volume", id))?;
+    let mut stored = of_caller::<Volume>(control.store(), caller, id).await?;
     if let Some(holder) = &stored.operation {
         return Err(ControlError::busy(&format!("Volume {id}"), holder).into());
     }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::Config;
 use super::backend::{BackendConfig, RawOption, RawValue, TargetConfig, Trust};
 use super::driver::{DriverConfig, LimitsConfig};
+use super::nova::NovaConfig;
 use super::problem::Problem;
 use super::section::{self, Node};
 use super::service::{ApiLimits, AuthConfig, ServiceConfig};
@@ -41,6 +42,7 @@ pub fn fixed(serving: &Config, wanted: &Config) -> Vec<Problem> {
     let tables = [
         ("service", service(&serving.service, &wanted.service)),
         ("auth", auth(&serving.auth, &wanted.auth)),
+        ("nova", nova(serving.nova.as_ref(), wanted.nova.as_ref())),
         ("limits", limits(&serving.limits, &wanted.limits)),
     ];
     for (table, keys) in tables {
@@ -124,6 +126,15 @@ fn service(a: &ServiceConfig, b: &ServiceConfig) -> Vec<&'static str> {
         ("observe_seconds", *observe_interval == b.observe_interval),
         ("log", *log == b.log),
         ("log_filter", *log_filter == b.log_filter),
+    ])
+}
+
+fn nova(a: Option<&NovaConfig>, b: Option<&NovaConfig>) -> Vec<&'static str> {
+    let url = |nova: Option<&NovaConfig>| nova.map(|nova| nova.url.clone());
+    let ca_file = |nova: Option<&NovaConfig>| nova.and_then(|nova| nova.ca_file.clone());
+    unequal(&[
+        ("url", url(a) == url(b)),
+        ("ca_file", ca_file(a) == ca_file(b)),
     ])
 }
 

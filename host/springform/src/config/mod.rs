@@ -8,6 +8,7 @@ mod backend;
 pub mod check;
 pub mod compare;
 mod driver;
+mod nova;
 mod problem;
 mod resolve;
 mod secret;
@@ -20,6 +21,7 @@ use std::path::{Path, PathBuf};
 
 pub use backend::{BackendConfig, RawOption, RawValue, TargetConfig, Trust};
 pub use driver::{DriverConfig, Grant, LimitsConfig};
+pub use nova::NovaConfig;
 pub use problem::{ConfigError, Problem, suggestion};
 pub use resolve::{Resolved, ResolvedTarget};
 pub use secret::{Secret, secret_from};
@@ -38,6 +40,8 @@ pub struct Config {
     pub service: ServiceConfig,
     /// `[auth]`.
     pub auth: AuthConfig,
+    /// `[nova]`, where there is one to ask.
+    pub nova: Option<NovaConfig>,
     /// `[limits]`: what the API takes from its clients.
     pub limits: ApiLimits,
     /// `[driver.<name>]`.
@@ -90,6 +94,7 @@ impl Config {
 
         let service = ServiceConfig::read(root.table("service", "[service]"), &folder);
         let auth = AuthConfig::read(root.table("auth", "[auth]"), &folder, &service);
+        let nova = NovaConfig::read(root.table("nova", "[nova]"), &folder, &auth);
         let limits = ApiLimits::read(root.table("limits", "[limits]"));
         let drivers = driver::read_all(root.table("driver", "[driver]"), &folder);
         let backends = backend::read_all(&mut root, &folder, &service, &drivers);
@@ -102,6 +107,7 @@ impl Config {
                 path: path.to_owned(),
                 service,
                 auth,
+                nova,
                 limits,
                 drivers,
                 backends,

@@ -1,9 +1,11 @@
 //! From the file to what the API wants to know: who may enter, and how much they may ask for.
 
-use anyhow::Context;
-use springform_api::{Auth, Keystone, KeystoneConfig, Limits, Policy, Tokens};
+use std::path::PathBuf;
 
-use crate::config::{ApiLimits, AuthConfig, AuthMode, secret_from};
+use anyhow::Context;
+use springform_api::{Auth, Keystone, KeystoneConfig, Limits, NovaService, Policy, Tokens};
+
+use crate::config::{ApiLimits, AuthConfig, AuthMode, NovaConfig, secret_from};
 
 /// How callers are known.
 ///
@@ -40,6 +42,23 @@ pub fn auth(config: &AuthConfig) -> anyhow::Result<Auth> {
             Ok(Auth::Keystone(Box::new(keystone)))
         }
     }
+}
+
+/// The Nova to ask, where there is one.
+///
+/// # Errors
+/// A URL or an authority that cannot be used.
+pub fn nova(config: Option<&NovaConfig>) -> anyhow::Result<Option<NovaService>> {
+    let Some(config) = config else {
+        return Ok(None);
+    };
+    let read = |path: &PathBuf| {
+        std::fs::read(path).with_context(|| format!("[nova] cannot read {}", path.display()))
+    };
+    let ca_pem = config.ca_file.as_ref().map(read).transpose()?;
+    let nova = NovaService::new(&config.url, ca_pem.as_deref());
+    nova.map(Some)
+        .map_err(|wrong| anyhow::anyhow!("[nova] {wrong}"))
 }
 
 /// Who may do what.

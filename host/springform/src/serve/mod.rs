@@ -32,6 +32,7 @@ pub async fn run(path: &Path) -> anyhow::Result<ExitCode> {
     telemetry::start(&config.service)?;
     let auth = access::auth(&config.auth)?;
     let policy = access::policy(&config.auth)?;
+    let nova = access::nova(config.nova.as_ref())?;
     let listener = TcpListener::bind(config.service.listen)
         .await
         .with_context(|| format!("cannot listen on {}", config.service.listen))?;
@@ -63,6 +64,7 @@ pub async fn run(path: &Path) -> anyhow::Result<ExitCode> {
         policy,
         limits: limits.clone(),
         public_endpoint: config.service.public_endpoint.clone(),
+        nova,
         drivers_dir: config.service.state_dir.join("drivers"),
     });
     announce(&config, &listener);

@@ -1,10 +1,16 @@
-//! Nova, as far as attachments are repaired through it. The token is the operator's own, for one request: the host keeps none.
+//! Nova, as far as attachments are repaired through it, and asked about. The token is the caller's own, for one request: the
+//! host keeps none.
 
+mod service;
+
+pub use service::NovaService;
+
+use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use http::StatusCode;
-use reqwest::{Client, Method, RequestBuilder, Response, Url};
+use reqwest::{Certificate, Client, Method, RequestBuilder, Response, Url};
 use serde_json::{Map, Value, json};
 use springform_control::attachments::repair::{Attached, Compute, ComputeError, Server};
 use uuid::Uuid;
@@ -21,6 +27,52 @@ pub struct Nova {
     client: Client,
     base: String,
     token: String,
+    version: &'static str,
+}
+
+impl fmt::Debug for Nova {
+    /// Without the token.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Nova");
+        shown.field("base", &self.base).finish_non_exhaustive()
+    }
+}
+
+/// The URL that paths are put behind.
+fn base(url: &str) -> Result<String, String> {
+    let wrong = || {
+        "nova must be the URL of the compute API, such as https://nova.example.org:8774/v2.1"
+            .to_owned()
+    };
+    let url = Url::parse(url).map_err(|_| wrong())?;
+    let plain = matches!(url.scheme(), "http" | "https")
+        && url.has_host()
+        && url.username().is_empty()
+        && url.password().is_none()
+        && url.query().is_none();
+    if !plain {
+        return Err(wrong());
+    }
+    let mut base = url.as_str().trim_end_matches('/').to_owned();
+    if url.path() == "/" {
+        base.push_str("/v2.1");
+    }
+    Ok(base)
+}
+
+fn client(authority: Option<Certificate>) -> Result<Client, String> {
+    let mut builder = Client::builder()
+        .user_agent(concat!("springform/", env!("CARGO_PKG_VERSION")))
+        .redirect(reqwest::redirect::Policy::none())
+        .timeout(TIMEOUT);
+    if let Some(authority) = authority {
+        builder = builder
+            .add_root_certificate(authority)
+            .tls_built_in_root_certs(false);
+    }
+    builder
+        .build()
+        .map_err(|error| format!("HTTPS cannot be prepared: {error}"))
 }
 
 impl Nova {
@@ -29,33 +81,11 @@ impl Nova {
     /// # Errors
     /// In words: what is given is no URL of an API.
     pub fn new(url: &str, token: &str) -> Result<Self, String> {
-        let wrong = || {
-            "nova must be the URL of the compute API, such as https://nova.example.org:8774/v2.1"
-                .to_owned()
-        };
-        let url = Url::parse(url).map_err(|_| wrong())?;
-        let plain = matches!(url.scheme(), "http" | "https")
-            && url.has_host()
-            && url.username().is_empty()
-            && url.password().is_none()
-            && url.query().is_none();
-        if !plain {
-            return Err(wrong());
-        }
-        let mut base = url.as_str().trim_end_matches('/').to_owned();
-        if url.path() == "/" {
-            base.push_str("/v2.1");
-        }
-        let client = Client::builder()
-            .user_agent(concat!("springform/", env!("CARGO_PKG_VERSION")))
-            .redirect(reqwest::redirect::Policy::none())
-            .timeout(TIMEOUT)
-            .build()
-            .map_err(|error| format!("HTTPS cannot be prepared: {error}"))?;
         Ok(Self {
-            client,
-            base,
+            client: client(None)?,
+            base: base(url)?,
             token: token.to_owned(),
+            version: VERSION,
         })
     }
 
@@ -64,8 +94,8 @@ impl Nova {
             .request(method, format!("{}{path}", self.base))
             .header("x-auth-token", &self.token)
             .header("accept", "application/json")
-            .header("openstack-api-version", format!("compute {VERSION}"))
-            .header("x-openstack-nova-api-version", VERSION)
+            .header("openstack-api-version", format!("compute {}", self.version))
+            .header("x-openstack-nova-api-version", self.version)
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<Response, ComputeError> {

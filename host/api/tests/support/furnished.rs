@@ -1,0 +1,186 @@
+//! One of each thing that a project has, and every route there is.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::array::Array;
+use super::{Api, Got};
+
+pub const ADMIN: &str = "admin-token-of-test";
+pub const MEMBER: &str = "member-token-of-test";
+pub const READER: &str = "reader-token-of-test";
+
+/// A route of the document.
+pub struct Route {
+    pub method: String,
+    pub path: String,
+    /// Sentence about it.
+    pub summary: String,
+    /// Policy rule, and the least role.
+    pub rule: (String, String),
+    pub has_body: bool,
+}
+
+impl Route {
+    pub fn named(&self) -> String {
+        format!("{} {}", self.method, self.path)
+    }
+}
+
+pub async fn routes(api: &Api) -> Vec<Route> {
+    let document = api.get("/openapi.json").await.body;
+    let mut found = Vec::new();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for (method, call) in methods.as_object().unwrap() {
+            let Some(rule) = call["description"]
+                .as_str()
+                .and_then(|text| text.strip_prefix("Policy rule `"))
+            else {
+                continue;
+            };
+            let (rule, role) = rule.trim_end_matches('.').split_once("`: ").unwrap();
+            found.push(Route {
+                method: method.to_uppercase(),
+                path: path.clone(),
+                summary: call["summary"].as_str().unwrap().to_owned(),
+                rule: (rule.to_owned(), role.to_owned()),
+                has_body: call["requestBody"]["content"]["application/json"].is_object(),
+            });
+        }
+    }
+    assert!(found.len() > 150, "{}", found.len());
+    found
+}
+
+/// One of each thing that a project has, and what is in the paths beside them.
+pub struct Things(pub Vec<(&'static str, String)>);
+
+impl Things {
+    pub async fn of(api: &Api) -> Self {
+        let make = async |path: &str, body: Value, key: &str| {
+            let made = call(api, MEMBER, "POST", path, "3.71", &body.to_string()).await;
+            assert!(made.status.is_success(), "{path}: {}", made.text);
+            made.body[key]["id"].as_str().unwrap().to_owned()
+        };
+        let by_admin = async |path: &str, body: Value| {
+            let made = call(api, ADMIN, "POST", path, "3.71", &body.to_string()).await;
+            assert!(made.status.is_success(), "{path}: {}", made.text);
+        };
+        by_admin("/v3/types", json!({"volume_type": {"name": "t"}})).await;
+        by_admin("/v3/group_types", json!({"group_type": {"name": "g"}})).await;
+        let volume = || json!({"volume": {"size": 1, "volume_type": "t", "metadata": {"k": "v"}}});
+        let (one, two, three) = (
+            make("/v3/volumes", volume(), "volume").await,
+            make("/v3/volumes", volume(), "volume").await,
+            make("/v3/volumes", volume(), "volume").await,
+        );
+        for id in [&one, &two, &three] {
+            ready(api, &format!("/v3/volumes/{id}"), "volume").await;
+        }
+        let group = json!({"group": {"group_type": "g", "volume_types": ["t"]}});
+        let group = make("/v3/groups", group, "group").await;
+        ready(api, &format!("/v3/groups/{group}"), "group").await;
+        let joins = json!({"group": {"add_volumes": three}}).to_string();
+        let joined = call(
+            api,
+            MEMBER,
+            "PUT",
+            &format!("/v3/groups/{group}"),
+            "3.71",
+            &joins,
+        )
+        .await;
+        assert_eq!(joined.status, 202, "{}", joined.text);
+        ready(api, &format!("/v3/groups/{group}"), "group").await;
+        let taken = json!({"group_snapshot": {"group_id": group}});
+        let snapshot = json!({"snapshot": {"volume_id": one, "metadata": {"k": "v"}}});
+        let lost = json!({"volume": {"size": 1_000_000_000}});
+        let refused = call(
+            api,
+            MEMBER,
+            "POST",
+            "/v3/volumes",
+            "3.71",
+            &lost.to_string(),
+        )
+        .await;
+        assert!(!refused.status.is_server_error());
+        Self(vec![
+            (
+                "group_snapshot_id",
+                make("/v3/group_snapshots", taken, "group_snapshot").await,
+            ),
+            (
+                "snapshot_id",
+                make("/v3/snapshots", snapshot, "snapshot").await,
+            ),
+            (
+                "attachment_id",
+                make(
+                    "/v3/attachments",
+                    json!({"attachment": {"volume_uuid": one}}),
+                    "attachment",
+                )
+                .await,
+            ),
+            (
+                "transfer_id",
+                make(
+                    "/v3/volume-transfers",
+                    json!({"transfer": {"volume_id": two}}),
+                    "transfer",
+                )
+                .await,
+            ),
+            ("volume_id", one),
+            ("group_id", group),
+            ("key", "k".to_owned()),
+            ("project", "bb".to_owned()),
+            ("class", "default".to_owned()),
+        ])
+    }
+
+    pub fn id(&self, name: &str) -> &str {
+        let found = self.0.iter().find(|(known, _)| *known == name);
+        found.map_or("00000000-0000-4000-8000-00000000dead", |(_, id)| id)
+    }
+
+    /// A path with its parts filled in.
+    pub fn fill(&self, path: &str) -> String {
+        let parts = path.split('/').map(|part| match part.strip_prefix('{') {
+            Some(name) => self.id(name.trim_end_matches('}')),
+            None => part,
+        });
+        parts.collect::<Vec<_>>().join("/")
+    }
+}
+
+pub async fn ready(api: &Api, path: &str, key: &str) {
+    api.wait_for(|| async {
+        call(api, MEMBER, "GET", path, "3.71", "").await.body[key]["status"] == "available"
+    })
+    .await;
+}
+
+pub async fn call(
+    api: &Api,
+    token: &str,
+    method: &str,
+    path: &str,
+    version: &str,
+    body: &str,
+) -> Got {
+    let version = format!("volume {version}");
+    let headers = [
+        ("openstack-api-version", version.as_str()),
+        ("x-auth-token", token),
+    ];
+    api.send(method, path, &headers, body.to_owned()).await
+}
+
+pub async fn furnished() -> (Api, Things) {
+    let api = Api::with_tokens_and_array(&Arc::new(Array::default())).await;
+    let things = Things::of(&api).await;
+    (api, things)
+}

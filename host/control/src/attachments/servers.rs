@@ -1,0 +1,118 @@
+//! Whether a disk may be taken away from a server, as Cinder decides it since OSSA-2023-003 (CVE-2023-2088): a service may; for
+//! anybody else Nova has to say that the server does not have it. A hypervisor that is not told goes on using the path, which
+//! then leads to whatever volume gets it next.
+
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+use springform_model::cloud::Attachment;
+
+use super::Attachments;
+use super::repair::ComputeError;
+use crate::ownership::of_caller;
+use crate::{Caller, ControlError};
+
+/// Nova, asked with the caller's own credentials.
+#[async_trait]
+pub trait ServerVolumes: Debug + Send + Sync {
+    /// Id of the attachment by which a server has a volume; none where it has not, or where there is no such server.
+    ///
+    /// # Errors
+    /// See [`ComputeError`].
+    async fn attachment(&self, server: &str, volume: &str) -> Result<Option<String>, ComputeError>;
+}
+
+impl Attachments<'_> {
+    /// Refuses to take an attachment away that a server uses.
+    ///
+    /// # Errors
+    /// `Conflict` where Nova says so or cannot be asked, `Unavailable` where it does not answer.
+    pub(crate) async fn may_take_away(
+        &self,
+        caller: &Caller,
+        attachment: &Attachment,
+    ) -> Result<(), ControlError> {
+        if caller.is_service {
+            return Ok(());
+        }
+        // A reservation leads no machine to the volume, and what no server uses is not Nova's to say.
+        let (Some(server), Some(_)) = (&attachment.instance_id, &attachment.connection) else {
+            return Ok(());
+        };
+        let Some(nova) = &caller.nova else {
+            return Err(used(
+                server,
+                "This host knows no Nova to ask whether the server still has it: set [nova] url, or let Nova \
+                 send its service token.",
+            ));
+        };
+        match nova.attachment(server, &attachment.volume_id).await {
+            Ok(None) => Ok(()),
+            Ok(Some(other)) if other != attachment.id => Ok(()),
+            Ok(Some(_)) => Err(used(server, "Nova says that the server has it.")),
+            Err(error @ ComputeError::Unavailable(_)) => Err(ControlError::unavailable(format!(
+                "Attachment {} stays, for whether instance {server} uses it cannot be found out. {error}. Try again.",
+                attachment.id
+            ))),
+            Err(error) => Err(used(server, &format!("{error}."))),
+        }
+    }
+
+    /// The same for a volume, of which one attachment is named or the only one is meant. Of several, a service says which.
+    ///
+    /// # Errors
+    /// As of [`Self::may_take_away`]; `Invalid` for the attachment of another volume.
+    pub(crate) async fn may_detach(
+        &self,
+        caller: &Caller,
+        volume: &str,
+        named: Option<&str>,
+    ) -> Result<(), ControlError> {
+        if caller.is_service {
+            return Ok(());
+        }
+        let all = self.of(volume).await?;
+        let meant = match (named, all.as_slice()) {
+            (None, []) => return Ok(()),
+            (None, [only]) => Some(only),
+            (None, _) => None,
+            (Some(id), all) => all.iter().find(|known| known.id == id),
+        };
+        if let Some(meant) = meant {
+            return self.may_take_away(caller, meant).await;
+        }
+        if let Some(id) = named
+            && of_caller::<Attachment>(self.control.store(), caller, id)
+                .await
+                .is_ok()
+        {
+            return Err(ControlError::input("Mismatched volume and attachment"));
+        }
+        Err(used(
+            "",
+            "Only a service may leave open which of several attachments goes, or name one that is none of this volume.",
+        ))
+    }
+
+    /// The same for everything that leads a server to a volume.
+    ///
+    /// # Errors
+    /// As of [`Self::may_take_away`].
+    pub(crate) async fn may_take_all(
+        &self,
+        caller: &Caller,
+        volume: &str,
+    ) -> Result<(), ControlError> {
+        for attachment in self.of(volume).await? {
+            self.may_take_away(caller, &attachment).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Cinder's `ConflictNovaUsingAttachment`, and what to do.
+fn used(server: &str, why: &str) -> ControlError {
+    ControlError::conflict(format!(
+        "Detach volume from instance {server} using the Compute API. {why}"
+    ))
+}
