@@ -12,27 +12,31 @@ from nova import config, context
 from nova.volume import cinder
 
 
-def configure(host, keystone, folder, user="nova"):
-    path = f"{folder}/nova.conf"
-    account = f"""
+def account(keystone, user, password, project):
+    return f"""
 auth_type = password
 auth_url = {keystone}/v3
 username = {user}
-password = {user}-password
-project_name = service
+password = {password}
+project_name = {project}
 user_domain_id = default
 project_domain_id = default
 """
+
+
+def configure(host, keystone, folder):
+    """[cinder] is the account of nova-manage, an administrator; [service_user] vouches for every call."""
+    path = f"{folder}/nova.conf"
     with open(path, "w") as file:
         file.write(f"""
 [DEFAULT]
 log_file = {folder}/nova.log
 [cinder]
 endpoint_template = {host}/v3/%(project_id)s
-{account}
+{account(keystone, "the-admin", "admin-password", "red")}
 [service_user]
 send_service_user_token = true
-{account}
+{account(keystone, "nova", "nova-password", "service")}
 """)
     config.parse_args(["nova", "--config-file", path])
 

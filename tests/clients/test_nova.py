@@ -3,6 +3,7 @@ rebuilt, evacuated, shelved and refreshed; and what its users can no longer do b
 
 import http.server
 import json
+import os
 import pathlib
 import subprocess
 import threading
@@ -48,14 +49,18 @@ class Nova:
         return Handler
 
     def start(self, host):
-        made = subprocess.run([HERE / "../upstream/venv.sh", pathlib.Path.home() / ".cache/springform/nova-venv",
-                               HERE / "nova-requirements.txt"], stdout=subprocess.PIPE, text=True, check=True)
+        home = os.environ.get("SPRINGFORM_NOVA_VENV", pathlib.Path.home() / ".cache/springform/nova-venv")
+        made = subprocess.run(["bash", HERE / "../upstream/venv.sh", home, HERE / "nova-requirements.txt"],
+                              stdout=subprocess.PIPE, text=True, check=True)
         self.process = subprocess.Popen(
             [pathlib.Path(made.stdout.strip()) / "bin/python", "-W", "ignore", HERE / "nova_calls.py", host.url,
              self.keystone.url, self.folder],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=(self.folder / "nova.err").open("w"), text=True)
         self._read()
         self.token, self.project = self.keystone.token("member"), self.keystone.projects["red"]
+        self.admin = self.keystone.token("admin")
+        limits = {"quota_class_set": {"volumes": -1, "gigabytes": -1}}
+        host.call("PUT", "/v3/os-quota-class-sets/default", limits, token=self.admin)
         return self
 
     def stop(self):
@@ -118,7 +123,8 @@ class Disk:
         return self.host.call(method, path, body, token=self.nova.token, version="3.71")
 
     def shown(self):
-        return self.call("GET", f"/v3/volumes/{self.id}")[2]["volume"]
+        """As an administrator sees it, to whom the hosts are shown."""
+        return self.host.call("GET", f"/v3/volumes/{self.id}", token=self.nova.admin)[2]["volume"]
 
     def status(self):
         return self.shown()["status"]
