@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use wasmparser::{Parser, Payload};
 
 /// Bytes of a component, as it is shipped.
-const LIMIT: usize = 500 * 1024;
+const LIMIT: usize = 1024 * 1024;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
