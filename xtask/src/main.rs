@@ -4,6 +4,7 @@ mod bench;
 mod ci;
 mod demo;
 mod guests;
+mod prometheus;
 mod shell;
 mod tests;
 

@@ -3,6 +3,7 @@
 use clap::Args;
 
 use crate::guests;
+use crate::prometheus;
 use crate::shell::{cargo, command, root, run, step, target};
 
 /// Runs every test.
@@ -20,8 +21,10 @@ impl Test {
         step("programs", || {
             run(cargo().args(["build", "--locked", "--workspace", "--bins"]))
         })?;
+        step("Prometheus", || prometheus::folder().map(drop))?;
         step("tests in Rust", || {
             run(cargo()
+                .env(prometheus::VARIABLE, prometheus::folder()?)
                 .args(["test", "--locked", "--workspace", "--no-fail-fast"])
                 .env("SPRINGFORM_GUESTS", target().join("guests")))
         })?;

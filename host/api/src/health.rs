@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use axum::extract::State as Shared;
 use axum::response::{IntoResponse, Response};
-use http::{StatusCode, header};
+use http::{HeaderMap, StatusCode, header};
 
+use crate::exposition::Exposition;
 use crate::state::State;
 
 /// `GET /healthz`: the process answers.
@@ -25,18 +26,16 @@ pub async fn readyz(Shared(state): Shared<Arc<State>>) -> Response {
     }
 }
 
-/// `GET /metrics`, in the OpenMetrics text format.
-pub async fn metrics(Shared(state): Shared<Arc<State>>) -> Response {
-    let without_end = |text: String| text.trim_end().trim_end_matches("# EOF").to_owned();
-    let mut text = without_end(state.metrics.encode());
-    text.push_str(&without_end(state.control.metrics_text()));
-    text.push_str("# EOF\n");
+/// `GET /metrics`, in the text format that the client prefers.
+pub async fn metrics(Shared(state): Shared<Arc<State>>, headers: HeaderMap) -> Response {
+    let format = Exposition::wanted(&headers);
+    let numbers = state.metrics.encode() + &state.control.metrics_text();
     (
-        [(
-            header::CONTENT_TYPE,
-            "application/openmetrics-text; version=1.0.0; charset=utf-8",
-        )],
-        text,
+        [
+            (header::CONTENT_TYPE, format.content_type()),
+            (header::VARY, "accept"),
+        ],
+        format.render(&numbers),
     )
         .into_response()
 }

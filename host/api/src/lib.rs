@@ -9,6 +9,7 @@ mod admin;
 mod auth;
 mod cinder;
 mod discovery;
+mod exposition;
 mod health;
 pub mod http;
 mod layers;

@@ -1,9 +1,10 @@
 //! One backend as the rest of the control plane sees it: its configuration, what is known of it now, its bound on calls.
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, RwLock};
 
 use arc_swap::ArcSwap;
-use springform_model::contract::Statistics;
+use springform_model::contract::{Statistics, TargetHealth};
 use springform_model::time::Timestamp;
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
@@ -25,6 +26,8 @@ pub struct BackendStatus {
     pub statistics_at: Option<Timestamp>,
     /// Why they could not be read last time.
     pub statistics_error: Option<String>,
+    /// Which of its arrays answered the last check.
+    pub health: Vec<TargetHealth>,
 }
 
 impl BackendStatus {
@@ -49,6 +52,8 @@ pub struct BackendHandle {
     pub(crate) gone: CancellationToken,
     /// An operation of replication began or ended: the observer may look sooner.
     pub(crate) look: Notify,
+    /// When one ended last, microseconds; 0 where none has since the host began.
+    ended: AtomicI64,
     /// What was placed on it since its statistics were read.
     pub(crate) ledger: Ledger,
     status: RwLock<BackendStatus>,
@@ -87,6 +92,7 @@ impl BackendHandle {
             tried: watch::Sender::default(),
             gone: CancellationToken::new(),
             look: Notify::new(),
+            ended: AtomicI64::new(0),
             ledger: Ledger::default(),
             status: RwLock::new(status),
         }
@@ -120,6 +126,18 @@ impl BackendHandle {
                 }
             });
         }
+    }
+
+    /// An operation of replication ended: what was observed before says nothing of what it left.
+    pub(crate) fn ended(&self, now: Timestamp) {
+        self.ended.fetch_max(now.0, Ordering::SeqCst);
+    }
+
+    /// When an operation of replication ended last on it, as far as this process knows.
+    #[must_use]
+    pub fn last_ended(&self) -> Option<Timestamp> {
+        let ended = self.ended.load(Ordering::SeqCst);
+        (ended > 0).then_some(Timestamp(ended))
     }
 
     /// What is known of it now.

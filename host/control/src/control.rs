@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use springform_model::cloud::{ReplicationStatus, Service};
-use springform_model::contract::Context;
+use springform_model::contract::{Context, TargetFacts};
 use springform_model::operation::Operation;
 use springform_model::time::Timestamp;
 use springform_store::{Changes, Query, Store};
@@ -19,7 +19,7 @@ use crate::clock::Clock;
 use crate::config::{BackendConfig, ControlConfig, DriverConfig};
 use crate::engine::{Executors, Runner};
 use crate::metrics::Metrics;
-use crate::observer::{self, Pace};
+use crate::observer::{self, ArrayState, BackendState, Pace, Since};
 use crate::outbox::Bell;
 use crate::registry::{DriverLoader, Generation, Loaded, Table};
 use crate::reload::Source;
@@ -298,12 +298,51 @@ impl Control {
         &self.inner.metrics
     }
 
-    /// Numbers as OpenMetrics text.
+    /// Numbers as OpenMetrics text, without its end mark.
     #[must_use]
     pub fn metrics_text(&self) -> String {
         self.metrics().open(self.runner().open());
-        self.metrics().observed().grow_old(self.now());
-        self.metrics().text()
+        let backends: Vec<_> = self
+            .backends()
+            .map(|handle| self.counted(&handle))
+            .collect();
+        self.metrics().text(self.now(), &backends)
+    }
+
+    /// What the host found out about a backend's arrays by itself; nothing where no driver serves it.
+    #[must_use]
+    pub fn facts(&self, backend: &str) -> Vec<TargetFacts> {
+        self.generation(backend)
+            .map_or_else(Vec::new, |generation| generation.loaded.driver.targets())
+    }
+
+    /// What observations of a backend are held against before they are said of now.
+    #[must_use]
+    pub fn since(&self, handle: &BackendHandle) -> Since {
+        Since {
+            ended: handle.last_ended(),
+            interval: self.config().observe_interval,
+        }
+    }
+
+    fn counted(&self, handle: &BackendHandle) -> BackendState {
+        let (health, facts) = (handle.status().health, self.facts(handle.name()));
+        let config = handle.config();
+        let arrays = config.targets.iter().map(|target| {
+            let facts = facts.iter().find(|f| f.target == target.name);
+            let health = health.iter().find(|h| h.target == target.name);
+            ArrayState {
+                target: target.name.clone(),
+                reachable: health.map(|h| h.reachable),
+                distrusted: facts.is_some_and(|f| f.distrust.is_some()),
+                clock_skew_seconds: facts.and_then(|f| f.clock).map(|clock| clock.seconds),
+            }
+        });
+        BackendState {
+            backend: handle.name().to_owned(),
+            since: self.since(handle),
+            arrays: arrays.collect(),
+        }
     }
 
     /// Resolves when an array that was left behind answers again.

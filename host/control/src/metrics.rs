@@ -3,15 +3,16 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
-use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::text::encode_registry;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 use springform_model::contract::{CallError, Reply};
+use springform_model::time::Timestamp;
 
-use crate::observer::Numbers;
+use crate::observer::{BackendState, Numbers};
 
 type Labels = Vec<(&'static str, String)>;
 
@@ -100,7 +101,6 @@ impl Metrics {
     /// The backend is not configured any more: nothing of it is said from now on but what was counted.
     pub(crate) fn forget(&self, backend: &str) {
         self.up.remove(&vec![("backend", backend.to_owned())]);
-        self.observed.forget_backend(backend);
     }
 
     pub(crate) fn open(&self, open: usize) {
@@ -119,12 +119,15 @@ impl Metrics {
         }
     }
 
-    pub(crate) fn text(&self) -> String {
+    /// In the OpenMetrics text format, without its end mark.
+    pub(crate) fn text(&self, now: Timestamp, backends: &[BackendState]) -> String {
         let mut text = String::new();
-        if let Ok(registry) = self.registry.lock()
-            && let Err(error) = encode(&mut text, &registry)
-        {
-            tracing::warn!(%error, "the metrics could not be written");
+        // One reader at a time: the numbers are written anew for each.
+        if let Ok(registry) = self.registry.lock() {
+            self.observed.bring_up_to(now, backends);
+            if let Err(error) = encode_registry(&mut text, &registry) {
+                tracing::warn!(%error, "the metrics could not be written");
+            }
         }
         text
     }

@@ -5,16 +5,17 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use springform_model::cloud::{ReplicationStatus, Service};
-use springform_model::contract::{Call, CallError, Pending, Statistics};
+use springform_model::contract::{Call, CallError, Pending, Statistics, TargetHealth};
 use springform_model::operation::Operation;
 use springform_store::{Changes, Order, Query};
 use uuid::Uuid;
 
 use crate::Control;
 use crate::backend::BackendHandle;
-use crate::edit::edit;
+use crate::edit::{again, edit};
 use crate::engine::{DriverCall, Patience};
 use crate::error::ControlError;
+use crate::outbox::{CloudEvent, Delivery};
 
 /// First pause after a set-up that failed; doubled up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -33,12 +34,11 @@ pub(crate) async fn watch(control: Control, backend: Arc<BackendHandle>) {
                 backend.note_tried(wanted);
             }
             Err(reason) => {
-                tracing::warn!(backend = backend.name(), %reason, "a backend cannot be set up; it is tried again");
                 backend.note(|status| {
                     status.ready = false;
                     status.reason = Some(reason);
                 });
-                control.metrics().backend(backend.name(), false);
+                tell(&control, &backend).await;
                 backend.note_tried(wanted);
                 wait(&backend, pause).await;
                 pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
@@ -100,7 +100,6 @@ async fn set_up(control: &Control, backend: &BackendHandle) -> Result<(), String
     }
     edit_service(control, backend.name(), |service| {
         service.ready = true;
-        service.not_ready_reason = None;
         report.state.clone_into(&mut service.driver_state);
     })
     .await
@@ -110,6 +109,70 @@ async fn set_up(control: &Control, backend: &BackendHandle) -> Result<(), String
         status.ready = true;
         status.reason = None;
     });
+    tell(control, backend).await;
+    Ok(())
+}
+
+/// Says whether a backend is up, and tells it when that changed: whoever is to act on it learns it from an event, also where
+/// the host was started again in between.
+async fn tell(control: &Control, backend: &BackendHandle) {
+    let status = backend.status();
+    let up = status.is_up();
+    control.metrics().backend(backend.name(), up);
+    let reason = match up {
+        true => None,
+        false => Some(
+            status
+                .reason
+                .or(status.statistics_error)
+                .unwrap_or_else(|| "it does not say why".to_owned()),
+        ),
+    };
+    if let Err(error) = write_down(control, backend.name(), reason.as_deref()).await {
+        tracing::warn!(backend = backend.name(), error = %error.message, "whether the backend is up could not be kept");
+    }
+}
+
+async fn write_down(
+    control: &Control,
+    backend: &str,
+    reason: Option<&str>,
+) -> Result<(), ControlError> {
+    let changed = again(async || {
+        let Some(mut stored) = control.store().get::<Service>(backend).await? else {
+            return Ok(false);
+        };
+        let was = stored.record.not_ready_reason.take();
+        stored.record.not_ready_reason = reason.map(str::to_owned);
+        if was.is_none() == reason.is_none() {
+            if was.as_deref() != reason {
+                control
+                    .store()
+                    .commit(Changes::new().update(&stored))
+                    .await?;
+            }
+            return Ok(false);
+        }
+        stored.record.ready = reason.is_none();
+        let event = CloudEvent::backend(backend, reason, control.now());
+        let receivers = control.config().receivers.iter();
+        let changes = receivers.fold(Changes::new().update(&stored), |changes, receiver| {
+            changes.put(&Delivery::new(event.clone(), receiver, control.now()))
+        });
+        control.store().commit(changes).await?;
+        Ok(true)
+    })
+    .await?;
+    match (changed, reason) {
+        (true, Some(reason)) => {
+            tracing::warn!(backend, %reason, "a backend is down; it is tried again");
+        }
+        (true, None) => tracing::info!(backend, "a backend is up again"),
+        _ => {}
+    }
+    if changed {
+        control.mail().ring();
+    }
     Ok(())
 }
 
@@ -141,6 +204,9 @@ pub(crate) async fn health(control: &Control, backend: &str) {
         .await
         .and_then(|reply| reply.into_check());
     let Ok(health) = health else { return };
+    if let Some(handle) = control.backend(backend) {
+        handle.note(|status| health.clone_into(&mut status.health));
+    }
     let known = control.store().get::<Service>(backend).await;
     if known.is_ok_and(|known| known.is_some_and(|known| known.record.targets == health)) {
         return;
@@ -168,6 +234,18 @@ async fn statistics(control: &Control, backend: &BackendHandle) {
         .await
         .and_then(|reply| reply.into_stats());
     let now = control.now();
+    if let Ok(health) = &health {
+        let away = |known: &[TargetHealth]| -> Vec<String> {
+            let away = known.iter().filter(|target| !target.reachable);
+            away.map(|target| target.target.clone()).collect()
+        };
+        let before = away(&backend.status().health);
+        backend.note(|status| health.clone_into(&mut status.health));
+        if away(health) != before {
+            // What was observed of the copies was said by other arrays than those that answer now.
+            backend.look.notify_one();
+        }
+    }
     let stored = edit_service(control, name, |service| {
         if let Ok(health) = &health {
             health.clone_into(&mut service.targets);
@@ -196,7 +274,9 @@ async fn statistics(control: &Control, backend: &BackendHandle) {
     if counted {
         backend.ledger.counted(asked);
     }
-    control.metrics().backend(name, backend.status().is_up());
+    if backend.status().ready {
+        tell(control, backend).await;
+    }
 }
 
 /// What Cinder does after a start: replication is enabled when the driver reports it and nothing else is known.

@@ -66,6 +66,8 @@ impl Arrays for Watched {
             extensions: Vec::new(),
         };
         Ok(BackendView {
+            clocks: std::collections::BTreeMap::new(),
+            distrusted: Vec::new(),
             name: name.to_owned(),
             targets: vec![target("a", true), target("b", false)],
             fingerprint: String::new(),

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use springform_model::contract::{
-    Call, CallError, Context, Description, Driver, Fault, FaultKind, Reply,
+    Call, CallError, Context, Description, Driver, Fault, FaultKind, Reply, TargetFacts,
 };
 use tokio::time::Instant;
 use wasmtime::Engine;
@@ -171,6 +171,35 @@ impl std::fmt::Debug for BoundDriver {
     }
 }
 
+impl BoundDriver {
+    /// A driver is told that an array is not believed, not why: that is the operator's to know.
+    fn with_reason(&self, result: Result<Reply, CallError>) -> Result<Reply, CallError> {
+        let distrusted = |name: &str| {
+            let states = self.broker.states().into_iter();
+            states
+                .filter(|state| state.name == name)
+                .find_map(|state| state.distrust)
+        };
+        match result {
+            Err(CallError::Failed(mut failure)) => {
+                if let Some(why) = failure.target.as_deref().and_then(distrusted) {
+                    failure.message = format!("{}: {why}", failure.message);
+                }
+                Err(CallError::Failed(failure))
+            }
+            Ok(Reply::Check(mut health)) => {
+                for target in health.iter_mut().filter(|target| !target.reachable) {
+                    if let Some(why) = distrusted(&target.target) {
+                        target.problems = vec![why];
+                    }
+                }
+                Ok(Reply::Check(health))
+            }
+            other => other,
+        }
+    }
+}
+
 #[async_trait]
 impl Driver for BoundDriver {
     fn description(&self) -> &Description {
@@ -207,6 +236,10 @@ impl Driver for BoundDriver {
                 verb, detail = fault.detail.as_deref().unwrap_or(""), "{}", fault.message
             );
         }
-        result
+        self.with_reason(result)
+    }
+
+    fn targets(&self) -> Vec<TargetFacts> {
+        self.broker.states().into_iter().map(Into::into).collect()
     }
 }

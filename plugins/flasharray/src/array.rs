@@ -10,6 +10,17 @@ use crate::query::Query;
 /// Key under which the host says which API version it negotiated.
 pub const API_VERSION: &str = "springform/api-version";
 
+/// Marks the failure of an array that answers and whose certificate the host does not accept.
+const UNTRUSTED: &str = "springform/untrusted";
+
+/// Whether a failure means that an array cannot be asked anything now: it does not answer, or it is not believed to be the
+/// array. What has another array to go on with goes on.
+#[must_use]
+pub fn is_away(failure: &Failure) -> bool {
+    failure.code == FailureCode::Unavailable
+        || failure.extensions.iter().any(|(key, _)| key == UNTRUSTED)
+}
+
 /// Spoken when nobody said otherwise; every array from Purity 6.4 on knows it.
 const FALLBACK_VERSION: &str = "2.26";
 
@@ -229,11 +240,17 @@ impl<'a> Array<'a> {
 
     fn no_answer(&self, error: HttpError) -> Failure {
         let code = match error {
-            HttpError::Denied => FailureCode::Denied,
+            HttpError::Denied | HttpError::Untrusted => FailureCode::Denied,
             HttpError::Timeout | HttpError::Unreachable => FailureCode::Unavailable,
             HttpError::Garbled => FailureCode::Protocol,
         };
-        failure_on(self.name(), code, error.to_string())
+        let mut failure = failure_on(self.name(), code, error.to_string());
+        if error == HttpError::Untrusted {
+            failure
+                .extensions
+                .push((UNTRUSTED.to_owned(), String::new()));
+        }
+        failure
     }
 
     fn unusable(&self, status: u16, response: &Response) -> Failure {

@@ -7,7 +7,7 @@ use serde_json::json;
 use springform_sdk::interfaces::connections::{Connection, Connector, Disconnected, Path};
 use springform_sdk::types::{Failure, FailureCode, Volume};
 
-use crate::array::{Array, text};
+use crate::array::{Array, is_away, text};
 use crate::host::{find_hosts, release, release_all};
 use crate::machine::Machine;
 use crate::protocol::Protocol;
@@ -116,17 +116,13 @@ impl Volumes<'_> {
 
 /// Whether a failure of one array leaves the other array's paths as good as they were.
 fn is_elsewhere(failure: &Failure) -> bool {
-    matches!(
-        failure.code,
-        FailureCode::Unavailable | FailureCode::FailedPrecondition
-    )
+    is_away(failure) || failure.code == FailureCode::FailedPrecondition
 }
 
 /// Whether the other array of a stretched volume cannot be asked at all. One that answers after all missed a request:
 /// trying again is worth while, where otherwise its connections end when its copy does.
 pub(crate) fn is_gone(far: &Array<'_>, failure: &Failure) -> bool {
-    failure.code == FailureCode::Unavailable
-        && (!far.target().reachable || setup::identify(far).is_err())
+    is_away(failure) && (!far.target().reachable || setup::identify(far).is_err())
 }
 
 /// Disconnects one machine, or all, on one array. Says whether the machine has no other volume there.

@@ -10,6 +10,7 @@ pub mod arrays;
 #[cfg(target_arch = "wasm32")]
 pub mod component;
 pub mod connection;
+pub mod copies;
 pub mod demote;
 pub mod describe;
 pub mod drill;

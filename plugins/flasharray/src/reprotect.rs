@@ -7,7 +7,7 @@ use springform_sdk::types::{
     Context, Error, Failure, FailureCode, Outcome, ReplicationKind, Volume,
 };
 
-use crate::array::Array;
+use crate::array::{Array, is_away};
 use crate::arrays::Arrays;
 use crate::options::Options;
 use crate::setup::{self, Setup};
@@ -164,7 +164,7 @@ fn arrived(
     for target in way.targets {
         let arrivals = match pgroup::arrivals(target, there) {
             // Another target is reached, or set-up would have refused.
-            Err(failure) if way.targets.len() > 1 && failure.code == FailureCode::Unavailable => {
+            Err(failure) if way.targets.len() > 1 && is_away(&failure) => {
                 continue;
             }
             found => found?,

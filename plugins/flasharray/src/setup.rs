@@ -7,7 +7,7 @@ use springform_sdk::http::Method;
 use springform_sdk::interfaces::backend::{Change, SetupReport};
 use springform_sdk::types::{Context, Error, Failure, FailureCode};
 
-use crate::array::{Array, Trouble, flag, number, text};
+use crate::array::{Array, Trouble, flag, is_away, number, text};
 use crate::arrays::Arrays;
 use crate::layout::Kind;
 use crate::options::Options;
@@ -72,10 +72,7 @@ impl<'a> Setup<'a> {
                     self.leftovers(&primary)?;
                 }
             }
-            Err(failure)
-                if failure.code == FailureCode::Unavailable
-                    && self.another_serves(primary.name()) =>
-            {
+            Err(failure) if is_away(&failure) && self.another_serves(primary.name()) => {
                 self.warnings.push(format!(
                     "{}: {}; volumes on other arrays are served",
                     primary.name(),
@@ -128,7 +125,7 @@ impl<'a> Setup<'a> {
         for target in to {
             match self.allow(from, own_name, target, group, &present) {
                 Ok(()) => allowed_somewhere = true,
-                Err(Error::Failed(failure)) if failure.code == FailureCode::Unavailable => {
+                Err(Error::Failed(failure)) if is_away(&failure) => {
                     self.warnings.push(format!(
                         "{}: {}; nothing replicates to it until it is back",
                         target.name(),

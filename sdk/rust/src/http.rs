@@ -58,7 +58,10 @@ pub struct Response {
 pub enum HttpError {
     /// The host refused the request: an unknown target, a method that is not allowed in this call, a used-up quota.
     Denied,
-    /// Nothing listens, the connection broke, TLS failed. Whether the array acted is unknown.
+    /// Somebody answers at the array's address whom the host does not believe to be the array: its certificate, or its TLS.
+    /// Nothing was sent.
+    Untrusted,
+    /// Nothing listens, the connection broke. Whether the array acted is unknown.
     Unreachable,
     /// No answer in time. Whether the array acted is unknown.
     Timeout,
@@ -70,6 +73,7 @@ impl fmt::Display for HttpError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Denied => "the host did not allow the request",
+            Self::Untrusted => "the host does not accept the array's certificate",
             Self::Unreachable => "the array could not be reached",
             Self::Timeout => "the array did not answer in time",
             Self::Garbled => "the array's answer could not be read",

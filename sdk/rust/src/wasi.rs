@@ -168,6 +168,9 @@ fn error(code: &ErrorCode) -> HttpError {
         ErrorCode::HttpRequestDenied
         | ErrorCode::HttpRequestUriInvalid
         | ErrorCode::DestinationNotFound => HttpError::Denied,
+        ErrorCode::TlsCertificateError
+        | ErrorCode::TlsProtocolError
+        | ErrorCode::TlsAlertReceived(_) => HttpError::Untrusted,
         ErrorCode::ConnectionTimeout
         | ErrorCode::ConnectionReadTimeout
         | ErrorCode::HttpResponseTimeout => HttpError::Timeout,

@@ -121,6 +121,16 @@ impl SimControl {
         .map(drop)
     }
 
+    /// Lets an array date its answers as if its clock were so many seconds ahead.
+    pub async fn date_ahead(&self, array: &str, seconds: i64) -> anyhow::Result<()> {
+        self.post(
+            &format!("/arrays/{array}/date"),
+            json!({ "ahead": seconds }),
+        )
+        .await
+        .map(drop)
+    }
+
     /// Makes an array go silent: it neither answers nor refuses.
     pub async fn silence(&self, array: &str) -> anyhow::Result<()> {
         self.post(

@@ -2,6 +2,7 @@
 //! behaves on the network.
 
 use std::collections::VecDeque;
+use std::sync::atomic::AtomicI64;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -55,6 +56,8 @@ pub struct Front {
     pub applied: watch::Sender<Power>,
     faults: Mutex<FaultBook>,
     latency: Mutex<(u64, u64)>,
+    /// How far the dates of its answers are ahead of the machine's clock, seconds.
+    pub date_ahead: AtomicI64,
     log: Mutex<VecDeque<LogLine>>,
 }
 
@@ -65,6 +68,7 @@ impl Front {
             applied: watch::Sender::new(Power::On),
             faults: Mutex::default(),
             latency: Mutex::new((latency_ms, 0)),
+            date_ahead: AtomicI64::new(0),
             log: Mutex::default(),
         }
     }

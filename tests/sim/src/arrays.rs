@@ -134,6 +134,8 @@ impl Arrays for Simulated {
             extensions: Vec::new(),
         });
         Ok(BackendView {
+            clocks: std::collections::BTreeMap::new(),
+            distrusted: Vec::new(),
             name: name.into(),
             targets: targets.collect(),
             fingerprint: "1".into(),

@@ -207,6 +207,8 @@ impl Ground for Memory {
             extensions: Vec::new(),
         };
         Ok(BackendView {
+            clocks: std::collections::BTreeMap::new(),
+            distrusted: Vec::new(),
             name: name.into(),
             targets: named.iter().map(|n| target(n)).collect(),
             fingerprint: self.driver.lock().unwrap().to_string(),

@@ -53,7 +53,11 @@ fn profile() -> anyhow::Result<PathBuf> {
     Ok(folder.to_owned())
 }
 
-fn target() -> anyhow::Result<PathBuf> {
+/// Cargo's target directory, from where this program is.
+///
+/// # Errors
+/// The program does not know where it is.
+pub fn target() -> anyhow::Result<PathBuf> {
     let profile = profile()?;
     Ok(profile.parent().map(Path::to_owned).unwrap_or(profile))
 }

@@ -5,6 +5,7 @@ pub mod bench;
 pub mod cinder;
 pub mod guests;
 pub mod host;
+pub mod prometheus;
 pub mod site;
 pub mod truth;
 pub mod walk;

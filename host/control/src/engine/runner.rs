@@ -248,7 +248,10 @@ async fn attempt(
         .catch_unwind()
         .await
     {
-        Ok(Ok(())) if run.ended() => None,
+        Ok(Ok(())) if run.ended() => {
+            told(run.operation());
+            None
+        }
         Ok(Ok(())) => Some(failure(
             "internal",
             "the operation ended without an outcome",
@@ -259,4 +262,27 @@ async fn attempt(
             "the host made an error while it carried the operation out; its log says where",
         )),
     }
+}
+
+/// One line for each operation: who did what, and what came of it.
+pub(super) fn told(operation: &Operation) {
+    let error = operation.error.as_ref().map(|error| error.message.as_str());
+    let took = operation
+        .finished_at
+        .map(|finished| finished.0.saturating_sub(operation.created_at.0) / 1000);
+    tracing::info!(
+        operation = %operation.id,
+        verb = ?operation.verb,
+        backend = operation.backend.as_deref(),
+        subject = %format_args!("{} {}", operation.subject_kind, operation.subject),
+        user = %operation.user,
+        project = %operation.project,
+        request = operation.request_id.as_deref(),
+        outcome = operation.state.as_str(),
+        done = operation.progress.done,
+        failed = operation.progress.failed,
+        took_ms = took,
+        error,
+        "an operation is over"
+    );
 }

@@ -3,6 +3,7 @@
 //!
 //! The observer only looks. Whoever was left behind and answers again is fenced by `replication::tend`, which it wakes.
 
+mod current;
 mod news;
 mod numbers;
 mod pace;
@@ -11,7 +12,8 @@ mod round;
 mod tally;
 mod task;
 
-pub use numbers::Numbers;
+pub use current::{Outdated, Since};
+pub use numbers::{ArrayState, BackendState, Numbers};
 pub use pace::{Mood, Pace};
 pub use port::Lookout;
 pub use tally::{Tally, TargetTally, Watched};

@@ -1,4 +1,5 @@
-//! What was observed, as numbers: what Prometheus alarms on.
+//! What was observed, as numbers: what Prometheus alarms on. They are written anew for each reading, so that ages are those
+//! of the moment and nothing stays that is not so any more.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -10,6 +11,7 @@ use prometheus_client::registry::Registry;
 use springform_model::contract::{LinkState, Protection};
 use springform_model::time::Timestamp;
 
+use super::current::Since;
 use super::tally::{TargetTally, Watched};
 use super::task::Watch;
 
@@ -17,11 +19,28 @@ type Labels = Vec<(&'static str, String)>;
 type Whole = Family<Labels, Gauge>;
 type Real = Family<Labels, Gauge<f64, AtomicU64>>;
 
-/// When a backend was observed, and which targets it had then.
-#[derive(Debug)]
-struct Seen {
-    at: Timestamp,
-    targets: Vec<String>,
+/// What is known of one array without observing volumes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ArrayState {
+    /// Its name.
+    pub target: String,
+    /// Whether it answered last time; none before the first time.
+    pub reachable: Option<bool>,
+    /// Whether whoever answers is not believed to be it.
+    pub distrusted: bool,
+    /// How far its clock is ahead, seconds; none where that was never measured.
+    pub clock_skew_seconds: Option<i64>,
+}
+
+/// What the numbers of one backend are written from, beside what was observed.
+#[derive(Debug, Clone)]
+pub struct BackendState {
+    /// Its name.
+    pub backend: String,
+    /// What observations are held against.
+    pub since: Since,
+    /// Its arrays.
+    pub arrays: Vec<ArrayState>,
 }
 
 /// Numbers of replication, by backend and target. What is not known has no number.
@@ -36,9 +55,13 @@ pub struct Numbers {
     unprotected: Whole,
     split_brain: Whole,
     drills: Whole,
+    overdue: Whole,
     failures: Whole,
     age: Whole,
-    seen: Mutex<BTreeMap<String, Seen>>,
+    reachable: Whole,
+    distrusted: Whole,
+    skew: Whole,
+    seen: Mutex<BTreeMap<String, Watched>>,
 }
 
 fn number(count: u64) -> i64 {
@@ -50,6 +73,26 @@ impl Numbers {
     #[must_use]
     pub fn register(registry: &mut Registry) -> Self {
         let new = Self::default();
+        let arrays = registry.sub_registry_with_prefix("array");
+        for (name, help, family) in [
+            (
+                "reachable",
+                "1 when the array answered the last check",
+                &new.reachable,
+            ),
+            (
+                "distrusted",
+                "1 when whoever answers is not believed to be the array: its certificate or its TLS",
+                &new.distrusted,
+            ),
+            (
+                "clock_skew_seconds",
+                "How far the array's clock is ahead of this host's, at least; negative where it is behind",
+                &new.skew,
+            ),
+        ] {
+            arrays.register(name, help, family.clone());
+        }
         let registry = registry.sub_registry_with_prefix("replication");
         let mut whole = |name: &str, help: &str, family: &Whole| {
             registry.register(name, help, family.clone());
@@ -91,6 +134,11 @@ impl Numbers {
         );
         whole("drills_open", "Drills that are not over", &new.drills);
         whole(
+            "drill_overdue_seconds",
+            "Seconds since the drill should have ended that is the longest overdue",
+            &new.overdue,
+        );
+        whole(
             "observation_failures",
             "Observations that failed since the last one that did not",
             &new.failures,
@@ -108,39 +156,17 @@ impl Numbers {
         new
     }
 
-    /// Brings the ages up to the hour.
-    pub fn grow_old(&self, now: Timestamp) {
-        if let Ok(seen) = self.seen.lock() {
-            for (backend, seen) in seen.iter() {
-                let age = now.seconds_since(seen.at);
-                self.age
-                    .get_or_create(&backend_label(backend))
-                    .set(number(age));
-            }
-        }
-    }
-
     fn target(&self, backend: &str, name: &str, target: &TargetTally) {
         let labels = target_labels(backend, name);
-        match target.lag_seconds {
-            Some(seconds) => {
-                self.lag.get_or_create(&labels).set(number(seconds));
-            }
-            None => {
-                self.lag.remove(&labels);
-            }
+        if let Some(seconds) = target.lag_seconds {
+            self.lag.get_or_create(&labels).set(number(seconds));
         }
-        match target.ratio_permille {
-            Some(permille) => {
-                // A ratio of more than 2^52 thousandths is alarming whatever its last digits are.
-                #[allow(clippy::cast_precision_loss)]
-                self.ratio
-                    .get_or_create(&labels)
-                    .set(permille as f64 / 1000.0);
-            }
-            None => {
-                self.ratio.remove(&labels);
-            }
+        if let Some(permille) = target.ratio_permille {
+            // A ratio of more than 2^52 thousandths is alarming whatever its last digits are.
+            #[allow(clippy::cast_precision_loss)]
+            self.ratio
+                .get_or_create(&labels)
+                .set(permille as f64 / 1000.0);
         }
         self.severity
             .get_or_create(&labels)
@@ -153,40 +179,85 @@ impl Numbers {
         }
     }
 
-    /// The backend is not configured any more.
-    pub fn forget_backend(&self, backend: &str) {
-        let seen = match self.seen.lock() {
-            Ok(mut seen) => seen.remove(backend),
-            Err(_) => None,
-        };
-        for name in seen.iter().flat_map(|seen| &seen.targets) {
-            self.forget(backend, name);
+    fn array(&self, backend: &str, array: &ArrayState) {
+        let labels = target_labels(backend, &array.target);
+        if let Some(reachable) = array.reachable {
+            self.reachable
+                .get_or_create(&labels)
+                .set(i64::from(reachable));
         }
-        let label = backend_label(backend);
-        for state in PROTECTION {
-            self.protection.remove(&with_state(&label, state.as_str()));
-        }
-        for whole in [
-            &self.failures,
-            &self.unprotected,
-            &self.split_brain,
-            &self.drills,
-            &self.age,
-        ] {
-            whole.remove(&label);
+        self.distrusted
+            .get_or_create(&labels)
+            .set(i64::from(array.distrusted));
+        if let Some(seconds) = array.clock_skew_seconds {
+            self.skew.get_or_create(&labels).set(seconds);
         }
     }
 
-    /// Nothing is copied to this target any more: it serves now, or is not configured.
-    fn forget(&self, backend: &str, name: &str) {
-        let labels = target_labels(backend, name);
-        self.lag.remove(&labels);
-        self.ratio.remove(&labels);
-        self.severity.remove(&labels);
-        self.owed.remove(&labels);
-        for state in LINKS {
-            self.links.remove(&with_state(&labels, state.as_str()));
+    /// Writes the numbers as they are now; of backends that are not among these there are none.
+    pub fn bring_up_to(&self, now: Timestamp, backends: &[BackendState]) {
+        let Ok(mut seen) = self.seen.lock() else {
+            return;
+        };
+        seen.retain(|name, _| backends.iter().any(|b| b.backend == *name));
+        self.ratio.clear();
+        for family in self.whole() {
+            family.clear();
         }
+        for state in backends {
+            for array in &state.arrays {
+                self.array(&state.backend, array);
+            }
+            if let Some(watched) = seen.get(&state.backend) {
+                self.backend(now, watched, state.since);
+            }
+        }
+    }
+
+    fn backend(&self, now: Timestamp, watched: &Watched, since: Since) {
+        let label = backend_label(&watched.backend);
+        let set = |family: &Whole, count: u64| {
+            family.get_or_create(&label).set(number(count));
+        };
+        set(&self.failures, u64::from(watched.failures));
+        let Some(at) = watched.at else { return };
+        set(&self.age, now.seconds_since(at));
+        let tally = watched.as_of(now, since);
+        for (name, target) in &tally.targets {
+            self.target(&watched.backend, name, target);
+        }
+        for state in PROTECTION {
+            let labels = with_state(&label, state.as_str());
+            self.protection
+                .get_or_create(&labels)
+                .set(number(tally.protected_as(&state)));
+        }
+        if watched.outdated(now, since).is_none() {
+            set(&self.unprotected, tally.unprotected());
+        }
+        set(&self.split_brain, tally.split_brain.len() as u64);
+        set(&self.drills, tally.drills);
+        let overdue = tally.drills_end.map_or(0, |end| now.seconds_since(end));
+        set(&self.overdue, overdue);
+    }
+
+    fn whole(&self) -> [&Whole; 14] {
+        [
+            &self.lag,
+            &self.severity,
+            &self.links,
+            &self.owed,
+            &self.protection,
+            &self.unprotected,
+            &self.split_brain,
+            &self.drills,
+            &self.overdue,
+            &self.failures,
+            &self.age,
+            &self.reachable,
+            &self.distrusted,
+            &self.skew,
+        ]
     }
 }
 
@@ -229,158 +300,12 @@ fn backend_label(backend: &str) -> Labels {
 
 impl Watch for Numbers {
     fn seen(&self, watched: &Watched) {
-        let label = backend_label(&watched.backend);
-        self.failures
-            .get_or_create(&label)
-            .set(i64::from(watched.failures));
-        let Some(at) = watched.at else { return };
-        let tally = &watched.tally;
-        let now = Seen {
-            at,
-            targets: tally.targets.keys().cloned().collect(),
-        };
-        let before = match self.seen.lock() {
-            Ok(mut seen) => seen.insert(watched.backend.clone(), now),
-            Err(_) => None,
-        };
-        for name in before.iter().flat_map(|before| &before.targets) {
-            if !tally.targets.contains_key(name) {
-                self.forget(&watched.backend, name);
-            }
+        if let Ok(mut seen) = self.seen.lock() {
+            seen.insert(watched.backend.clone(), watched.clone());
         }
-        for (name, target) in &tally.targets {
-            self.target(&watched.backend, name, target);
-        }
-        for state in PROTECTION {
-            let labels = with_state(&label, state.as_str());
-            self.protection
-                .get_or_create(&labels)
-                .set(number(tally.protected_as(&state)));
-        }
-        self.unprotected
-            .get_or_create(&label)
-            .set(number(tally.unprotected()));
-        self.split_brain
-            .get_or_create(&label)
-            .set(number(tally.split_brain.len() as u64));
-        self.drills.get_or_create(&label).set(number(tally.drills));
     }
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used)]
-mod tests {
-    use prometheus_client::encoding::text::encode;
-    use springform_model::contract::{Link, Observation, RecoveryPoint, ReplicationKind, Role};
-    use springform_model::replication::relation::{Event, Relation};
-
-    use super::super::tally::Tally;
-    use super::*;
-
-    const NOW: Timestamp = Timestamp(1_700_000_000_000_000);
-
-    fn seen(id: &str, state: LinkState, behind: Option<u64>) -> Observation {
-        let protected = match behind {
-            Some(_) => Protection::Protected,
-            None => Protection::Unprotected,
-        };
-        Observation {
-            volume_id: id.to_owned(),
-            target: Some("pure1".to_owned()),
-            role: Role::Primary,
-            protection: protected,
-            links: vec![Link {
-                target: "sec2".to_owned(),
-                kind: ReplicationKind::Async,
-                state,
-                last_point: behind.map(|seconds| RecoveryPoint {
-                    id: "p".to_owned(),
-                    taken_at: NOW.as_millis() - seconds * 1000,
-                }),
-                interval_seconds: Some(300),
-                lag_bytes: None,
-                percent: None,
-                detail: None,
-            }],
-            stale_writable: Vec::new(),
-            tests: Vec::new(),
-            problems: Vec::new(),
-        }
-    }
-
-    fn watched() -> Watched {
-        let mut tally = Tally {
-            drills: 1,
-            ..Tally::default()
-        };
-        let looks = [
-            seen("v1", LinkState::Healthy, Some(120)),
-            seen("v2", LinkState::Degraded, Some(750)),
-            seen("v3", LinkState::Down, None),
-        ];
-        for mut look in looks {
-            if look.volume_id == "v2" {
-                look.stale_writable.push("old3".to_owned());
-            }
-            let relation = Relation::new(look.volume_id.clone(), "pure1", "pure1", 1, true);
-            let relation = relation.step(Event::Seen(look.clone()), NOW).unwrap().0;
-            tally.add(&relation, &look, &[], NOW);
-        }
-        Watched {
-            backend: "pure1".to_owned(),
-            at: Some(NOW),
-            tally,
-            ..Watched::default()
-        }
-    }
-
-    /// The text with the lines of each metric in order: their order is not promised.
-    fn text(registry: &Registry) -> String {
-        let mut text = String::new();
-        encode(&mut text, registry).unwrap();
-        let mut metrics: Vec<Vec<&str>> = Vec::new();
-        for line in text.lines().filter(|line| *line != "# EOF") {
-            match metrics.last_mut() {
-                Some(metric) if !line.starts_with("# HELP") => metric.push(line),
-                _ => metrics.push(vec![line]),
-            }
-        }
-        let mut text = String::new();
-        for metric in &mut metrics {
-            metric.sort_by_key(|line| (!line.starts_with('#'), *line));
-            text.push_str(&metric.join("\n"));
-            text.push('\n');
-        }
-        text
-    }
-
-    #[test]
-    fn the_metrics_of_replication_are_the_ones_in_the_tree() {
-        let mut registry = Registry::with_prefix("springform");
-        let numbers = Numbers::register(&mut registry);
-        numbers.seen(&watched());
-        numbers.grow_old(NOW.plus_micros(42_000_000));
-        let text = text(&registry);
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/replication-metrics.txt");
-        if std::env::var_os("UPDATE_GOLDEN").is_some() {
-            std::fs::write(path, &text).unwrap();
-        }
-        let golden = std::fs::read_to_string(path).expect("run with UPDATE_GOLDEN=1 to write it");
-        assert!(
-            golden == text,
-            "{path} is not what the code says; run with UPDATE_GOLDEN=1 and look at the difference"
-        );
-    }
-
-    #[test]
-    fn a_target_to_which_nothing_is_copied_any_more_has_no_numbers() {
-        let mut registry = Registry::default();
-        let numbers = Numbers::register(&mut registry);
-        numbers.seen(&watched());
-        assert!(text(&registry).contains("sec2"));
-        let mut after = watched();
-        after.tally.targets.remove("sec2");
-        numbers.seen(&after);
-        assert!(!text(&registry).contains("sec2"));
-    }
-}
+mod tests;

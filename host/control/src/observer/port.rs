@@ -1,6 +1,7 @@
 //! What the observer needs beside the ground that the verbs of replication stand on.
 
 use async_trait::async_trait;
+use springform_model::time::Timestamp;
 
 use super::Watched;
 use crate::outbox::CloudEvent;
@@ -27,8 +28,8 @@ pub trait Lookout: Ground {
     /// Whether an operation of replication is open on the backend.
     async fn busy(&self, backend: &str) -> Result<bool, Problem>;
 
-    /// How many drills are open on the backend.
-    async fn drills(&self, backend: &str) -> Result<u64, Problem>;
+    /// How many drills are open on the backend, and when the first of them ends by itself.
+    async fn drills(&self, backend: &str) -> Result<(u64, Option<Timestamp>), Problem>;
 
     /// Finds out which arrays answer, and writes it down: an array that is not known to answer is not asked for more.
     async fn refresh(&self, backend: &str);

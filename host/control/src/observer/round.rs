@@ -1,10 +1,11 @@
 //! One look at a backend: page by page of its volumes, what the driver saw is stepped into each relation and kept.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use springform_model::contract::{
-    Call, Fault, FaultKind, Link, LinkState, Observation, Protection, Reply,
+    Call, ClockSkew, Fault, FaultKind, Link, LinkState, Observation, Protection, Reply,
 };
+use springform_model::replication::clock;
 use springform_model::replication::relation::{Effect, Event, Relation};
 use uuid::Uuid;
 
@@ -34,8 +35,10 @@ pub async fn look(lookout: &dyn Lookout, backend: &str) -> Result<Tally, String>
         lookout.refresh(backend).await;
     }
     let id = Uuid::now_v7().to_string();
+    let (drills, drills_end) = lookout.drills(backend).await.map_err(words)?;
     let mut tally = Tally {
-        drills: lookout.drills(backend).await.map_err(words)?,
+        drills,
+        drills_end,
         ..Tally::default()
     };
     // Every target has its place, so that what was true of it and is not any more is noticed.
@@ -52,10 +55,10 @@ pub async fn look(lookout: &dyn Lookout, backend: &str) -> Result<Tally, String>
         let Some(last) = page.last() else { break };
         after = Some(last.volume.id.clone());
         // What has not been placed yet cannot be seen.
-        let members: Vec<Member> = page
+        let (members, others): (Vec<Member>, Vec<Member>) = page
             .into_iter()
-            .filter(|m| m.replicated() && m.volume.placement.is_some())
-            .collect();
+            .partition(|m| m.replicated() && m.volume.placement.is_some());
+        forget(lookout, others).await.map_err(words)?;
         if members.is_empty() {
             continue;
         }
@@ -75,7 +78,7 @@ pub async fn look(lookout: &dyn Lookout, backend: &str) -> Result<Tally, String>
                 let mut seen = seen.into_iter();
                 for chunk in chunks(members, KEPT) {
                     let seen = seen.by_ref().take(chunk.len()).collect();
-                    keep(lookout, backend, chunk, seen, &mut tally)
+                    keep(lookout, backend, &view.clocks, chunk, seen, &mut tally)
                         .await
                         .map_err(words)?;
                 }
@@ -97,6 +100,25 @@ pub async fn look(lookout: &dyn Lookout, backend: &str) -> Result<Tally, String>
         None => Ok(tally),
         Some(why) => Err(why),
     }
+}
+
+/// A volume that shall have no copy any more is not said to have one for ever after.
+async fn forget(lookout: &dyn Lookout, others: Vec<Member>) -> Result<(), Problem> {
+    let mut stale: Vec<Member> = others
+        .into_iter()
+        .filter(|m| !m.replicated() && m.relation.observed.is_some())
+        .collect();
+    for member in &mut stale {
+        member.relation.observed = None;
+    }
+    for chunk in chunks(stale, KEPT) {
+        match lookout.keep(&chunk).await {
+            // An operation is at them; next time.
+            Ok(()) | Err(Problem::Moved(_)) => {}
+            Err(problem) => return Err(problem),
+        }
+    }
+    Ok(())
 }
 
 /// Whether an array may be away since: an operator is to be told which one within seconds.
@@ -150,15 +172,28 @@ fn still(asked: &Relation, now: &Relation) -> bool {
 async fn keep(
     lookout: &dyn Lookout,
     backend: &str,
+    clocks: &BTreeMap<String, ClockSkew>,
     members: Vec<Member>,
     seen: Vec<Observation>,
     tally: &mut Tally,
 ) -> Result<(), Problem> {
     let now = lookout.now();
-    let asked: HashMap<String, (Box<Relation>, Observation)> = members
+    let asked: HashMap<String, (Box<Relation>, Observation, Option<String>)> = members
         .iter()
         .zip(seen)
-        .map(|(m, seen)| (m.volume.id.clone(), (m.relation.clone(), seen)))
+        .map(|(m, mut seen)| {
+            let points = seen.links.iter();
+            let points = points.map(|l| (l.target.as_str(), l.last_point.as_ref()));
+            let clock = clock::disagreement(clocks, m.relation.serving.as_deref(), points, now);
+            let judged = matches!(
+                seen.protection,
+                Protection::Protected | Protection::RpoExceeded
+            );
+            if clock.is_some() && judged {
+                seen.protection = Protection::Unknown;
+            }
+            (m.volume.id.clone(), (m.relation.clone(), seen, clock))
+        })
         .collect();
     let mut members = members;
     let mut races = 0;
@@ -166,7 +201,7 @@ async fn keep(
         let mut stepped = Vec::with_capacity(members.len());
         let mut writes = Vec::with_capacity(members.len());
         for mut member in members {
-            let Some((before, seen)) = asked.get(&member.volume.id) else {
+            let Some((before, seen, clock)) = asked.get(&member.volume.id) else {
                 continue;
             };
             if !still(before, &member.relation) {
@@ -178,6 +213,9 @@ async fn keep(
                 continue;
             };
             *member.relation = relation;
+            if let Some(observed) = &mut member.relation.observed {
+                observed.clock.clone_from(clock);
+            }
             writes.push(member);
             stepped.push((effects, seen));
         }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
-use springform_model::contract::{Link, LinkState, Observation, Protection, Role};
+use springform_model::contract::{Link, LinkState, Observation, Protection, ReplicationKind, Role};
 use springform_model::replication::lag::{self, Severity};
 use springform_model::replication::relation::{Debt, DebtState, Relation};
 use springform_model::time::Timestamp;
@@ -24,6 +24,9 @@ pub struct Tally {
     pub split_brain: BTreeSet<String>,
     /// Open drills.
     pub drills: u64,
+    /// When the first of them ends by itself, or should have.
+    #[serde(default)]
+    pub drills_end: Option<Timestamp>,
 }
 
 /// The links to one target.
@@ -39,6 +42,12 @@ pub struct TargetTally {
     pub ratio_permille: Option<u64>,
     /// The most alarming lag.
     pub severity: Severity,
+    /// When the oldest of the volumes' newest points was taken, milliseconds: what the lag grows from.
+    #[serde(default)]
+    pub oldest_point: Option<u64>,
+    /// The point, milliseconds, and the schedule, seconds, that are worst against each other: what the ratio grows from.
+    #[serde(default)]
+    pub latest_for: Option<(u64, u64)>,
     /// Volumes whose copy here was left behind and must be fenced.
     pub owed: u64,
     /// How many of these can be fenced: the array answers.
@@ -92,7 +101,12 @@ impl Tally {
         if seen.role == Role::SplitBrain && self.split_brain.len() < NAMED {
             self.split_brain.insert(relation.volume_id.clone());
         }
-        for link in &seen.links {
+        // Links as they are known now: with the points that were known before of arrays that cannot be asked.
+        let known = relation.current();
+        let now = known
+            .is_none_or(|known| known.clock.is_none())
+            .then_some(now);
+        for link in known.map_or(&seen.links, |known| &known.what.links) {
             self.target(&link.target).add(link, now);
         }
         let unfenced = |d: &&Debt| d.state != DebtState::Fenced;
@@ -140,7 +154,8 @@ impl Tally {
 }
 
 impl TargetTally {
-    fn add(&mut self, link: &Link, now: Timestamp) {
+    /// `now`: none where clocks disagree, so that no age is known.
+    fn add(&mut self, link: &Link, now: Option<Timestamp>) {
         *self
             .links
             .entry(link.state.as_str().to_owned())
@@ -152,10 +167,20 @@ impl TargetTally {
         {
             self.worst = Some(link.state.clone());
         }
+        let Some(now) = now else { return };
         let lag = lag::of(link, now);
+        if lag.ratio_permille > self.ratio_permille {
+            let point = link.last_point.as_ref().map(|point| point.taken_at);
+            self.latest_for = point.zip(link.interval_seconds);
+        }
         self.lag_seconds = self.lag_seconds.max(lag.seconds);
         self.ratio_permille = self.ratio_permille.max(lag.ratio_permille);
         self.severity = self.severity.max(lag.severity);
+        let in_step = link.kind == ReplicationKind::Sync && link.state == LinkState::Healthy;
+        let point = link.last_point.as_ref().map(|point| point.taken_at);
+        if let Some(point) = point.filter(|_| !in_step && lag.seconds.is_some()) {
+            self.oldest_point = Some(self.oldest_point.map_or(point, |oldest| oldest.min(point)));
+        }
     }
 
     /// A link that somebody switched off is as it shall be.

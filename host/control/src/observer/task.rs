@@ -35,9 +35,12 @@ async fn wait(lookout: &dyn Lookout, backend: &str, began: Instant, pace: Pace, 
         tokio::select! {
             () = sleep_until(until) => return,
             () = lookout.disturbed(backend) => {
-                // Arrays and database are the operation's first: a failover is seldom longer than this.
-                let soon = Instant::now() + pace.quick.min(BREATH);
-                until = until.min(soon.max(began + pace.quick));
+                // Arrays and database are the operation's first: a failover is seldom longer than this. What one left that
+                // has ended is unknown until it is looked at, so that does not wait for its turn.
+                let over = !lookout.busy(backend).await.unwrap_or(true);
+                let breath = pace.quick.min(BREATH);
+                let apart = if over { breath } else { pace.quick };
+                until = until.min((Instant::now() + breath).max(began + apart));
             }
         }
     }
@@ -64,8 +67,9 @@ async fn once(lookout: &dyn Lookout, backend: &str, watch: &dyn Watch) -> Mood {
             (first, None)
         }
     };
-    let outcome = round::look(lookout, backend).await;
+    // What is true at the end of the look was true at its beginning at least for what was asked first.
     let now = lookout.now();
+    let outcome = round::look(lookout, backend).await;
     let mut after = before.clone();
     match outcome {
         Ok(tally) => {

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use springform_model::cloud::Volume;
+use springform_model::operation::{Operation, OperationState, Verb};
 use springform_model::time::Timestamp;
 use springform_store::{Record, Table, Value as Column};
 use uuid::Uuid;
@@ -108,6 +109,69 @@ impl CloudEvent {
         let backend = volume.backend.as_deref().unwrap_or("none");
         let id = id.to_string();
         Self::new("volume.resized", backend, &volume.id, id, data, now)
+    }
+
+    /// A backend cannot be given work any more, and why; or it can again.
+    #[must_use]
+    pub fn backend(backend: &str, reason: Option<&str>, now: Timestamp) -> Self {
+        let kind = match reason {
+            Some(_) => "backend.down",
+            None => "backend.up",
+        };
+        let data = json!({ "backend": backend, "reason": reason });
+        let id = Uuid::now_v7().to_string();
+        Self::new(kind, backend, backend, id, data, now)
+    }
+
+    /// An operation of replication was journalled, or has ended: `begun`, `ended` where all of it was done, `failed`
+    /// otherwise. Its id follows from the operation, so one that is resumed does not tell it twice.
+    #[must_use]
+    pub fn operation(operation: &Operation, now: Timestamp) -> Self {
+        let kind = match operation.state {
+            OperationState::Succeeded => "operation.ended",
+            state if state.is_terminal() => "operation.failed",
+            _ => "operation.begun",
+        };
+        Self::of_operation(kind, operation, json!({}), now)
+    }
+
+    /// A drill began, or is over, by this operation.
+    #[must_use]
+    pub fn drill(operation: &Operation, now: Timestamp) -> Option<Self> {
+        let done = matches!(
+            operation.state,
+            OperationState::Succeeded | OperationState::PartlyFailed
+        );
+        let (kind, how) = match operation.verb {
+            Verb::StartDrill => ("drill.begun", None),
+            Verb::StopDrill => ("drill.ended", Some("stopped")),
+            Verb::CommitDrill => ("drill.ended", Some("committed")),
+            _ => return None,
+        };
+        let data = json!({ "how": how, "drill": operation.input.get("drill") });
+        done.then(|| Self::of_operation(kind, operation, data, now))
+    }
+
+    fn of_operation(kind: &str, operation: &Operation, more: Value, now: Timestamp) -> Self {
+        let backend = operation.backend.as_deref().unwrap_or("none");
+        let id = format!("{kind}/{}", operation.id);
+        let id = Uuid::new_v5(&Uuid::NAMESPACE_OID, id.as_bytes()).to_string();
+        let mut data = json!({
+            "operation": operation.id,
+            "verb": operation.verb,
+            "state": operation.state,
+            "backend": operation.backend,
+            "subject_kind": operation.subject_kind,
+            "subject": operation.subject,
+            "user_id": operation.user,
+            "project_id": operation.project,
+            "progress": operation.progress,
+            "error": operation.error.as_ref().map(|error| &error.message),
+        });
+        if let (Some(data), Value::Object(more)) = (data.as_object_mut(), more) {
+            data.extend(more);
+        }
+        Self::new(kind, backend, &operation.subject, id, data, now)
     }
 
     /// An array that was left behind is not configured any more: nobody here will fence what it holds of these volumes. The

@@ -1,9 +1,11 @@
 //! What the verbs of replication stand on: rows, arrays, time. One port, so that a seeded simulation can run the very
 //! same verbs on a world in memory and on a clock of its own.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use springform_model::cloud::{Group, Service, Volume};
-use springform_model::contract::{Call, CallError, Reply, Target, VolumeSpec};
+use springform_model::contract::{Call, CallError, ClockSkew, Reply, Target, VolumeSpec};
 use springform_model::operation::Operation;
 use springform_model::replication::Refusal;
 use springform_model::replication::drill::Drill;
@@ -76,6 +78,10 @@ pub struct BackendView {
     pub name: String,
     /// Its arrays.
     pub targets: Vec<Target>,
+    /// How their clocks stand against this host's, as far as that was measured.
+    pub clocks: BTreeMap<String, ClockSkew>,
+    /// Those that answer and are not believed to be themselves.
+    pub distrusted: Vec<String>,
     /// Changes whenever its configuration or its driver does.
     pub fingerprint: String,
     /// Calls that may be under way at once.

@@ -57,12 +57,19 @@ impl Arrays for House {
                 }
             }
         }
+        let facts = self.control.facts(name);
+        let distrusted = facts.iter().filter(|facts| facts.distrust.is_some());
+        let distrusted = distrusted.map(|facts| facts.target.clone()).collect();
+        let clocks = facts.into_iter();
+        let clocks = clocks.filter_map(|facts| Some((facts.target, facts.clock?)));
         // Another generation is another driver, or other addresses and secrets: a plan was not made with them.
         let generation = self.control.generation(name).map_or(0, |g| g.number);
         let fingerprint = format!("{}/{generation}", config.digest());
         Ok(BackendView {
             name: name.to_owned(),
             targets,
+            clocks: clocks.collect(),
+            distrusted,
             fingerprint,
             parallel: config.parallel.clamp(1, CALLS),
             batch: BATCH,
@@ -131,6 +138,10 @@ impl Arrays for House {
         if let Some(backend) = operation.backend.as_deref().filter(|_| turns)
             && let Some(handle) = self.control.backend(backend)
         {
+            if operation.state.is_terminal() {
+                // In the commit's wake: whoever reads the end of it does not read what was seen before as if it were now.
+                handle.ended(self.control.now());
+            }
             handle.look.notify_one();
         }
     }

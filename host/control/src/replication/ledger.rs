@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep};
 
 use super::ground::{Ground, Member, Problem, Writes};
 use super::group;
+use crate::outbox::CloudEvent;
 
 /// How often a call that may succeed later is repeated.
 const ATTEMPTS: u32 = 4;
@@ -186,6 +187,8 @@ impl<'a> Ledger<'a> {
         .await;
         let ended = self.note(|o| o.clone()).await;
         let mut writes = writes;
+        writes.events.push(CloudEvent::operation(&ended, now));
+        writes.events.extend(CloudEvent::drill(&ended, now));
         writes
             .groups
             .extend(group::release(self.ground, &ended).await?);

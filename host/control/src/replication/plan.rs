@@ -8,6 +8,7 @@ use springform_model::contract::{
     Call, CallError, FailoverMode, FailoverPlan, PlanRequest, Reply, VolumePlan,
 };
 use springform_model::operation::Verb;
+use springform_model::replication::clock;
 use springform_model::replication::relation::Acknowledge;
 use springform_model::time::Timestamp;
 
@@ -231,7 +232,7 @@ pub async fn make(ground: &dyn Ground, backend: &str, order: Order) -> Result<Pl
             match page(ground, backend, &id, &order, to.clone(), &of_one_array).await {
                 Ok(answer) => {
                     to = Some(answer.target.clone());
-                    add(&mut plan, &of_one_array, answer);
+                    add(&mut plan, &view, ground.now(), &of_one_array, answer);
                 }
                 // What one array has against it does not hold up the volumes of another.
                 Err(error) => {
@@ -293,7 +294,13 @@ fn stays(member: &Member, reason: String) -> VolumePlan {
 }
 
 /// What a driver answered about volumes of one array, and what the records say of them.
-fn add(plan: &mut Plan, members: &[Member], answer: FailoverPlan) {
+fn add(
+    plan: &mut Plan,
+    view: &BackendView,
+    now: Timestamp,
+    members: &[Member],
+    answer: FailoverPlan,
+) {
     for interrupt in answer.interrupts {
         if !plan.interrupts.contains(&interrupt) {
             plan.interrupts.push(interrupt);
@@ -318,6 +325,14 @@ fn add(plan: &mut Plan, members: &[Member], answer: FailoverPlan) {
             // The last writes follow before anything moves, or it does not move.
             volume.loss_seconds = Some(0);
             volume.loss_bytes = Some(0);
+        } else {
+            let point = [(answer.target.as_str(), volume.point.as_ref())];
+            let serving = member.relation.serving.as_deref();
+            let clock = clock::disagreement(&view.clocks, serving, point.into_iter(), now);
+            if let Some(why) = clock {
+                volume.loss_seconds = None;
+                volume.warnings.push(why);
+            }
         }
         plan.possible += u64::from(volume.possible);
         plan.worst_loss_seconds = plan.worst_loss_seconds.max(volume.loss_seconds);

@@ -424,12 +424,14 @@ impl Lookout for Rows {
         Ok(open.map_err(internal)? > 0)
     }
 
-    async fn drills(&self, backend: &str) -> Result<u64, Problem> {
+    async fn drills(&self, backend: &str) -> Result<(u64, Option<Timestamp>), Problem> {
         let open = DrillState::ALL.into_iter().filter(|s| !s.is_over());
         let query = Query::new()
             .eq("backend", backend)
             .is_in("state", open.map(DrillState::as_str));
-        self.store.count::<Drill>(&query).await.map_err(internal)
+        let open = self.store.list::<Drill>(&query).await.map_err(internal)?;
+        let ends = open.iter().map(|drill| drill.record.ends_at).min();
+        Ok((open.len() as u64, ends))
     }
 
     async fn refresh(&self, backend: &str) {

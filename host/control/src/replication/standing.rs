@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
 use springform_model::cloud::{ReplicationStatus, Service, Volume};
+use springform_model::contract::Protection;
 use springform_model::operation::{Operation, Verb};
 use springform_model::replication::concern;
-use springform_model::replication::relation::{Debt, DrillRef, Observed};
+use springform_model::replication::relation::{Debt, DrillRef, Observed, Relation};
 use springform_model::time::Timestamp;
 use springform_store::{Direction, Query, Stored};
 
@@ -15,7 +16,7 @@ use super::facade::Replication;
 use super::house::rows;
 use super::rows::open_on;
 use crate::backend::BackendHandle;
-use crate::observer::{TargetTally, Watched};
+use crate::observer::{Outdated, Since, TargetTally, Watched};
 use crate::{Caller, ControlError, ErrorKind};
 
 /// Open operations that are named; one holds a backend, others hold volumes of it.
@@ -58,14 +59,25 @@ pub struct BackendStanding {
     pub error: Option<String>,
     /// Replicated volumes that were observed.
     pub volumes: u64,
-    /// How many are in each state of protection.
+    /// How many are known to be in each state of protection now.
     pub protection: BTreeMap<String, u64>,
+    /// Why that is unknown, and what was last known; none where what was observed is what is.
+    pub outdated: Option<OutdatedStanding>,
     /// Volumes that were written on two arrays, at most a hundred.
     pub split_brain: Vec<String>,
     /// Open drills.
     pub drills: u64,
     /// Its arrays, the primary first.
     pub targets: Vec<TargetStanding>,
+}
+
+/// Why nothing is known of now.
+#[derive(Debug, Clone, Serialize)]
+pub struct OutdatedStanding {
+    /// In words.
+    pub reason: &'static str,
+    /// How many volumes were in each state of protection at `observed_at`.
+    pub protection: BTreeMap<String, u64>,
 }
 
 /// An operation that is not over.
@@ -92,6 +104,10 @@ pub struct TargetStanding {
     pub reachable: Option<bool>,
     /// What the array says is wrong with it.
     pub problems: Vec<String>,
+    /// Why whoever answers at its address is not believed to be the array.
+    pub distrust: Option<String>,
+    /// How far its clock is ahead of this host's, seconds; negative where it is behind, none where that was not measured.
+    pub clock_skew_seconds: Option<i64>,
     /// The links to it, observed.
     #[serde(flatten)]
     pub links: TargetTally,
@@ -190,7 +206,18 @@ impl Replication<'_> {
         };
         let service = service.record;
         let watched = store.get::<Watched>(name).await?;
-        let mut watched = watched.map(|w| w.record).unwrap_or_default();
+        let watched = watched.map(|w| w.record).unwrap_or_default();
+        let (now, since) = (self.control.now(), self.control.since(handle));
+        let mut tally = watched.as_of(now, since);
+        let outdated = watched.outdated(now, since).map(|why| OutdatedStanding {
+            reason: match why {
+                Outdated::Never => "it has not been observed yet",
+                Outdated::Changed => "an operation has ended since it was observed",
+                Outdated::Old => "it could not be observed again",
+            },
+            protection: watched.tally.protection.clone(),
+        });
+        let facts = self.control.facts(name);
         let generation = self.control.generation(name);
         let status = handle.status();
         let config = handle.config();
@@ -198,16 +225,15 @@ impl Replication<'_> {
         let active = service.active_target.as_ref().or(home);
         let targets = config.targets.iter().map(|target| {
             let health = service.targets.iter().find(|h| h.target == target.name);
+            let facts = facts.iter().find(|f| f.target == target.name);
             TargetStanding {
+                distrust: facts.and_then(|f| f.distrust.clone()),
+                clock_skew_seconds: facts.and_then(|f| f.clock).map(|clock| clock.seconds),
                 primary: target.primary,
                 active: active == Some(&target.name),
                 reachable: health.map(|h| h.reachable),
                 problems: health.map(|h| h.problems.clone()).unwrap_or_default(),
-                links: watched
-                    .tally
-                    .targets
-                    .remove(&target.name)
-                    .unwrap_or_default(),
+                links: tally.targets.remove(&target.name).unwrap_or_default(),
                 target: target.name.clone(),
             }
         });
@@ -222,10 +248,11 @@ impl Replication<'_> {
             observed_at: watched.at,
             failures: watched.failures,
             error: watched.error,
-            volumes: watched.tally.volumes,
-            protection: watched.tally.protection,
-            split_brain: watched.tally.split_brain.into_iter().collect(),
-            drills: watched.tally.drills,
+            volumes: tally.volumes,
+            protection: tally.protection,
+            outdated,
+            split_brain: tally.split_brain.into_iter().collect(),
+            drills: tally.drills,
             targets,
             host: service.host,
             disabled: service.disabled,
@@ -304,13 +331,43 @@ impl Replication<'_> {
         }
         let services = self.control.store().list::<Service>(&Query::new()).await?;
         for service in services.into_iter().map(|stored| stored.record) {
+            let facts = self.control.facts(&service.backend);
             for health in service.targets.into_iter().filter(|h| !h.reachable) {
+                let distrusted = facts
+                    .iter()
+                    .any(|f| f.target == health.target && f.distrust.is_some());
                 if let Some(why) = known.get_mut(&(service.backend.clone(), health.target)) {
-                    *why = Some("does not answer");
+                    *why = Some(if distrusted {
+                        "answers and is not believed to be the array"
+                    } else {
+                        "does not answer"
+                    });
                 }
             }
         }
         Ok(known)
+    }
+
+    /// What was seen too long ago says nothing of now: its protection is unknown, and its age is said.
+    fn aged(&self, relation: &mut Relation, now: Timestamp) -> Option<String> {
+        let handle = self.control.backend(&relation.backend)?;
+        let seen = relation.observed.as_mut()?;
+        let known = Watched {
+            at: Some(seen.at),
+            ..Watched::default()
+        };
+        // Only its age counts here: an operation that ended on the backend need not have touched this volume.
+        let since = Since {
+            ended: None,
+            ..self.control.since(&handle)
+        };
+        known.outdated(now, since)?;
+        let was = std::mem::replace(&mut seen.what.protection, Protection::Unknown);
+        Some(format!(
+            "nothing is known of its copies for {} seconds: they were {}",
+            now.seconds_since(seen.at),
+            was.as_str()
+        ))
     }
 
     /// Volumes without a backend have no standing.
@@ -324,8 +381,13 @@ impl Replication<'_> {
         let now = self.control.now();
         let shown = members.into_iter().map(|member| {
             let replicated = member.replicated();
-            let (volume, relation) = (*member.volume, *member.relation);
+            let (volume, mut relation) = (*member.volume, *member.relation);
             let mut concerns = concern::of(&relation, replicated, now);
+            concerns.extend(self.aged(&mut relation, now).filter(|_| replicated));
+            if !replicated || relation.current().is_none() {
+                // It speaks of what was.
+                relation.observed = None;
+            }
             if let Some(serving) = &relation.serving {
                 let array = (relation.backend.clone(), serving.clone());
                 let gone = Some("is not configured any more");

@@ -10,7 +10,7 @@ use super::{
     Adopted, AdoptedSnapshot, Connection, Connector, Context, Description, Disconnected,
     FailoverPlan, Failure, GroupSpec, ManageablePage, Observation, Outcome, Pending, Placement,
     PlanRequest, Reference, SetupReport, SnapshotOutcome, SnapshotPlacement, SnapshotSpec,
-    Statistics, TargetHealth, TestCopy, TypeSpec, VolumeSpec,
+    Statistics, TargetFacts, TargetHealth, TestCopy, TypeSpec, VolumeSpec,
 };
 
 macro_rules! calls {
@@ -233,4 +233,9 @@ pub trait Driver: Send + Sync + 'static {
     /// # Errors
     /// See [`CallError`].
     async fn call(&self, context: Context, call: Call) -> Result<Reply, CallError>;
+
+    /// What the host found out about the targets by itself; nothing where it does not speak to them.
+    fn targets(&self) -> Vec<TargetFacts> {
+        Vec::new()
+    }
 }

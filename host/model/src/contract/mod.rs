@@ -6,6 +6,7 @@
 mod backend;
 mod call;
 mod connections;
+mod facts;
 mod groups;
 mod identity;
 mod replication;
@@ -15,6 +16,7 @@ mod volumes;
 pub use backend::*;
 pub use call::*;
 pub use connections::*;
+pub use facts::*;
 pub use groups::*;
 pub use identity::*;
 pub use replication::*;

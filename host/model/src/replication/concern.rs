@@ -20,7 +20,8 @@ pub fn of(relation: &Relation, replicated: bool, now: Timestamp) -> Vec<String> 
             to.to
         )),
     }
-    if let Some(Observed { what, .. }) = &relation.observed {
+    let current = relation.current();
+    if let Some(Observed { what, .. }) = current {
         if what.role == Role::SplitBrain {
             found.push("written on two arrays".to_owned());
         }
@@ -37,11 +38,17 @@ pub fn of(relation: &Relation, replicated: bool, now: Timestamp) -> Vec<String> 
     if !replicated {
         return found;
     }
-    match &relation.observed {
+    match current {
+        None if relation.observed.is_some() => {
+            found.push("its copies have not been looked at since its last move began".to_owned());
+        }
         None => found.push("its copies have not been looked at yet".to_owned()),
-        Some(Observed { what, .. }) => {
+        Some(Observed { what, clock, .. }) => {
             found.extend(protection(&what.protection));
+            // Without a common clock nobody can say that a copy is late, only that a link is not as it shall be.
+            let now = if clock.is_some() { Timestamp(0) } else { now };
             found.extend(what.links.iter().filter_map(|link| behind(link, now)));
+            found.extend(clock.clone());
             found.extend(what.problems.iter().cloned());
         }
     }
@@ -119,7 +126,13 @@ mod tests {
 
     fn relation(observation: Option<Observation>) -> Relation {
         let mut relation = Relation::new("v", "pure1", "pure1", 0, true);
-        relation.observed = observation.map(|what| Observed { at: NOW, what });
+        relation.observed = observation.map(|what| Observed {
+            at: NOW,
+            what,
+            generation: 0,
+            points: std::collections::BTreeMap::new(),
+            clock: None,
+        });
         relation
     }
 
@@ -153,6 +166,30 @@ mod tests {
         assert_eq!(
             of(&relation(Some(down)), true, NOW),
             ["has no copy", "the link to sec2 is down"]
+        );
+    }
+
+    #[test]
+    fn clocks_that_disagree_are_named_and_no_copy_is_called_late() {
+        let mut relation = relation(Some(seen(Protection::Unknown, LinkState::Healthy, 900)));
+        let said = "the clock of pure1 is 2 days ahead of this host's".to_owned();
+        if let Some(observed) = &mut relation.observed {
+            observed.clock = Some(said.clone());
+        }
+        assert_eq!(
+            of(&relation, true, NOW),
+            ["nothing is known of its copies".to_owned(), said]
+        );
+    }
+
+    #[test]
+    fn what_was_seen_before_a_move_is_not_said_as_if_it_were_now() {
+        let well = seen(Protection::Protected, LinkState::Healthy, 60);
+        let mut relation = relation(Some(well));
+        relation.generation = 1;
+        assert_eq!(
+            of(&relation, true, NOW),
+            ["its copies have not been looked at since its last move began"]
         );
     }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::contract::{Link, LinkState, ReplicationKind};
+use crate::contract::{CLOCK_BOUND_SECONDS, Link, LinkState, ReplicationKind};
 use crate::time::Timestamp;
 
 /// From this ratio of lag to schedule on, an operator should look.
@@ -26,6 +26,16 @@ pub enum Severity {
 }
 
 impl Severity {
+    /// How alarming this ratio of lag to schedule is, thousandths.
+    #[must_use]
+    pub fn of(permille: u64) -> Self {
+        match permille {
+            CRITICAL_FROM_PERMILLE.. => Self::Critical,
+            ratio if ratio > WARN_ABOVE_PERMILLE => Self::Warning,
+            _ => Self::Fine,
+        }
+    }
+
     /// The word for it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -58,6 +68,14 @@ pub struct Lag {
     pub severity: Severity,
 }
 
+/// Seconds since a point was taken, milliseconds since the epoch; none where it lies in the future, beyond what clocks may
+/// differ by: then nobody knows.
+#[must_use]
+pub fn age(taken_at: u64, now: Timestamp) -> Option<u64> {
+    let ahead = taken_at.saturating_sub(now.as_millis()) / 1000;
+    (ahead <= CLOCK_BOUND_SECONDS).then(|| now.as_millis().saturating_sub(taken_at) / 1000)
+}
+
 /// The lag of a link at a point in time.
 #[must_use]
 pub fn of(link: &Link, now: Timestamp) -> Lag {
@@ -68,10 +86,7 @@ pub fn of(link: &Link, now: Timestamp) -> Lag {
             severity: Severity::Fine,
         };
     }
-    let seconds = link
-        .last_point
-        .as_ref()
-        .map(|p| now.as_millis().saturating_sub(p.taken_at) / 1000);
+    let seconds = link.last_point.as_ref().and_then(|p| age(p.taken_at, now));
     let ratio_permille = match (seconds, link.interval_seconds) {
         (Some(seconds), Some(interval)) if interval > 0 => {
             Some(seconds.saturating_mul(1000) / interval)
@@ -79,9 +94,7 @@ pub fn of(link: &Link, now: Timestamp) -> Lag {
         _ => None,
     };
     let severity = match ratio_permille {
-        Some(ratio) if ratio >= CRITICAL_FROM_PERMILLE => Severity::Critical,
-        Some(ratio) if ratio > WARN_ABOVE_PERMILLE => Severity::Warning,
-        Some(_) => Severity::Fine,
+        Some(ratio) => Severity::of(ratio),
         None if link.state == LinkState::Down => Severity::Critical,
         None if link.state == LinkState::Resyncing => Severity::Warning,
         None => Severity::Fine,

@@ -11,6 +11,7 @@
 //! - [`concern`]: what of it an operator should look at.
 
 pub mod cancel;
+pub mod clock;
 pub mod concern;
 pub mod drill;
 pub mod failover;

@@ -4,8 +4,11 @@
 //! [`Relation::observed`] is what was last seen, with its time. Whoever was left behind writable, or may have been, is a
 //! [`Debt`] until it has been fenced and overwritten.
 
+mod known;
 mod moves;
 mod upkeep;
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -131,8 +134,26 @@ pub struct DrillRef {
 pub struct Observed {
     /// When.
     pub at: Timestamp,
-    /// What.
+    /// What. The newest point of a link that cannot be asked now is the one that was known before.
     pub what: Observation,
+    /// Generation of the relation that it speaks of.
+    #[serde(default)]
+    pub generation: u64,
+    /// Who vouched for the newest point on each target, and when.
+    #[serde(default)]
+    pub points: BTreeMap<String, PointSeen>,
+    /// Why nobody can tell how old the points are: the clocks of array and host disagree.
+    #[serde(default)]
+    pub clock: Option<String>,
+}
+
+/// Who vouched for a recovery point, and when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PointSeen {
+    /// The array that said so.
+    pub source: String,
+    /// When it did.
+    pub at: Timestamp,
 }
 
 /// The typed acknowledgement without which data is never discarded: the role and the generation the operator saw.

@@ -7,12 +7,38 @@ use hyper_util::client::legacy::Client;
 use wasmtime_wasi_http::Error;
 
 use super::connector::{DialError, Dialler};
+use super::distrust::Distrust;
 use crate::account::{Account, BodyError, PaidBody};
 
 /// Longest answer to a request of the host's own, such as a login.
 const OWN_RESPONSE_BYTES: usize = 1 << 20;
 /// What one such request may hold, its headers included.
 const OWN_ACCOUNT_BYTES: usize = 2 << 20;
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub enum NoAnswer {
+    /// As `wasi:http` names it.
+    Error(Error),
+    /// Somebody answers who is not believed to be the array.
+    Distrusted(Distrust),
+}
+
+impl From<Error> for NoAnswer {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
+    }
+}
+
+impl NoAnswer {
+    /// The error as a guest may see it: what happened, and not where.
+    pub fn for_guest(self) -> Error {
+        match self {
+            Self::Error(error) => error,
+            Self::Distrusted(distrust) => distrust.for_guest(),
+        }
+    }
+}
 
 /// A request that can be sent again.
 #[derive(Clone)]
@@ -50,15 +76,15 @@ impl Exchange {
     /// Sends it once, or twice where that is safe: a read whose pooled connection the array had just closed.
     ///
     /// # Errors
-    /// As `wasi:http` names them.
+    /// Why there is no answer.
     pub async fn send(
         &self,
         client: &Client<Dialler, Full<Bytes>>,
         origin: &Uri,
         credential: Option<(&http::HeaderName, &HeaderValue)>,
-    ) -> Result<Response<PaidBody>, Error> {
+    ) -> Result<Response<PaidBody>, NoAnswer> {
         match self.send_once(client, origin, credential).await {
-            Err(Error::ConnectionTerminated) if self.method.is_safe() => {
+            Err(NoAnswer::Error(Error::ConnectionTerminated)) if self.method.is_safe() => {
                 self.send_once(client, origin, credential).await
             }
             other => other,
@@ -70,7 +96,7 @@ impl Exchange {
         client: &Client<Dialler, Full<Bytes>>,
         origin: &Uri,
         credential: Option<(&http::HeaderName, &HeaderValue)>,
-    ) -> Result<Response<PaidBody>, Error> {
+    ) -> Result<Response<PaidBody>, NoAnswer> {
         let mut parts = origin.clone().into_parts();
         parts.path_and_query = Some(self.path.clone());
         let uri = Uri::from_parts(parts).map_err(|_| Error::HttpRequestUriInvalid)?;
@@ -105,31 +131,31 @@ impl Exchange {
     }
 }
 
-/// The error as a guest may see it: what happened, and not where.
-fn explain(error: &hyper_util::client::legacy::Error) -> Error {
+fn explain(error: &hyper_util::client::legacy::Error) -> NoAnswer {
     let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(current) = source {
         if let Some(dial) = current.downcast_ref::<DialError>() {
             return match dial {
-                DialError::Refused(_) => Error::ConnectionRefused,
-                DialError::Timeout => Error::ConnectionTimeout,
+                DialError::Refused(_) => Error::ConnectionRefused.into(),
+                DialError::Timeout => Error::ConnectionTimeout.into(),
                 DialError::Tls(error) => match error
                     .get_ref()
                     .and_then(|e| e.downcast_ref::<rustls::Error>())
                 {
-                    Some(rustls::Error::InvalidCertificate(_)) => Error::TlsCertificateError,
-                    _ => Error::TlsProtocolError,
+                    Some(error) => NoAnswer::Distrusted(Distrust::from_handshake(error)),
+                    // The connection ended in the middle of the handshake: that says nothing of whom it was with.
+                    None => Error::ConnectionTerminated.into(),
                 },
             };
         }
         if let Some(hyper) = current.downcast_ref::<hyper::Error>() {
             return if hyper.is_parse() {
-                Error::HttpProtocolError
+                Error::HttpProtocolError.into()
             } else {
-                Error::ConnectionTerminated
+                Error::ConnectionTerminated.into()
             };
         }
         source = current.source();
     }
-    Error::ConnectionTerminated
+    Error::ConnectionTerminated.into()
 }

@@ -7,6 +7,7 @@ mod breaker;
 mod connector;
 pub(crate) mod credential;
 mod decide;
+mod distrust;
 mod egress;
 mod exchange;
 mod headers;

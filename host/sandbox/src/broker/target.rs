@@ -10,7 +10,8 @@ use http_body_util::Full;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::pki_types::ServerName;
-use springform_model::contract::{CredentialScheme, SessionScheme};
+use springform_model::contract::{ClockSkew, CredentialScheme, SessionScheme, TargetFacts};
+use springform_model::time::Timestamp;
 use tokio::sync::{Mutex, Semaphore};
 use tokio::time::Instant;
 use wasmtime_wasi_http::Error;
@@ -18,7 +19,8 @@ use wasmtime_wasi_http::Error;
 use super::breaker::Breaker;
 use super::connector::Dialler;
 use super::credential::{Credential, Session, sensitive};
-use super::exchange::Exchange;
+use super::distrust::Distrust;
+use super::exchange::{Exchange, NoAnswer};
 use super::mask::Mask;
 use super::tls;
 use crate::account::PaidBody;
@@ -43,6 +45,10 @@ pub struct TargetState {
     pub reachable: bool,
     /// API version agreed with the array.
     pub api_version: Option<String>,
+    /// Why whoever answers is not believed to be the array.
+    pub distrust: Option<String>,
+    /// Its clock against ours.
+    pub clock: Option<ClockSkew>,
 }
 
 /// A target.
@@ -60,6 +66,8 @@ pub struct Target {
     negotiation: Mutex<Option<Instant>>,
     slots: Semaphore,
     breaker: Breaker,
+    distrust: ArcSwapOption<Distrust>,
+    clock: ArcSwapOption<ClockSkew>,
     request_timeout: Duration,
     connect_timeout: Duration,
 }
@@ -126,6 +134,8 @@ impl Target {
             negotiation: Mutex::new(None),
             slots: Semaphore::new(binding.max_connections.max(1)),
             breaker: Breaker::default(),
+            distrust: ArcSwapOption::empty(),
+            clock: ArcSwapOption::empty(),
             request_timeout: binding.request_timeout,
             connect_timeout: binding.connect_timeout,
         })
@@ -160,7 +170,14 @@ impl Target {
             name: self.name.clone(),
             reachable: self.reachable(),
             api_version: self.version().map(|v| v.to_string()),
+            distrust: self.distrust().map(|why| why.to_string()),
+            clock: self.clock.load().as_deref().copied(),
         }
+    }
+
+    /// Why whoever answers is not believed to be the array.
+    pub(super) fn distrust(&self) -> Option<Arc<Distrust>> {
+        self.distrust.load_full()
     }
 
     /// The header that carries the credential, so that it is taken out of answers too.
@@ -185,7 +202,9 @@ impl Target {
 
     async fn credentialed(&self, exchange: Exchange) -> Result<Response<PaidBody>, Error> {
         if !self.breaker.admits(Instant::now()) {
-            return Err(Error::DestinationUnavailable);
+            // An array that is not believed is left alone as one that is away, and not taken for one.
+            let distrust = self.distrust();
+            return Err(distrust.map_or(Error::DestinationUnavailable, |why| why.for_guest()));
         }
         let _slot = self.slots.acquire().await;
         let session = match &self.credential {
@@ -226,15 +245,64 @@ impl Target {
         exchange: &Exchange,
         credential: Option<(&HeaderName, &HeaderValue)>,
     ) -> Result<Response<PaidBody>, Error> {
+        let asked = Timestamp::now();
         let result = exchange.send(&self.client, &self.origin, credential).await;
         match &result {
-            Ok(_) | Err(Error::HttpResponseBodySize(_)) => self.breaker.answered(),
-            Err(error) => {
+            Ok(response) => {
+                self.breaker.answered();
+                self.trusted();
+                self.compare_clocks(response.headers(), asked);
+            }
+            Err(NoAnswer::Error(Error::HttpResponseBodySize(_))) => {
+                self.breaker.answered();
+                self.trusted();
+            }
+            Err(NoAnswer::Error(error)) => {
                 self.breaker.missed(Instant::now());
+                // Somebody else's certificate says nothing of an array that does not answer at all.
+                self.distrust.store(None);
                 tracing::debug!(backend = %self.backend, target_name = %self.name, %error, "exchange with the array failed");
             }
+            Err(NoAnswer::Distrusted(why)) => {
+                self.breaker.missed(Instant::now());
+                self.distrusted(why);
+            }
         }
-        result
+        result.map_err(NoAnswer::for_guest)
+    }
+
+    fn trusted(&self) {
+        if self.distrust.swap(None).is_some() {
+            tracing::info!(backend = %self.backend, target_name = %self.name, "the array is believed again");
+        }
+    }
+
+    /// Said once, and again when the reason is another one: a call is made every few seconds.
+    fn distrusted(&self, why: &Distrust) {
+        let before = self.distrust.swap(Some(Arc::new(why.clone())));
+        if before.is_none_or(|before| before.kind != why.kind) {
+            tracing::warn!(target: "audit", event = "array-distrusted", backend = %self.backend, target_name = %self.name, "the array answers and is not believed: {why}");
+        }
+    }
+
+    fn compare_clocks(&self, headers: &HeaderMap, asked: Timestamp) {
+        let date = headers
+            .get(http::header::DATE)
+            .and_then(|date| date.to_str().ok())
+            .and_then(|date| httpdate::parse_http_date(date).ok())
+            .and_then(|date| date.duration_since(std::time::UNIX_EPOCH).ok())
+            .and_then(|date| u64::try_from(date.as_millis()).ok());
+        let Some(date) = date.map(Timestamp::from_millis) else {
+            return;
+        };
+        let skew = ClockSkew::measured(date, asked, Timestamp::now());
+        let before = self.clock.swap(Some(Arc::new(skew)));
+        let agreed = before.is_none_or(|before| before.within_bound());
+        if agreed && !skew.within_bound() {
+            tracing::warn!(backend = %self.backend, target_name = %self.name, seconds = skew.seconds, "the array's clock is {} this host's: how old copies are is unknown", skew.in_words());
+        } else if !agreed && skew.within_bound() {
+            tracing::info!(backend = %self.backend, target_name = %self.name, "the clocks of array and host agree again");
+        }
     }
 
     /// Logs in, once for all who wait. A refusal of the array is handed on as its answer, without its headers.
@@ -383,6 +451,16 @@ fn read_token(scheme: &SessionScheme, response: &Response<PaidBody>) -> Option<H
     let body: serde_json::Value = serde_json::from_slice(response.body().bytes()).ok()?;
     let token = body.pointer(scheme.token_pointer.as_ref()?)?.as_str()?;
     sensitive(token).ok()
+}
+
+impl From<TargetState> for TargetFacts {
+    fn from(state: TargetState) -> Self {
+        Self {
+            target: state.name,
+            distrust: state.distrust,
+            clock: state.clock,
+        }
+    }
 }
 
 impl Drop for Target {

@@ -2,13 +2,18 @@
 
 use std::sync::Arc;
 
+use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::server::ParsedCertificate;
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
+};
 use sha2::{Digest, Sha256};
 
+use super::distrust::{Distrust, is_authority};
 use crate::binding::TlsTrust;
 
 /// The TLS settings of a target; none for plain HTTP on loopback.
@@ -40,32 +45,43 @@ pub fn configure(trust: &TlsTrust, host: &str) -> Result<Option<Arc<ClientConfig
                 // One odd certificate in the system's store is no reason to trust none.
                 drop(roots.add(certificate));
             }
-            builder.with_root_certificates(roots)
+            verify(builder, Signed::new(roots, Vec::new(), provider)?)
         }
         TlsTrust::CaFile(path) => {
             let bad = |e: String| format!("cannot use {} as ca_file: {e}", path.display());
-            let mut roots = RootCertStore::empty();
+            let (mut roots, mut named) = (RootCertStore::empty(), Vec::new());
             for certificate in
                 CertificateDer::pem_file_iter(path).map_err(|e| bad(e.to_string()))?
             {
                 let certificate = certificate.map_err(|e| bad(e.to_string()))?;
-                roots.add(certificate).map_err(|e| bad(e.to_string()))?;
+                roots
+                    .add(certificate.clone())
+                    .map_err(|e| bad(e.to_string()))?;
+                named.push(certificate);
             }
             if roots.is_empty() {
                 return Err(bad("it holds no certificate".to_owned()));
             }
-            builder.with_root_certificates(roots)
+            verify(builder, Signed::new(roots, named, provider)?)
         }
-        TlsTrust::Fingerprint(text) => {
-            builder
-                .dangerous()
-                .with_custom_certificate_verifier(Arc::new(Pinned {
-                    fingerprint: parse_fingerprint(text)?,
-                    provider,
-                }))
-        }
+        TlsTrust::Fingerprint(text) => verify(
+            builder,
+            Pinned {
+                fingerprint: parse_fingerprint(text)?,
+                provider,
+            },
+        ),
     };
     Ok(Some(Arc::new(config.with_no_client_auth())))
+}
+
+type Builder = rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier>;
+type Verified = rustls::ConfigBuilder<ClientConfig, rustls::client::WantsClientCert>;
+
+fn verify(builder: Builder, verifier: impl ServerCertVerifier + 'static) -> Verified {
+    builder
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier))
 }
 
 fn parse_fingerprint(text: &str) -> Result<[u8; 32], String> {
@@ -81,7 +97,119 @@ fn parse_fingerprint(text: &str) -> Result<[u8; 32], String> {
         })
 }
 
-/// Believes exactly one certificate. The handshake still proves that the peer holds its key.
+/// The handshake still proves that the peer holds the certificate's key.
+macro_rules! signatures {
+    () => {
+        fn verify_tls12_signature(
+            &self,
+            message: &[u8],
+            cert: &CertificateDer<'_>,
+            dss: &DigitallySignedStruct,
+        ) -> Result<HandshakeSignatureValid, rustls::Error> {
+            verify_tls12_signature(
+                message,
+                cert,
+                dss,
+                &self.provider.signature_verification_algorithms,
+            )
+        }
+
+        fn verify_tls13_signature(
+            &self,
+            message: &[u8],
+            cert: &CertificateDer<'_>,
+            dss: &DigitallySignedStruct,
+        ) -> Result<HandshakeSignatureValid, rustls::Error> {
+            verify_tls13_signature(
+                message,
+                cert,
+                dss,
+                &self.provider.signature_verification_algorithms,
+            )
+        }
+
+        fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+            self.provider
+                .signature_verification_algorithms
+                .supported_schemes()
+        }
+    };
+}
+
+/// Believes whom an authority vouches for, and says what is wrong with everybody else.
+#[derive(Debug)]
+struct Signed {
+    /// None where no authority is known, so nobody is believed.
+    authorities: Option<Arc<WebPkiServerVerifier>>,
+    /// The certificates that the operator's file names.
+    named: Vec<CertificateDer<'static>>,
+    provider: Arc<CryptoProvider>,
+}
+
+impl Signed {
+    fn new(
+        roots: RootCertStore,
+        named: Vec<CertificateDer<'static>>,
+        provider: Arc<CryptoProvider>,
+    ) -> Result<Self, String> {
+        let authorities = if roots.is_empty() {
+            None
+        } else {
+            let builder =
+                WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone());
+            Some(builder.build().map_err(|e| e.to_string())?)
+        };
+        Ok(Self {
+            authorities,
+            named,
+            provider,
+        })
+    }
+}
+
+impl ServerCertVerifier for Signed {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let judged = match &self.authorities {
+            None => Err(CertificateError::UnknownIssuer.into()),
+            Some(authorities) => authorities.verify_server_cert(
+                end_entity,
+                intermediates,
+                server_name,
+                ocsp_response,
+                now,
+            ),
+        };
+        // An array's own certificate is often marked as an authority's. Where the operator's file holds this very one,
+        // nobody else can present it; its dates have been found good before its mark was looked at.
+        let judged = match judged {
+            Err(rustls::Error::InvalidCertificate(error))
+                if is_authority(&error) && self.named.iter().any(|own| own == end_entity) =>
+            {
+                ParsedCertificate::try_from(end_entity)
+                    .and_then(|own| rustls::client::verify_server_name(&own, server_name))
+                    .map(|()| ServerCertVerified::assertion())
+            }
+            judged => judged,
+        };
+        judged.map_err(|error| match error {
+            rustls::Error::InvalidCertificate(error) => {
+                Distrust::of(&error, end_entity, server_name, now).into()
+            }
+            other => other,
+        })
+    }
+
+    signatures!();
+}
+
+/// Believes exactly one certificate.
 #[derive(Debug)]
 struct Pinned {
     fingerprint: [u8; 32],
@@ -100,43 +228,9 @@ impl ServerCertVerifier for Pinned {
         if Sha256::digest(end_entity).as_slice() == self.fingerprint {
             Ok(ServerCertVerified::assertion())
         } else {
-            Err(rustls::Error::InvalidCertificate(
-                rustls::CertificateError::ApplicationVerificationFailure,
-            ))
+            Err(Distrust::other_fingerprint(end_entity).into())
         }
     }
 
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(
-            message,
-            cert,
-            dss,
-            &self.provider.signature_verification_algorithms,
-        )
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(
-            message,
-            cert,
-            dss,
-            &self.provider.signature_verification_algorithms,
-        )
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider
-            .signature_verification_algorithms
-            .supported_schemes()
-    }
+    signatures!();
 }

@@ -22,6 +22,8 @@ pub struct Facts {
     pub requests: AtomicUsize,
     /// Whether the next request is answered with 401 although its token is right.
     pub expire: AtomicBool,
+    /// What its answers say of the time; none: nothing.
+    pub dated: std::sync::Mutex<Option<String>>,
     /// What a request showed last: every header line.
     pub seen: std::sync::Mutex<String>,
 }
@@ -48,26 +50,34 @@ impl Array {
     /// With a certificate of its own for `name`.
     pub async fn tls(name: &str) -> Self {
         let made = rcgen::generate_simple_self_signed(vec![name.to_owned()]).unwrap();
-        Self::start(Some(made), name).await
+        Self::presenting(&made.cert, &made.signing_key, name).await
     }
 
-    async fn start(certificate: Option<rcgen::CertifiedKey<rcgen::KeyPair>>, host: &str) -> Self {
+    /// That presents this certificate, reached as `host`.
+    pub async fn presenting(
+        certificate: &rcgen::Certificate,
+        key: &rcgen::KeyPair,
+        host: &str,
+    ) -> Self {
+        Self::start(Some((certificate, key)), host).await
+    }
+
+    async fn start(made: Option<(&rcgen::Certificate, &rcgen::KeyPair)>, host: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address: SocketAddr = listener.local_addr().unwrap();
         let facts = Arc::new(Facts::default());
         let (mut pem, mut fingerprint, mut acceptor) = (String::new(), String::new(), None);
-        if let Some(made) = certificate {
-            pem = made.cert.pem();
-            fingerprint = hex::encode(Sha256::digest(made.cert.der()));
-            let key = rustls::pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der())
-                .unwrap();
+        if let Some((certificate, key)) = made {
+            pem = certificate.pem();
+            fingerprint = hex::encode(Sha256::digest(certificate.der()));
+            let key = rustls::pki_types::PrivateKeyDer::try_from(key.serialize_der()).unwrap();
             let config = rustls::ServerConfig::builder_with_provider(Arc::new(
                 rustls::crypto::ring::default_provider(),
             ))
             .with_safe_default_protocol_versions()
             .unwrap()
             .with_no_client_auth()
-            .with_single_cert(vec![made.cert.der().clone()], key)
+            .with_single_cert(vec![certificate.der().clone()], key)
             .unwrap();
             acceptor = Some(TlsAcceptor::from(Arc::new(config)));
         }
@@ -138,9 +148,11 @@ async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, facts: &Facts) {
 
 /// The answer; none closes the connection without one.
 async fn answer(head: &str, facts: &Facts) -> Option<String> {
+    let dated = facts.dated.lock().unwrap().clone();
+    let dated = dated.map_or_else(String::new, |date| format!("date: {date}\r\n"));
     let reply = |status: &str, headers: &str, body: &str| {
         Some(format!(
-            "HTTP/1.1 {status}\r\n{headers}content-length: {}\r\n\r\n{body}",
+            "HTTP/1.1 {status}\r\n{dated}{headers}content-length: {}\r\n\r\n{body}",
             body.len()
         ))
     };

@@ -1,6 +1,7 @@
 //! How replication stands: backends, their arrays, volumes and what to look at.
 
 use serde_json::Value;
+use springform_model::contract::ClockSkew;
 use springform_model::time::Timestamp;
 
 use super::{field, list, render, seconds, table, time};
@@ -182,9 +183,14 @@ fn active(backend: &Value) -> String {
 }
 
 fn protected(backend: &Value) -> String {
-    match number(backend, "/volumes") {
-        0 => "-".to_owned(),
-        all => format!("{} of {all}", number(backend, "/protection/protected")),
+    let all = number(backend, "/volumes");
+    match (all, backend.pointer("/outdated/reason")) {
+        (0, _) => "-".to_owned(),
+        (_, Some(_)) => format!(
+            "unknown (was {} of {all})",
+            number(backend, "/outdated/protection/protected")
+        ),
+        (_, None) => format!("{} of {all}", number(backend, "/protection/protected")),
     }
 }
 
@@ -232,7 +238,11 @@ fn troubles(backend: &Value) -> Vec<String> {
         let name = field(target, "/target");
         let problems = list(target, "/problems");
         let dark = target.get("reachable").and_then(Value::as_bool) == Some(false);
+        let distrust = field(target, "/distrust");
         match (dark, problems) {
+            _ if distrust != "-" => found.push(format!(
+                "array {name} answers and is not believed: {distrust}"
+            )),
             (false, problems) => found.extend(
                 problems
                     .iter()
@@ -243,6 +253,17 @@ fn troubles(backend: &Value) -> Vec<String> {
                 "array {name} does not answer: {}",
                 joined(problems, "; ")
             )),
+        }
+        let skew = target.get("clock_skew_seconds").and_then(Value::as_i64);
+        let skew = skew.map(|seconds| ClockSkew {
+            seconds,
+            measured_at: Timestamp(0),
+        });
+        if let Some(skew) = skew.filter(|skew| !skew.within_bound()) {
+            found.push(format!(
+                "the clock of array {name} is {} this host's: how old its copies are is unknown",
+                skew.in_words()
+            ));
         }
         match number(target, "/owed") {
             0 => {}
@@ -257,7 +278,17 @@ fn troubles(backend: &Value) -> Vec<String> {
             )),
         }
     }
-    let late = |state: &str| number(backend, &format!("/protection/{state}"));
+    let outdated = field(backend, "/outdated/reason");
+    if outdated != "-" && number(backend, "/volumes") > 0 {
+        found.push(format!(
+            "nothing is known of its copies since {}: {outdated}",
+            time(backend, "/observed_at")
+        ));
+    }
+    let late = |state: &str| match outdated == "-" {
+        true => number(backend, &format!("/protection/{state}")),
+        false => 0,
+    };
     for (state, words) in [
         ("unprotected", "without a copy"),
         ("rpo-exceeded", "with copies older than promised"),
@@ -312,6 +343,7 @@ fn role(target: &Value) -> String {
 fn answers(target: &Value) -> String {
     match target.get("reachable").and_then(Value::as_bool) {
         Some(true) => "yes".to_owned(),
+        Some(false) if field(target, "/distrust") != "-" => "not believed".to_owned(),
         Some(false) => "no".to_owned(),
         None => "-".to_owned(),
     }
@@ -342,6 +374,7 @@ fn ratio(target: &Value) -> String {
 
 fn protection(volume: &Value) -> String {
     match flag(volume, "/replicated") {
+        true if volume.pointer("/observed/what").is_none() => "unknown".to_owned(),
         true => field(volume, "/observed/what/protection"),
         false => "not replicated".to_owned(),
     }

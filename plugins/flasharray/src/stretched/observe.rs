@@ -43,13 +43,54 @@ pub fn observe(
             views.insert(key, view);
         }
     }
+    // The other array of a pod whose first cannot be asked knows what it has.
+    let mut beyond: BTreeMap<&(String, String), Link> = BTreeMap::new();
+    for (key, view) in &views {
+        if view.is_err()
+            && let Some(link) = from_beyond(context, arrays, &key.0, &key.1)
+        {
+            beyond.insert(key, link);
+        }
+    }
     Ok(volumes
         .iter()
         .map(|volume| {
-            let view = key(volume).and_then(|key| views.get(&key));
-            judge(volume, view)
+            let key = key(volume);
+            let view = key.as_ref().and_then(|key| views.get(key));
+            let mut seen = judge(volume, view);
+            if let Some(link) = key.as_ref().and_then(|key| beyond.get(key)) {
+                seen.links.push(link.clone());
+            }
+            seen
         })
         .collect())
+}
+
+/// What the other array says of its side of a pod; none where it cannot be asked, or has none.
+fn from_beyond(context: &Context, arrays: &Arrays<'_>, serving: &str, pod: &str) -> Option<Link> {
+    let partner = arrays.partner(serving).filter(|p| p.target().reachable)?;
+    let own_name = pod::own_name(&partner).ok()?;
+    let seen = pod::read(&partner, pod)
+        .ok()?
+        .filter(|pod| !pod.destroyed)?;
+    let side = seen.side(&own_name)?;
+    let taken_at = match side.status {
+        Status::Online => Some(context.now),
+        _ => side.frozen_at,
+    };
+    Some(Link {
+        target: partner.name().to_owned(),
+        kind: ReplicationKind::Sync,
+        state: LinkState::Down,
+        last_point: taken_at.map(|taken_at| RecoveryPoint {
+            id: pod.to_owned(),
+            taken_at,
+        }),
+        interval_seconds: None,
+        lag_bytes: None,
+        percent: None,
+        detail: Some(format!("pod {pod} is {} there", side.status.word())),
+    })
 }
 
 fn key(volume: &Volume) -> Option<(String, String)> {

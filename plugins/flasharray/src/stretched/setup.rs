@@ -5,7 +5,7 @@ use springform_sdk::fail::failure_on;
 use springform_sdk::http::Method;
 use springform_sdk::types::{Context, Error, Failure, FailureCode, Pending};
 
-use crate::array::{Array, Trouble, number};
+use crate::array::{Array, Trouble, is_away, number};
 use crate::arrays::Arrays;
 use crate::pgroup;
 use crate::pod::{self, Pod, Status};
@@ -46,7 +46,7 @@ impl<'a> Setup<'a> {
         } else {
             match self.stretch(on, pod, &second) {
                 Ok(done) => done,
-                Err(failure) if failure.code == FailureCode::Unavailable => {
+                Err(failure) if is_away(&failure) => {
                     self.warnings.push(format!(
                         "{}: {}; pod {pod} is on one array only until it is back",
                         second.name(),

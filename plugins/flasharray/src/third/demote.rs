@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use springform_sdk::types::{Failure, FailureCode, Outcome, ReplicationKind, Volume};
 
 use super::{comes_home, is_beyond};
-use crate::array::Array;
+use crate::array::{Array, is_away};
 use crate::arrays::Arrays;
 use crate::options::Options;
 use crate::pod::{self, Status};
@@ -120,7 +120,7 @@ pub fn cut_off(
         return Ok(());
     }
     let busy = match demote::connected(&far) {
-        Err(failure) if failure.code == FailureCode::Unavailable => return Ok(()),
+        Err(failure) if is_away(&failure) => return Ok(()),
         busy => busy?,
     };
     for name in &names {

@@ -9,7 +9,7 @@ use springform_sdk::http::Method;
 use springform_sdk::types::{Error, Failure, FailureCode, Volume};
 
 use super::is_beyond;
-use crate::array::{Array, Trouble, text};
+use crate::array::{Array, Trouble, is_away, text};
 use crate::layout::{wanted, wants_pod};
 use crate::query::Query;
 use crate::setup::Setup;
@@ -81,7 +81,7 @@ impl<'a> Setup<'a> {
             ));
             let found = match third.list("/volumes", &query) {
                 // One that cannot be asked has been warned of; its marks wait.
-                Err(Trouble::Failed(failure)) if failure.code == FailureCode::Unavailable => {
+                Err(Trouble::Failed(failure)) if is_away(&failure) => {
                     continue;
                 }
                 found => found.map_err(pgroup::unexpected)?,

@@ -9,25 +9,18 @@ use springform_sdk::types::{Context, Failure, ReplicationKind, Volume};
 
 use crate::array::{Array, flag, number};
 use crate::arrays::Arrays;
+use crate::copies::Copies;
 use crate::layout::{self, Kind};
 use crate::observe::{within_rpo, writable};
 use crate::options::Options;
 use crate::volume::array_name;
-use crate::{names, pgroup, plan, sets};
+use crate::{names, pgroup, sets};
 
 /// What the array that serves says of the pod's group.
 struct Schedule {
     members: BTreeSet<String>,
     enabled: bool,
     interval: Option<u64>,
-}
-
-/// What the third site has.
-struct Copies {
-    newest: Option<RecoveryPoint>,
-    held: plan::Contents,
-    /// Of a transfer under way.
-    percent: Option<u8>,
 }
 
 /// Adds the leg to the third site to what was seen of stretched volumes.
@@ -51,7 +44,15 @@ pub fn observe(
         }
     }
     for third in arrays.beyond_the_pod() {
-        let copies = copies(options, &third);
+        let group = pgroup::name_on_target("", &options.third_group());
+        let names: Vec<String> = volumes
+            .iter()
+            .filter(|v| {
+                v.placement.is_some() && layout::wanted(v) == Some(&ReplicationKind::TriSync)
+            })
+            .map(array_name)
+            .collect();
+        let copies = Copies::read(&third, &group, names.iter().map(String::as_str));
         // One that cannot be asked is not known to be stale; the host asks again when it is back.
         let stale = match &copies {
             Ok(_) => writable(&third, options).unwrap_or_default(),
@@ -92,26 +93,6 @@ fn schedule(on: &Array<'_>, options: &Options<'_>) -> Result<Option<Schedule>, F
     }))
 }
 
-fn copies(options: &Options<'_>, third: &Array<'_>) -> Result<Copies, Failure> {
-    let group = pgroup::name_on_target("", &options.third_group());
-    let arrivals = pgroup::arrivals(third, &group)?;
-    let under_way = arrivals.first().filter(|a| !a.complete);
-    let percent = under_way.map(|a| u8::try_from(a.permille / 10).unwrap_or(100));
-    let newest = arrivals.iter().find(|a| a.complete).map(|a| RecoveryPoint {
-        id: a.name.clone(),
-        taken_at: a.taken_at,
-    });
-    let held = match &newest {
-        Some(point) => plan::contents(third, &point.id)?,
-        None => plan::Contents::new(),
-    };
-    Ok(Copies {
-        newest,
-        held,
-        percent,
-    })
-}
-
 fn link(
     context: &Context,
     options: &Options<'_>,
@@ -141,8 +122,7 @@ fn link(
         }
     };
     link.percent = copies.percent;
-    let holds = copies.held.contains_key(names::without_pod(name));
-    link.last_point = copies.newest.clone().filter(|_| holds);
+    link.last_point = copies.of(name);
     let late = |point: &RecoveryPoint| {
         let lag = context.now.saturating_sub(point.taken_at) / 1000;
         link.interval_seconds
@@ -171,6 +151,9 @@ fn judge(
 ) {
     let leg = if within_rpo(context, link) {
         Protection::Protected
+    } else if link.last_point.is_none() && link.state == LinkState::Down {
+        // It is dark: it may have a copy, and nobody knows how old that is.
+        Protection::Unknown
     } else if link.last_point.is_none() && link.state == LinkState::Resyncing {
         Protection::Initialising
     } else {
@@ -184,8 +167,9 @@ fn judge(
         ));
     }
     let rank = |protection: &Protection| match protection {
-        Protection::Unprotected => 3,
-        Protection::RpoExceeded => 2,
+        Protection::Unprotected => 4,
+        Protection::RpoExceeded => 3,
+        Protection::Unknown => 2,
         Protection::Initialising => 1,
         _ => 0,
     };

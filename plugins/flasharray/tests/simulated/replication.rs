@@ -1,7 +1,9 @@
 //! Failover, failback and drills, with the bytes compared.
 
 use flasharray::driver::Driver;
-use springform_sdk::interfaces::replication::{FailoverMode, PlanRequest, Protection, Role};
+use springform_sdk::interfaces::replication::{
+    FailoverMode, LinkState, Observation, PlanRequest, Protection, Role,
+};
 use springform_sdk::types::{Error, FailureCode};
 
 use crate::rig::{HOUR, Rig, connector, replicated, request, switch, written};
@@ -152,6 +154,40 @@ fn observation_tells_unprotected_protected_and_unknown_apart() {
         seen.iter()
             .all(|o| o.role == Role::Unknown && o.protection == Protection::Unknown)
     );
+    let points: Vec<bool> = seen
+        .iter()
+        .map(|o| o.links[0].last_point.is_some())
+        .collect();
+    assert_eq!(points, [true, false], "the target knows what has arrived");
+    assert_eq!(seen[0].links[0].state, LinkState::Down);
+    rig.power("b", false);
+    let seen = rig.call("observe", |d| d.observe(&volumes)).unwrap();
+    assert!(seen.iter().all(|o| o.protection == Protection::Unknown));
+    assert!(seen[0].links.iter().all(|l| l.last_point.is_none()));
+}
+
+#[test]
+fn a_volume_that_no_point_holds_yet_is_not_called_protected() {
+    let rig = Rig::pair();
+    rig.call("setup", |d| d.setup()).unwrap();
+    let old = written(&rig, "a0000000-0000-0000-0000-00000000000a", b"x");
+    rig.advance(HOUR);
+    let new = written(&rig, "a0000000-0000-0000-0000-00000000000b", b"y");
+    let volumes = [old, new];
+    let look = || -> Vec<(Protection, bool)> {
+        let seen = rig.call("observe", |d| d.observe(&volumes)).unwrap();
+        let of = |o: Observation| (o.protection, o.links[0].last_point.is_some());
+        seen.into_iter().map(of).collect()
+    };
+    let well = (Protection::Protected, true);
+    assert_eq!(look(), [well.clone(), (Protection::Initialising, false)]);
+    // A target that does not answer has no first copy under way that anybody knows of.
+    rig.power("b", false);
+    let unknown = (Protection::Unknown, false);
+    assert_eq!(look(), [unknown.clone(), unknown]);
+    rig.power("b", true);
+    rig.advance(HOUR);
+    assert_eq!(look(), [well.clone(), well]);
 }
 
 #[test]

@@ -176,6 +176,15 @@ fn observation_follows_the_pod_through_the_loss_and_return_of_an_array() {
         (Role::Both, Protection::Protected, link(LinkState::Healthy))
     );
     rig.power("a", false);
+    assert_eq!(
+        look(&volume),
+        (Role::Unknown, Protection::Unknown, link(LinkState::Down)),
+        "the array that answers knows what it has"
+    );
+    let one = std::slice::from_ref(&volume);
+    let seen = rig.call("observe", |d| d.observe(one)).unwrap();
+    assert!(seen[0].links[0].last_point.is_some());
+    rig.power("b", false);
     assert_eq!(look(&volume), (Role::Unknown, Protection::Unknown, None));
 }
 

@@ -1,6 +1,8 @@
 //! One REST request over the wire: read, perhaps mistreated, answered.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Response, StatusCode, header};
@@ -147,10 +149,25 @@ pub async fn answer(
     {
         headers.insert("x-auth-token", session);
     }
+    let ahead = front.date_ahead.load(Ordering::SeqCst);
+    if let Some(date) = (ahead != 0).then(|| dated(ahead)).flatten() {
+        headers.insert(header::DATE, date);
+    }
     if let Some(id) = parts.headers.get("x-request-id") {
         headers.insert("x-request-id", id.clone());
     }
     Ok(response)
+}
+
+/// The date of an array whose clock is this far ahead.
+fn dated(ahead: i64) -> Option<HeaderValue> {
+    let by = Duration::from_secs(ahead.unsigned_abs());
+    let now = SystemTime::now();
+    let time = match ahead < 0 {
+        true => now.checked_sub(by),
+        false => now.checked_add(by),
+    };
+    HeaderValue::from_str(&httpdate::fmt_http_date(time?)).ok()
 }
 
 fn status(code: u16) -> StatusCode {

@@ -1,6 +1,7 @@
 //! The control port: time, power, links, faults, and somebody else's hands.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::StatusCode;
@@ -51,6 +52,7 @@ pub fn routes(shared: Arc<Shared>) -> Router {
         .route("/arrays/{array}/safemode", post(safemode))
         .route("/arrays/{array}/sessions", delete(drop_sessions))
         .route("/arrays/{array}/api-token", post(api_token))
+        .route("/arrays/{array}/date", post(date))
         .route("/pods/{pod}/stuck", post(pod_stuck))
         .route("/transfers/stuck", post(transfers_stuck))
         .merge(super::io::routes())
@@ -330,6 +332,25 @@ async fn api_token(
         if !body.keep {
             array.sessions.clear();
         }
+        Ok(json!({}))
+    });
+    reply(done)
+}
+
+#[derive(Deserialize)]
+struct DateBody {
+    /// Seconds; negative: behind.
+    ahead: i64,
+}
+
+async fn date(
+    State(shared): Sim,
+    Path(array): Path<String>,
+    Json(body): Json<DateBody>,
+) -> Response {
+    let done = find(&shared, &array).and_then(|ix| {
+        let front = shared.front(ix)?;
+        front.date_ahead.store(body.ahead, Ordering::SeqCst);
         Ok(json!({}))
     });
     reply(done)

@@ -13,10 +13,12 @@ use std::time::Duration;
 
 use rig::{INTERVAL, Rig};
 use springform_control::replication::{self, Ask, Request, Scope, Who};
+use springform_model::contract::ClockSkew;
 use springform_model::operation::{OperationState, Verb};
 use springform_model::replication::drill::DrillState;
 use springform_model::replication::lag::Severity;
 use springform_model::replication::relation::DebtState;
+use springform_model::time::Timestamp;
 use springform_sim_tests::nouns::BACKEND;
 use tokio::time::{Instant, sleep};
 
@@ -117,6 +119,30 @@ async fn a_driver_that_cannot_look_is_asked_less_and_less_and_what_is_known_grow
         (rig.told("unobserved").len(), rig.told("observed").len()),
         (1, 1)
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn clocks_that_disagree_make_every_age_unknown_until_they_agree() {
+    let rig = Rig::new(3);
+    let clock = |seconds| ClockSkew {
+        seconds,
+        measured_at: Timestamp(0),
+    };
+    rig.start();
+    rig.well_for(120).await;
+    assert_eq!(rig.known().tally.protection["protected"], 3);
+    rig.clocks.lock().unwrap().insert("a".to_owned(), clock(-172_800));
+    rig.well_for(120).await;
+    let known = rig.known().tally;
+    assert_eq!(known.protection["unknown"], 3, "{known:?}");
+    assert_eq!(known.targets["b"].lag_seconds, None);
+    let rows = rig.ground.rows();
+    let seen = rows.relations["v0000"].0.observed.clone().unwrap();
+    assert!(seen.clock.unwrap().contains("a is 2 days behind this host's"));
+    drop(rows);
+    rig.clocks.lock().unwrap().insert("a".to_owned(), clock(3));
+    rig.well_for(120).await;
+    assert_eq!(rig.known().tally.protection["protected"], 3);
 }
 
 #[tokio::test(start_paused = true)]

@@ -13,8 +13,8 @@ use springform_control::replication::{
 };
 use springform_model::cloud::Service;
 use springform_model::contract::{
-    Call, CallError, Failure, FailureCode, Link, LinkState, Observation, Outcome, Protection,
-    RecoveryPoint, ReplicationKind, Reply, Role, VolumeSpec,
+    Call, CallError, ClockSkew, Failure, FailureCode, Link, LinkState, Observation, Outcome,
+    Protection, RecoveryPoint, ReplicationKind, Reply, Role, VolumeSpec,
 };
 use springform_model::operation::Operation;
 use springform_model::replication::drill::Drill;
@@ -46,6 +46,8 @@ pub struct Rig {
     /// Arrays refuse to be fenced.
     pub stubborn: AtomicBool,
     pub disturbed: Notify,
+    /// How the arrays' clocks stand against the host's.
+    pub clocks: Mutex<BTreeMap<String, ClockSkew>>,
     /// How often it was asked which arrays answer.
     pub refreshed: AtomicU64,
     returned: Notify,
@@ -74,6 +76,7 @@ impl Rig {
             overtaken: AtomicBool::default(),
             stubborn: AtomicBool::default(),
             disturbed: Notify::new(),
+            clocks: Mutex::default(),
             refreshed: AtomicU64::default(),
             returned: Notify::new(),
         };
@@ -201,7 +204,9 @@ impl Ground for Rig {
     }
 
     async fn backend(&self, name: &str) -> Result<BackendView, Problem> {
-        self.ground.backend(name).await
+        let view = self.ground.backend(name).await?;
+        let clocks = self.clocks.lock().unwrap().clone();
+        Ok(BackendView { clocks, ..view })
     }
 
     async fn service(&self, backend: &str) -> Result<(Service, u64), Problem> {
@@ -314,13 +319,11 @@ impl Lookout for Rig {
         Ok(rows.operations.values().any(|o| !o.state.is_terminal()))
     }
 
-    async fn drills(&self, _backend: &str) -> Result<u64, Problem> {
+    async fn drills(&self, _backend: &str) -> Result<(u64, Option<Timestamp>), Problem> {
         let rows = self.ground.rows();
-        Ok(rows
-            .drills
-            .values()
-            .filter(|(d, _)| !d.state.is_over())
-            .count() as u64)
+        let open = rows.drills.values().filter(|(d, _)| !d.state.is_over());
+        let ends = open.clone().map(|(d, _)| d.ends_at).min();
+        Ok((open.count() as u64, ends))
     }
 
     async fn refresh(&self, _backend: &str) {

@@ -22,6 +22,7 @@ use super::ground::{Ground, Problem, Writes};
 use super::plan::Order;
 use super::verbs::Input as VerbInput;
 use super::{Scope, plan};
+use crate::outbox::CloudEvent;
 
 /// Operations end within this time, done or not.
 const DEADLINE_MICROS: i64 = 6 * 3600 * 1_000_000;
@@ -214,6 +215,7 @@ async fn decide(
     }
     let held = super::group::take(ground, &scope, operation.verb, &operation.id).await?;
     writes.groups.extend(held);
+    writes.events.push(CloudEvent::operation(&operation, now));
     writes.operation = Some(operation.clone());
     ground.commit(writes).await?;
     Ok(operation)

@@ -1,6 +1,6 @@
 //! What happens to a relation while it stays where it is: observation, protection, drills, debts.
 
-use super::{Acknowledge, Debt, DebtState, DrillRef, Effect, Observed, Phase, Relation};
+use super::{Acknowledge, Debt, DebtState, DrillRef, Effect, Phase, Relation};
 use crate::contract::{LinkState, Observation, ReplicationKind, Role};
 use crate::replication::Refusal;
 use crate::time::Timestamp;
@@ -89,6 +89,10 @@ impl Relation {
             return Err(Refusal::DrillOpen {
                 drill: drill.id.clone(),
             });
+        }
+        if self.wanted != wanted {
+            // What was seen speaks of a volume that had a copy, or had none.
+            self.observed = None;
         }
         self.wanted = wanted;
         Ok(Vec::new())
@@ -185,7 +189,7 @@ impl Relation {
                     }),
             );
         }
-        self.observed = Some(Observed { at: now, what });
+        self.observed = Some(self.learned(what, now));
         effects
     }
 }
