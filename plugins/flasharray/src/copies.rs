@@ -52,7 +52,10 @@ impl Copies {
     #[must_use]
     pub fn of(&self, name: &str) -> Option<RecoveryPoint> {
         let bare = names::without_pod(name);
-        let holding = self.points.iter().find(|(_, holds)| holds.contains_key(bare));
+        let holding = self
+            .points
+            .iter()
+            .find(|(_, holds)| holds.contains_key(bare));
         holding.map(|(point, _)| point.clone())
     }
 }

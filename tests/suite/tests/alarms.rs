@@ -25,7 +25,9 @@ fn rules() -> PathBuf {
 /// The rules, but an alarm fires as soon as it is true.
 fn at_once() -> String {
     let text = std::fs::read_to_string(rules()).unwrap();
-    let lines = text.lines().filter(|line| !line.trim_start().starts_with("for: "));
+    let lines = text
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("for: "));
     let lines: Vec<_> = lines.collect();
     lines.join("\n") + "\n"
 }
@@ -45,8 +47,11 @@ impl Watched {
         let prometheus = prometheus.unwrap();
         let new = Self { desk, prometheus };
         let protected = "springform_replication_protection{state=\"protected\"}==1";
-        new.until(async |p| !p.value(protected).await.unwrap().is_empty(), "protected")
-            .await;
+        new.until(
+            async |p| !p.value(protected).await.unwrap().is_empty(),
+            "protected",
+        )
+        .await;
         new.quiet().await;
         new
     }
@@ -99,7 +104,10 @@ async fn promtool_accepts_the_rules_and_each_fires_when_it_is_to() {
         assert!(tests.contains(&tested), "{name} is not tested");
         let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/operators.md");
         let page = std::fs::read_to_string(page).unwrap();
-        assert!(page.contains(&format!("`{name}`")), "{name} is not in the book");
+        assert!(
+            page.contains(&format!("`{name}`")),
+            "{name} is not in the book"
+        );
     }
 }
 
@@ -168,9 +176,13 @@ async fn a_volume_taken_out_of_its_group_by_hand_and_a_host_that_is_gone_are_ala
     let watched = Watched::new().await;
     let control = &watched.desk.site.control;
     let volume = format!("volume-{}-cinder", watched.desk.volume);
-    let body = serde_json::json!({"action": "leave_group", "group": "cinder-group", "volume": volume});
+    let body =
+        serde_json::json!({"action": "leave_group", "group": "cinder-group", "volume": volume});
     let path = format!("/arrays/{PRIMARY}/behind-our-back");
-    control.call(http::Method::POST, &path, &body).await.unwrap();
+    control
+        .call(http::Method::POST, &path, &body)
+        .await
+        .unwrap();
     watched.fires(&["SpringformNoCopy"]).await;
     let Watched { desk, prometheus } = watched;
     desk.clock.abort();

@@ -82,17 +82,19 @@ pub fn answers(view: &BackendView, target: &Target) -> Result<(), Problem> {
     if target.reachable {
         return Ok(());
     }
-    Err(Problem::Refused(if view.distrusted.contains(&target.name) {
-        format!(
-            "target {} of backend {} answers and is not believed to be that array; `springform status` has the reason",
-            target.name, view.name
-        )
-    } else {
-        format!(
-            "target {} of backend {} does not answer; choose another target, or try again when it does",
-            target.name, view.name
-        )
-    }))
+    Err(Problem::Refused(
+        if view.distrusted.contains(&target.name) {
+            format!(
+                "target {} of backend {} answers and is not believed to be that array; `springform status` has the reason",
+                target.name, view.name
+            )
+        } else {
+            format!(
+                "target {} of backend {} does not answer; choose another target, or try again when it does",
+                target.name, view.name
+            )
+        },
+    ))
 }
 
 /// Every array that does not serve, as the plan names them.

@@ -14,7 +14,9 @@ pub fn disagreement<'a>(
     points: impl Iterator<Item = (&'a str, Option<&'a RecoveryPoint>)> + Clone,
     now: Timestamp,
 ) -> Option<String> {
-    let named = serving.into_iter().chain(points.clone().map(|(target, _)| target));
+    let named = serving
+        .into_iter()
+        .chain(points.clone().map(|(target, _)| target));
     for name in named {
         if let Some(clock) = clocks.get(name).filter(|clock| !clock.within_bound()) {
             return Some(format!(
@@ -67,6 +69,10 @@ mod tests {
     fn a_copy_of_the_future_is_doubted_where_nobody_compared_the_clock_that_dated_it() {
         assert_eq!(said(&[], 60), None);
         assert!(said(&[], 90).is_some_and(|s| s.contains("dated later")));
-        assert_eq!(said(&[("pure1", 0)], 90), None, "it was compared and agrees");
+        assert_eq!(
+            said(&[("pure1", 0)], 90),
+            None,
+            "it was compared and agrees"
+        );
     }
 }
