@@ -124,7 +124,7 @@ async fn a_driver_that_cannot_look_is_asked_less_and_less_and_what_is_known_grow
 #[tokio::test(start_paused = true)]
 async fn clocks_that_disagree_make_every_age_unknown_until_they_agree() {
     let rig = Rig::new(3);
-    let clock = |seconds| ClockSkew {
+    let skew = |seconds| ClockSkew {
         seconds,
         measured_at: Timestamp(0),
     };
@@ -147,7 +147,7 @@ async fn clocks_that_disagree_make_every_age_unknown_until_they_agree() {
             .contains("a is 2 days behind this host's")
     );
     drop(rows);
-    rig.clocks.lock().unwrap().insert("a".to_owned(), clock(3));
+    rig.clocks.lock().unwrap().insert("a".to_owned(), skew(3));
     rig.well_for(120).await;
     assert_eq!(rig.known().tally.protection["protected"], 3);
 }
