@@ -188,10 +188,15 @@ async fn with_outage_at(nth: usize, fault: Fault) -> usize {
     up(&control).await;
     make_type(&control).await;
     let commits = Arc::new(AtomicUsize::new(0));
+    // Longer than an operation is run again for another reason.
+    let looks = AtomicUsize::new(0);
     control.store().fail_with(Some(Arc::new({
         let commits = commits.clone();
         move |attempt| match attempt {
             Attempt::Commit(_) if commits.fetch_add(1, Ordering::SeqCst) == nth => fault.clone(),
+            Attempt::Probe if looks.fetch_add(1, Ordering::SeqCst) < 3 => {
+                Fault::Before(FULL.to_owned())
+            }
             _ => Fault::None,
         }
     })));
