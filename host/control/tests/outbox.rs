@@ -9,6 +9,7 @@
 mod common;
 
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -18,7 +19,7 @@ use springform_control::outbox::{CloudEvent, Courier, Delivery, DeliveryState, R
 use springform_control::query::Query;
 use springform_control::{Clock, Control, ControlConfig};
 use springform_model::time::Timestamp;
-use springform_store::Changes;
+use springform_store::{Attempt, Changes, Fault};
 
 /// Takes what it is told to take, and remembers what it was brought.
 #[derive(Default)]
@@ -188,4 +189,30 @@ async fn what_is_for_a_receiver_that_is_not_configured_any_more_is_given_up() {
     until(|| async { state(&control, "v1-0/former").await.0 == DeliveryState::Dead }).await;
     let again = control.outbox().retry(&admin(), "v1-0/former").await;
     assert!(again.unwrap_err().message.contains("[[webhook]]"));
+}
+
+#[tokio::test]
+async fn what_was_sent_while_the_disk_is_full_is_not_sent_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let control = start(&folder.path().join("db"), &["well"]).await;
+    put(&control, "v1", 1, &["well"]).await;
+    let looks = Arc::new(AtomicUsize::new(0));
+    control.store().fail_with(Some(Arc::new({
+        let looks = looks.clone();
+        move |attempt| match attempt {
+            Attempt::Probe => {
+                looks.fetch_add(1, Ordering::SeqCst);
+                Fault::Before("the disk is full".to_owned())
+            }
+            Attempt::Commit(_) => Fault::Before("the disk is full".to_owned()),
+        }
+    })));
+    let door = Arc::new(Door::default());
+    control.deliver_with(door.clone());
+    // Longer than the outbox rests after an error.
+    until(|| async { looks.load(Ordering::SeqCst) > 12 }).await;
+    control.store().fail_with(None);
+    let delivery = "v1-0/well";
+    until(|| async { state(&control, delivery).await.0 == DeliveryState::Delivered }).await;
+    assert_eq!(door.taken("well"), ids("v1", 1));
 }

@@ -64,7 +64,8 @@ impl Control {
     /// Begins to deliver events to the configured receivers, for as long as the host runs.
     pub fn deliver_with(&self, courier: Arc<dyn Courier>) {
         for receiver in self.config().receivers.clone() {
-            let (control, courier) = (self.clone(), courier.clone());
+            // What was sent and cannot be written down yet must not be sent again and again meanwhile.
+            let (control, courier) = (self.patient(), courier.clone());
             self.spawn(async move { deliver(control, courier, receiver).await });
         }
         let control = self.clone();
