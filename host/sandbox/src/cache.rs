@@ -5,7 +5,7 @@ use std::fs;
 use std::hash::{Hash, Hasher};
 use std::io::{self, Read, Write};
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use hmac::{Hmac, Mac};
@@ -43,7 +43,7 @@ impl Cache {
             .create(dir)?;
         fs::set_permissions(dir, fs::Permissions::from_mode(0o700))?;
         Ok(Self {
-            key: read_or_make_key(&dir.join(KEY_FILE))?,
+            key: read_or_make_key(dir)?,
             dir: dir.to_owned(),
             most: most.max(1),
         })
@@ -93,18 +93,14 @@ impl Cache {
             .finalize()
             .into_bytes();
         // Two processes may write the same entry: each writes its own file and the rename decides.
-        let scratch = self
-            .dir
-            .join(format!("{name}.{:016x}", rand::random::<u64>()));
-        let mut file = fs::OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&scratch)?;
+        let mut file = tempfile::Builder::new()
+            .prefix(&format!("{name}."))
+            .tempfile_in(&self.dir)?;
         // The MAC comes last: the code must begin where a page does, so that it can be mapped.
         file.write_all(&code)?;
         file.write_all(&mac)?;
-        fs::rename(&scratch, self.dir.join(name))?;
+        file.as_file().sync_all()?;
+        file.persist(self.dir.join(name))?;
         self.prune()?;
         Ok(())
     }
@@ -180,26 +176,52 @@ fn entry_name(engine: &Engine, digest: &str) -> String {
     format!("{}.cwasm", hex::encode(key.finalize()))
 }
 
-fn read_or_make_key(path: &Path) -> io::Result<[u8; 32]> {
-    let made: [u8; 32] = rand::random();
-    match fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
-    {
-        Ok(mut file) => {
-            file.write_all(&made)?;
-            file.sync_all()?;
-            Ok(made)
-        }
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            let mut key = [0; 32];
-            fs::File::open(path)?.read_exact(&mut key)?;
-            Ok(key)
-        }
-        Err(error) => Err(error),
+/// The key of the entries. One that is cut short, as after a loss of power, or that others could read is replaced: the price is
+/// that each driver is compiled once more.
+fn read_or_make_key(dir: &Path) -> io::Result<[u8; 32]> {
+    let path = dir.join(KEY_FILE);
+    let mut replace = false;
+    match fs::File::open(&path) {
+        Ok(mut file) => match usable_key(&mut file)? {
+            Ok(key) => return Ok(key),
+            Err(reason) => {
+                tracing::warn!(path = %path.display(), reason, "the key of the compiled drivers is replaced; they are compiled again");
+                replace = true;
+            }
+        },
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
     }
+    let made: [u8; 32] = rand::random();
+    let mut file = tempfile::NamedTempFile::new_in(dir)?;
+    file.write_all(&made)?;
+    file.as_file().sync_all()?;
+    let kept = match replace {
+        true => file.persist(&path).map_err(|error| error.error),
+        // Another process may have made one meanwhile: the first one counts.
+        false => file.persist_noclobber(&path).map_err(|error| error.error),
+    };
+    match kept {
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            return usable_key(&mut fs::File::open(&path)?)?.map_err(io::Error::other);
+        }
+        Err(error) => return Err(error),
+    }
+    fs::File::open(dir)?.sync_all()?;
+    Ok(made)
+}
+
+/// The key in a file, or why it cannot be used.
+fn usable_key(file: &mut fs::File) -> io::Result<Result<[u8; 32], &'static str>> {
+    if file.metadata()?.permissions().mode() & 0o077 != 0 {
+        return Ok(Err("other users could read it"));
+    }
+    let mut bytes = Vec::with_capacity(33);
+    file.take(33).read_to_end(&mut bytes)?;
+    Ok(bytes
+        .try_into()
+        .map_err(|_| "it does not have the length of a key"))
 }
 
 /// Maps the code in place of copying it: a driver at rest then holds the pages it has used, shared with every process that
@@ -212,4 +234,38 @@ fn load(engine: &Engine, entry: &fs::File) -> wasmtime::Result<Component> {
     // `Component::serialize` gave it; nobody but this host's own user can write to it (0600 in 0700); wasmtime itself refuses
     // code of another version or of other settings.
     unsafe { Component::deserialize_file(engine, path) }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o7777
+    }
+
+    #[test]
+    fn a_key_that_was_cut_short_or_that_others_could_read_is_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = folder.path().join("cache");
+        let first = Cache::open(&dir, 9).unwrap().key;
+        let path = dir.join(KEY_FILE);
+        assert_eq!((mode(&dir), mode(&path)), (0o700, 0o600));
+        assert_eq!(Cache::open(&dir, 9).unwrap().key, first, "a good one stays");
+
+        for cut in [&b""[..], &first[..31], &[first.as_slice(), b"x"].concat()] {
+            fs::write(&path, cut).unwrap();
+            let made = Cache::open(&dir, 9).unwrap().key;
+            assert_ne!(made, first);
+            assert_eq!(Cache::open(&dir, 9).unwrap().key, made, "the new one stays");
+            assert_eq!(mode(&path), 0o600);
+        }
+
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o604)).unwrap();
+        let seen = fs::read(&path).unwrap();
+        assert_ne!(Cache::open(&dir, 9).unwrap().key.as_slice(), seen);
+        let left = fs::read_dir(&dir).unwrap().count();
+        assert_eq!(left, 1, "nothing is left beside the key");
+    }
 }

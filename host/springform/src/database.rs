@@ -7,6 +7,7 @@ use springform_model::time::Timestamp;
 
 use crate::cli::DbCommand;
 use crate::config::Config;
+use crate::out;
 
 /// Makes or restores a backup.
 ///
@@ -23,7 +24,11 @@ pub async fn run(command: DbCommand) -> anyhow::Result<ExitCode> {
 async fn backup(file: &Path, config: &Path) -> anyhow::Result<()> {
     let database = Config::load(config)?.service.database;
     springform_store::backup(&database, file, Timestamp::now()).await?;
-    println!("{} is a backup of {}", file.display(), database.display());
+    out::line(format_args!(
+        "{} is a backup of {}",
+        file.display(),
+        database.display()
+    ))?;
     Ok(())
 }
 
@@ -33,13 +38,16 @@ async fn restore(file: &Path, config: &Path) -> anyhow::Result<()> {
     let made = restored.backup_made_at.map_or_else(String::new, |made| {
         format!(", made at {}", made.to_cinder())
     });
-    println!(
+    out::line(format_args!(
         "{} is restored from {}{made}",
         database.display(),
         file.display()
-    );
+    ))?;
     if let Some(replaced) = restored.replaced {
-        println!("the database that was replaced is {}", replaced.display());
+        out::line(format_args!(
+            "the database that was replaced is {}",
+            replaced.display()
+        ))?;
     }
     Ok(())
 }

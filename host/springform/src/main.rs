@@ -15,7 +15,7 @@ async fn main() -> ExitCode {
     match springform::cli::run(springform::cli::Cli::parse()).await {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("springform: {error:#}");
+            springform::out::note(format_args!("springform: {error:#}"));
             ExitCode::FAILURE
         }
     }

@@ -33,7 +33,7 @@ pub async fn run(client: &Client, command: AttachmentsCommand) -> anyhow::Result
         _ => bail!("--nova URL is needed (or NOVA_URL); --dry-run works without"),
     }
     let answer = all(client, &body).await?;
-    print(client, &answer, show);
+    print(client, &answer, show)?;
     let done = |attachment: &Value| {
         matches!(
             attachment.get("outcome").and_then(Value::as_str),

@@ -14,6 +14,6 @@ use crate::show;
 pub async fn reload(client: &Client, dry_run: bool) -> anyhow::Result<ExitCode> {
     let body = json!({ "dry_run": dry_run });
     let answer = client.post("/configuration/reload", &body).await?;
-    super::operations::print(client, &answer, show::reload::one);
+    super::operations::print(client, &answer, show::reload::one)?;
     Ok(ExitCode::SUCCESS)
 }

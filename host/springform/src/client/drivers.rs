@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::Client;
 use crate::cli::{Connection, DriverCommand, Format};
+use crate::out;
 use crate::serve::inspect;
 use crate::show::{self, field, short_digest};
 
@@ -19,11 +20,11 @@ pub async fn run(client: &Client, command: DriverCommand) -> anyhow::Result<Exit
     match command {
         DriverCommand::List => {
             let answer = client.get("/drivers").await?;
-            super::operations::print(client, &answer, show::driver::list_of);
+            super::operations::print(client, &answer, show::driver::list_of)?;
         }
         DriverCommand::Inspect { subject } => {
             let answer = client.get(&format!("/drivers/{subject}")).await?;
-            super::operations::print(client, &answer, show::driver::inspection);
+            super::operations::print(client, &answer, show::driver::inspection)?;
         }
         DriverCommand::Install { name, file } => {
             let component =
@@ -37,20 +38,20 @@ pub async fn run(client: &Client, command: DriverCommand) -> anyhow::Result<Exit
                 format!(
                     "installed {name} {version} ({digest}); it serves after `springform driver activate {name} --digest {digest}`\n"
                 )
-            });
+            })?;
         }
         DriverCommand::Activate { name, digest } => {
             let body = request(&[("digest", digest)]);
             let answer = client
                 .post(&format!("/drivers/{name}/activate"), &body)
                 .await?;
-            super::operations::print(client, &answer, |answer| published(&name, answer));
+            super::operations::print(client, &answer, |answer| published(&name, answer))?;
         }
         DriverCommand::Rollback { name } => {
             let answer = client
                 .post(&format!("/drivers/{name}/rollback"), &json!({}))
                 .await?;
-            super::operations::print(client, &answer, |answer| published(&name, answer));
+            super::operations::print(client, &answer, |answer| published(&name, answer))?;
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -63,8 +64,8 @@ pub async fn run(client: &Client, command: DriverCommand) -> anyhow::Result<Exit
 pub async fn inspect_file(path: &Path, connection: &Connection) -> anyhow::Result<ExitCode> {
     let answer = inspect::file(path).await?;
     match connection.format {
-        Format::Json => println!("{answer:#}"),
-        Format::Table => print!("{}", show::driver::inspection(&answer)),
+        Format::Json => out::line(format_args!("{answer:#}"))?,
+        Format::Table => out::print(&show::driver::inspection(&answer))?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use super::http::Unreachable;
 use super::{Client, events, retry};
 use crate::cli::{Format, OperationCommand};
+use crate::out;
 use crate::show::{self, operation, progress::Progress};
 
 /// How long a host that is being restarted may take.
@@ -36,18 +37,18 @@ pub async fn run(client: &Client, command: OperationCommand) -> anyhow::Result<E
                 }
             }
             let answer = client.get(&path).await?;
-            print(client, &answer, operation::list_of);
+            print(client, &answer, operation::list_of)?;
         }
         OperationCommand::Show { id } => {
             let answer = client.get(&format!("/operations/{id}")).await?;
-            print(client, &answer, operation::one);
+            print(client, &answer, operation::one)?;
         }
         OperationCommand::Watch { id } => return watch(client, &id).await,
         OperationCommand::Cancel { id } => {
             let answer = client
                 .post(&format!("/operations/{id}/cancel"), &json!({}))
                 .await?;
-            print(client, &answer, operation::cancelled);
+            print(client, &answer, operation::cancelled)?;
         }
         OperationCommand::Retry { id, discard, wait } => {
             return retry::run(client, &id, discard, wait).await;
@@ -77,7 +78,7 @@ pub async fn watch(client: &Client, id: &str) -> anyhow::Result<ExitCode> {
         }
     }
     progress.end();
-    print(client, &newest, operation::one);
+    print(client, &newest, operation::one)?;
     Ok(match newest.get("state").and_then(Value::as_str) {
         Some("succeeded") => ExitCode::SUCCESS,
         Some("partly-failed") => ExitCode::from(2),
@@ -106,11 +107,19 @@ async fn follow(
 }
 
 /// Prints an answer in the format that was asked for.
-pub fn print(client: &Client, answer: &Value, as_text: impl Fn(&Value) -> String) {
+///
+/// # Errors
+/// As [`out::print`].
+pub fn print(
+    client: &Client,
+    answer: &Value,
+    as_text: impl Fn(&Value) -> String,
+) -> anyhow::Result<()> {
     match client.format {
-        Format::Json => println!("{answer:#}"),
-        Format::Table => print!("{}", as_text(answer)),
+        Format::Json => out::line(format_args!("{answer:#}"))?,
+        Format::Table => out::print(&as_text(answer))?,
     }
+    Ok(())
 }
 
 /// The id of the operation that an answer began, wherever it stands.
@@ -129,6 +138,9 @@ pub fn shows_tables(client: &Client) -> bool {
 }
 
 /// A plan, printed.
-pub fn print_plan(client: &Client, plan: &Value) {
-    print(client, plan, show::plan::one);
+///
+/// # Errors
+/// As [`out::print`].
+pub fn print_plan(client: &Client, plan: &Value) -> anyhow::Result<()> {
+    print(client, plan, show::plan::one)
 }

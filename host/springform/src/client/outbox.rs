@@ -35,7 +35,7 @@ pub async fn run(client: &Client, command: OutboxCommand) -> anyhow::Result<Exit
             let answer = client.get(&path).await?;
             print(client, &answer, |answer| {
                 show(list(answer, "/deliveries").iter())
-            });
+            })?;
         }
         OutboxCommand::Retry { id } => {
             let Some((event, receiver)) = id.split_once('/') else {
@@ -45,7 +45,7 @@ pub async fn run(client: &Client, command: OutboxCommand) -> anyhow::Result<Exit
             };
             let path = format!("/outbox/{}/{}/retry", encode(event), encode(receiver));
             let answer = client.post(&path, &json!({})).await?;
-            print(client, &answer, |answer| show(std::iter::once(answer)));
+            print(client, &answer, |answer| show(std::iter::once(answer)))?;
         }
     }
     Ok(ExitCode::SUCCESS)

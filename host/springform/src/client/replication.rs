@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::{Client, operations};
 use crate::cli::{Command, DrillCommand, ScopeArgs, TargetArgs, Wait};
+use crate::out;
 use crate::show::{self, field, list};
 
 /// Carries out a verb.
@@ -22,7 +23,7 @@ pub async fn run(client: &Client, command: Command) -> anyhow::Result<ExitCode> 
             target,
         } => {
             let plan = plan(client, verb.as_str(), &scope, &target).await?;
-            operations::print_plan(client, &plan);
+            operations::print_plan(client, &plan)?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Failover {
@@ -174,7 +175,7 @@ pub(super) async fn carry_out(
     (discard, wait): (bool, Wait),
 ) -> anyhow::Result<ExitCode> {
     if operations::shows_tables(client) {
-        operations::print_plan(client, planned);
+        operations::print_plan(client, planned)?;
     }
     if !discard && !list(planned, "/acknowledge").is_empty() {
         bail!(
@@ -209,7 +210,7 @@ async fn drill(client: &Client, command: DrillCommand) -> anyhow::Result<ExitCod
         DrillCommand::List { backend } => {
             let query = backend.map_or_else(String::new, |b| format!("?backend={b}"));
             let answer = client.get(&format!("/drills{query}")).await?;
-            operations::print(client, &answer, show::drill::list_of);
+            operations::print(client, &answer, show::drill::list_of)?;
             Ok(ExitCode::SUCCESS)
         }
         DrillCommand::Start {
@@ -238,11 +239,11 @@ async fn drill(client: &Client, command: DrillCommand) -> anyhow::Result<ExitCod
 async fn begin(client: &Client, path: &str, body: &Value, wait: Wait) -> anyhow::Result<ExitCode> {
     let answer = client.post(path, body).await?;
     let Some(id) = operations::begun(&answer) else {
-        println!("{answer:#}");
+        out::line(format_args!("{answer:#}"))?;
         return Ok(ExitCode::SUCCESS);
     };
     if wait.no_wait {
-        println!("{id}");
+        out::line(&id)?;
         return Ok(ExitCode::SUCCESS);
     }
     operations::watch(client, &id).await
@@ -265,7 +266,7 @@ async fn now(
         };
         let status = field(answer, "/replication_status");
         format!("{backend}: {done}; replication is {status}, new volumes land on {active}\n")
-    });
+    })?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -284,8 +285,9 @@ fn ask(question: &str, yes: bool) -> anyhow::Result<()> {
     if !stdin.is_terminal() {
         bail!("there is no terminal to ask on: give --yes to go ahead ({question})");
     }
-    eprint!("{question} [y/N] ");
-    std::io::stderr().flush()?;
+    let mut terminal = std::io::stderr();
+    write!(terminal, "{question} [y/N] ")?;
+    terminal.flush()?;
     let mut answer = String::new();
     stdin.lock().read_line(&mut answer)?;
     if matches!(answer.trim(), "y" | "Y" | "yes") {

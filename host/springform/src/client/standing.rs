@@ -25,7 +25,7 @@ pub async fn run(client: &Client, status: StatusArgs) -> anyhow::Result<ExitCode
         operations::print(client, &answer, |_| {
             let volumes = listed.shown(status.all);
             format!("{}\n{volumes}", standing::backend(&backend))
-        });
+        })?;
     } else if !status.volumes.is_empty() {
         let mut found = Vec::new();
         for id in &status.volumes {
@@ -34,14 +34,14 @@ pub async fn run(client: &Client, status: StatusArgs) -> anyhow::Result<ExitCode
         operations::print(client, &json!({ "volumes": found }), |_| {
             let shown: Vec<String> = found.iter().map(standing::volume).collect();
             shown.join("\n")
-        });
+        })?;
     } else if let Some(filter) = within(&status) {
         let listed = volumes(client, &filter, true, limit).await?;
         let answer = json!({"volumes": listed.volumes, "more": listed.more});
-        operations::print(client, &answer, |_| listed.shown(true));
+        operations::print(client, &answer, |_| listed.shown(true))?;
     } else {
         let answer = client.get("/backends").await?;
-        operations::print(client, &answer, standing::backends);
+        operations::print(client, &answer, standing::backends)?;
     }
     Ok(ExitCode::SUCCESS)
 }

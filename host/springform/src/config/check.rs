@@ -44,7 +44,7 @@ pub async fn run(path: &Path, offline: bool) -> anyhow::Result<ExitCode> {
         .iter()
         .map(|backend| backend.replicas.len())
         .sum();
-    println!(
+    crate::out::line(format_args!(
         "{}: {} backend(s) with {} array(s), {} driver(s){}",
         path.display(),
         config.backends.len(),
@@ -55,6 +55,6 @@ pub async fn run(path: &Path, offline: bool) -> anyhow::Result<ExitCode> {
         } else {
             ""
         }
-    );
+    ))?;
     Ok(ExitCode::SUCCESS)
 }

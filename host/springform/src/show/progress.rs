@@ -49,7 +49,7 @@ impl Progress {
                 bar.set_message(message);
             }
             None if message != self.last => {
-                eprintln!("{message}");
+                crate::out::note(&message);
                 self.last = message;
             }
             None => {}
