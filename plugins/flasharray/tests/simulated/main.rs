@@ -14,6 +14,7 @@ mod groups_away;
 mod life;
 mod machines;
 mod memory;
+mod moved;
 mod reconcile;
 mod replication;
 mod requests;
