@@ -127,6 +127,7 @@ impl From<OperationError> for ControlError {
     fn from(error: OperationError) -> Self {
         let kind = match error.code.as_str() {
             "busy" | "unavailable" | "deadline" | "overloaded" => ErrorKind::Unavailable,
+            "cancelled" => ErrorKind::Conflict,
             "not-found" => ErrorKind::NotFound,
             "invalid-argument" | "failed-precondition" | "unsupported" | "already-exists" => {
                 ErrorKind::Invalid

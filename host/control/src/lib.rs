@@ -18,6 +18,7 @@ pub mod group_types;
 pub mod groups;
 mod holders;
 pub mod limits;
+mod lock;
 mod machines;
 pub mod manageable;
 pub mod messages;

@@ -14,7 +14,7 @@ use crate::edit::{Setback, again, no_more};
 use crate::ownership::{Owned, of_caller};
 use crate::quotas::{Adds, over};
 use crate::specs::full_type;
-use crate::{Caller, Control, ControlError};
+use crate::{Caller, Control, ControlError, lock};
 
 /// Transfers, made and accepted.
 #[derive(Debug, Clone, Copy)]
@@ -70,7 +70,8 @@ impl Transfers<'_> {
         no_snapshots: bool,
     ) -> Result<(Transfer, String), Setback> {
         let mut volume = of_caller::<Volume>(self.store, caller, volume_id).await?;
-        if volume.status != VolumeStatus::Available || volume.operation.is_some() {
+        let held = lock::changes(self.store, &volume).await?;
+        if volume.status != VolumeStatus::Available || held {
             return Err(ControlError::invalid("Invalid volume: status must be available").into());
         }
         let mut changes = self.alone(&volume).await?;

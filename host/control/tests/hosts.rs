@@ -20,7 +20,7 @@ use springform_control::attachments::CreateAttachment;
 use springform_control::types::CreateType;
 use springform_control::volumes::CreateVolume;
 use springform_control::{Control, ErrorKind};
-use springform_model::cloud::{AttachStatus, VolumeStatus};
+use springform_model::cloud::{AttachStatus, Attachment, VolumeStatus};
 use springform_model::contract::Connector;
 
 struct Rig {
@@ -233,8 +233,17 @@ async fn a_volume_is_free_once_its_host_left_while_it_was_retyped() {
     let volumes = rig.control.volumes();
     volumes.retype(&admin(), &volume, &kind.id).await.unwrap();
     until(|| async { rig.asked("volumes.retype") == 1 }).await;
-    rig.detach(&used).await;
-    rig.let_go();
+    // It has to wait: the array may be renaming the volume.
+    let leaving = async {
+        until(|| async {
+            let held = rig.control.store().get::<Attachment>(&used).await.unwrap();
+            held.is_some_and(|held| held.operation.is_some())
+        })
+        .await;
+        assert_eq!(rig.asked("connections.disconnect"), 0);
+        rig.let_go();
+    };
+    tokio::join!(rig.detach(&used), leaving);
     until(|| async { rig.status(&volume).await != VolumeStatus::Retyping }).await;
     assert_eq!(rig.status(&volume).await, VolumeStatus::Available);
 }

@@ -89,8 +89,7 @@ impl<S: Shell> volumes::Guest for Component<S> {
             .delete_snapshot(&volume, &snapshot)?)
     }
     fn revert(ctx: Context, volume: Volume, snapshot: Snapshot) -> Answer<()> {
-        let name = crate::snapshot::name_of(&volume, &snapshot);
-        Ok(Self::driver(&ctx).volumes().revert(&volume, &name)?)
+        Ok(Self::driver(&ctx).volumes().revert(&volume, &snapshot)?)
     }
     fn retype(ctx: Context, volume: Volume, new_type: Option<VolumeType>) -> Answer<Placement> {
         Self::driver(&ctx).retype(&volume, new_type.as_ref())

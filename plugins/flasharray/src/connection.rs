@@ -14,13 +14,22 @@ use crate::protocol::Protocol;
 use crate::volume::{self, Volumes, array_name};
 use crate::{names, paths, pod, setup, tags};
 
-impl Volumes<'_> {
+impl<'a> Volumes<'a> {
     /// Connects a machine, with uniform access on both arrays of a stretched volume.
     ///
     /// # Errors
     /// See the contract's `connections.connect`.
     pub fn connect(&self, volume: &Volume, connector: &Connector) -> Result<Connection, Failure> {
         let on = self.serving(volume)?;
+        self.wherever(&on, volume, |now| self.connect_named(on, now, connector))
+    }
+
+    fn connect_named(
+        &self,
+        on: Array<'_>,
+        volume: &Volume,
+        connector: &Connector,
+    ) -> Result<Connection, Failure> {
         let protocol = self.options.protocol();
         let initiators = protocol.need(on.name(), connector)?;
         let machine = Machine {
@@ -76,14 +85,34 @@ impl Volumes<'_> {
         keep: bool,
     ) -> Result<Disconnected, Failure> {
         let on = self.serving(volume)?;
-        let name = array_name(volume);
-        let protocol = self.options.protocol();
         if keep {
             return Ok(Disconnected {
                 last_of_host: false,
                 connection: None,
             });
         }
+        let (there, done) = self.disconnect_named(on, volume, connector)?;
+        if there {
+            return Ok(done);
+        }
+        // Not connected under that name is not disconnected: something that was cut off may have renamed it.
+        match self.renamed(&on, volume)? {
+            Some(now) => self
+                .disconnect_named(on, &now, connector)
+                .map(|(_, done)| done),
+            None => Ok(done),
+        }
+    }
+
+    /// With it, whether the volume had a connection under this name.
+    fn disconnect_named(
+        &self,
+        on: Array<'a>,
+        volume: &Volume,
+        connector: Option<&Connector>,
+    ) -> Result<(bool, Disconnected), Failure> {
+        let name = array_name(volume);
+        let protocol = self.options.protocol();
         // Also where access is not uniform: before a failover the machine was connected to the other array.
         let far = self.beyond(&on, &name);
         if let Some(far) = far
@@ -92,7 +121,7 @@ impl Volumes<'_> {
         {
             return Err(failure);
         }
-        let last_of_host = cut(protocol, &on, &name, connector)?;
+        let (there, last_of_host) = cut(protocol, &on, &name, connector)?;
         // Whoever zones the fabric has to hear which ports the machine has left.
         let connection = match connector {
             Some(connector) if last_of_host && protocol == Protocol::FibreChannel => {
@@ -107,10 +136,11 @@ impl Volumes<'_> {
             }
             _ => None,
         };
-        Ok(Disconnected {
+        let done = Disconnected {
             last_of_host,
             connection,
-        })
+        };
+        Ok((there, done))
     }
 }
 
@@ -125,27 +155,33 @@ pub(crate) fn is_gone(far: &Array<'_>, failure: &Failure) -> bool {
     is_away(failure) && (!far.target().reachable || setup::identify(far).is_err())
 }
 
-/// Disconnects one machine, or all, on one array. Says whether the machine has no other volume there.
+/// Disconnects one machine, or all, on one array. Says whether there was a connection, and whether the machine has no other
+/// volume there.
 fn cut(
     protocol: Protocol,
     on: &Array<'_>,
     name: &str,
     connector: Option<&Connector>,
-) -> Result<bool, Failure> {
+) -> Result<(bool, bool), Failure> {
     let Some(connector) = connector else {
-        return release_all(on, name).map(|()| true);
+        return release_all(on, name).map(|there| (there, true));
     };
     let initiators = protocol.initiators(connector);
     if initiators.is_empty() {
-        return Ok(false);
+        return Ok((true, false));
     }
-    let mut last = true;
-    for host in find_hosts(protocol, on, &initiators)? {
+    let (mut there, mut last) = (false, true);
+    let hosts = find_hosts(protocol, on, &initiators)?;
+    let none = hosts.is_empty();
+    for host in hosts {
         if let Some(host) = text(&host, "/name") {
-            last &= release(on, host, name)?;
+            let (was, alone) = release(on, host, name)?;
+            there |= was;
+            last &= alone;
         }
     }
-    Ok(last)
+    // A machine that the array does not know has nothing there under any name.
+    Ok((there || none, last))
 }
 
 /// The answer, with what is the same on every path and what only one protocol has.

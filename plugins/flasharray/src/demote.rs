@@ -31,7 +31,7 @@ pub fn demote(
     let names: Vec<_> = volumes.iter().map(array_name).collect();
     let busy = connected_of(&on, &names)?;
     let free = |name: &String| match busy.contains(name) {
-        true => host::release_all(&on, name),
+        true => host::release_all(&on, name).map(drop),
         false => Ok(()),
     };
     let freed: Vec<_> = names.iter().map(free).collect();

@@ -84,11 +84,13 @@ impl<'a> Driver<'a> {
         };
         // A copy can only be made where its source is.
         let on = volumes.serving(from)?;
-        let name = taken.map_or_else(
-            || crate::volume::array_name(from),
-            |s| snapshot::name_of(from, s),
-        );
-        Ok(volumes.create(volume, &on, Some(&name))?)
+        Ok(volumes.wherever(&on, from, |from| {
+            let name = taken.map_or_else(
+                || crate::volume::array_name(from),
+                |s| snapshot::name_of(from, s),
+            );
+            volumes.create(volume, &on, Some(&name))
+        })?)
     }
 
     /// `volumes.retype`.

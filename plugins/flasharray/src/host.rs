@@ -192,8 +192,10 @@ pub(crate) fn connected(on: &Array<'_>, host: &str, volume: &str) -> Result<u32,
         })
 }
 
-/// Takes one connection away, and the host object if it is ours and has no other. Says whether it had no other.
-pub(crate) fn release(on: &Array<'_>, host: &str, volume: &str) -> Result<bool, Failure> {
+/// Takes one connection away, and the host object if it is ours and has no other. Says whether there was that connection,
+/// and whether the host had no other.
+pub(crate) fn release(on: &Array<'_>, host: &str, volume: &str) -> Result<(bool, bool), Failure> {
+    let mut there = true;
     let query = Query::new()
         .one("host_names", host)
         .one("volume_names", volume);
@@ -201,6 +203,7 @@ pub(crate) fn release(on: &Array<'_>, host: &str, volume: &str) -> Result<bool, 
         match trouble {
             Trouble::Failed(failure) => return Err(failure),
             refused @ Trouble::Refused { .. } => {
+                there = false;
                 if !on
                     .find("/connections", &query)
                     .map_err(pgroup::unexpected)?
@@ -225,21 +228,21 @@ pub(crate) fn release(on: &Array<'_>, host: &str, volume: &str) -> Result<bool, 
             Err(Trouble::Failed(failure)) => return Err(failure),
         }
     }
-    Ok(last)
+    Ok((there, last))
 }
 
-/// Takes every connection of a volume away.
+/// Takes every connection of a volume away. Says whether there was one.
 ///
 /// # Errors
 /// When one of them stays.
-pub fn release_all(on: &Array<'_>, volume: &str) -> Result<(), Failure> {
+pub fn release_all(on: &Array<'_>, volume: &str) -> Result<bool, Failure> {
     let found = on
         .find("/connections", &Query::new().one("volume_names", volume))
         .map_err(pgroup::unexpected)?;
     for host in found.iter().filter_map(host_of) {
         release(on, host, volume)?;
     }
-    Ok(())
+    Ok(!found.is_empty())
 }
 
 fn host_of(connection: &Value) -> Option<&str> {

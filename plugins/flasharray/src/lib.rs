@@ -49,3 +49,4 @@ pub mod tags;
 pub mod third;
 pub mod vgroup;
 pub mod volume;
+pub mod whereabouts;

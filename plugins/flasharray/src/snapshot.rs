@@ -34,6 +34,15 @@ impl Volumes<'_> {
         snapshot: &Snapshot,
     ) -> Result<SnapshotPlacement, Failure> {
         let on = self.serving(volume)?;
+        self.wherever(&on, volume, |now| self.snapshot_named(&on, now, snapshot))
+    }
+
+    fn snapshot_named(
+        &self,
+        on: &Array<'_>,
+        volume: &Volume,
+        snapshot: &Snapshot,
+    ) -> Result<SnapshotPlacement, Failure> {
         let name = names::snapshot(&array_name(volume), &snapshot.name);
         let query = Query::new().one("source_names", &array_name(volume));
         match on.send(
@@ -45,7 +54,7 @@ impl Volumes<'_> {
             Ok(_) => {}
             Err(Trouble::Failed(failure)) => return Err(failure),
             Err(refused @ Trouble::Refused { .. }) => {
-                if !exists(&on, &name)? {
+                if !exists(on, &name)? {
                     return Err(refused.into_failure(FailureCode::FailedPrecondition, "the array does not take the snapshot (the volume is gone, or too many snapshots)"));
                 }
             }
@@ -64,14 +73,26 @@ impl Volumes<'_> {
         })
     }
 
-    /// Deletes a snapshot. Gone is success.
+    /// Deletes a snapshot. Gone is success: gone from wherever it can be, not only from where the record says.
     ///
     /// # Errors
     /// See the contract's `volumes.delete-snapshot`.
     pub fn delete_snapshot(&self, volume: &Volume, snapshot: &Snapshot) -> Result<(), Failure> {
         let on = self.serving(volume)?;
         let name = name_of(volume, snapshot);
-        let query = Query::new().name(&name);
+        if self.delete_snapshot_named(&on, &name)? {
+            return Ok(());
+        }
+        match self.astray(&on, volume, snapshot, &name)? {
+            Some((there, name)) => self.delete_snapshot_named(&there, &name).map(drop),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether there was one of this name.
+    fn delete_snapshot_named(&self, on: &Array<'_>, name: &str) -> Result<bool, Failure> {
+        let query = Query::new().name(name);
+        let mut there = true;
         match on.send(
             Method::Patch,
             "/volume-snapshots",
@@ -81,7 +102,12 @@ impl Volumes<'_> {
             Ok(_) => {}
             Err(Trouble::Failed(failure)) => return Err(failure),
             Err(refused @ Trouble::Refused { .. }) => {
-                if exists(&on, &name)? {
+                let found = on
+                    .find("/volume-snapshots", &query)
+                    .map_err(pgroup::unexpected)?;
+                let found = found.iter().find(|s| text(s, "/name") == Some(name));
+                there = found.is_some();
+                if found.is_some_and(|s| !flag(s, "/destroyed")) {
                     return Err(refused.into_failure(
                         FailureCode::FailedPrecondition,
                         "the array does not delete the snapshot (a lock or retention)",
@@ -95,7 +121,7 @@ impl Volumes<'_> {
                 Err(Trouble::Failed(failure)) => return Err(failure),
             }
         }
-        Ok(())
+        Ok(there)
     }
 }
 

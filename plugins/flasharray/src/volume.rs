@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use springform_sdk::http::Method;
-use springform_sdk::types::{Failure, FailureCode, Placement, ReplicationKind, Volume};
+use springform_sdk::types::{Failure, FailureCode, Placement, ReplicationKind, Snapshot, Volume};
 
 use crate::array::{Array, Trouble, flag, number, text};
 use crate::arrays::Arrays;
@@ -10,7 +10,7 @@ use crate::layout::{Kind, Layout};
 use crate::options::Options;
 use crate::query::Query;
 use crate::vgroup::{self, Vgroup};
-use crate::{connection, host, layout, limits, names, pgroup, pod, tags};
+use crate::{connection, host, layout, limits, names, pgroup, pod, snapshot, tags};
 
 /// Works on volumes.
 #[derive(Clone, Copy)]
@@ -231,8 +231,20 @@ impl<'a> Volumes<'a> {
     /// See the contract's `volumes.delete`.
     pub fn delete(&self, volume: &Volume) -> Result<(), Failure> {
         let on = self.serving(volume)?;
+        if self.delete_named(&on, volume)? {
+            return Ok(());
+        }
+        // None of that name is not gone: something that was cut off may have renamed it.
+        match self.renamed(&on, volume)? {
+            Some(now) => self.delete_named(&on, &now).map(drop),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether there was one of this name.
+    fn delete_named(&self, on: &Array<'a>, volume: &Volume) -> Result<bool, Failure> {
         let name = self.options.layout().name(volume);
-        if let Some(other) = self.beyond(&on, &name) {
+        if let Some(other) = self.beyond(on, &name) {
             // Machines reach a stretched volume through both arrays. One that is gone has no say.
             if let Err(failure) = host::release_all(&other, &name)
                 && !connection::is_gone(&other, &failure)
@@ -240,12 +252,12 @@ impl<'a> Volumes<'a> {
                 return Err(failure);
             }
         }
-        self.forget_at_home(&on, volume)?;
-        self.erase(&on, &name, self.options.eradicate())?;
-        match names::vgroup_of(&name) {
-            Some(group) => vgroup::tidy(&on, group, self.options.eradicate()),
-            None => Ok(()),
+        self.forget_at_home(on, volume)?;
+        let there = self.erase(on, &name, self.options.eradicate())?;
+        if let Some(group) = names::vgroup_of(&name) {
+            vgroup::tidy(on, group, self.options.eradicate())?;
         }
+        Ok(there)
     }
 
     /// The other array that holds a volume of this name, where it is stretched.
@@ -254,7 +266,14 @@ impl<'a> Volumes<'a> {
         names::pod_of(name).and_then(|_| self.arrays.partner(on.name()))
     }
 
-    pub(crate) fn erase(&self, on: &Array<'a>, name: &str, eradicate: bool) -> Result<(), Failure> {
+    /// Whether there was a volume of this name.
+    pub(crate) fn erase(
+        &self,
+        on: &Array<'a>,
+        name: &str,
+        eradicate: bool,
+    ) -> Result<bool, Failure> {
+        let mut there = true;
         let query = Query::new().name(name);
         let destroy = json!({ "destroyed": true });
         host::release_all(on, name)?;
@@ -262,7 +281,9 @@ impl<'a> Volumes<'a> {
             match trouble {
                 Trouble::Failed(failure) => return Err(failure),
                 refused @ Trouble::Refused { .. } => {
-                    if read(on, name)?.is_some_and(|v| !flag(&v, "/destroyed")) {
+                    let found = read(on, name)?;
+                    there = found.is_some();
+                    if found.is_some_and(|v| !flag(&v, "/destroyed")) {
                         let sentence = format!(
                             "{name} cannot be deleted (a lock, retention, or a connection that somebody else made)"
                         );
@@ -280,7 +301,7 @@ impl<'a> Volumes<'a> {
                 Err(Trouble::Failed(failure)) => return Err(failure),
             }
         }
-        Ok(())
+        Ok(there)
     }
 
     /// Grows a volume.
@@ -289,6 +310,10 @@ impl<'a> Volumes<'a> {
     /// See the contract's `volumes.extend`.
     pub fn extend(&self, volume: &Volume, new_size: u64) -> Result<(), Failure> {
         let on = self.serving(volume)?;
+        self.wherever(&on, volume, |now| self.grow(&on, now, new_size))
+    }
+
+    fn grow(&self, on: &Array<'_>, volume: &Volume, new_size: u64) -> Result<(), Failure> {
         let name = array_name(volume);
         let mut body = json!({ "provisioned": new_size });
         if let Some(limits) = limits::wanted(volume) {
@@ -302,7 +327,7 @@ impl<'a> Volumes<'a> {
         ) {
             Ok(_) => Ok(()),
             Err(Trouble::Failed(failure)) => Err(failure),
-            Err(refused @ Trouble::Refused { .. }) => match read(&on, &name)? {
+            Err(refused @ Trouble::Refused { .. }) => match read(on, &name)? {
                 Some(found) if number(&found, "/provisioned") == Some(new_size) => Ok(()),
                 Some(found) if number(&found, "/provisioned").is_some_and(|s| s > new_size) => {
                     Err(refused.into_failure(
@@ -324,18 +349,20 @@ impl<'a> Volumes<'a> {
     ///
     /// # Errors
     /// See the contract's `volumes.revert`.
-    pub fn revert(&self, volume: &Volume, snapshot: &str) -> Result<(), Failure> {
+    pub fn revert(&self, volume: &Volume, snapshot: &Snapshot) -> Result<(), Failure> {
         let on = self.serving(volume)?;
-        let query = Query::new().name(&array_name(volume)).on("overwrite");
-        let body = json!({ "source": { "name": snapshot } });
-        on.send(Method::Post, "/volumes", &query, Some(&body))
-            .map(drop)
-            .map_err(|t| {
-                t.into_failure(
-                    FailureCode::NotFound,
-                    "the snapshot or the volume is gone from the array",
-                )
-            })
+        self.wherever(&on, volume, |now| {
+            let query = Query::new().name(&array_name(now)).on("overwrite");
+            let body = json!({ "source": { "name": snapshot::name_of(now, snapshot) } });
+            on.send(Method::Post, "/volumes", &query, Some(&body))
+                .map(drop)
+                .map_err(|t| {
+                    t.into_failure(
+                        FailureCode::NotFound,
+                        "the snapshot or the volume is gone from the array",
+                    )
+                })
+        })
     }
 
     /// Where a volume is, for the host to store.

@@ -8,6 +8,7 @@
 
 pub mod arrays;
 pub mod crash;
+pub mod fleet;
 pub mod groups;
 pub mod keeper;
 pub mod laws;
@@ -15,4 +16,5 @@ pub mod memory;
 pub mod nouns;
 pub mod otherwise;
 pub mod seeds;
+pub mod tenants;
 pub mod world;

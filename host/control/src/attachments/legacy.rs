@@ -19,7 +19,7 @@ impl Volumes<'_> {
         id: &str,
         connector: Connector,
     ) -> Result<Connection, ControlError> {
-        self.get(caller, id).await?;
+        let volume = self.get(caller, id).await?;
         let attachments = self.control.attachments();
         let known = attachments
             .of(id)
@@ -27,7 +27,10 @@ impl Volumes<'_> {
             .into_iter()
             .find(|known| known.legacy && known.host_name.as_ref() == Some(&connector.host));
         let made = match known {
-            Some(known) if known.status == AttachStatus::Attached => {
+            Some(known)
+                if known.status == AttachStatus::Attached
+                    && super::elsewhere(&known, &volume).is_none() =>
+            {
                 attachments.get(caller, &known.id).await?
             }
             Some(known) => attachments.update(caller, &known.id, connector).await?,

@@ -8,14 +8,14 @@ mod servers;
 mod turn;
 mod work;
 
-pub(crate) use reconnect::reconnect;
+pub(crate) use reconnect::{followed, reconnect};
 pub(crate) use secret::Secret;
 pub use servers::ServerVolumes;
 
 use std::sync::Arc;
 
 use springform_model::cloud::{AttachStatus, Attachment, Volume, VolumeAttachment, VolumeStatus};
-use springform_model::contract::Connector;
+use springform_model::contract::{Connection, Connector};
 use springform_model::operation::Verb;
 use springform_store::{Changes, Direction, Query, Stored};
 use uuid::Uuid;
@@ -209,8 +209,11 @@ impl Attachments<'_> {
         connector: Connector,
     ) -> Result<Attachment, ControlError> {
         let attachment = self.get(caller, id).await?;
+        let volume = self.control.store().get::<Volume>(&attachment.volume_id);
+        let volume = volume.await?;
         // After a failover the host has every reason to ask for the way anew.
-        if attachment.status == AttachStatus::Attached && attachment.outdated.is_none() {
+        let stale = volume.is_some_and(|volume| elsewhere(&attachment, &volume).is_some());
+        if attachment.status == AttachStatus::Attached && !stale {
             return Err(ControlError::invalid(format!(
                 "Invalid attachment: attachment {id} is attached already."
             )));
@@ -241,6 +244,13 @@ impl Attachments<'_> {
             return Err(ControlError::invalid(format!(
                 "Invalid volume: Volume {} cannot be attached: its status is {}.",
                 volume.id, volume.status
+            ))
+            .into());
+        }
+        // What a server is told of is where its bytes go: a way to an array that was left is never confirmed.
+        if let Some(why) = elsewhere(&attachment, &volume) {
+            return Err(ControlError::conflict(format!(
+                "Volume attachment {id} cannot be completed: {why}. Update it with the host's connector, connect as the answer says, and complete it then; or delete it."
             ))
             .into());
         }
@@ -305,6 +315,31 @@ pub(crate) fn read_only(volume: &Volume) -> bool {
     flag.is_some_and(|flag| flag == "True")
 }
 
+/// Why the way that a host was told does not lead to the array that serves the volume.
+fn elsewhere(attachment: &Attachment, volume: &Volume) -> Option<String> {
+    let serving = volume.placement.as_ref().map(|at| at.target.as_str())?;
+    if let Some(outdated) = &attachment.outdated {
+        let left = outdated.target.as_deref().unwrap_or("another array");
+        return Some(format!(
+            "its host was told the way to {left}, and volume {} moved to {serving} since",
+            volume.id
+        ));
+    }
+    let told = attachment.connection.as_ref()?;
+    let leads = told.paths.is_empty() || leads_to(told, serving);
+    (!leads).then(|| {
+        format!(
+            "its host was told no way to {serving}, which serves volume {} now",
+            volume.id
+        )
+    })
+}
+
+/// Whether a way to a volume leads to an array.
+fn leads_to(connection: &Connection, target: &str) -> bool {
+    connection.paths.iter().any(|path| path.target == target)
+}
+
 fn without_secret(mut connector: Connector) -> Connector {
     connector.chap = None;
     connector
@@ -328,7 +363,12 @@ fn attach(
         .entry("readonly".to_owned())
         .or_insert_with(|| "False".to_owned());
     // What an operation is about to do to it is said until it ends.
-    if volume.operation.is_none() {
+    let said = [
+        VolumeStatus::Extending,
+        VolumeStatus::Retyping,
+        VolumeStatus::Reverting,
+    ];
+    if volume.operation.is_none() || !said.contains(&volume.status) {
         volume.status = VolumeStatus::InUse;
     }
     volume.updated_at = Some(now);

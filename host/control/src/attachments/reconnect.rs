@@ -1,26 +1,54 @@
 //! After a failover: each host that uses a volume is connected to the array that serves it now, and the new way to it is
 //! told. Whether and when the host takes it is its own affair, or that of [`super::repair`].
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
 
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 use springform_model::cloud::{AttachStatus, Attachment, Outdated, Volume};
 use springform_model::contract::{Call, Connection, Connector, VolumeSpec};
-use springform_store::{Changes, Query, StoreError};
+use springform_store::{Changes, Query, StoreError, Stored};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::secret::chap_for;
-use super::turn;
+use super::{leads_to, turn};
 use crate::engine::{DriverCall, Unseen};
+use crate::lock::{self, Tried};
 use crate::outbox::{CloudEvent, Delivery};
 use crate::replication::{Member, chunks};
+use crate::specs::volume_spec;
 use crate::{Control, ControlError};
 
+/// Longest pause before a lock is looked at again.
+const LOOK: Duration = Duration::from_millis(50);
 /// Hosts connected at once.
 const AT_ONCE: usize = 16;
 /// Volumes whose attachments are read at once.
 const PAGE: usize = 200;
+
+/// Which of these volumes have attachments that follow a move.
+pub(crate) async fn followed(
+    control: &Control,
+    moved: &[Member],
+) -> Result<Vec<Member>, StoreError> {
+    let mut used = Vec::new();
+    for page in moved.chunks(PAGE) {
+        let ids: Vec<&str> = page.iter().map(|m| m.volume.id.as_str()).collect();
+        let query = Query::new().is_in("volume_id", ids);
+        let found = control.store().list::<Attachment>(&query).await?;
+        let told = |one: &Stored<Attachment>| one.connector.is_some() || one.operation.is_some();
+        let theirs: HashSet<String> = found
+            .into_iter()
+            .filter(told)
+            .map(|one| one.record.volume_id)
+            .collect();
+        let theirs = page.iter().filter(|m| theirs.contains(&m.volume.id));
+        used.extend(theirs.cloned());
+    }
+    Ok(used)
+}
 
 /// Connects the hosts of volumes that moved. What fails is told and can be repaired later. `again`: the array that they are
 /// on has cut their hosts off, and a known way to it leads nowhere.
@@ -41,68 +69,100 @@ pub(crate) async fn reconnect(
                 continue;
             }
         };
-        let members: HashMap<String, Member> = page
-            .iter()
-            .map(|m| (m.volume.id.clone(), m.clone()))
-            .collect();
-        let mut futures = Vec::new();
-        for attachment in found.into_iter().map(|stored| stored.record) {
-            let used = matches!(
-                attachment.status,
-                AttachStatus::Attached | AttachStatus::Attaching
-            );
-            if let Some(member) = members.get(&attachment.volume_id).filter(|_| used) {
-                futures.push(tried(
-                    control,
-                    backend,
-                    operation,
-                    attachment,
-                    (member.clone(), again),
-                ));
-            }
+        let mut theirs: HashMap<String, Vec<String>> = HashMap::new();
+        for attachment in found {
+            let ids = theirs.entry(attachment.record.volume_id).or_default();
+            ids.push(attachment.record.id);
         }
+        // Those of one volume one after another: they share its lock.
+        let futures = theirs.into_iter().map(|(volume, attachments)| async move {
+            for id in attachments {
+                if let Err(error) = one(control, backend, operation, (&id, &volume), again).await {
+                    tracing::error!(backend, operation, attachment = %id, error = %error.message, "a host of a volume that moved is not told");
+                }
+            }
+        });
+        let futures: Vec<_> = futures.collect();
         let mut work = futures_util::stream::iter(futures).buffer_unordered(AT_ONCE);
         while work.next().await.is_some() {}
     }
 }
 
-async fn tried(
-    control: &Control,
-    backend: &str,
-    operation: &str,
-    attachment: Attachment,
-    (member, again): (Member, bool),
-) {
-    let id = attachment.id.clone();
-    if let Err(error) = one(control, backend, operation, attachment, &member, again).await {
-        tracing::error!(backend, operation, attachment = %id, error = %error.message, "a host of a volume that moved is not told");
-    }
+/// What a move means for an attachment.
+enum Follows {
+    /// Its host is connected where the volume is now.
+    Connect(Box<Connector>),
+    /// Its host was told a way and is not to have one any more, or has none: it is only said to be outdated.
+    Mark,
+    /// Nothing: no host was told a way, or it leads there already.
+    Nothing,
 }
 
-/// Whether a way to a volume leads to an array.
-fn leads_to(connection: &Connection, target: &str) -> bool {
-    connection.paths.iter().any(|path| path.target == target)
+fn follows(attachment: &Attachment, target: &str, again: bool) -> Follows {
+    let known = attachment.connection.as_ref();
+    match (&attachment.connector, attachment.status) {
+        (None, _) => Follows::Nothing,
+        // It was told both ways from the beginning, or by the run of this operation before a restart.
+        (Some(_), status)
+            if !again
+                && status != AttachStatus::ErrorDetaching
+                && known.is_some_and(|known| leads_to(known, target)) =>
+        {
+            Follows::Nothing
+        }
+        (Some(connector), AttachStatus::Attached | AttachStatus::Attaching) => {
+            Follows::Connect(Box::new(connector.clone()))
+        }
+        (Some(connector), AttachStatus::ErrorAttaching) if known.is_some() => {
+            Follows::Connect(Box::new(connector.clone()))
+        }
+        (Some(_), _) => Follows::Mark,
+    }
 }
 
 async fn one(
     control: &Control,
     backend: &str,
     operation: &str,
-    attachment: Attachment,
-    member: &Member,
+    (id, volume): (&str, &str),
     again: bool,
 ) -> Result<(), ControlError> {
-    let Some(target) = member.volume.placement.as_ref().map(|p| p.target.as_str()) else {
+    let store = control.store();
+    if !held(control, operation, id).await? {
         return Ok(());
+    }
+    let until = Instant::now() + control.config().step_deadline;
+    let locked = lock_volume(control, operation, volume, until).await?;
+    let volume = match &locked {
+        Locked::Gone => return Ok(()),
+        Locked::Yes(volume) | Locked::No(volume, _) => volume,
     };
-    let known_to = Some(target).filter(|_| !again);
-    let Some(connector) = held(control, operation, &attachment.id, known_to).await? else {
-        return Ok(());
+    let attachment = store.get::<Attachment>(id).await?;
+    let target = volume.placement.as_ref().map(|at| at.target.as_str());
+    let follows = match (&attachment, target) {
+        (Some(attachment), Some(target)) => follows(attachment, target, again),
+        _ => Follows::Nothing,
     };
-    let key = format!("reconnect/{operation}/{}", attachment.id);
+    let key = format!("reconnect/{operation}/{id}");
     let key = Uuid::new_v5(&Uuid::NAMESPACE_OID, key.as_bytes()).to_string();
-    let outcome = connect(control, backend, &key, (*member.spec).clone(), connector).await;
-    write(control, &attachment.id, |attachment| {
+    let outcome = match (follows, &locked) {
+        (Follows::Nothing, _) => {
+            return settle(control, operation, id, &volume.id, |_| None).await;
+        }
+        (Follows::Mark, _) => Err("its host was told no way to it".to_owned()),
+        (Follows::Connect(_), Locked::No(_, holder)) => {
+            Err(format!("operation {holder} holds the volume"))
+        }
+        (Follows::Connect(connector), _) => {
+            let spec = volume_spec(store, volume).await?;
+            let taken = control.runner().lock_taken(operation);
+            let work = connect(control, backend, &key, spec, *connector);
+            let outcome = lock::unless(taken, work).await;
+            outcome.unwrap_or_else(|| Err("another operation moves the volume on".to_owned()))
+        }
+    };
+    let mark = matches!(&attachment, Some(a) if a.status == AttachStatus::ErrorDetaching);
+    settle(control, operation, id, &volume.id, |attachment| {
         let former = attachment.connection.as_ref();
         let former = former
             .and_then(|c| c.paths.first())
@@ -117,54 +177,71 @@ async fn one(
             });
         }
         attachment.updated_at = Some(since);
-        attachment.operation = None;
-        if let Ok(connection) = &outcome {
-            attachment.connection = Some(connection.clone());
+        match &outcome {
+            Ok(connection) => attachment.connection = Some(connection.clone()),
+            Err(_) if mark => attachment.connection = None,
+            Err(_) => {}
         }
-        tell(
-            backend,
-            operation,
-            &member.volume,
-            attachment,
-            &outcome,
-            &key,
-            since,
-        )
+        Some(tell(
+            backend, operation, volume, attachment, &outcome, &key, since,
+        ))
     })
     .await
 }
 
-/// Takes the turn of an attachment, so that nobody takes a connection away while it is made anew. None: there is nothing to
-/// make, because the way it knows leads to this array already.
-async fn held(
-    control: &Control,
-    operation: &str,
-    id: &str,
-    known_to: Option<&str>,
-) -> Result<Option<Connector>, ControlError> {
+/// Takes the lock of an attachment, so that nobody takes a connection away while it is made anew. False: it is gone.
+async fn held(control: &Control, operation: &str, id: &str) -> Result<bool, ControlError> {
     let store = control.store();
     loop {
         let Some(mut stored) = store.get::<Attachment>(id).await? else {
-            return Ok(None);
+            return Ok(false);
         };
         let holder = turn::holder(store, &stored).await?;
         if let Some(holder) = holder.filter(|holder| holder != operation) {
-            turn::pause(control, &holder).await;
+            lock::pause(control, &holder, LOOK).await;
             continue;
         }
-        let known = stored.connection.as_ref().zip(known_to);
-        if known.is_some_and(|(known, target)| leads_to(known, target)) {
-            // It was told both ways from the beginning, or by the run of this operation before a restart.
-            return Ok(None);
+        if stored.operation.as_deref() == Some(operation) {
+            return Ok(true);
         }
-        let Some(connector) = stored.connector.clone() else {
-            return Ok(None);
-        };
         stored.record.operation = Some(operation.to_owned());
         match store.commit(Changes::new().update(&stored)).await {
-            Ok(()) => return Ok(Some(connector)),
+            Ok(()) => return Ok(true),
             Err(StoreError::Conflict { .. }) => {}
             Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Whether the volume's lock was to be had.
+enum Locked {
+    Yes(Box<Volume>),
+    /// Not in time: this operation has it.
+    No(Box<Volume>, String),
+    Gone,
+}
+
+async fn lock_volume(
+    control: &Control,
+    operation: &str,
+    volume: &str,
+    until: Instant,
+) -> Result<Locked, ControlError> {
+    let store = control.store();
+    let ids = [volume.to_owned()];
+    loop {
+        match lock::try_take(store, operation, &ids).await? {
+            Tried::Taken(taken) => {
+                let taken = taken.into_iter().next();
+                return Ok(taken.map_or(Locked::Gone, |v| Locked::Yes(Box::new(v.record))));
+            }
+            Tried::Gone(_) => return Ok(Locked::Gone),
+            Tried::Overtaken => {}
+            Tried::Held(holder) if Instant::now() > until => {
+                let volume = store.get::<Volume>(volume).await?;
+                return Ok(volume.map_or(Locked::Gone, |v| Locked::No(Box::new(v.record), holder)));
+            }
+            Tried::Held(holder) => lock::pause(control, &holder, LOOK).await,
         }
     }
 }
@@ -198,26 +275,40 @@ async fn connect(
     Ok(connection)
 }
 
-/// Changes an attachment and writes down the event with it. An attachment that is gone needs neither.
-async fn write(
+/// Changes an attachment, gives both locks back, and writes down the event with it. An attachment that is gone needs no event.
+async fn settle(
     control: &Control,
+    operation: &str,
     id: &str,
-    change: impl Fn(&mut Attachment) -> CloudEvent,
+    volume: &str,
+    change: impl Fn(&mut Attachment) -> Option<CloudEvent>,
 ) -> Result<(), ControlError> {
+    let store = control.store();
     loop {
-        let Some(mut stored) = control.store().get::<Attachment>(id).await? else {
-            return Ok(());
-        };
-        let event = change(&mut stored.record);
-        let receivers = &control.config().receivers;
-        let changes = receivers
-            .iter()
-            .fold(Changes::new().update(&stored), |changes, receiver| {
-                changes.put(&Delivery::new(event.clone(), receiver, control.now()))
-            });
-        match control.store().commit(changes).await {
+        let mut changes = Changes::new();
+        let mut told = false;
+        if let Some(mut stored) = store.get::<Attachment>(id).await? {
+            let event = change(&mut stored.record);
+            stored.record.operation = None;
+            changes = changes.update(&stored);
+            told = event.is_some();
+            for (event, receiver) in event
+                .iter()
+                .flat_map(|event| control.config().receivers.iter().map(move |to| (event, to)))
+            {
+                changes = changes.put(&Delivery::new(event.clone(), receiver, control.now()));
+            }
+        }
+        if let Some(mut volume) = store.get::<Volume>(volume).await?
+            && lock::release(&mut volume.record, operation)
+        {
+            changes = changes.update(&volume);
+        }
+        match store.commit(changes).await {
             Ok(()) => {
-                control.mail().ring();
+                if told {
+                    control.mail().ring();
+                }
                 return Ok(());
             }
             Err(StoreError::Conflict { .. }) => {}

@@ -1,4 +1,4 @@
-//! An attachment's turn. Connections are a host's, not an attachment's: of the attachments by which one host uses one volume
+//! An attachment's own lock, taken before that of its volume. Connections are a host's, not an attachment's: of the attachments by which one host uses one volume
 //! one is connected or disconnected at a time, so that none of them takes away what another relies on, or leaves it behind.
 
 use std::time::Duration;
@@ -6,14 +6,14 @@ use std::time::Duration;
 use serde_json::json;
 use springform_model::cloud::{AttachStatus, Attachment, Volume, VolumeStatus};
 use springform_model::contract::Connector;
-use springform_model::operation::{Operation, OperationState, Verb};
+use springform_model::operation::{OperationState, Verb};
 use springform_store::{Changes, Query, Store, StoreError, Stored};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::Instant;
 
 use super::Attachments;
 use crate::edit::{Setback, again, no_more};
 use crate::engine::NewOperation;
-use crate::{Caller, Control, ControlError};
+use crate::{Caller, ControlError, lock};
 
 /// How long an operation in the way is waited for before the records are looked at again.
 const LOOK: Duration = Duration::from_millis(20);
@@ -71,7 +71,7 @@ impl Attachments<'_> {
                         &holder,
                     ));
                 }
-                Turn::Of(holder) => pause(self.control, &holder).await,
+                Turn::Of(holder) => lock::pause(self.control, &holder, LOOK).await,
             }
         };
         let ended = self.control.operations().wait(&operation).await?;
@@ -132,7 +132,6 @@ impl Attachments<'_> {
         }
         if let Some(connector) = told {
             may_connect(&volume)?;
-            changes = changes.unchanged::<Volume>(&volume.id, volume.revision);
             // Before the array is asked: whatever becomes of it, there is a connection to be taken away.
             attachment.record.host_name = Some(connector.host.clone());
             attachment
@@ -142,17 +141,9 @@ impl Attachments<'_> {
         }
         attachment.record.operation = Some(operation.id.clone());
         let taken = Turn::Taken(operation.id.clone());
-        let changes = changes.update(&attachment);
+        let changes = lock::at_once(changes, &volume, &operation.id).update(&attachment);
         self.control.operations().submit(changes, operation).await?;
         Ok(taken)
-    }
-}
-
-/// Waits for the operation that has a turn, or for a moment: it may give the turn back before it ends.
-pub(super) async fn pause(control: &Control, holder: &str) {
-    if timeout(LOOK, control.runner().ended(holder)).await.is_ok() {
-        // It has ended, or does not run yet.
-        sleep(Duration::from_millis(1)).await;
     }
 }
 
@@ -161,12 +152,8 @@ pub(super) async fn holder(
     store: &Store,
     attachment: &Stored<Attachment>,
 ) -> Result<Option<String>, StoreError> {
-    let Some(id) = &attachment.operation else {
-        return Ok(None);
-    };
-    let held = store.get::<Operation>(id).await?;
-    let open = held.is_some_and(|held| !held.state.is_terminal());
-    Ok(open.then(|| id.clone()))
+    let held = lock::holder(store, attachment.operation.as_ref()).await?;
+    Ok(held.map(|held| held.id))
 }
 
 /// Refuses to connect a second reservation while another host reaches a volume that is not shared: it has to let go first.

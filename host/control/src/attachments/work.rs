@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use serde_json::Value;
 use springform_model::cloud::{AttachStatus, Attachment, Volume, VolumeStatus};
-use springform_model::contract::{Call, Connection, Connector};
+use springform_model::contract::{Call, Connection, Connector, VolumeSpec};
 use springform_model::operation::{OperationError, Verb};
 use springform_store::{Changes, Query, Store, StoreError};
 
@@ -12,6 +12,7 @@ use super::turn::leads;
 use crate::engine::{DriverCall, Executor, Run, Unseen, failure};
 use crate::groups::ROUNDS;
 use crate::groups::settle::{Fate, settle};
+use crate::lock;
 use crate::specs::volume_spec;
 
 /// Carries them out.
@@ -48,6 +49,9 @@ impl Executor for Working {
     }
 }
 
+/// Name of the one step of these verbs.
+const STEP: &str = "array";
+
 async fn call(
     run: &mut Run,
     backend: &str,
@@ -55,7 +59,7 @@ async fn call(
 ) -> Result<springform_model::contract::Reply, OperationError> {
     let control = run.control().clone();
     let deadline = control.config().step_deadline;
-    let index = run.begin("array", deadline).await?;
+    let index = run.begin(STEP, deadline).await?;
     let operation = run.operation().id.clone();
     let wanted = DriverCall {
         backend: backend.to_owned(),
@@ -72,6 +76,33 @@ async fn call(
     outcome
 }
 
+/// Makes a call about a volume under its lock, and again where somebody took that or the volume moved meanwhile. None: the
+/// volume is gone.
+async fn locked(
+    run: &mut Run,
+    volume: &str,
+    wanted: impl Fn(VolumeSpec) -> Call + Sync,
+) -> Result<Option<springform_model::contract::Reply>, OperationError> {
+    let store = run.control().store().clone();
+    let ids = [volume.to_owned()];
+    loop {
+        if store.get::<Volume>(volume).await.map_err(broken)?.is_none() {
+            return Ok(None);
+        }
+        let held = lock::take(run, &ids).await?;
+        let [volume] = held.as_slice() else {
+            return Ok(None);
+        };
+        let spec = volume_spec(&store, volume).await.map_err(broken)?;
+        let backend = volume.backend.clone().unwrap_or_default();
+        let taken = run.control().runner().lock_taken(&run.operation().id);
+        let answer = lock::unless(taken, call(run, &backend, wanted(spec))).await;
+        if let Some(answer) = lock::checked(run, STEP, &held, answer).await? {
+            return answer.map(Some);
+        }
+    }
+}
+
 async fn connect(
     run: &mut Run,
     attachment: &Attachment,
@@ -79,6 +110,7 @@ async fn connect(
 ) -> Result<(), OperationError> {
     let outcome = reach(run, volume).await;
     let now = run.control().now();
+    let id = run.operation().id.clone();
     run.finish(outcome.as_ref().err().cloned());
     settle::<Attachment, Volume>(
         run,
@@ -106,11 +138,15 @@ async fn connect(
             Fate::Write
         },
         |volume| {
-            if outcome.is_err() || volume.status != VolumeStatus::Reserved {
-                return Fate::Leave;
+            let held = lock::release(volume, &id);
+            let begins = outcome.is_ok() && volume.status == VolumeStatus::Reserved;
+            if begins {
+                volume.status = VolumeStatus::Attaching;
             }
-            volume.status = VolumeStatus::Attaching;
-            Fate::Write
+            match held || begins {
+                true => Fate::Write,
+                false => Fate::Leave,
+            }
         },
         Changes::new,
     )
@@ -140,7 +176,6 @@ async fn reach(run: &mut Run, volume: &Volume) -> Result<(Connector, Connection)
         )
     })?;
     let backend = volume.backend.clone().unwrap_or_default();
-    let spec = volume_spec(control.store(), volume).await.map_err(broken)?;
     let mut told = connector.clone();
     if control
         .backend(&backend)
@@ -150,16 +185,13 @@ async fn reach(run: &mut Run, volume: &Volume) -> Result<(Connector, Connection)
             .await
             .map_err(broken)?;
     }
-    let reply = call(
-        run,
-        &backend,
-        Call::Connect {
-            volume: spec,
-            connector: told,
-        },
-    )
-    .await?;
+    let wanted = |volume| Call::Connect {
+        volume,
+        connector: told.clone(),
+    };
+    let reply = locked(run, &volume.id, wanted).await?;
     let mut connection = reply
+        .ok_or_else(|| failure("not-found", "the volume is gone"))?
         .into_connection()
         .map_err(|error| failure("wrong-reply", error.to_string()))?;
     if let Some(chap) = &mut connection.chap {
@@ -182,27 +214,34 @@ async fn disconnect(
             let keep = others
                 .iter()
                 .any(|other| other.connector.is_some() && leads(other, &connector.host));
-            let spec = volume_spec(control.store(), volume).await.map_err(broken)?;
-            let backend = volume.backend.clone().unwrap_or_default();
-            let wanted = Call::Disconnect {
-                volume: spec,
+            let wanted = |volume| Call::Disconnect {
+                volume,
                 connector: Some(connector.clone()),
                 keep,
             };
-            call(run, &backend, wanted).await.map(drop)
+            locked(run, &volume.id, wanted).await.map(drop)
         }
     };
     let now = control.now();
+    let id = run.operation().id.clone();
     if let Err(error) = outcome {
         run.finish(Some(error));
-        let set = |attachment: &mut Attachment| {
-            attachment.status = AttachStatus::ErrorDetaching;
-            attachment.operation = None;
-        };
-        return run
-            .settle::<Attachment>(&attachment.id, set, |_| Changes::new())
-            .await
-            .map(drop);
+        return settle::<Attachment, Volume>(
+            run,
+            &attachment.id,
+            std::slice::from_ref(&volume.id),
+            |attachment| {
+                attachment.status = AttachStatus::ErrorDetaching;
+                attachment.operation = None;
+                Fate::Write
+            },
+            |volume| match lock::release(volume, &id) {
+                true => Fate::Write,
+                false => Fate::Leave,
+            },
+            Changes::new,
+        )
+        .await;
     }
     run.finish(None);
     for _ in 0..ROUNDS {
@@ -214,6 +253,7 @@ async fn disconnect(
             let reached = |other: &Attachment| other.connection.is_some();
             let waiting = (!others.is_empty()).then(|| others.iter().any(reached));
             release(&mut stored.record, &attachment.id, waiting);
+            lock::release(&mut stored.record, &id);
             stored.record.updated_at = Some(now);
             changes = changes.update(&stored);
         }

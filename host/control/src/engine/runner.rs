@@ -49,6 +49,8 @@ struct Live {
     operation: Operation,
     cancelled: bool,
     ended: watch::Sender<bool>,
+    /// Counts how often somebody took a volume's lock from it.
+    lock_taken: watch::Sender<u64>,
 }
 
 /// The operations that are open in this process.
@@ -139,6 +141,30 @@ impl Runner {
         }
     }
 
+    /// Tells a running operation that somebody took a volume's lock from it: what it waits for does not count any more.
+    pub(crate) fn take_lock(&self, id: &str) {
+        self.with(|live| {
+            if let Some(live) = live.get(id) {
+                live.lock_taken.send_modify(|times| *times += 1);
+            }
+        });
+    }
+
+    /// Resolves when somebody takes a lock from this operation from now on.
+    pub(crate) fn lock_taken(&self, id: &str) -> impl Future<Output = ()> + Send + use<> {
+        let watch = self
+            .with(|live| live.get(id).map(|live| live.lock_taken.subscribe()))
+            .flatten();
+        async move {
+            if let Some(mut watch) = watch
+                && watch.changed().await.is_ok()
+            {
+                return;
+            }
+            std::future::pending().await
+        }
+    }
+
     /// Carries something out to its end, whether or not somebody waits for it. None where the process ends before that.
     pub(crate) async fn whole<T: Send + 'static>(
         &self,
@@ -165,6 +191,7 @@ impl Runner {
             operation: operation.record.clone(),
             cancelled: operation.cancel_requested,
             ended: watch::channel(false).0,
+            lock_taken: watch::channel(0).0,
         };
         let new = self.with(|all| match all.entry(id.clone()) {
             Entry::Occupied(_) => false,

@@ -6,13 +6,14 @@ use async_trait::async_trait;
 use springform_model::cloud::{
     Group, GroupSnapshot, GroupStatus, GroupType, Snapshot, SnapshotStatus, Volume,
 };
-use springform_model::contract::{Call, SnapshotPlacement};
+use springform_model::contract::{Call, Reply, SnapshotPlacement, SnapshotSpec, VolumeSpec};
 use springform_model::operation::{OperationError, Verb};
-use springform_store::{Changes, Direction, Query, Store};
+use springform_store::{Changes, Direction, Query, Stored};
 
 use crate::engine::{Executor, Run, failure};
 use crate::groups::rules::{backend_has, group_spec, wants_consistent_snapshots};
 use crate::groups::settle::{Fate, broken, settle};
+use crate::lock;
 use crate::specs::{snapshot_spec, volume_spec};
 use crate::volumes::report;
 
@@ -22,8 +23,15 @@ const AT_ONCE: &str = "groups.create-snapshot";
 /// Carries them out.
 pub(super) struct Working;
 
+/// A snapshot as an array made it.
+struct Made {
+    placement: SnapshotPlacement,
+    /// Its volume, as the driver was told of it.
+    volume: Volume,
+}
+
 /// What became of each snapshot; without a placement it is gone.
-type Outcomes = BTreeMap<String, Result<Option<SnapshotPlacement>, OperationError>>;
+type Outcomes = BTreeMap<String, Result<Option<Made>, OperationError>>;
 
 #[async_trait]
 impl Executor for Working {
@@ -105,14 +113,12 @@ async fn as_one(run: &Run, group: &Group) -> Result<bool, OperationError> {
     Ok(false)
 }
 
-async fn volume_of(store: &Store, snapshot: &Snapshot) -> Result<Volume, OperationError> {
-    let id = &snapshot.volume_id;
-    let found = store.get::<Volume>(id).await.map_err(broken)?;
-    found
-        .map(|stored| stored.record)
-        .ok_or_else(|| failure("not-found", format!("volume {id} is gone")))
+fn volumes_of(snapshots: &[Snapshot]) -> Vec<String> {
+    let ids = snapshots.iter().map(|snapshot| snapshot.volume_id.clone());
+    ids.collect()
 }
 
+/// All at one point in time, under the locks of all their volumes.
 async fn take_as_one(
     run: &mut Run,
     id: &str,
@@ -121,52 +127,100 @@ async fn take_as_one(
 ) -> Result<Outcomes, OperationError> {
     let store = run.control().store().clone();
     let backend = group.backend.clone().unwrap_or_default();
-    let mut volumes = Vec::with_capacity(snapshots.len());
-    for snapshot in snapshots {
-        let volume = volume_of(&store, snapshot).await?;
-        volumes.push(volume_spec(&store, &volume).await.map_err(broken)?);
-    }
-    let call = Call::CreateGroupSnapshot {
-        group: group_spec(&store, group).await.map_err(broken)?,
-        snapshot_id: id.to_owned(),
-        volumes,
-        snapshots: snapshots.iter().map(snapshot_spec).collect(),
+    let volumes = volumes_of(snapshots);
+    let (held, outcomes) = loop {
+        let held = lock::take(run, &volumes).await?;
+        let mut specs = Vec::with_capacity(snapshots.len());
+        for volume in &volumes {
+            let volume = member(&held, volume).ok_or_else(|| gone(volume))?;
+            specs.push(volume_spec(&store, volume).await.map_err(broken)?);
+        }
+        let call = Call::CreateGroupSnapshot {
+            group: group_spec(&store, group).await.map_err(broken)?,
+            snapshot_id: id.to_owned(),
+            volumes: specs,
+            snapshots: snapshots.iter().map(snapshot_spec).collect(),
+        };
+        if let Some(reply) = lock::call(run, AT_ONCE, &backend, call, &held).await? {
+            let outcomes = reply.into_group_snapshot();
+            break (
+                held,
+                outcomes.map_err(|error| failure("wrong-reply", error.to_string()))?,
+            );
+        }
     };
-    let outcomes = run
-        .call(AT_ONCE, &backend, call)
-        .await?
-        .into_group_snapshot()
-        .map_err(|error| failure("wrong-reply", error.to_string()))?;
-    let outcomes = outcomes.into_iter().map(|outcome| {
-        let result = outcome.result.map(Some).map_err(|why| {
-            let mut error = failure(why.code.as_str(), why.message);
-            error.target = why.target;
-            error.backend = Some(backend.clone());
-            error
-        });
-        (outcome.id, result)
-    });
-    Ok(outcomes.collect())
+    let mut all = Outcomes::new();
+    for outcome in outcomes {
+        let of = snapshots.iter().find(|one| one.id == outcome.id);
+        let Some(of) = of else { continue };
+        let result = match outcome.result {
+            Ok(placement) => Ok(Some(Made {
+                placement,
+                volume: member(&held, &of.volume_id)
+                    .ok_or_else(|| gone(&of.volume_id))?
+                    .clone(),
+            })),
+            Err(why) => {
+                let mut error = failure(why.code.as_str(), why.message);
+                error.target = why.target;
+                error.backend = Some(backend.clone());
+                Err(error)
+            }
+        };
+        all.insert(outcome.id, result);
+    }
+    Ok(all)
+}
+
+fn member<'a>(held: &'a [Stored<Volume>], id: &str) -> Option<&'a Volume> {
+    let found = held.iter().find(|volume| volume.id == id);
+    found.map(|volume| &volume.record)
+}
+
+fn gone(id: &str) -> OperationError {
+    failure("not-found", format!("volume {id} is gone"))
+}
+
+/// One call about one snapshot, under the lock of its volume.
+async fn one(
+    run: &mut Run,
+    step: &str,
+    snapshot: &Snapshot,
+    call: impl Fn(VolumeSpec, SnapshotSpec) -> Call,
+) -> Result<(Reply, Volume), OperationError> {
+    let store = run.control().store().clone();
+    let ids = [snapshot.volume_id.clone()];
+    let outcome = loop {
+        let held = lock::take(run, &ids).await?;
+        let volume = member(&held, &snapshot.volume_id);
+        let volume = volume.ok_or_else(|| gone(&snapshot.volume_id))?;
+        let spec = volume_spec(&store, volume).await.map_err(broken)?;
+        let backend = volume.backend.clone().unwrap_or_default();
+        let call = call(spec, snapshot_spec(snapshot));
+        match lock::call(run, step, &backend, call, &held).await {
+            Ok(Some(reply)) => break Ok((reply, volume.clone())),
+            Ok(None) => {}
+            Err(error) => break Err(error),
+        }
+    };
+    let id = run.operation().id.clone();
+    lock::give_back(&store, &id, &ids).await.map_err(broken)?;
+    outcome
 }
 
 async fn take_each(run: &mut Run, snapshots: &[Snapshot]) -> Result<Outcomes, OperationError> {
-    let store = run.control().store().clone();
     let mut outcomes = Outcomes::new();
     for snapshot in snapshots {
-        let volume = volume_of(&store, snapshot).await?;
-        let call = Call::CreateSnapshot {
-            volume: volume_spec(&store, &volume).await.map_err(broken)?,
-            snapshot: snapshot_spec(snapshot),
-        };
-        let backend = volume.backend.unwrap_or_default();
         let step = format!("volumes.create-snapshot {}", snapshot.id);
-        let outcome = match run.call(&step, &backend, call).await {
-            Ok(reply) => reply
-                .into_snapshot()
-                .map_err(|error| failure("wrong-reply", error.to_string())),
+        let create = |volume, snapshot| Call::CreateSnapshot { volume, snapshot };
+        let outcome = match one(run, &step, snapshot, create).await {
+            Ok((reply, volume)) => match reply.into_snapshot() {
+                Ok(placement) => Ok(Some(Made { placement, volume })),
+                Err(error) => Err(failure("wrong-reply", error.to_string())),
+            },
             Err(error) => Err(error),
         };
-        outcomes.insert(snapshot.id.clone(), outcome.map(Some));
+        outcomes.insert(snapshot.id.clone(), outcome);
     }
     Ok(outcomes)
 }
@@ -219,8 +273,12 @@ async fn finished(
             snapshot.updated_at = Some(now);
             let placed = outcome.as_ref().ok().and_then(|all| all.get(&snapshot.id));
             match placed {
-                Some(Ok(Some(placement))) => {
+                Some(Ok(Some(made))) => {
+                    let placement = &made.placement;
+                    let at = made.volume.placement.as_ref();
                     snapshot.status = SnapshotStatus::Available;
+                    snapshot.size = made.volume.size;
+                    snapshot.target = at.map(|at| at.target.clone());
                     snapshot.progress = "100%".to_owned();
                     snapshot.array_name = Some(placement.array_name.clone());
                     snapshot.metadata.extend(placement.metadata.iter().cloned());
@@ -232,6 +290,7 @@ async fn finished(
         Changes::new,
     )
     .await?;
+    unlock(run, snapshots).await?;
     run.finish(error.clone());
     let note = message(run, "011");
     settle::<GroupSnapshot, Group>(
@@ -268,28 +327,42 @@ async fn discard(
     let store = run.control().store().clone();
     if let Some(group) = group.filter(|_| taken.consistent) {
         let backend = group.backend.clone().unwrap_or_default();
-        let call = Call::DeleteGroupSnapshot {
-            group: group_spec(&store, group).await.map_err(broken)?,
-            snapshot_id: taken.id.clone(),
-            snapshots: snapshots.iter().map(snapshot_spec).collect(),
-        };
-        run.call("groups.delete-snapshot", &backend, call).await?;
+        let volumes = volumes_of(snapshots);
+        loop {
+            let held = lock::take(run, &volumes).await?;
+            let call = Call::DeleteGroupSnapshot {
+                group: group_spec(&store, group).await.map_err(broken)?,
+                snapshot_id: taken.id.clone(),
+                snapshots: snapshots.iter().map(snapshot_spec).collect(),
+            };
+            let step = "groups.delete-snapshot";
+            if lock::call(run, step, &backend, call, &held)
+                .await?
+                .is_some()
+            {
+                break;
+            }
+        }
         let gone = snapshots.iter().map(|one| (one.id.clone(), Ok(None)));
         return Ok(gone.collect());
     }
     let mut outcomes = Outcomes::new();
     for snapshot in snapshots {
-        let volume = volume_of(&store, snapshot).await?;
-        let call = Call::DeleteSnapshot {
-            volume: volume_spec(&store, &volume).await.map_err(broken)?,
-            snapshot: snapshot_spec(snapshot),
-        };
-        let backend = volume.backend.unwrap_or_default();
         let step = format!("volumes.delete-snapshot {}", snapshot.id);
-        let outcome = run.call(&step, &backend, call).await;
+        let delete = |volume, snapshot| Call::DeleteSnapshot { volume, snapshot };
+        let outcome = one(run, &step, snapshot, delete).await;
         outcomes.insert(snapshot.id.clone(), outcome.map(|_| None));
     }
     Ok(outcomes)
+}
+
+/// Gives the locks of all volumes back: what is left to do is the records'.
+async fn unlock(run: &Run, snapshots: &[Snapshot]) -> Result<(), OperationError> {
+    let id = run.operation().id.clone();
+    let volumes = volumes_of(snapshots);
+    lock::give_back(run.control().store(), &id, &volumes)
+        .await
+        .map_err(broken)
 }
 
 async fn discarded(
@@ -300,6 +373,7 @@ async fn discarded(
 ) -> Result<(), OperationError> {
     let now = run.control().now();
     let error = first(&outcome);
+    unlock(run, snapshots).await?;
     run.finish(error.clone());
     let note = message(run, "010");
     settle::<GroupSnapshot, Snapshot>(

@@ -10,7 +10,7 @@ use super::{Groups, ROUNDS, contended, invalid, still};
 use crate::edit::{moved, no_more};
 use crate::engine::NewOperation;
 use crate::volumes::not_frozen;
-use crate::{Caller, ControlError};
+use crate::{Caller, ControlError, lock};
 
 impl Groups<'_> {
     /// Deletes a group; `with_volumes` takes its members with it and does not ask for the group's state.
@@ -67,6 +67,9 @@ impl Groups<'_> {
                 return Err(invalid(format!(
                     "Cannot delete group {id}. It cannot be the source for an ongoing group or group snapshot creation."
                 )));
+            }
+            if lock::passed(control, &members).await? {
+                continue;
             }
             for member in &members {
                 free(member)?;

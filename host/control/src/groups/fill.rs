@@ -13,8 +13,9 @@ use super::rules::group_spec;
 use super::settle::{Fate, broken, settle};
 use super::work::{establish, listed, message};
 use crate::engine::{Executor, Run, failure};
+use crate::lock;
 use crate::specs::volume_spec;
-use crate::volumes::{available, call_for};
+use crate::volumes::{available, call_for, source_of};
 
 /// Carries it out.
 pub(super) struct Filling;
@@ -37,13 +38,29 @@ impl Executor for Filling {
         let outcome = match &made {
             Ok(name) => {
                 group.array_name.clone_from(name);
-                fill(run, &group, &members).await
+                let sources = sources_of(&store, &members).await?;
+                let outcome = fill(run, &group, &members, &sources).await;
+                let operation = run.operation().id.clone();
+                let back = lock::give_back(&store, &operation, &sources).await;
+                back.map_err(broken)?;
+                outcome
             }
             Err(error) => Err(error.clone()),
         };
         let array_name = group.array_name.clone();
         finish(run, &group, &members, array_name, outcome).await
     }
+}
+
+/// The volumes from which the members get their content.
+async fn sources_of(store: &Store, members: &[String]) -> Result<Vec<String>, OperationError> {
+    let mut sources = Vec::with_capacity(members.len());
+    for member in members {
+        sources.extend(source_of(store, member).await?);
+    }
+    sources.sort();
+    sources.dedup();
+    Ok(sources)
 }
 
 async fn finish(
@@ -99,37 +116,58 @@ async fn fill(
     run: &mut Run,
     group: &Group,
     members: &[String],
+    sources: &[String],
 ) -> Result<Outcomes, OperationError> {
     let store = run.control().store().clone();
     let volumes = store.get_many::<Volume>(members).await.map_err(broken)?;
     let backend = group.backend.clone().unwrap_or_default();
-    if let Some(call) = at_once(&store, group, &volumes).await? {
-        let reply = run.call("groups.create-from", &backend, call).await?;
-        let outcomes = reply
+    let mut outcomes = Outcomes::new();
+    if at_once(&store, group, &volumes).await?.is_some() {
+        let reply = loop {
+            let held = lock::take(run, sources).await?;
+            // What it is filled from, as it is under the locks.
+            let Some(call) = at_once(&store, group, &volumes).await? else {
+                return Err(failure("not-found", "the source is gone"));
+            };
+            let step = "groups.create-from";
+            if let Some(reply) = lock::call(run, step, &backend, call, &held).await? {
+                break reply;
+            }
+        };
+        let made = reply
             .into_outcomes()
             .map_err(|error| failure("wrong-reply", error.to_string()))?;
-        let outcomes = outcomes.into_iter().map(|outcome| {
+        for outcome in made {
             let result = outcome.result.map_err(|why| {
                 let mut error = failure(why.code.as_str(), why.message);
                 error.target = why.target;
                 error.backend = Some(backend.clone());
                 error
             });
-            (outcome.id, result)
-        });
-        return Ok(outcomes.collect());
+            outcomes.insert(outcome.id, result);
+        }
+        return Ok(outcomes);
     }
-    let mut outcomes = Outcomes::new();
     for volume in volumes {
         let control = run.control().clone();
-        let call = call_for(&control, &volume.record).await?;
+        let source = source_of(&store, &volume.id).await?;
         let step = format!("volumes.create {}", volume.id);
-        let outcome = match run.call(&step, &backend, call).await {
-            Ok(reply) => reply
-                .into_placement()
-                .map_err(|error| failure("wrong-reply", error.to_string())),
-            Err(error) => Err(error),
+        let outcome = loop {
+            let held = lock::take(run, source.as_slice()).await?;
+            let call = call_for(&control, &volume.record).await?;
+            match lock::call(run, &step, &backend, call, &held).await {
+                Ok(Some(reply)) => {
+                    let placed = reply.into_placement();
+                    break placed.map_err(|error| failure("wrong-reply", error.to_string()));
+                }
+                Ok(None) => {}
+                Err(error) => break Err(error),
+            }
         };
+        let id = run.operation().id.clone();
+        lock::give_back(&store, &id, source.as_slice())
+            .await
+            .map_err(broken)?;
         outcomes.insert(volume.record.id, outcome);
     }
     Ok(outcomes)

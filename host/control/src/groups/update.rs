@@ -9,7 +9,7 @@ use super::{Groups, ROUNDS, contended, invalid};
 use crate::edit::moved;
 use crate::engine::NewOperation;
 use crate::volumes::not_frozen;
-use crate::{Caller, ControlError};
+use crate::{Caller, ControlError, lock};
 
 /// What is changed; none or empty: left as it is.
 #[derive(Debug, Clone, Default)]
@@ -67,6 +67,11 @@ impl Groups<'_> {
                 .description
                 .clone()
                 .filter(|new| Some(new) != group.description.as_ref());
+            let touched: Vec<String> = wanted.add.iter().chain(&wanted.remove).cloned().collect();
+            let store = self.control.store();
+            let touched = store.get_many::<Volume>(&touched).await?;
+            // Read after whoever has one of them for a moment only is done.
+            lock::passed(self.control, &touched).await?;
             let joining = self.joining(&group, &wanted.add).await?;
             let leaving = self.leaving(&group, &wanted.remove).await?;
             let members_change = !joining.is_empty() || !leaving.is_empty();

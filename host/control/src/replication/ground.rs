@@ -213,6 +213,18 @@ pub trait Ground: Send + Sync + 'static {
         Ok(self.drill_row(id).await?.map(|(drill, _)| drill))
     }
 
+    /// Those of these volumes that have attachments which follow a move, whatever state they are in.
+    async fn followed(&self, moved: Vec<Member>) -> Result<Vec<Member>, Problem> {
+        let used = |m: &Member| !m.volume.attachments.is_empty();
+        Ok(moved.into_iter().filter(used).collect())
+    }
+
+    /// Which of these operations of tenants let a failover take their volumes' locks: they look again before they commit, and
+    /// do their work again where the volume is then. What they wait for now they give up.
+    async fn give_way(&self, _holders: Vec<String>) -> Result<Vec<String>, Problem> {
+        Ok(Vec::new())
+    }
+
     /// These volumes moved: hosts that use them are connected where they are now, and told. What cannot be done is told, too;
     /// it does not undo the move. May be repeated. `again`: the array that they are on has cut their hosts off.
     async fn reconnect(&self, _backend: &str, _operation: &str, _moved: &[Member], _again: bool) {}

@@ -10,7 +10,7 @@ use springform_model::replication::relation::Event;
 
 use super::Scope;
 use super::ground::{BackendView, Ground, Member, Problem};
-use super::ledger::{Ledger, journalled};
+use super::ledger::{Ledger, journalled, problem};
 use super::members::{self, Change};
 use super::plan::PAGE;
 
@@ -177,6 +177,16 @@ pub(super) async fn switch(
         failed,
         total,
     };
+    // All of them, so that nobody renames, moves or deletes one meanwhile. What ends early gives them back.
+    let (all, busy) = members::hold_soon(ledger, &view.name, all).await?;
+    if let Some((member, refusal)) = busy.first() {
+        ledger.note(|o| o.progress = count(0, total)).await;
+        let id = &member.volume.id;
+        let why = format!("volume {id}: {refusal}; nothing of the group was switched");
+        let mut why = problem("busy", why, &view.name);
+        why.retryable = true;
+        return Ok(Err(why));
+    }
     for member in &all {
         if let Err(refusal) = member.relation.step(Event::Want(enable), now) {
             ledger.note(|o| o.progress = count(0, total)).await;
@@ -211,6 +221,7 @@ pub(super) async fn switch(
             } else {
                 ReplicationStatus::Disabled
             });
+            members::let_go(ledger, member);
             Ok(Change::Write)
         })
         .await?;

@@ -123,6 +123,15 @@ impl Arrays for House {
         self.control.config().receivers.clone()
     }
 
+    async fn followed(&self, moved: Vec<Member>) -> Result<Vec<Member>, Problem> {
+        let found = crate::attachments::followed(&self.control, &moved).await;
+        found.map_err(rows::internal)
+    }
+
+    fn take_lock(&self, operation: &str) {
+        self.control.runner().take_lock(operation);
+    }
+
     async fn reconnect(&self, backend: &str, operation: &str, moved: &[Member], again: bool) {
         crate::attachments::reconnect(&self.control, backend, operation, moved, again).await;
     }

@@ -55,6 +55,15 @@ pub trait Arrays: Send + Sync + 'static {
     /// Names of those who want to be told.
     fn receivers(&self) -> Vec<String>;
 
+    /// Those of these volumes that have attachments which follow a move.
+    async fn followed(&self, moved: Vec<Member>) -> Result<Vec<Member>, Problem> {
+        let used = |m: &Member| !m.volume.attachments.is_empty();
+        Ok(moved.into_iter().filter(used).collect())
+    }
+
+    /// Tells an operation that runs here that a volume's lock is taken from it.
+    fn take_lock(&self, _operation: &str) {}
+
     /// Connects hosts to volumes that moved.
     async fn reconnect(&self, _backend: &str, _operation: &str, _moved: &[Member], _again: bool) {}
 
@@ -358,6 +367,19 @@ impl Ground for Rows {
     async fn drill_row(&self, id: &str) -> Result<Option<(Drill, u64)>, Problem> {
         let stored = self.store.get::<Drill>(id).await.map_err(internal)?;
         Ok(stored.map(|s| (s.record, s.revision)))
+    }
+
+    async fn followed(&self, moved: Vec<Member>) -> Result<Vec<Member>, Problem> {
+        self.arrays.followed(moved).await
+    }
+
+    async fn give_way(&self, holders: Vec<String>) -> Result<Vec<String>, Problem> {
+        let held = self.store.get_many::<Operation>(&holders).await;
+        let held = held.map_err(internal)?.into_iter();
+        let ways = held.filter(|o| o.state.is_terminal() || crate::lock::gives_way(o.verb));
+        let ways: Vec<String> = ways.map(|o| o.record.id).collect();
+        ways.iter().for_each(|id| self.arrays.take_lock(id));
+        Ok(ways)
     }
 
     async fn reconnect(&self, backend: &str, operation: &str, moved: &[Member], again: bool) {

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
-use springform_model::cloud::{ReplicationStatus, Service, Volume};
+use springform_model::cloud::{Attachment, ReplicationStatus, Service, Volume};
 use springform_model::contract::Protection;
 use springform_model::operation::{Operation, Verb};
 use springform_model::replication::concern;
@@ -13,6 +13,7 @@ use springform_model::time::Timestamp;
 use springform_store::{Direction, Query, Stored};
 
 use super::facade::Replication;
+use super::ground::Member;
 use super::house::rows;
 use super::rows::open_on;
 use crate::backend::BackendHandle;
@@ -379,6 +380,7 @@ impl Replication<'_> {
         let members = rows(self.control).members_of(volumes).await?;
         let arrays = self.arrays().await?;
         let now = self.control.now();
+        let lost = self.led_astray(&members).await?;
         let shown = members.into_iter().map(|member| {
             let replicated = member.replicated();
             let (volume, mut relation) = (*member.volume, *member.relation);
@@ -394,6 +396,11 @@ impl Replication<'_> {
                 if let Some(why) = arrays.get(&array).copied().unwrap_or(gone) {
                     concerns.insert(0, format!("{serving}, which serves it, {why}"));
                 }
+            }
+            if let Some(many) = lost.get(&volume.id) {
+                concerns.push(format!(
+                    "{many} of its attachments lead to an array that it has left; see `springform attachments repair`"
+                ));
             }
             VolumeStanding {
                 concerns,
@@ -416,5 +423,21 @@ impl Replication<'_> {
             }
         });
         Ok(shown.collect())
+    }
+
+    /// How many attachments of each volume were left behind by a move.
+    async fn led_astray(&self, members: &[Member]) -> Result<HashMap<String, usize>, ControlError> {
+        let ids: Vec<String> = members.iter().map(|m| m.volume.id.clone()).collect();
+        let mut lost = HashMap::new();
+        if ids.is_empty() {
+            return Ok(lost);
+        }
+        let query = Query::new().is_in("volume_id", ids);
+        for row in self.control.store().list::<Attachment>(&query).await? {
+            if row.outdated.is_some() {
+                *lost.entry(row.record.volume_id).or_default() += 1;
+            }
+        }
+        Ok(lost)
     }
 }

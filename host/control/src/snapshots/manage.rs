@@ -1,7 +1,7 @@
 //! Taking over snapshots that exist on an array.
 
 use serde_json::json;
-use springform_model::cloud::{Metadata, Snapshot, SnapshotStatus, Volume, VolumeStatus};
+use springform_model::cloud::{Metadata, Snapshot, SnapshotStatus, VolumeStatus};
 use springform_model::contract::Reference;
 use springform_model::operation::Verb;
 use springform_store::StoreError;
@@ -13,7 +13,7 @@ use crate::engine::NewOperation;
 use crate::quotas::{Adds, over};
 use crate::specs::full_type;
 use crate::volumes::{OWNED, in_service, name_of, owned, sole_owner};
-use crate::{Caller, ControlError};
+use crate::{Caller, ControlError, lock};
 
 /// What is to be taken over.
 #[derive(Debug, Clone, Default)]
@@ -94,10 +94,7 @@ impl Snapshots<'_> {
             .quotas()
             .guards(&caller.project_id, Adds::Snapshot, kind);
         let changes = sole_owner::<Snapshot>(
-            guards
-                .await?
-                .insert(&snapshot)
-                .unchanged::<Volume>(&volume.id, volume.revision),
+            lock::at_once(guards.await?.insert(&snapshot), &volume, &operation.id),
             &backend,
             snapshot.array_name.as_ref(),
         );

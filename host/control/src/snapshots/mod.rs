@@ -19,7 +19,7 @@ use crate::error::ErrorKind;
 use crate::ownership::{edit_of_caller, of_caller};
 use crate::quotas::{Adds, over};
 use crate::specs::full_type;
-use crate::{Caller, Control, ControlError};
+use crate::{Caller, Control, ControlError, lock};
 
 /// Snapshots.
 #[derive(Debug, Clone, Copy)]
@@ -141,10 +141,8 @@ impl Snapshots<'_> {
         let guards = control
             .quotas()
             .guards(&caller.project_id, Adds::Snapshot, kind);
-        let changes = guards
-            .await?
-            .insert(&snapshot)
-            .unchanged::<Volume>(&volume.id, volume.revision);
+        let changes = guards.await?.insert(&snapshot);
+        let changes = lock::at_once(changes, &volume, &operation.id);
         match control.operations().submit(changes, operation).await {
             Ok(()) => Ok(snapshot),
             Err(StoreError::Limit { name, limit, used }) => {
@@ -228,11 +226,11 @@ impl Snapshots<'_> {
             stored.record.status = then;
             stored.record.operation = Some(operation.id.clone());
             stored.record.updated_at = Some(control.now());
-            match control
-                .operations()
-                .submit(Changes::new().update(&stored), operation)
-                .await
-            {
+            let mut changes = Changes::new().update(&stored);
+            if let Some(volume) = &volume {
+                changes = lock::at_once(changes, volume, &operation.id);
+            }
+            match control.operations().submit(changes, operation).await {
                 Ok(()) => return Ok(()),
                 Err(error) if error.is_conflict() => {}
                 Err(error) => return Err(error.into()),

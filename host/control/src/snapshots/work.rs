@@ -3,10 +3,12 @@
 use async_trait::async_trait;
 use springform_model::cloud::{Snapshot, SnapshotStatus, Volume};
 use springform_model::contract::{Call, Reply, SnapshotSpec, VolumeSpec};
-use springform_model::operation::{OperationError, Verb};
+use springform_model::operation::{Operation, OperationError, Verb};
 use springform_store::{Changes, StoreError};
 
 use crate::engine::{Executor, Run, failure};
+use crate::groups::settle::{Fate, settle};
+use crate::lock;
 use crate::specs::{snapshot_spec, volume_spec};
 use crate::volumes::{gib, report};
 
@@ -29,16 +31,16 @@ impl Executor for Working {
             operation.verb,
             Verb::DeleteSnapshot | Verb::UnmanageSnapshot
         );
-        if outcome.is_ok() && ends {
-            return run
-                .commit(Changes::new().remove::<Snapshot>(&id))
-                .await
-                .map_err(broken);
-        }
         let now = control.now();
-        run.settle::<Snapshot>(
+        let volume = text(&operation, "volume");
+        settle::<Snapshot, Volume>(
+            run,
             &id,
+            &[volume],
             |snapshot| {
+                if outcome.is_ok() && ends {
+                    return Fate::Remove;
+                }
                 snapshot.operation = None;
                 snapshot.updated_at = Some(now);
                 snapshot.status = match (&outcome, operation.verb) {
@@ -51,62 +53,95 @@ impl Executor for Working {
                     snapshot.array_name = None;
                     snapshot.consumes_quota = outcome.is_ok();
                 }
-                if let Ok(Reply::AdoptedSnapshot(adopted)) = &outcome {
-                    snapshot.size = gib(adopted.size);
+                if let Ok(done) = &outcome {
+                    note(snapshot, done);
                 }
-                let placement = match &outcome {
-                    Ok(Reply::Snapshot(placement)) => Some(placement),
-                    Ok(Reply::AdoptedSnapshot(adopted)) => Some(&adopted.placement),
-                    _ => None,
-                };
-                if let Some(placement) = placement {
-                    snapshot.progress = "100%".to_owned();
-                    snapshot.array_name = Some(placement.array_name.clone());
-                    snapshot.metadata.extend(placement.metadata.iter().cloned());
-                }
+                Fate::Write
             },
-            |_| match &operation.error {
+            |volume| match lock::release(volume, &operation.id) {
+                true => Fate::Write,
+                false => Fate::Leave,
+            },
+            || match &operation.error {
                 Some(error) => report(&operation, &control, "011", "001", error),
                 None => Changes::new(),
             },
         )
         .await
-        .map(drop)
     }
 }
 
-async fn act(run: &mut Run, id: &str) -> Result<Reply, OperationError> {
+/// What the array answered, and where the volume was then.
+struct Done {
+    reply: Reply,
+    size: u64,
+    target: Option<String>,
+}
+
+/// Writes down what the array answered.
+fn note(snapshot: &mut Snapshot, done: &Done) {
+    let placement = match &done.reply {
+        Reply::Snapshot(placement) => {
+            // The volume may have grown or moved since the snapshot was asked for.
+            snapshot.size = done.size;
+            placement
+        }
+        Reply::AdoptedSnapshot(adopted) => {
+            snapshot.size = gib(adopted.size);
+            &adopted.placement
+        }
+        _ => return,
+    };
+    snapshot.target.clone_from(&done.target);
+    snapshot.progress = "100%".to_owned();
+    snapshot.array_name = Some(placement.array_name.clone());
+    snapshot.metadata.extend(placement.metadata.iter().cloned());
+}
+
+fn text(operation: &Operation, key: &str) -> String {
+    let found = operation.input.get(key).and_then(|value| value.as_str());
+    found.unwrap_or_default().to_owned()
+}
+
+/// Under the volume's lock, and again where somebody took it or the volume moved meanwhile.
+async fn act(run: &mut Run, id: &str) -> Result<Done, OperationError> {
     let control = run.control().clone();
     let store = control.store();
-    let Some(snapshot) = store.get::<Snapshot>(id).await.map_err(broken)? else {
-        return Ok(Reply::Done);
-    };
-    let gone = || failure("not-found", "the snapshot's volume is gone");
-    let volume = store
-        .get::<Volume>(&snapshot.volume_id)
-        .await
-        .map_err(broken)?
-        .ok_or_else(gone)?;
-    let spec = volume_spec(store, &volume.record).await.map_err(broken)?;
-    let backend = volume.backend.clone().unwrap_or_default();
-    let snapshot = snapshot_spec(&snapshot.record);
-    let call = match run.operation().verb {
-        Verb::DeleteSnapshot => Call::DeleteSnapshot {
-            volume: spec,
-            snapshot,
-        },
-        Verb::UnmanageSnapshot => Call::UnmanageSnapshot {
-            volume: spec,
-            snapshot,
-        },
-        Verb::ManageSnapshot => manage(run, spec, snapshot)
-            .map_err(|error| failure("invalid-argument", error.to_string()))?,
-        _ => Call::CreateSnapshot {
-            volume: spec,
-            snapshot,
-        },
-    };
-    run.call("array", &backend, call).await
+    loop {
+        let gone = || failure("not-found", "the snapshot is gone");
+        let snapshot = store.get::<Snapshot>(id).await.map_err(broken)?;
+        let snapshot = snapshot.ok_or_else(gone)?;
+        let held = lock::take(run, std::slice::from_ref(&snapshot.volume_id)).await?;
+        let [volume] = held.as_slice() else {
+            return Err(gone());
+        };
+        let spec = volume_spec(store, volume).await.map_err(broken)?;
+        let backend = volume.backend.clone().unwrap_or_default();
+        let snapshot = snapshot_spec(&snapshot.record);
+        let call = match run.operation().verb {
+            Verb::DeleteSnapshot => Call::DeleteSnapshot {
+                volume: spec,
+                snapshot,
+            },
+            Verb::UnmanageSnapshot => Call::UnmanageSnapshot {
+                volume: spec,
+                snapshot,
+            },
+            Verb::ManageSnapshot => manage(run, spec, snapshot)
+                .map_err(|error| failure("invalid-argument", error.to_string()))?,
+            _ => Call::CreateSnapshot {
+                volume: spec,
+                snapshot,
+            },
+        };
+        if let Some(reply) = lock::call(run, "array", &backend, call, &held).await? {
+            return Ok(Done {
+                reply,
+                size: volume.size,
+                target: volume.placement.as_ref().map(|at| at.target.clone()),
+            });
+        }
+    }
 }
 
 fn manage(

@@ -16,7 +16,7 @@ pub use change::UpdateVolume;
 pub use create::CreateVolume;
 pub use manage::ManageVolume;
 pub(crate) use manage::{OWNED, in_service, name_of, owned, sole_owner};
-pub(crate) use place::{available, call_for};
+pub(crate) use place::{available, call_for, source_of};
 pub(crate) use take_over::gib;
 pub(crate) use turn::{not_frozen, report};
 

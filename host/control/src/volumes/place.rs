@@ -4,14 +4,15 @@ use async_trait::async_trait;
 use serde_json::json;
 use springform_model::cloud::{ReplicationStatus, Snapshot, Volume, VolumeStatus};
 use springform_model::contract::{Call, Placement};
-use springform_model::operation::OperationError;
-use springform_store::{Changes, StoreError};
+use springform_model::operation::{Operation, OperationError};
+use springform_store::{Changes, Store, StoreError};
 
 use super::create::request;
 use super::turn::report;
-use crate::Control;
 use crate::engine::{Executor, Run, failure};
+use crate::groups::settle::{Fate, settle};
 use crate::specs::{build, full_type, snapshot_spec, volume_spec};
+use crate::{Control, lock};
 
 /// Backends that are tried.
 const TRIES: usize = 3;
@@ -36,8 +37,10 @@ impl Executor for Creating {
         run.finish(outcome.as_ref().err().cloned());
         let operation = run.operation().clone();
         let now = control.now();
-        run.settle::<Volume>(
+        settle::<Volume, Volume>(
+            run,
             &id,
+            locked(&operation).as_slice(),
             |volume| {
                 volume.operation = None;
                 volume.updated_at = Some(now);
@@ -45,8 +48,13 @@ impl Executor for Creating {
                     Ok(placement) => available(volume, placement, now),
                     Err(_) => volume.status = VolumeStatus::Error,
                 }
+                Fate::Write
             },
-            |_| match &operation.error {
+            |source| match lock::release(source, &operation.id) {
+                true => Fate::Write,
+                false => Fate::Leave,
+            },
+            || match &operation.error {
                 Some(error) => report(
                     &operation,
                     &control,
@@ -62,7 +70,6 @@ impl Executor for Creating {
             },
         )
         .await
-        .map(drop)
     }
 }
 
@@ -83,6 +90,29 @@ pub(crate) fn available(
         None => ReplicationStatus::NotCapable,
     });
     volume.placement = Some(placement.clone());
+}
+
+/// Key of the volume that is locked meanwhile.
+const LOCKED: &str = "source";
+
+fn locked(operation: &Operation) -> Option<String> {
+    let found = operation.input.get(LOCKED)?.as_str()?;
+    Some(found.to_owned())
+}
+
+/// The volume from which a new one gets its content.
+pub(crate) async fn source_of(store: &Store, id: &str) -> Result<Option<String>, OperationError> {
+    let broken = |error: StoreError| failure("store", error.to_string());
+    let Some(volume) = store.get::<Volume>(id).await.map_err(broken)? else {
+        return Ok(None);
+    };
+    match (&volume.snapshot_id, &volume.source_volid) {
+        (Some(snapshot), _) => {
+            let snapshot = store.get::<Snapshot>(snapshot).await.map_err(broken)?;
+            Ok(snapshot.map(|snapshot| snapshot.record.volume_id))
+        }
+        (None, source) => Ok(source.clone()),
+    }
 }
 
 /// Tries backends until one takes the volume.
@@ -111,14 +141,25 @@ async fn place(run: &mut Run, id: &str) -> Result<Placement, OperationError> {
             .ok_or_else(gone)?
             .record;
         let backend = volume.backend.clone().unwrap_or_default();
+        // What it is copied from stays where it is meanwhile.
+        let source = source_of(control.store(), id).await?;
+        let held = match &source {
+            Some(source) => {
+                // Written down: it is given back even where what it is copied from is gone by then.
+                run.note(|operation| operation.input = json!({ LOCKED: source }));
+                lock::take(run, std::slice::from_ref(source)).await?
+            }
+            None => Vec::new(),
+        };
         let call = call_for(&control, &volume).await?;
-        let outcome = run.call(&step_name(&backend), &backend, call).await;
+        let outcome = lock::call(run, &step_name(&backend), &backend, call, &held).await;
         let error = match outcome {
-            Ok(reply) => {
+            Ok(Some(reply)) => {
                 return reply
                     .into_placement()
                     .map_err(|error| failure("wrong-reply", error.to_string()));
             }
+            Ok(None) => continue,
             Err(error) => error,
         };
         let mut tried: Vec<String> = run

@@ -10,7 +10,7 @@ use crate::edit::{Setback, moved};
 use crate::engine::NewOperation;
 use crate::ownership::of_caller;
 use crate::quotas::over;
-use crate::{Caller, Control, ControlError};
+use crate::{Caller, Control, ControlError, lock};
 
 /// How long a message is kept: 30 days.
 const KEEP_MESSAGES: i64 = 30 * 86_400 * 1_000_000;
@@ -45,8 +45,11 @@ pub(super) async fn try_turn(
     more: impl Fn(&Volume) -> Changes,
 ) -> Result<(Volume, Operation), Setback> {
     let mut stored = of_caller::<Volume>(control.store(), caller, id).await?;
-    if let Some(holder) = &stored.operation {
-        return Err(ControlError::busy(&format!("Volume {id}"), holder).into());
+    if lock::passed(control, std::slice::from_ref(&stored)).await? {
+        return Err(Setback::Moved);
+    }
+    if let Some(holder) = lock::holder(control.store(), stored.operation.as_ref()).await? {
+        return Err(ControlError::busy(&format!("Volume {id}"), &holder.id).into());
     }
     let before = stored.status;
     decide(&mut stored.record)?;

@@ -7,11 +7,12 @@ use springform_model::cloud::{
 use springform_model::contract::{Call, Reply};
 use springform_model::operation::{Operation, OperationError, Verb};
 use springform_model::replication::relation::Relation;
-use springform_store::{Changes, Direction, Query, StoreError};
+use springform_store::{Changes, Direction, Query, StoreError, Stored};
 
 use super::report;
 use crate::engine::{Executor, Run, failure};
 use crate::groups::settle::{Fate, settle};
+use crate::lock;
 use crate::specs::{full_type, snapshot_spec, type_spec, volume_spec};
 
 /// Carries them out.
@@ -26,11 +27,17 @@ impl Executor for Working {
     async fn run(&self, run: &mut Run) -> Result<(), OperationError> {
         let control = run.control().clone();
         let id = run.operation().subject.clone();
-        let Some(stored) = control.store().get::<Volume>(&id).await.map_err(broken)? else {
+        if control
+            .store()
+            .get::<Volume>(&id)
+            .await
+            .map_err(broken)?
+            .is_none()
+        {
             run.finish(None);
             return run.commit(Changes::new()).await.map_err(broken);
-        };
-        let outcome = act(run, &stored.record).await;
+        }
+        let outcome = act(run, &id).await;
         run.finish(outcome.as_ref().err().cloned());
         let operation = run.operation().clone();
         if outcome.is_ok() && matches!(operation.verb, Verb::DeleteVolume | Verb::UnmanageVolume) {
@@ -54,7 +61,7 @@ impl Executor for Working {
             &id,
             &restored,
             |volume| {
-                volume.operation = None;
+                lock::release(volume, &operation.id);
                 volume.growing_to = None;
                 volume.updated_at = Some(now);
                 match &outcome {
@@ -101,7 +108,21 @@ fn text(operation: &Operation, key: &str) -> String {
         .to_owned()
 }
 
-async fn act(run: &mut Run, volume: &Volume) -> Result<Reply, OperationError> {
+/// Under the volume's lock, and again where somebody took it or the volume moved meanwhile.
+async fn act(run: &mut Run, id: &str) -> Result<Reply, OperationError> {
+    let ids = [id.to_owned()];
+    loop {
+        let held = lock::take(run, &ids).await?;
+        if let Some(reply) = attempt(run, &held).await? {
+            return Ok(reply);
+        }
+    }
+}
+
+async fn attempt(run: &mut Run, held: &[Stored<Volume>]) -> Result<Option<Reply>, OperationError> {
+    let [volume] = held else {
+        return Err(failure("not-found", "the volume is gone"));
+    };
     let control = run.control().clone();
     let store = control.store();
     let operation = run.operation().clone();
@@ -111,11 +132,13 @@ async fn act(run: &mut Run, volume: &Volume) -> Result<Reply, OperationError> {
         Verb::DeleteVolume => {
             // What could not be taken over is not the cloud's to delete.
             if status_before(&operation) == VolumeStatus::ErrorManaging {
-                return Ok(Reply::Done);
+                return Ok(Some(Reply::Done));
             }
-            delete_snapshots(run, volume).await?;
+            if !delete_snapshots(run, held).await? {
+                return Ok(None);
+            }
             if volume.placement.is_none() && volume.backend.is_none() {
-                return Ok(Reply::Done);
+                return Ok(Some(Reply::Done));
             }
             Call::DeleteVolume { volume: spec }
         }
@@ -161,7 +184,7 @@ async fn act(run: &mut Run, volume: &Volume) -> Result<Reply, OperationError> {
         }
         _ => return Err(failure("unsupported", "volumes have no such verb")),
     };
-    run.call("array", &backend, call).await
+    lock::call(run, "array", &backend, call, held).await
 }
 
 fn deletion_of(snapshot: &str) -> String {
@@ -190,35 +213,33 @@ fn left(snapshot: &Snapshot, operation: &Operation) -> SnapshotStatus {
     }
 }
 
-/// Those that a cascading delete takes with it, oldest last.
-async fn delete_snapshots(run: &mut Run, volume: &Volume) -> Result<(), OperationError> {
+/// Those that a cascading delete takes with it, oldest last. False: somebody took the volume's lock meanwhile.
+async fn delete_snapshots(run: &mut Run, held: &[Stored<Volume>]) -> Result<bool, OperationError> {
+    let [volume] = held else { return Ok(false) };
     let control = run.control().clone();
     let query = Query::new()
         .eq("volume_id", &volume.id)
         .sort("created_at", Direction::Desc);
-    for snapshot in control
-        .store()
-        .list::<Snapshot>(&query)
-        .await
-        .map_err(broken)?
-    {
-        let spec = volume_spec(control.store(), volume).await.map_err(broken)?;
-        if let Some(backend) = volume
-            .backend
-            .as_deref()
-            .filter(|_| snapshot.array_name.is_some())
-        {
+    let found = control.store().list::<Snapshot>(&query).await;
+    for snapshot in found.map_err(broken)? {
+        // One whose making failed may be on the array all the same.
+        let there = snapshot.array_name.is_some() || volume.placement.is_some();
+        if let Some(backend) = volume.backend.as_deref().filter(|_| there) {
+            let spec = volume_spec(control.store(), volume).await.map_err(broken)?;
             let call = Call::DeleteSnapshot {
                 volume: spec,
                 snapshot: snapshot_spec(&snapshot.record),
             };
-            run.call(&deletion_of(&snapshot.id), backend, call).await?;
+            let step = deletion_of(&snapshot.id);
+            if lock::call(run, &step, backend, call, held).await?.is_none() {
+                return Ok(false);
+            }
         }
         run.commit(Changes::new().remove::<Snapshot>(&snapshot.id))
             .await
             .map_err(broken)?;
     }
-    Ok(())
+    Ok(true)
 }
 
 async fn vanish(run: &mut Run, id: &str) -> Result<(), OperationError> {

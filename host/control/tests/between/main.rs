@@ -11,6 +11,7 @@
 mod audit;
 #[path = "../common/mod.rs"]
 mod common;
+mod lock;
 mod verbs;
 mod world;
 

@@ -16,6 +16,7 @@ use springform_model::cloud::{
 };
 use springform_model::contract::Connector;
 use springform_model::operation::Operation;
+use springform_model::replication::relation::Relation;
 use springform_store::{Changes, Query, Record};
 
 use crate::common::{Array, admin, start, until, up};
@@ -133,9 +134,12 @@ impl Rig {
         self.forget::<GroupType>().await;
         self.forget::<DefaultType>().await;
         self.forget::<QosSpecs>().await;
+        self.forget::<Relation>().await;
         self.array.volumes.lock().unwrap().clear();
         self.array.snapshots.lock().unwrap().clear();
         self.array.connections.lock().unwrap().clear();
+        self.array.ways.lock().unwrap().clear();
+        self.array.told.lock().unwrap().clear();
         self.array.groups.lock().unwrap().clear();
     }
 

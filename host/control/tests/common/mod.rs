@@ -16,6 +16,7 @@ use springform_control::{
     BackendConfig, Caller, Clock, Control, ControlConfig, DriverConfig, DriverLoader, Inspected,
     LoadRefusal, Loaded,
 };
+use springform_model::contract::Path as ConnectionPath;
 use springform_model::contract::{
     Adopted, AdoptedSnapshot, Call, CallError, Connection, Context, CredentialScheme, Description,
     Disconnected, Driver, Failure, FailureCode, Placement, Pool, ReplicationKind, Reply,
@@ -43,6 +44,10 @@ pub struct Array {
     pub snapshots: Mutex<BTreeMap<String, Option<String>>>,
     /// Volumes and the hosts that reach them.
     pub connections: Mutex<BTreeSet<(String, String)>>,
+    /// Volumes, hosts, and the array on which each is connected.
+    pub ways: Mutex<BTreeSet<(String, String, String)>>,
+    /// What a driver was told of a volume: the call, the volume, the array that serves it.
+    pub told: Mutex<Vec<(&'static str, String, String)>>,
     /// Volumes of which no snapshot and no copy can be taken, and which cannot be deleted.
     pub sick: Mutex<BTreeSet<String>>,
     /// Names of calls that are kept waiting.
@@ -54,6 +59,30 @@ pub struct Array {
 pub struct Simulated {
     description: Description,
     array: Arc<Array>,
+}
+
+/// The volume that a call of a tenant is about, and the array that serves it.
+fn about(call: &Call) -> Option<(String, String)> {
+    let (Call::Connect { volume, .. }
+    | Call::Disconnect { volume, .. }
+    | Call::CreateSnapshot { volume, .. }
+    | Call::DeleteSnapshot { volume, .. }
+    | Call::ManageSnapshot { volume, .. }
+    | Call::Revert { volume, .. }
+    | Call::ExtendVolume { volume, .. }
+    | Call::DeleteVolume { volume }
+    | Call::Retype { volume, .. }
+    | Call::Unmanage { volume }
+    | Call::CloneVolume { source: volume, .. }
+    | Call::CreateFromSnapshot {
+        source_volume: volume,
+        ..
+    }) = call
+    else {
+        return None;
+    };
+    let there = volume.placement.as_ref()?.target.clone();
+    Some((volume.id.clone(), there))
 }
 
 fn description(version: &str) -> Description {
@@ -87,6 +116,10 @@ impl Driver for Simulated {
     async fn call(&self, context: Context, call: Call) -> Result<Reply, CallError> {
         self.array.calls.fetch_add(1, Ordering::SeqCst);
         self.array.log.lock().unwrap().push(call.name());
+        if let Some((id, target)) = about(&call) {
+            let mut told = self.array.told.lock().unwrap();
+            told.push((call.name(), id, target));
+        }
         tokio::task::yield_now().await;
         while self.array.held.lock().unwrap().contains(call.name()) {
             tokio::time::sleep(Duration::from_millis(1)).await;
@@ -178,13 +211,22 @@ impl Driver for Simulated {
             }
             Call::Connect { volume, connector } => {
                 let mut connections = self.array.connections.lock().unwrap();
+                let there = volume.placement.map(|at| at.target).unwrap_or_default();
+                let way = (volume.id.clone(), connector.host.clone(), there.clone());
+                self.array.ways.lock().unwrap().insert(way);
                 connections.insert((volume.id, connector.host));
                 if self.array.deaf.load(Ordering::SeqCst) {
                     return fail(FailureCode::Unavailable, "the array does not answer");
                 }
                 Ok(Reply::Connection(Connection {
                     driver_volume_type: "iscsi".into(),
-                    paths: Vec::new(),
+                    paths: vec![ConnectionPath {
+                        target: there,
+                        portal: Some("127.0.0.1:3260".into()),
+                        port: "iqn.array".into(),
+                        lun: 1,
+                        preferred: true,
+                    }],
                     wwn: None,
                     nguid: None,
                     discard: true,
@@ -200,6 +242,9 @@ impl Driver for Simulated {
                 keep,
             } => {
                 if let Some(connector) = connector.filter(|_| !keep) {
+                    let there = volume.placement.map(|at| at.target).unwrap_or_default();
+                    let way = (volume.id.clone(), connector.host.clone(), there);
+                    self.array.ways.lock().unwrap().remove(&way);
                     let mut connections = self.array.connections.lock().unwrap();
                     connections.remove(&(volume.id, connector.host));
                 }

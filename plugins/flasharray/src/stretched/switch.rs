@@ -68,9 +68,10 @@ fn one(
     let journey = Journey::new(context, arrays, *options, from, &name, &volume.id)?;
     let serial = volume.placement.as_ref().and_then(|p| p.serial.clone());
     if on {
+        // Also where the record says that it is in the pod: a switch that was cut off may have left it elsewhere.
         let name = match names::pod_of(&name) {
-            Some(_) => name,
-            None => journey.enter()?,
+            Some(pod) if pod != options.layout().pod => name,
+            _ => journey.enter()?,
         };
         let volumes = Volumes {
             arrays: *arrays,

@@ -59,7 +59,7 @@ impl<'a> Volumes<'a> {
         {
             return Err(failure);
         }
-        self.erase(home, name, self.options.eradicate())
+        self.erase(home, name, self.options.eradicate()).map(drop)
     }
 }
 

@@ -137,8 +137,7 @@ fn snapshots_clones_reverts_and_extensions_keep_the_bytes() {
         usize::try_from(2 * MIB).unwrap()
     );
 
-    let source = flasharray::snapshot::name_of(&volume, &taken);
-    rig.call("revert", |d| Ok(d.volumes().revert(&volume, &source)?))
+    rig.call("revert", |d| Ok(d.volumes().revert(&volume, &taken)?))
         .unwrap();
     assert_eq!(rig.read("a", &name, 5), b"first");
 

@@ -78,8 +78,7 @@ impl Meter {
         wanted.id = "v3".to_owned();
         wanted.name = "volume-v3".to_owned();
         let clone = self.made("clone", wanted, Some((&volume, None)));
-        let name = flasharray::snapshot::name_of(&volume, &taken);
-        self.volumes("revert", |v| v.revert(&volume, &name));
+        self.volumes("revert", |v| v.revert(&volume, &taken));
         self.volumes("delete snapshot", |v| v.delete_snapshot(&volume, &taken));
         self.volumes("attach", |v| v.connect(&volume, &connector()));
         self.volumes("attach again", |v| v.connect(&clone, &connector()));

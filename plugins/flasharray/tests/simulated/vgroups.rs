@@ -208,11 +208,8 @@ fn a_retype_moves_a_volume_with_its_snapshots_bytes_and_protection() {
     assert_eq!(name(&volume), "volume-01-cinder");
     assert_eq!(limits("volume-01-cinder"), 500);
     assert_eq!(rig.read("a", "volume-01-cinder", 4), b"kept");
-    rig.call("revert", |d| {
-        let name = flasharray::snapshot::name_of(&volume, &taken);
-        Ok(d.volumes().revert(&volume, &name)?)
-    })
-    .unwrap();
+    rig.call("revert", |d| Ok(d.volumes().revert(&volume, &taken)?))
+        .unwrap();
 }
 
 #[test]

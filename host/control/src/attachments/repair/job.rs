@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use springform_model::cloud::Attachment;
+use springform_model::cloud::{AttachStatus, Attachment};
 use springform_store::{Changes, Query};
 use tokio::time::{Instant, sleep};
 
@@ -104,6 +104,7 @@ impl Job {
         };
         let backend = self.backend().cloned();
         let ended = match (&server_id, compute) {
+            _ if self.never_told() => Ok(self.forgotten()),
             (None, _) => Ok(self.machine()),
             (Some(_), None) => Ok((
                 Outcome::WouldReattach,
@@ -134,6 +135,21 @@ impl Job {
             reason,
             commands,
         })
+    }
+
+    /// Whether connecting or disconnecting failed before the volume moved: nobody uses the attachment, and nobody will.
+    fn never_told(&self) -> bool {
+        let failed = [AttachStatus::ErrorAttaching, AttachStatus::ErrorDetaching];
+        matches!(self, Self::Outdated(attachment, _) if failed.contains(&attachment.status))
+    }
+
+    fn forgotten(&self) -> Ending {
+        let commands = match self {
+            Self::Outdated(attachment, _) => commands::forget(&attachment.id),
+            Self::Unfinished(_) => Vec::new(),
+        };
+        let why = "it had failed before the volume moved, and leads nowhere now";
+        (Outcome::ByHand, Some(why.to_owned()), commands)
     }
 
     fn machine(&self) -> Ending {

@@ -141,10 +141,7 @@ impl Failover<'_> {
             Ok(Change::Write)
         })
         .await?;
-        let used: Vec<_> = back
-            .into_iter()
-            .filter(|m| !m.volume.attachments.is_empty())
-            .collect();
+        let used = ground.followed(back).await?;
         if !used.is_empty() {
             let again = true;
             ground

@@ -39,7 +39,8 @@ impl Failover<'_> {
         let promoting = self.promote_and_finish(made, before, members, left);
         let (used, fenced) = tokio::join!(promoting, self.fence_behind(behind));
         fenced?;
-        let used = used?;
+        // Also what was not completed yet: its host was told a way that leads nowhere now.
+        let used = self.ledger.ground().followed(used?).await?;
         if !used.is_empty() {
             let waits = "hosts to be connected to the array that serves now".to_owned();
             self.ledger.enter("reconnecting", Some(waits)).await?;
@@ -51,7 +52,7 @@ impl Failover<'_> {
         Ok(())
     }
 
-    /// Promotes in parallel batches and hands each on to be fenced; returns those of what moved that machines are connected to.
+    /// Promotes in parallel batches and hands each on to be fenced; returns what moved.
     async fn promote_and_finish(
         &self,
         made: &FailoverPlan,
@@ -64,11 +65,10 @@ impl Failover<'_> {
         let batches = members::chunks(members, size);
         let mut running = stream::iter(batches.into_iter().map(|b| self.promote_batch(made, b)))
             .buffer_unordered(self.view.parallel.max(1));
-        let (mut moved, mut used) = (Vec::new(), Vec::new());
+        let (mut moved, mut all) = (Vec::new(), Vec::new());
         let mut next = Some(before);
         while let Some(batch) = next {
-            let in_use = |m: &&Member| !m.volume.attachments.is_empty();
-            used.extend(batch.iter().filter(in_use).cloned());
+            all.extend(batch.iter().cloned());
             moved.extend(batch.iter().map(|m| (*m.spec).clone()));
             if fences && !batch.is_empty() {
                 // Whoever fences has stopped only where the database did; it says so itself.
@@ -77,14 +77,14 @@ impl Failover<'_> {
             next = running.next().await.transpose()?;
         }
         if moved.is_empty() {
-            return Ok(used);
+            return Ok(all);
         }
         moved.sort_by(|a, b| a.id.cmp(&b.id));
         self.finish(made, moved).await?;
         if fences {
             self.ledger.enter(Phase::Fencing.as_str(), None).await?;
         }
-        Ok(used)
+        Ok(all)
     }
 
     /// What the driver does once after all batches.

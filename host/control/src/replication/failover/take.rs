@@ -2,10 +2,11 @@
 // The error is stored as it is; a box would be taken off again at once.
 #![allow(clippy::result_large_err)]
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use springform_model::cloud::ReplicationStatus;
-use springform_model::contract::FailoverPlan;
+use springform_model::contract::{FailoverMode, FailoverPlan};
 use springform_model::operation::OperationError;
 use springform_model::replication::Refusal;
 use springform_model::replication::relation::{Event, Phase as Stand};
@@ -87,11 +88,18 @@ impl Failover<'_> {
         let mut taken = Vec::with_capacity(able.len());
         let mut waits = 0;
         let mut queue = able;
+        // Operations that do their work again: nobody waits for an array that may never answer.
+        let mut ways = BTreeSet::new();
         while !queue.is_empty() {
             let mut busy = Vec::new();
             for chunk in members::chunks(queue, TOGETHER) {
                 let (begun, refused) = members::change(ground, chunk, |member| {
-                    members::free(&self.ledger, member)?;
+                    let lock = member.volume.operation.as_ref();
+                    // What is only being made has no place yet from which it could be moved.
+                    let placed = member.volume.placement.is_some();
+                    if !placed || !lock.is_some_and(|holder| ways.contains(holder)) {
+                        members::free(&self.ledger, member)?;
+                    }
                     if let Stand::Moving(m) = &member.relation.phase
                         && let Ok(mut resumed) = self.resumed.lock()
                     {
@@ -157,6 +165,10 @@ impl Failover<'_> {
             }
             tokio::time::sleep(Duration::from_secs(1)).await;
             queue = members::again(ground, &self.view.name, busy).await?;
+            if made.mode != FailoverMode::Planned {
+                let holders = queue.iter().filter_map(|m| m.volume.operation.clone());
+                ways.extend(ground.give_way(holders.collect()).await?);
+            }
         }
         taken.sort_by(|a, b| a.volume.id.cmp(&b.volume.id));
         Ok(taken)

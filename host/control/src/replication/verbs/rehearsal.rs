@@ -61,7 +61,9 @@ impl Work<'_, '_> {
             id: held.id.clone(),
             target: held.target.clone(),
         };
-        let (marked, refused) = members::change(ground, members, |m| {
+        // Nobody renames, moves or deletes what copies are made of meanwhile.
+        let (members, busy) = members::hold_soon(self.ledger, &self.view.name, members).await?;
+        let (marked, mut refused) = members::change(ground, members.clone(), |m| {
             *m.relation = m
                 .relation
                 .step(Event::DrillStarted(reference.clone()), now)?
@@ -69,6 +71,7 @@ impl Work<'_, '_> {
             Ok(Change::Write)
         })
         .await?;
+        refused.extend(busy);
         let mut copies: BTreeMap<String, TestCopy> = BTreeMap::new();
         for (member, refusal) in refused {
             let failure = Failure::new(
@@ -112,9 +115,13 @@ impl Work<'_, '_> {
                         );
                     }
                 }
-                Err(error) => return Ok(Err(journalled(&self.view.name, &error))),
+                Err(error) => {
+                    members::release(self.ledger, members).await?;
+                    return Ok(Err(journalled(&self.view.name, &error)));
+                }
             }
         }
+        members::release(self.ledger, members).await?;
         let mut failed = 0;
         for (id, copy) in &copies {
             if let Err(failure) = &copy.result {
@@ -155,6 +162,13 @@ impl Work<'_, '_> {
             Err(why) => return Ok(Err(why)),
         };
         let members = self.drill_members(&held).await?;
+        let (members, busy) = members::hold_soon(self.ledger, &self.view.name, members).await?;
+        if let Some((_, refusal)) = busy.into_iter().next() {
+            let mut why = problem("busy", refusal.to_string(), &self.view.name);
+            why.retryable = true;
+            return self.not_stopped(held, members, why).await;
+        }
+        let all = members.clone();
         for chunk in members::chunks(members, self.view.batch) {
             let call = Call::StopTest {
                 test_id: held.id.clone(),
@@ -162,15 +176,8 @@ impl Work<'_, '_> {
                 volumes: chunk.iter().map(|m| (*m.spec).clone()).collect(),
             };
             if let Err(error) = self.ledger.call(&self.view.name, &call).await {
-                // Still open and free for the next attempt: the timer tries again.
-                held.operation = None;
-                self.ledger
-                    .commit(Writes {
-                        drills: vec![held],
-                        ..Writes::default()
-                    })
-                    .await?;
-                return Ok(Err(journalled(&self.view.name, &error)));
+                let why = journalled(&self.view.name, &error);
+                return self.not_stopped(held, all, why).await;
             }
             let now = ground.now();
             let id = held.id.clone();
@@ -183,6 +190,7 @@ impl Work<'_, '_> {
             })
             .await?;
         }
+        members::release(self.ledger, all).await?;
         held.state = drill::step(held.state, DrillEvent::Gone)?;
         held.operation = None;
         self.ledger
@@ -192,5 +200,22 @@ impl Work<'_, '_> {
             })
             .await?;
         Ok(Ok(()))
+    }
+
+    /// The drill is still open and free for the next attempt: the timer tries again.
+    async fn not_stopped(
+        &self,
+        mut held: Drill,
+        members: Vec<Member>,
+        why: OperationError,
+    ) -> Result<Outcome, Problem> {
+        members::release(self.ledger, members).await?;
+        held.operation = None;
+        let writes = Writes {
+            drills: vec![held],
+            ..Writes::default()
+        };
+        self.ledger.commit(writes).await?;
+        Ok(Err(why))
     }
 }

@@ -16,7 +16,7 @@ impl Work<'_, '_> {
     pub(super) async fn switch(&self, chunk: Vec<Member>, on: bool) -> Result<(), Problem> {
         let ground = self.ledger.ground();
         let now = ground.now();
-        let (held, busy) = members::hold(self.ledger, chunk).await?;
+        let (held, busy) = members::hold_soon(self.ledger, &self.view.name, chunk).await?;
         let mut failed = Vec::new();
         for (member, refusal) in busy {
             let mut why = problem("busy", refusal.to_string(), &self.view.name);
