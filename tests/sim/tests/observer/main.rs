@@ -134,7 +134,7 @@ async fn clocks_that_disagree_make_every_age_unknown_until_they_agree() {
     rig.clocks
         .lock()
         .unwrap()
-        .insert("a".to_owned(), clock(-172_800));
+        .insert("a".to_owned(), skew(-172_800));
     rig.well_for(120).await;
     let known = rig.known().tally;
     assert_eq!(known.protection["unknown"], 3, "{known:?}");
