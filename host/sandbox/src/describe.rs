@@ -250,7 +250,8 @@ mod tests {
 
     #[test]
     fn a_login_changes_nothing_and_its_headers_mean_nothing_else() {
-        let cases: [(fn(&mut SessionScheme), &str); 6] = [
+        type Change = fn(&mut SessionScheme);
+        let cases: [(Change, &str); 6] = [
             (
                 |s| s.login_method = "DELETE".to_owned(),
                 "\"DELETE\" is not made",
