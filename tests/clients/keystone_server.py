@@ -65,7 +65,8 @@ def main():
     folder = sys.argv.pop()
     configure(folder)
     application = []
-    server = waitress.create_server(lambda *request: application[0](*request), host="127.0.0.1", port=0, threads=4)
+    # One thread: SQLite refuses a second writer whose transaction began with reading, and Keystone does not try again.
+    server = waitress.create_server(lambda *request: application[0](*request), host="127.0.0.1", port=0, threads=1)
     url = f"http://127.0.0.1:{server.effective_port}"
     initialise(url)
     _, app = keystone.server.setup_backends(startup_application_fn=lambda: factory.application_factory("public"))

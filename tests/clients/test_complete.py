@@ -25,7 +25,6 @@ CINDER = {
     **dict.fromkeys(["consisgroup-create", "consisgroup-create-from-src", "consisgroup-delete", "consisgroup-show",
                      "consisgroup-update", "cgsnapshot-create", "cgsnapshot-delete", "cgsnapshot-show"],
                     NO_CONSISTENCY_GROUPS),
-    **dict.fromkeys(["encryption-type-delete", "encryption-type-show", "encryption-type-update"], NO_ENCRYPTION),
     **dict.fromkeys(["cluster-disable", "cluster-enable"], NO_CLUSTERS),
     **dict.fromkeys(["help", "bash-completion"], NOT_CINDER),
 }

@@ -106,3 +106,24 @@ def test_a_host_whose_keystone_is_away_says_so(keystone, tmp_path):
     with away as host:
         code, headers, body = host.call("GET", "/v3/volumes", token=token)
         assert code == 503 and headers["Retry-After"] and "identity service" in str(body)
+
+
+def test_a_project_is_cleaned_up_with_everything_in_it(forgetful, keystone):
+    """`openstack project cleanup` asks for the backups first, and gives up on the service where it is refused."""
+    keystone.serve(forgetful.url)
+    stranger, token = keystone.users(forgetful)["stranger"], keystone.token("stranger")
+
+    def call(method, path, body=None):
+        code, _, answer = forgetful.call(method, f"/v3{path}", body, token=token)
+        assert code < 300, answer
+        return answer
+
+    def left():
+        return call("GET", "/volumes")["volumes"] + call("GET", "/snapshots")["snapshots"]
+    volume = call("POST", "/volumes", {"volume": {"size": 1, "name": "to-be-cleaned-up"}})["volume"]["id"]
+    assert eventually(lambda: call("GET", f"/volumes/{volume}")["volume"]["status"] == "available")
+    taken = call("POST", "/snapshots", {"snapshot": {"volume_id": volume}})["snapshot"]["id"]
+    assert eventually(lambda: call("GET", f"/snapshots/{taken}")["snapshot"]["status"] == "available")
+    assert "to-be-cleaned-up" in stranger.openstack("project", "cleanup", "--dry-run", "--auth-project")
+    stranger.openstack("project", "cleanup", "--auto-approve", "--auth-project")
+    assert eventually(lambda: not left()), left()

@@ -137,7 +137,7 @@ def test_a_snapshot_lives(cloud, sdk):
     assert sdk.fetch_snapshot_metadata(made).metadata == {"b": "2"}
     sdk.reset_snapshot_status(made, "error")
     assert sdk.get_snapshot(made.id).status == "error"
-    sdk.reset_snapshot(made, "available")
+    sdk.reset_snapshot(made, "creating")
     sdk.set_snapshot_status(made, "available", "100%")
     assert sdk.get_snapshot(made.id).status == "available"
     sdk.delete_snapshot(made)

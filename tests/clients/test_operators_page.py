@@ -69,6 +69,25 @@ def test_a_reader_of_the_page_has_the_role_that_the_file_says(host):
     assert refused.returncode != 0 and "Policy doesn't allow volume:create" in refused.stderr
 
 
+def test_the_list_is_shown_when_a_volume_is_attached(host):
+    status, _, made = host.call("POST", "/v3/volumes", {"volume": {"size": 1, "name": "attached"}}, token=ANN)
+    assert status == 202, made
+    one = f"/v3/volumes/{made['volume']['id']}"
+    def status_now():
+        return host.call("GET", one, token=ANN)[2]["volume"]["status"]
+    assert eventually(lambda: status_now() == "available"), status_now()
+    server = "00000000-0000-4000-8000-000000000001"
+    body = {"os-attach": {"instance_uuid": server, "mountpoint": "/dev/vdb"}}
+    assert host.call("POST", f"{one}/action", body, token=ANN)[0] == 202
+    assert eventually(lambda: status_now() == "in-use"), status_now()
+    exports = [line for line in code()[1].splitlines() if line.startswith(("export", "unset"))]
+    done = typed(host, "\n".join([*exports, "openstack --os-auth-type admin_token volume list"]))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"Attached to {server}" in done.stdout
+    assert host.call("POST", f"{one}/action", {"os-detach": {}}, token=ANN)[0] == 202
+    assert eventually(lambda: status_now() == "available"), status_now()
+
+
 def test_every_option_can_be_given_as_such(host):
     endpoint = f"--os-endpoint {host.url}/v3"
     secret, project = ANN.split(":")

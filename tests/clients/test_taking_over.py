@@ -123,4 +123,4 @@ def test_a_project_has_a_default_type_until_it_is_taken_away(cloud):
     finally:
         cloud.cinder("default-type-unset", cloud.project)
     assert table(cloud.cinder("default-type-list")) == []
-    assert cloud.volume()["volume_type"] is None
+    assert cloud.volume()["volume_type"] == "__DEFAULT__"

@@ -38,12 +38,6 @@ pub fn enter(mut request: Request) -> Request {
     if let Some((project, routed)) = split_project(&path) {
         inbound.project = Some(project);
         rewrite(&mut request, &routed);
-    } else if path.len() > 4 && path.ends_with('/') {
-        rewrite(&mut request, path.trim_end_matches('/'));
-    }
-    if request.uri().path().len() > 4 && request.uri().path().ends_with('/') {
-        let trimmed = request.uri().path().trim_end_matches('/').to_owned();
-        rewrite(&mut request, &trimmed);
     }
     request.extensions_mut().insert(inbound);
     request

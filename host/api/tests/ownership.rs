@@ -55,6 +55,9 @@ fn sensible(route: &Route) -> Vec<Value> {
             {"os-set_image_metadata": {"metadata": {"a": "b"}}}, {"os-unset_image_metadata": {"key": "a"}},
             {"os-show_image_metadata": {}}, {"revert": {"snapshot_id": "00000000-0000-4000-8000-000000000001"}},
         ]),
+        ("POST", "/snapshots/{snapshot_id}/action") => {
+            json!([{"os-update_snapshot_status": {"status": "available"}}])
+        }
         ("PUT", "/snapshots/{snapshot_id}") => json!([{"snapshot": {"name": "n"}}]),
         ("PUT", "/attachments/{attachment_id}") => {
             json!([{"attachment": {"connector": {"host": "h", "initiator": "iqn.x"}}}])

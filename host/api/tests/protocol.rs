@@ -226,6 +226,38 @@ async fn the_document_is_served_and_is_the_one_in_the_tree() {
     );
 }
 
+#[test]
+fn the_page_lists_every_route_with_what_it_does() {
+    let document = springform_api::openapi_document();
+    let mut rows = String::new();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        if !path.starts_with("/v3/") {
+            continue;
+        }
+        for (method, operation) in methods.as_object().unwrap() {
+            let (method, summary) = (
+                method.to_uppercase(),
+                operation["summary"].as_str().unwrap(),
+            );
+            rows += &format!("| {method} | `{path}` | {summary} |\n");
+        }
+    }
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/cinder-api.md");
+    let mut page = std::fs::read_to_string(file).unwrap();
+    let head = "| method | path | what it does |\n|---|---|---|\n";
+    let start = page.find(head).unwrap() + head.len();
+    let end = start + page[start..].find("\n\n").unwrap() + 1;
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        page.replace_range(start..end, &rows);
+        std::fs::write(file, &page).unwrap();
+        return;
+    }
+    assert!(
+        page[start..end] == rows,
+        "the table of docs/cinder-api.md is not what the code says; run with UPDATE_GOLDEN=1"
+    );
+}
+
 #[tokio::test]
 async fn metrics_are_counted_by_route() {
     let api = Api::new().await;

@@ -123,6 +123,7 @@ impl Control {
             }),
         };
         control.make_services().await?;
+        control.default_types().make_built_in().await?;
         for driver in &control.setting().drivers {
             if let Err(error) = control.drivers().start(driver).await {
                 tracing::error!(driver = %driver.name, error = %error.message, "a driver cannot be loaded; its backends are down");

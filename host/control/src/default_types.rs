@@ -1,10 +1,14 @@
 //! The volume type that volumes get when none is named: that of the project, or else that of the installation.
 
-use springform_model::cloud::{DefaultType, VolumeType};
-use springform_store::{Changes, Direction, Query, Stored};
+use springform_model::cloud::{DefaultType, Metadata, VolumeType};
+use springform_store::{Changes, Direction, Query, StoreError, Stored};
+use uuid::Uuid;
 
 use crate::edit::{again, missing};
 use crate::{Caller, Control, ControlError, ErrorKind};
+
+/// Name of the type that is there from the beginning, as in Cinder.
+const BUILT_IN: &str = "__DEFAULT__";
 
 /// Default types of projects.
 #[derive(Debug, Clone, Copy)]
@@ -105,7 +109,43 @@ impl DefaultTypes<'_> {
         }
         match &self.control.config().default_type {
             Some(name) => self.control.types().stored(caller, name).await.map(Some),
-            None => Ok(None),
+            None => Ok(store.find::<VolumeType>("name", BUILT_IN).await?),
         }
+    }
+
+    /// Makes the type that volumes have for which nothing says one, where there is none yet.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub(crate) async fn make_built_in(&self) -> Result<(), ControlError> {
+        let store = self.control.store();
+        let configured = self.control.config().default_type.is_some();
+        if configured || store.find::<VolumeType>("name", BUILT_IN).await?.is_some() {
+            return Ok(());
+        }
+        let made = VolumeType {
+            id: Uuid::new_v4().to_string(),
+            name: BUILT_IN.to_owned(),
+            description: Some("Default Volume Type".to_owned()),
+            is_public: true,
+            projects: Vec::new(),
+            extra_specs: Metadata::new(),
+            qos_specs_id: None,
+            encryption: None,
+            created_at: self.control.now(),
+            updated_at: None,
+        };
+        match store.commit(Changes::new().insert(&made)).await {
+            // Another host on the same database was faster.
+            Ok(()) | Err(StoreError::Duplicate { .. }) => Ok(()),
+            Err(other) => Err(other.into()),
+        }
+    }
+
+    /// Whether a type is the one of volumes for which nothing says one.
+    pub(crate) fn is_usual(control: &Control, kind: &VolumeType) -> bool {
+        let usual = control.config().default_type.as_deref();
+        let usual = usual.unwrap_or(BUILT_IN);
+        kind.name == usual || kind.id == usual
     }
 }

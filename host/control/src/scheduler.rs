@@ -237,6 +237,32 @@ impl Control {
         }
     }
 
+    /// Whether a volume that is in a pool, `host@backend#pool`, may stay there with other wishes; the error says which
+    /// filter refuses it. Its room is taken already.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub(crate) async fn may_stay(
+        &self,
+        host: &str,
+        request: &Request,
+    ) -> Result<Result<(), String>, ControlError> {
+        let (candidates, refusals) = self.candidates().await?;
+        let backend = request.backend.as_deref().unwrap_or_default();
+        let on = |candidate: &&Candidate| candidate.backend.name() == backend;
+        let here = candidates.iter().find(|candidate| candidate.host() == host);
+        // Pools of the array that serves after a failover may have other names.
+        if let Some(here) = here.or_else(|| candidates.iter().find(on)) {
+            return Ok(may_hold(here, request).map_err(|why| format!("{host}: {why}")));
+        }
+        let why = refusals
+            .into_iter()
+            .find(|why| why.starts_with(&format!("{backend}: ")));
+        Ok(Err(why.unwrap_or_else(|| {
+            format!("{host}: it is no pool of a backend")
+        })))
+    }
+
     /// The best pool of a backend on which every request finds a pool: the members of a group share a backend, not a pool.
     ///
     /// # Errors
@@ -334,6 +360,21 @@ pub fn choose(
 }
 
 fn fits(candidate: &Candidate, request: &Request) -> Result<(), String> {
+    may_hold(candidate, request)?;
+    let wanted = request.size.saturating_mul(1 << 30);
+    let free = candidate.virtual_free();
+    if wanted > free {
+        return Err(format!(
+            "CapacityFilter: {} GiB wanted, {} GiB left",
+            request.size,
+            free >> 30
+        ));
+    }
+    Ok(())
+}
+
+/// Everything but room.
+fn may_hold(candidate: &Candidate, request: &Request) -> Result<(), String> {
     if request
         .not
         .iter()
@@ -354,17 +395,7 @@ fn fits(candidate: &Candidate, request: &Request) -> Result<(), String> {
             candidate.service.availability_zone
         ));
     }
-    capabilities(candidate, request)?;
-    let wanted = request.size.saturating_mul(1 << 30);
-    let free = candidate.virtual_free();
-    if wanted > free {
-        return Err(format!(
-            "CapacityFilter: {} GiB wanted, {} GiB left",
-            request.size,
-            free >> 30
-        ));
-    }
-    Ok(())
+    capabilities(candidate, request)
 }
 
 fn capabilities(candidate: &Candidate, request: &Request) -> Result<(), String> {

@@ -1,6 +1,9 @@
 //! Services: list, enable and disable, freeze and thaw, as the guides describe them (and enable really enables).
 
-use springform_model::cloud::Service;
+use std::collections::BTreeMap;
+
+use springform_model::cloud::{Service, Snapshot, Volume};
+use springform_model::time::Timestamp;
 use springform_store::{Changes, Query};
 
 use crate::backend::BackendStatus;
@@ -21,6 +24,33 @@ pub struct ServiceView {
     /// Its backend.
     pub status: BackendStatus,
 }
+
+/// The scheduler as a service.
+#[derive(Debug, Clone)]
+pub struct Scheduler {
+    /// `springform`
+    pub host: String,
+    /// Zone of volumes that name none.
+    pub availability_zone: String,
+    /// Now.
+    pub updated_at: Timestamp,
+}
+
+/// What is on a backend.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// How many.
+    pub volumes: u64,
+    /// GiB.
+    pub volume_gib: u64,
+    /// How many.
+    pub snapshots: u64,
+    /// GiB.
+    pub snapshot_gib: u64,
+}
+
+/// Records that are read at once.
+const PAGE: u32 = 1000;
 
 impl Control {
     /// Services of backends.
@@ -49,6 +79,69 @@ impl Services<'_> {
             })
         });
         Ok(views.collect())
+    }
+
+    /// The scheduler, which is part of every host: it is up where this answers.
+    #[must_use]
+    pub fn scheduler(&self, services: &[ServiceView]) -> Scheduler {
+        let first = services.first().map(|view| view.service.host.as_str());
+        let host = first.and_then(|host| host.split('@').next());
+        Scheduler {
+            host: host.unwrap_or("springform").to_owned(),
+            availability_zone: self.control.config().availability_zone.clone(),
+            updated_at: self.control.now(),
+        }
+    }
+
+    /// What is on a backend: all of it first, then for each project.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn usage(&self, backend: &str) -> Result<Vec<(Option<String>, Usage)>, ControlError> {
+        let mut projects: BTreeMap<String, Usage> = BTreeMap::new();
+        let store = self.control.store();
+        let page = Query::new().eq("backend", backend).limit(PAGE);
+        let mut query = page.clone();
+        loop {
+            let volumes = store.list::<Volume>(&query).await?;
+            for volume in &volumes {
+                let usage = projects.entry(volume.project_id.clone()).or_default();
+                usage.volumes += 1;
+                usage.volume_gib = usage.volume_gib.saturating_add(volume.size);
+            }
+            match volumes.last() {
+                Some(last) if volumes.len() == PAGE as usize => {
+                    query = page.clone().marker(last.id.clone());
+                }
+                _ => break,
+            }
+        }
+        let mut query = page.clone();
+        loop {
+            let snapshots = store.list::<Snapshot>(&query).await?;
+            for snapshot in &snapshots {
+                let usage = projects.entry(snapshot.project_id.clone()).or_default();
+                usage.snapshots += 1;
+                usage.snapshot_gib = usage.snapshot_gib.saturating_add(snapshot.size);
+            }
+            match snapshots.last() {
+                Some(last) if snapshots.len() == PAGE as usize => {
+                    query = page.clone().marker(last.id.clone());
+                }
+                _ => break,
+            }
+        }
+        let mut all = Usage::default();
+        for usage in projects.values() {
+            all.volumes += usage.volumes;
+            all.volume_gib = all.volume_gib.saturating_add(usage.volume_gib);
+            all.snapshots += usage.snapshots;
+            all.snapshot_gib = all.snapshot_gib.saturating_add(usage.snapshot_gib);
+        }
+        let each = projects
+            .into_iter()
+            .map(|(project, usage)| (Some(project), usage));
+        Ok(std::iter::once((None, all)).chain(each).collect())
     }
 
     /// The service of `host@backend`, of `host@backend#pool` or of a backend's name.

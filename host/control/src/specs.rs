@@ -4,6 +4,8 @@ use springform_model::cloud::{Metadata, QosSpecs, Snapshot, Volume, VolumeType};
 use springform_model::contract::{Qos, ReplicationKind, SnapshotSpec, TypeSpec, VolumeSpec};
 use springform_store::{Changes, Store, StoreError, Stored};
 
+use crate::ControlError;
+
 /// A type with its QoS specs.
 #[derive(Debug, Clone)]
 pub struct FullType {
@@ -128,6 +130,25 @@ pub fn type_spec(full: &FullType, gib: u64) -> TypeSpec {
 pub fn is_true(spec: &str) -> bool {
     let word = spec.trim().to_ascii_lowercase();
     word.trim_start_matches("<is>").trim() == "true"
+}
+
+/// Whether volumes of a type may be attached several times: `<is> True` to the letter, as Cinder reads it.
+#[must_use]
+pub fn is_multiattach(kind: &VolumeType) -> bool {
+    let spec = kind.extra_specs.get("multiattach");
+    spec.is_some_and(|spec| spec == "<is> True")
+}
+
+/// Refuses a type whose volumes the host that attaches them is to encrypt: there is no key manager to have keys from.
+pub(crate) fn without_keys(kind: &VolumeType) -> Result<(), ControlError> {
+    if kind.encryption.is_none() {
+        return Ok(());
+    }
+    Err(ControlError::input(format!(
+        "volumes of type {} are to be encrypted by the host that attaches them, and this service is connected to no key \
+         manager; data at rest is encrypted by the array",
+        kind.name
+    )))
 }
 
 /// What a type's extra specs ask for; none: not replicated. Enabled without a kind means asynchronous.

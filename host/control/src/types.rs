@@ -1,12 +1,13 @@
 //! Volume types: what an operator offers and a tenant asks for.
 
 use serde_json::Value;
-use springform_model::cloud::{DefaultType, Metadata, Volume, VolumeType};
+use springform_model::cloud::{DefaultType, Metadata, TypeEncryption, Volume, VolumeType};
 use springform_model::operation::Operation;
 use springform_model::time::Timestamp;
 use springform_store::{Changes, Direction, Query, Store, StoreError, Stored};
 use uuid::Uuid;
 
+use crate::default_types::DefaultTypes;
 use crate::edit::{Setback, again, edit, is_duplicate, missing, no_more};
 use crate::{Caller, Control, ControlError};
 
@@ -14,6 +15,7 @@ use crate::{Caller, Control, ControlError};
 #[derive(Debug, Clone, Copy)]
 pub struct Types<'a> {
     store: &'a Store,
+    control: &'a Control,
 }
 
 /// A type to be made.
@@ -46,6 +48,7 @@ impl Control {
     pub fn types(&self) -> Types<'_> {
         Types {
             store: self.store(),
+            control: self,
         }
     }
 }
@@ -59,12 +62,6 @@ fn visible(caller: &Caller, found: &VolumeType) -> bool {
 }
 
 impl<'a> Types<'a> {
-    /// Over a store.
-    #[must_use]
-    pub fn over(store: &'a Store) -> Self {
-        Self { store }
-    }
-
     /// Makes a type.
     ///
     /// # Errors
@@ -82,6 +79,7 @@ impl<'a> Types<'a> {
             projects: Vec::new(),
             extra_specs: wanted.extra_specs,
             qos_specs_id: None,
+            encryption: None,
             created_at: Timestamp::now(),
             updated_at: None,
         };
@@ -203,8 +201,9 @@ impl<'a> Types<'a> {
         if self.in_use(id).await? {
             return Err(ControlError::invalid("Target volume type is still in use.").into());
         }
+        let usual = DefaultTypes::is_usual(self.control, &stored);
         let default = Query::new().eq("type_id", id);
-        if self.store.count::<DefaultType>(&default).await? > 0 {
+        if usual || self.store.count::<DefaultType>(&default).await? > 0 {
             return Err(ControlError::invalid(format!(
                 "The volume type {id} is a default volume type and cannot be deleted."
             ))
@@ -257,6 +256,19 @@ impl<'a> Types<'a> {
             ))),
         })
         .await
+    }
+
+    /// Changes how hosts are to encrypt volumes of a type.
+    ///
+    /// # Errors
+    /// Not found; invalid once volumes have the type; what `decide` refuses with.
+    pub async fn edit_encryption(
+        &self,
+        id: &str,
+        decide: impl Fn(&mut Option<TypeEncryption>) -> Result<(), ControlError>,
+    ) -> Result<VolumeType, ControlError> {
+        self.edit_specs(id, |found| decide(&mut found.encryption))
+            .await
     }
 
     async fn edit_specs(

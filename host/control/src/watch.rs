@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use crate::Control;
 use crate::backend::BackendHandle;
+use crate::config::BackendConfig;
 use crate::edit::{again, edit};
 use crate::engine::{DriverCall, Patience};
 use crate::error::ControlError;
@@ -232,7 +233,8 @@ async fn statistics(control: &Control, backend: &BackendHandle) {
     let stats = control
         .call_once(name, &id, Vec::new(), deadline, Call::Stats)
         .await
-        .and_then(|reply| reply.into_stats());
+        .and_then(|reply| reply.into_stats())
+        .map(|stats| believed(stats, &backend.config()));
     let now = control.now();
     if let Ok(health) = &health {
         let away = |known: &[TargetHealth]| -> Vec<String> {
@@ -277,6 +279,19 @@ async fn statistics(control: &Control, backend: &BackendHandle) {
     if backend.status().ready {
         tell(control, backend).await;
     }
+}
+
+/// What of a driver's statistics the configuration bears out: nothing is replicated to an array that is not configured.
+fn believed(mut stats: Statistics, config: &BackendConfig) -> Statistics {
+    let others = config.targets.iter().filter(|target| !target.primary);
+    let others: Vec<&str> = others.map(|target| target.name.as_str()).collect();
+    if others.is_empty() {
+        stats.replication_enabled = false;
+        stats.replication_types.clear();
+    }
+    let known = |target: &String| others.contains(&target.as_str());
+    stats.replication_targets.retain(known);
+    stats
 }
 
 /// What Cinder does after a start: replication is enabled when the driver reports it and nothing else is known.

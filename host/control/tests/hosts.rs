@@ -18,7 +18,7 @@ use std::task::Poll;
 use common::{Array, admin, start, until, up};
 use springform_control::attachments::CreateAttachment;
 use springform_control::types::CreateType;
-use springform_control::volumes::CreateVolume;
+use springform_control::volumes::{CreateVolume, Migration};
 use springform_control::{Control, ErrorKind};
 use springform_model::cloud::{AttachStatus, Attachment, VolumeStatus};
 use springform_model::contract::Connector;
@@ -37,12 +37,28 @@ fn host(name: &str) -> Option<Connector> {
     })
 }
 
+/// A type of volumes that several hosts may use.
+fn shared(name: &str) -> CreateType {
+    let spec = ("multiattach".to_owned(), "<is> True".to_owned());
+    CreateType {
+        name: name.to_owned(),
+        is_public: true,
+        extra_specs: [spec].into(),
+        ..CreateType::default()
+    }
+}
+
 impl Rig {
     async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let array = Arc::new(Array::default());
         let control = start(&folder.path().join("db"), &array, 1).await;
         up(&control).await;
+        control
+            .types()
+            .create(&admin(), shared("shared"))
+            .await
+            .unwrap();
         Self {
             control,
             array,
@@ -53,7 +69,7 @@ impl Rig {
     async fn volume(&self) -> String {
         let wanted = CreateVolume {
             size: 1,
-            multiattach: true,
+            volume_type: Some("shared".to_owned()),
             ..CreateVolume::default()
         };
         let made = self.control.volumes().create(&admin(), wanted).await;
@@ -223,15 +239,14 @@ async fn a_volume_is_free_once_its_host_left_while_it_was_retyped() {
     let rig = Rig::new().await;
     let volume = rig.volume().await;
     let used = rig.attach(&volume, host("h1")).await;
-    let wanted = springform_control::types::CreateType {
-        name: "gold".into(),
-        is_public: true,
-        ..Default::default()
-    };
-    let kind = rig.control.types().create(&admin(), wanted).await.unwrap();
+    let kind = rig.control.types().create(&admin(), shared("gold")).await;
+    let kind = kind.unwrap();
     rig.hold("volumes.retype");
     let volumes = rig.control.volumes();
-    volumes.retype(&admin(), &volume, &kind.id).await.unwrap();
+    volumes
+        .retype(&admin(), &volume, &kind.id, Migration::Never)
+        .await
+        .unwrap();
     until(|| async { rig.asked("volumes.retype") == 1 }).await;
     // It has to wait: the array may be renaming the volume.
     let leaving = async {
@@ -261,7 +276,10 @@ async fn a_type_that_a_volume_is_on_its_way_to_is_neither_deleted_nor_changed() 
     let volume = rig.volume().await;
     rig.hold("volumes.retype");
     let volumes = rig.control.volumes();
-    volumes.retype(&admin(), &volume, &gold).await.unwrap();
+    volumes
+        .retype(&admin(), &volume, &gold, Migration::Never)
+        .await
+        .unwrap();
     until(|| async { rig.asked("volumes.retype") > 0 }).await;
     let deleted = types.delete(&gold).await.unwrap_err();
     assert!(deleted.message.contains("still in use"), "{deleted:?}");

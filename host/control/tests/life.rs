@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use common::{Array, admin, start, until, up};
 use springform_control::snapshots::CreateSnapshot;
+use springform_control::types::CreateType;
 use springform_control::volumes::{CreateVolume, UpdateVolume};
 use springform_control::{Control, ErrorKind};
 use springform_model::cloud::{SnapshotStatus, UserMessage, Volume, VolumeStatus};
@@ -225,8 +226,16 @@ async fn no_valid_backend_says_which_filter_refused_which_backend() {
         .freeze(&admin(), "springform@pure1")
         .await
         .unwrap();
+    let spec = ("volume_backend_name".to_owned(), "mars".to_owned());
+    let kind = CreateType {
+        name: "far".to_owned(),
+        is_public: true,
+        extra_specs: [spec].into(),
+        ..CreateType::default()
+    };
+    control.types().create(&admin(), kind).await.unwrap();
     let wanted = CreateVolume {
-        availability_zone: Some("mars".into()),
+        volume_type: Some("far".to_owned()),
         ..gib(1)
     };
     let made = control.volumes().create(&admin(), wanted).await.unwrap();
@@ -249,9 +258,9 @@ async fn no_valid_backend_says_which_filter_refused_which_backend() {
         message.user_message
     );
     assert!(
-        message
-            .user_message
-            .contains("pure2#pool: AvailabilityZoneFilter: it is in zone nova, not in mars"),
+        message.user_message.contains(
+            "pure2#pool: CapabilitiesFilter: its volume_backend_name is pure2, which has to be mars"
+        ),
         "{}",
         message.user_message
     );

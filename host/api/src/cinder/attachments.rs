@@ -9,7 +9,12 @@ use crate::http::{Answer, Call, Refusal, Routes, Under, empty, json};
 use crate::views::{AttachmentView, BriefAttachment};
 
 const KNOWN: &[Known] = &[
+    ("id", "id", Kind::Text),
+    ("project_id", "project_id", Kind::Text),
     ("volume_id", "volume_id", Kind::Text),
+    ("instance_uuid", "instance_id", Kind::Text),
+    ("attached_host", "host_name", Kind::Text),
+    ("attach_mode", "mode", Kind::Text),
     ("instance_id", "instance_id", Kind::Text),
     ("status", "status", Kind::Text),
     ("attach_status", "status", Kind::Text),

@@ -1,12 +1,17 @@
-//! Encryption of volumes by the host that uses them: no type has it, and none can be given it, because there is no
-//! key manager. What is asked about it is answered as Cinder answers for a type without encryption.
+//! Encryption of volumes by the host that uses them. A type can say how; a volume of such a type cannot be made, because
+//! there is no key manager. No volume is encrypted so, and that is what is answered about volumes.
 
-use serde_json::json as value;
+use serde_json::{Value, json as value};
+use springform_control::ControlError;
+use springform_model::cloud::{TypeEncryption, VolumeType};
+use springform_model::time::Timestamp;
+use uuid::Uuid;
 
-use crate::http::{Answer, Call, Refusal, Routes, json};
+use crate::http::{Answer, Call, Fields, Refusal, Routes, empty, json};
+use crate::views::{Time, time};
 
-const WHY: &str = "Invalid input received: encryption by the host that attaches is not supported by this service, which \
-    is connected to no key manager; data at rest is encrypted by the array.";
+const WANTED: &str = "{encryption:{provider:text, control_location:'front-end'|'back-end', cipher?:text?, key_size?:int?}}";
+const CHANGED: &str = "{encryption:{provider?:text, control_location?:'front-end'|'back-end', cipher?:text?, key_size?:int?}}";
 
 pub(super) fn routes(r: &mut Routes) {
     let (all, one) = (
@@ -15,32 +20,38 @@ pub(super) fn routes(r: &mut Routes) {
     );
     r.get(all, "volume_extension:volume_type_encryption:get", of_type)
         .admin()
-        .says(
-            "Shows how volumes of a type are encrypted by the host that attaches them: not at all.",
-        )
+        .says("Shows how hosts are to encrypt volumes of a type; of a type without encryption, nothing.")
         .gives(200, "object");
     r.post(
         all,
         "volume_extension:volume_type_encryption:create",
-        refuse,
+        create,
     )
     .admin()
-    .says("Refused: there is no key manager.")
-    .takes("{encryption:object}")
-    .gives(200, "object");
-    r.get(one, "volume_extension:volume_type_encryption:get", none)
+    .says("Says how hosts are to encrypt volumes of a type. There is no key manager, so none can be made of it.")
+    .takes(WANTED)
+    .gives(200, "{encryption:object}");
+    r.get(one, "volume_extension:volume_type_encryption:get", show)
         .admin()
-        .says("Shows one member of a type's encryption: there is none.")
+        .says("Shows one member of a type's encryption.")
         .gives(200, "object");
-    r.put(one, "volume_extension:volume_type_encryption:update", none)
-        .admin()
-        .says("Changes a type's encryption: there is none.")
-        .takes("{encryption:object}")
-        .gives(200, "object");
-    r.delete(one, "volume_extension:volume_type_encryption:delete", none)
-        .admin()
-        .says("Takes a type's encryption away: there is none.")
-        .ends(202);
+    r.put(
+        one,
+        "volume_extension:volume_type_encryption:update",
+        update,
+    )
+    .admin()
+    .says("Changes a type's encryption.")
+    .takes(CHANGED)
+    .gives(200, "{encryption:object}");
+    r.delete(
+        one,
+        "volume_extension:volume_type_encryption:delete",
+        delete,
+    )
+    .admin()
+    .says("Takes a type's encryption away.")
+    .ends(202);
     r.get(
         "/volumes/{volume_id}/encryption",
         "volume_extension:volume_encryption_metadata",
@@ -50,29 +61,153 @@ pub(super) fn routes(r: &mut Routes) {
     .gives(200, "{encryption_key_id:text?}");
 }
 
-async fn known(call: &Call) -> Result<(), Refusal> {
+async fn kind(call: &Call) -> Result<VolumeType, Refusal> {
     let types = call.control().types();
-    types.get(&call.caller, call.part("type_id")).await?;
-    Ok(())
+    Ok(types.get(&call.caller, call.part("type_id")).await?)
+}
+
+/// The members that a type without encryption has not.
+fn view(kind: &VolumeType) -> Value {
+    let Some(found) = &kind.encryption else {
+        return value!({});
+    };
+    value!({
+        "volume_type_id": kind.id,
+        "encryption_id": found.id,
+        "provider": found.provider,
+        "control_location": found.control_location,
+        "cipher": found.cipher,
+        "key_size": found.key_size,
+        "created_at": Time(found.created_at),
+        "updated_at": time(found.updated_at),
+        "deleted": false,
+        "deleted_at": null,
+    })
+}
+
+fn missing(kind: &str) -> ControlError {
+    ControlError::new(
+        springform_control::ErrorKind::NotFound,
+        format!("Volume type encryption for type {kind} does not exist."),
+    )
+}
+
+/// What of an encryption is said; none: not mentioned.
+#[derive(Default)]
+struct Said {
+    provider: Option<String>,
+    location: Option<String>,
+    cipher: Option<Option<String>>,
+    key_size: Option<Option<u64>>,
+}
+
+/// Reads the members that Cinder knows; others it takes without a meaning.
+fn said(mut fields: Fields) -> Result<Said, Refusal> {
+    let sized = fields.contains("key_size");
+    let said = Said {
+        provider: fields.text("provider", 0..=255)?,
+        location: fields.text("control_location", 0..=255)?,
+        cipher: fields.change("cipher")?,
+        key_size: {
+            let bits = fields.integer("key_size", 0..=0x7fff_ffff)?;
+            sized.then(|| bits.map(i64::unsigned_abs))
+        },
+    };
+    match said.location.as_deref() {
+        None | Some("front-end" | "back-end") => Ok(said),
+        Some(other) => Err(Refusal::invalid(format!(
+            "Invalid input for field/attribute control_location. Value: {other}. '{other}' is not one of ['front-end', 'back-end']"
+        ))),
+    }
 }
 
 async fn of_type(call: Call) -> Answer {
-    known(&call).await?;
-    json(200, &value!({}))
+    json(200, &view(&kind(&call).await?))
 }
 
-async fn refuse(call: Call) -> Answer {
-    known(&call).await?;
-    call.object("encryption")?;
-    Err(Refusal::invalid(WHY))
+async fn create(call: Call) -> Answer {
+    let said = said(call.object("encryption")?)?;
+    let (Some(provider), Some(control_location)) = (said.provider, said.location) else {
+        return Err(Refusal::invalid(
+            "'provider' and 'control_location' are required properties",
+        ));
+    };
+    let wanted = TypeEncryption {
+        id: Uuid::new_v4().to_string(),
+        provider,
+        control_location,
+        cipher: said.cipher.flatten(),
+        key_size: said.key_size.flatten(),
+        created_at: Timestamp::now(),
+        updated_at: None,
+    };
+    let kind = kind(&call).await?;
+    let types = call.control().types();
+    let made = types.edit_encryption(&kind.id, |found| {
+        if found.is_some() {
+            return Err(ControlError::invalid(format!(
+                "Volume type encryption for type {} already exists.",
+                kind.id
+            )));
+        }
+        *found = Some(wanted.clone());
+        Ok(())
+    });
+    let made = made.await?;
+    json(
+        200,
+        &value!({"encryption": {
+            "volume_type_id": made.id,
+            "encryption_id": wanted.id,
+            "provider": wanted.provider,
+            "control_location": wanted.control_location,
+            "cipher": wanted.cipher,
+            "key_size": wanted.key_size,
+        }}),
+    )
 }
 
-async fn none(call: Call) -> Answer {
-    known(&call).await?;
-    Err(Refusal::not_found(format!(
-        "Volume type encryption for type {} does not exist.",
-        call.part("type_id")
-    )))
+async fn show(call: Call) -> Answer {
+    let kind = kind(&call).await?;
+    let member = call.part("encryption_id");
+    match view(&kind).get(member) {
+        Some(found) => json(200, &value!({member: found})),
+        None => Err(missing(&kind.id).into()),
+    }
+}
+
+async fn update(call: Call) -> Answer {
+    let members = call.object("encryption")?.into_members();
+    let said = said(Fields::over(members.clone()))?;
+    let kind = kind(&call).await?;
+    let types = call.control().types();
+    let changed = types.edit_encryption(&kind.id, |found| {
+        let found = found.as_mut().ok_or_else(|| missing(&kind.id))?;
+        if let Some(provider) = &said.provider {
+            found.provider.clone_from(provider);
+        }
+        if let Some(location) = &said.location {
+            found.control_location.clone_from(location);
+        }
+        if let Some(cipher) = &said.cipher {
+            found.cipher.clone_from(cipher);
+        }
+        found.key_size = said.key_size.unwrap_or(found.key_size);
+        found.updated_at = Some(Timestamp::now());
+        Ok(())
+    });
+    changed.await?;
+    json(200, &value!({"encryption": members}))
+}
+
+async fn delete(call: Call) -> Answer {
+    let kind = kind(&call).await?;
+    let types = call.control().types();
+    let gone = types.edit_encryption(&kind.id, |found| {
+        found.take().map(drop).ok_or_else(|| missing(&kind.id))
+    });
+    gone.await?;
+    empty(202)
 }
 
 async fn of_volume(call: Call) -> Answer {

@@ -10,7 +10,10 @@ use crate::http::{Answer, Call, Fields, Page, Refusal, Routes, Under, empty, jso
 use crate::views::{GROUP_SNAPSHOT, GroupSnapshotView};
 
 const KNOWN: &[Known] = &[
+    ("id", "id", Kind::Text),
+    ("project_id", "project_id", Kind::Text),
     ("name", "name", Kind::Text),
+    ("description", "description", Kind::Text),
     ("status", "status", Kind::Text),
     ("group_id", "group_id", Kind::Text),
     ("group_type_id", "group_type_id", Kind::Text),
@@ -136,7 +139,7 @@ async fn create(call: Call) -> Answer {
     call.since(14)?;
     let mut fields = call.object("group_snapshot")?;
     let wanted = CreateGroupSnapshot {
-        group_id: fields.required("group_id")?,
+        group_id: fields.required_uuid("group_id")?,
         name: fields.name()?,
         description: fields.description()?,
     };

@@ -15,7 +15,7 @@ pub(super) fn routes(r: &mut Routes) {
         .says("Lists group types (from 3.11).")
         .gives(
             200,
-            "{group_types:[@group-type], group_types_links?:[@link]}",
+            "{group_types:[@group-type], group_type_links?:[@link]}",
         );
     r.post("/group_types", "group:group_types:create", create)
         .admin()

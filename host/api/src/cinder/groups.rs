@@ -9,7 +9,12 @@ use crate::http::{Answer, Call, Fields, Refusal, Routes, Under, empty, json};
 use crate::views::{GROUP, GroupView};
 
 const KNOWN: &[Known] = &[
+    ("id", "id", Kind::Text),
+    ("project_id", "project_id", Kind::Text),
     ("name", "name", Kind::Text),
+    ("description", "description", Kind::Text),
+    ("host", "host", Kind::Host),
+    ("group_type_id", "group_type_id", Kind::Text),
     ("status", "status", Kind::Text),
     ("group_type", "group_type_id", Kind::Text),
     ("availability_zone", "availability_zone", Kind::Text),
@@ -199,8 +204,8 @@ async fn create_from(call: Call) -> Answer {
     let mut fields = call.object("create-from-src")?;
     let name = fields.name()?;
     let description = fields.description()?.map(|text| text.trim().to_owned());
-    let snapshot = fields.text("group_snapshot_id", 1..=36)?;
-    let group = fields.text("source_group_id", 1..=36)?;
+    let snapshot = fields.uuid("group_snapshot_id")?;
+    let group = fields.uuid("source_group_id")?;
     fields.finish()?;
     let source = match (snapshot, group) {
         (Some(id), None) => GroupSource::Snapshot(id),

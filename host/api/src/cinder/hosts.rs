@@ -1,57 +1,10 @@
-//! What clients ask about the installation: zones, hosts, extensions, filters, clusters.
+//! What clients ask about the installation: zones, hosts, filters, clusters.
 
 use serde_json::json as value;
 
-use crate::http::{Answer, Call, Routes, json};
+use super::filters::FILTERS;
+use crate::http::{Answer, Call, Refusal, Routes, json};
 use crate::views::Time;
-
-/// Resources and the filters each list knows, as `GET /resource_filters` shows them.
-const FILTERS: [(&str, &[&str]); 7] = [
-    (
-        "volume",
-        &[
-            "name",
-            "status",
-            "metadata",
-            "bootable",
-            "migration_status",
-            "availability_zone",
-            "group_id",
-            "size",
-            "created_at",
-            "updated_at",
-        ],
-    ),
-    (
-        "snapshot",
-        &[
-            "name",
-            "status",
-            "volume_id",
-            "metadata",
-            "availability_zone",
-            "created_at",
-            "updated_at",
-        ],
-    ),
-    ("backup", &["name", "status", "volume_id"]),
-    ("group", &["name"]),
-    ("group_snapshot", &["status", "group_id"]),
-    (
-        "attachment",
-        &["volume_id", "status", "instance_id", "attach_status"],
-    ),
-    (
-        "message",
-        &[
-            "resource_uuid",
-            "resource_type",
-            "event_id",
-            "request_id",
-            "message_level",
-        ],
-    ),
-];
 
 /// Which workers are to be cleaned up after.
 const WORKERS: &str = "{cluster_name?:any, service_id?:any, host?:any, binary?:any, is_up?:any, disabled?:any, \
@@ -77,11 +30,17 @@ pub(super) fn routes(r: &mut Routes) {
     .gives(200, "{availabilityZoneInfo:[object]}");
     r.get("/os-hosts", "volume_extension:hosts", hosts)
         .admin()
+        .asks(&["zone"])
         .says("Lists hosts.")
         .gives(200, "{hosts:[object]}");
-    r.get("/extensions", "volume:extensions", extensions)
-        .says("Lists extensions.")
-        .gives(200, "{extensions:[object]}");
+    r.get("/os-hosts/{host}", "volume_extension:hosts", host)
+        .admin()
+        .says("Counts what is on a host: all of it, then for each project.")
+        .gives(
+            200,
+            "{host:[{resource:{host:text, project:text, volume_count:text, total_volume_gb:text, \
+            snapshot_count:text, total_snapshot_gb:text}}]}",
+        );
     r.get("/resource_filters", "volume:resource_filters", filters)
         .asks(&["resource"])
         .says("Lists the filters each list knows (from 3.33).")
@@ -129,45 +88,67 @@ async fn zones(call: Call) -> Answer {
 }
 
 async fn hosts(call: Call) -> Answer {
+    let zone = call.query.get("zone").filter(|zone| !zone.is_empty());
     let services = call.control().services().list().await?;
-    let hosts: Vec<_> = services
-        .iter()
-        .map(|view| {
-            let service = &view.service;
+    let scheduler = call.control().services().scheduler(&services);
+    let volume = services.iter().filter(|view| !view.service.disabled);
+    let volume = volume.map(|view| {
+        let service = &view.service;
+        (
+            service.host.as_str(),
+            "cinder-volume",
+            service.availability_zone.as_str(),
+            view.status.is_up(),
+            view.status.statistics_at,
+        )
+    });
+    let one = (
+        scheduler.host.as_str(),
+        "cinder-scheduler",
+        scheduler.availability_zone.as_str(),
+        true,
+        Some(scheduler.updated_at),
+    );
+    let hosts: Vec<_> = volume
+        .chain([one])
+        .filter(|(_, _, of, _, _)| zone.is_none_or(|zone| zone == *of))
+        .map(|(host, service, zone, up, at)| {
             value!({
-                "service-status": if view.status.is_up() { "available" } else { "unavailable" },
-                "service": "cinder-volume",
-                "zone": service.availability_zone,
-                "service-state": if service.disabled { "disabled" } else { "enabled" },
-                "host_name": service.host,
-                "last-update": view.status.statistics_at.map(Time),
+                "host_name": host,
+                "service": service,
+                "zone": zone,
+                "service-status": if up { "available" } else { "unavailable" },
+                "service-state": "enabled",
+                "last-update": at.map(Time),
             })
         })
         .collect();
     json(200, &value!({"hosts": hosts}))
 }
 
-async fn extensions(_call: Call) -> Answer {
-    let names = [
-        ("os-extended-services", "ExtendedServices"),
-        ("os-quota-sets", "Quotas"),
-        ("os-services", "Services"),
-        ("os-types-extra-specs", "TypesExtraSpecs"),
-        ("os-volume-actions", "VolumeActions"),
-        ("os-volume-manage", "VolumeManage"),
-        ("os-volume-transfer", "VolumeTransfer"),
-        ("os-volume-type-access", "VolumeTypeAccess"),
-        ("qos-specs", "Qos_specs_manage"),
-        ("scheduler-stats", "Scheduler_stats"),
-        ("capabilities", "Capabilities"),
-    ];
-    let list: Vec<_> = names
+async fn host(call: Call) -> Answer {
+    let host = call.part("host");
+    let services = call.control().services().list().await?;
+    let found = services
         .iter()
-        .map(|(alias, name)| {
-            value!({"alias": alias, "name": name, "description": name, "updated": "2023-08-31T00:00:00+00:00", "links": []})
-        })
-        .collect();
-    json(200, &value!({"extensions": list}))
+        .find(|view| view.service.host == host && !view.service.disabled)
+        .ok_or_else(|| Refusal::not_found(format!("Host {host} could not be found.")))?;
+    let usage = call
+        .control()
+        .services()
+        .usage(&found.service.backend)
+        .await?;
+    let rows = usage.iter().map(|(project, usage)| {
+        value!({"resource": {
+            "host": host,
+            "project": project.as_deref().unwrap_or("(total)"),
+            "volume_count": usage.volumes.to_string(),
+            "total_volume_gb": usage.volume_gib.to_string(),
+            "snapshot_count": usage.snapshots.to_string(),
+            "total_snapshot_gb": usage.snapshot_gib.to_string(),
+        }})
+    });
+    json(200, &value!({"host": rows.collect::<Vec<_>>()}))
 }
 
 async fn filters(call: Call) -> Answer {

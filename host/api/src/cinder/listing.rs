@@ -5,10 +5,11 @@ use serde::ser::SerializeMap;
 use springform_control::query::{Direction, Filter, Order, Query, Value};
 use springform_model::time::Timestamp;
 
+use super::filters;
 use crate::http::{Answer, Call, Page, Refusal, json_of_about, truth, written};
 
 /// How the value of a parameter is compared.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// As text.
     Text,
@@ -16,6 +17,8 @@ pub enum Kind {
     Number,
     /// As true or false.
     Truth,
+    /// As a host, a backend of it or a pool of that: each also finds what is below it.
+    Host,
 }
 
 /// A parameter that filters: its name, the column, and how.
@@ -23,18 +26,23 @@ pub type Known = (&'static str, &'static str, Kind);
 
 /// Builds the query of a list: filters that are known, `name~` where it may, the page.
 ///
+/// A filter that is not known finds nothing for administrators, as in Cinder: a script that deletes what a list gave
+/// must not delete everything because of a misspelt word. Of others it is refused from 3.31, and ignored before.
+///
 /// # Errors
 /// 400 for a value that cannot be compared, a sort key that is none.
 pub fn query(call: &Call, known: &[Known], keys: &[&str]) -> Result<(Query, Page), Refusal> {
+    let list = filters::List::of(&call.path);
     let page = call.query.page(keys)?;
-    let filtered = FILTERED.iter().any(|list| call.path.contains(list));
-    if filtered && call.version.has(31) && !call.caller.is_admin {
-        refuse_unknown(call, known)?;
-    }
+    let verdict = list.judge(call, known)?;
     let mut query = Query::new();
-    for (name, column, kind) in known {
+    if verdict == filters::Verdict::FindsNothing {
+        query = query.is_in::<String>("id", []);
+    }
+    let may = |name: &str| list.may(call, name);
+    for (name, column, kind) in known.iter().filter(|(name, _, _)| may(name)) {
         if let Some(text) = call.query.get(name) {
-            query = query.filter(Filter::Eq((*column).to_owned(), value(name, text, *kind)?));
+            query = query.filter(filter(name, column, text, *kind)?);
         }
         if call.version.has(34)
             && let Some(text) = call.query.get(&format!("{name}~"))
@@ -42,7 +50,7 @@ pub fn query(call: &Call, known: &[Known], keys: &[&str]) -> Result<(Query, Page
             query = query.like(column, format!("%{}%", text.replace(['%', '_'], "")));
         }
     }
-    if call.version.has(60) {
+    if call.version.has(31) {
         for column in ["created_at", "updated_at"] {
             for part in call
                 .query
@@ -50,16 +58,7 @@ pub fn query(call: &Call, known: &[Known], keys: &[&str]) -> Result<(Query, Page
                 .into_iter()
                 .flat_map(|text| text.split(','))
             {
-                let (order, text) = comparison(part);
-                let point = Timestamp::parse(text).ok_or_else(|| {
-                    Refusal::invalid(format!(
-                        "Invalid input received: {column}={text} is not a point in time."
-                    ))
-                })?;
-                query = match order {
-                    Some(order) => query.compare(column, order, point),
-                    None => query.eq(column, point),
-                };
+                query = query.filter(moment(column, part)?);
             }
         }
     }
@@ -91,56 +90,55 @@ pub fn query(call: &Call, known: &[Known], keys: &[&str]) -> Result<(Query, Page
     Ok((query, page))
 }
 
-/// Lists whose filters are an installation's to configure in Cinder, and which therefore refuse others.
-const FILTERED: &[&str] = &[
-    "/volumes",
-    "/snapshots",
-    "/attachments",
-    "/messages",
-    "/groups",
-    "/group_snapshots",
-];
-
-/// Parameters that every list takes, or that a list reads by itself.
-const COMMON: &[&str] = &[
-    "limit",
-    "marker",
-    "offset",
-    "sort",
-    "sort_key",
-    "sort_dir",
-    "all_tenants",
-    "project_id",
-    "user_id",
-    "with_count",
-    "created_at",
-    "updated_at",
-    "metadata",
-    "glance_metadata",
-    "is_public",
-    "extra_specs",
-    "list_volume",
-];
-
-/// From 3.31 on a filter that the list does not know is refused, except to administrators.
-fn refuse_unknown(call: &Call, known: &[Known]) -> Result<(), Refusal> {
-    let like = call.version.has(34);
-    let unknown: Vec<&str> = call
-        .query
-        .iter()
-        .map(|(name, _)| name)
-        .filter(|name| {
-            let plain = name.strip_suffix('~').filter(|_| like).unwrap_or(name);
-            !COMMON.contains(name) && !known.iter().any(|(known, _, _)| *known == plain)
-        })
-        .collect();
-    if unknown.is_empty() {
-        return Ok(());
+fn filter(name: &str, column: &str, text: &str, kind: Kind) -> Result<Filter, Refusal> {
+    if kind != Kind::Host {
+        return Ok(Filter::Eq(column.to_owned(), value(name, text, kind)?));
     }
-    Err(Refusal::invalid(format!(
-        "Invalid filters {} are found in query options.",
-        unknown.join(", ")
-    )))
+    let mut found = vec![Filter::Eq(column.to_owned(), Value::Text(text.to_owned()))];
+    if !text.contains('#') {
+        found.push(begins(column, &format!("{text}#")));
+        if !text.contains('@') {
+            found.push(begins(column, &format!("{text}@")));
+        }
+    }
+    Ok(Filter::Any(found))
+}
+
+/// A text that begins so, letter by letter: `LIKE` would read `_` in a name as any letter.
+fn begins(column: &str, prefix: &str) -> Filter {
+    let mut end = prefix.to_owned();
+    if let Some(last) = end.pop() {
+        end.extend(char::from_u32(u32::from(last) + 1));
+    }
+    let outside = [
+        (Order::Less, prefix.to_owned()),
+        (Order::GreaterOrEqual, end),
+    ];
+    let outside =
+        outside.map(|(order, bound)| Filter::Compare(column.to_owned(), order, Value::Text(bound)));
+    Filter::Not(Box::new(Filter::Any(outside.to_vec())))
+}
+
+/// `gt:2026-11-20T23:31:10`: an operator and a point in time.
+fn moment(column: &str, part: &str) -> Result<Filter, Refusal> {
+    let (operator, text) = part.split_once(':').unwrap_or((part, ""));
+    let order = match operator {
+        "gt" => Some(Order::Greater),
+        "gte" => Some(Order::GreaterOrEqual),
+        "lt" => Some(Order::Less),
+        "lte" => Some(Order::LessOrEqual),
+        "eq" | "neq" => None,
+        other => return Err(Refusal::invalid(format!("Invalid {other} operator"))),
+    };
+    let point = Timestamp::parse(text)
+        .ok_or_else(|| Refusal::invalid(format!("Invalid {text} value")))?
+        .into();
+    let column = column.to_owned();
+    Ok(match (order, operator) {
+        (Some(order), _) => Filter::Compare(column, order, point),
+        (None, "neq") => Filter::Ne(column, point),
+        (None, _) => Filter::Eq(column, point),
+    })
 }
 
 fn value(name: &str, text: &str, kind: Kind) -> Result<Value, Refusal> {
@@ -150,7 +148,7 @@ fn value(name: &str, text: &str, kind: Kind) -> Result<Value, Refusal> {
         ))
     };
     match kind {
-        Kind::Text => Ok(Value::Text(text.to_owned())),
+        Kind::Text | Kind::Host => Ok(Value::Text(text.to_owned())),
         Kind::Number => text
             .parse::<i64>()
             .map(Value::Int)
@@ -158,17 +156,6 @@ fn value(name: &str, text: &str, kind: Kind) -> Result<Value, Refusal> {
         Kind::Truth => truth(&text.to_ascii_lowercase())
             .map(Value::from)
             .ok_or_else(|| wrong("a boolean")),
-    }
-}
-
-fn comparison(part: &str) -> (Option<Order>, &str) {
-    match part.split_once(':') {
-        Some(("gt", rest)) => (Some(Order::Greater), rest),
-        Some(("gte", rest)) => (Some(Order::GreaterOrEqual), rest),
-        Some(("lt", rest)) => (Some(Order::Less), rest),
-        Some(("lte", rest)) => (Some(Order::LessOrEqual), rest),
-        Some(("eq", rest)) => (None, rest),
-        _ => (None, part),
     }
 }
 
@@ -199,6 +186,8 @@ impl<V: Serialize> Serialize for Listed<'_, V> {
             let links = [Next { rel: "next", href }];
             match self.key {
                 // Here Cinder speaks of one.
+                "volume_types" => map.serialize_entry("volume_type_links", &links)?,
+                "group_types" => map.serialize_entry("group_type_links", &links)?,
                 "groups" => map.serialize_entry("group_links", &links)?,
                 "group_snapshots" => map.serialize_entry("group_snapshot_links", &links)?,
                 key => map.serialize_entry(&format!("{key}_links"), &links)?,

@@ -8,6 +8,7 @@ use springform_model::contract::Reference;
 
 use super::{snapshots, volumes};
 use crate::http::{Answer, Call, Fields, Refusal, Routes, json};
+use crate::views::AnswerTo;
 
 /// Key of a reference that names an object and leaves it its name on the array.
 const KEEP: &str = "keep-name";
@@ -126,7 +127,7 @@ async fn manage_volume(call: Call, new: bool) -> Answer {
     fields.finish()?;
     let known = call.control().volumes();
     let taken = known.manage(&call.caller, wanted).await?;
-    volumes::one(&call, 202, &taken, true)
+    volumes::one(&call, 202, &taken, AnswerTo::Manage)
 }
 
 async fn manage_snapshot(call: Call, new: bool) -> Answer {
@@ -137,7 +138,7 @@ async fn manage_snapshot(call: Call, new: bool) -> Answer {
     let display_name = fields.text("display_name", 0..=255)?;
     let (reference, keep_name) = reference(&mut fields)?;
     let wanted = ManageSnapshot {
-        volume_id: fields.required("volume_id")?,
+        volume_id: fields.required_uuid("volume_id")?,
         reference,
         keep_name,
         name: fields.name()?.or(display_name),
@@ -147,7 +148,7 @@ async fn manage_snapshot(call: Call, new: bool) -> Answer {
     fields.finish()?;
     let known = call.control().snapshots();
     let taken = known.manage(&call.caller, wanted).await?;
-    snapshots::one(&call, 202, &taken)
+    snapshots::one(&call, 202, &taken, AnswerTo::Manage)
 }
 
 fn no_cluster(fields: &mut Fields) -> Result<(), Refusal> {

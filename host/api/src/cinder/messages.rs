@@ -40,13 +40,14 @@ fn view(call: &Call, message: &UserMessage) -> Value {
         "request_id": message.request_id,
         "resource_type": message.resource_type,
         "resource_uuid": message.resource_uuid,
-        "links": Links { base: &call.base, collection: "messages", id: &message.id },
+        "links": Links { base: &call.base, project: call.project.as_deref(), collection: "messages", id: &message.id },
     })
 }
 
 async fn list(call: Call) -> Answer {
     call.since(3)?;
     let known = [
+        ("id", "id", Kind::Text),
         ("resource_type", "resource_type", Kind::Text),
         ("resource_uuid", "resource_uuid", Kind::Text),
         ("event_id", "event_id", Kind::Text),

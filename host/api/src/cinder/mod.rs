@@ -1,10 +1,13 @@
 //! Cinder v3: one module for each collection, each adding its routes to the table.
 
 mod attachments;
+mod backups;
 mod collection;
 mod default_types;
 mod encryption;
+mod extensions;
 mod failover;
+mod filters;
 mod group_actions;
 mod group_snapshots;
 mod group_types;
@@ -51,5 +54,7 @@ pub fn routes() -> Routes {
     group_snapshots::routes(&mut routes);
     transfers::routes(&mut routes);
     hosts::routes(&mut routes);
+    extensions::routes(&mut routes);
+    backups::routes(&mut routes);
     routes
 }

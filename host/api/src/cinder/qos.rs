@@ -105,7 +105,7 @@ pub(super) fn routes(r: &mut Routes) {
 fn view(call: &Call, found: &QosSpecs) -> Value {
     value!({
         "qos_specs": QosView(found),
-        "links": Links { base: &call.base, collection: "qos-specs", id: &found.id },
+        "links": Links { base: &call.base, project: call.project.as_deref(), collection: "qos-specs", id: &found.id },
     })
 }
 

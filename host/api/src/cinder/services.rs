@@ -1,12 +1,16 @@
 //! Services: what `cinder service-list` shows, and enable, disable, freeze, thaw, failover.
 
-use serde_json::json as value;
+use serde_json::{Value, json as value};
+use springform_control::services::Scheduler;
 
 use super::listing::Listed;
-use crate::http::{Answer, Call, Fields, Refusal, Routes, empty, json};
-use crate::views::ServiceView;
+use crate::http::{Answer, Call, Fields, Refusal, Routes, Version, empty, json};
+use crate::views::{ServiceView, Time};
 
-/// The one binary there is: each backend is a volume service.
+/// The scheduler's binary; it is part of each host and cannot be switched off by itself.
+const SCHEDULER: &str = "cinder-scheduler";
+
+/// The binary of backends: each is a volume service.
 const BINARY: &str = "cinder-volume";
 
 pub(super) fn routes(r: &mut Routes) {
@@ -77,13 +81,21 @@ async fn list(call: Call) -> Answer {
         });
         whole && binary.is_none_or(|binary| binary == BINARY)
     });
-    let views = wanted
-        .map(|view| ServiceView {
-            service: &view.service,
-            status: Some(&view.status),
-            version: call.version,
+    let mut views: Vec<Value> = wanted
+        .map(|view| {
+            value!(ServiceView {
+                service: &view.service,
+                status: Some(&view.status),
+                version: call.version,
+            })
         })
         .collect();
+    let scheduler = call.control().services().scheduler(&found);
+    if host.is_none_or(|host| host == scheduler.host)
+        && binary.is_none_or(|binary| binary == SCHEDULER)
+    {
+        views.push(scheduler_view(&scheduler, call.version));
+    }
     json(
         200,
         &Listed {
@@ -93,6 +105,22 @@ async fn list(call: Call) -> Answer {
             count: None,
         },
     )
+}
+
+fn scheduler_view(scheduler: &Scheduler, version: Version) -> Value {
+    let mut view = value!({
+        "binary": SCHEDULER,
+        "host": scheduler.host,
+        "zone": scheduler.availability_zone,
+        "status": "enabled",
+        "state": "up",
+        "updated_at": Time(scheduler.updated_at),
+        "disabled_reason": null,
+    });
+    if let Some(fields) = view.as_object_mut().filter(|_| version.has(7)) {
+        fields.insert("cluster".into(), Value::Null);
+    }
+    view
 }
 
 /// Reads `host` and what stands for the binary; every other binary is one that no host has.
@@ -126,7 +154,7 @@ async fn known(call: &Call, host: &str) -> Result<(), Refusal> {
         .map_err(unknown)
 }
 
-fn done(host: &str, disabled: bool) -> serde_json::Value {
+fn done(host: &str, disabled: bool) -> Value {
     let status = if disabled { "disabled" } else { "enabled" };
     value!({"host": host, "service": "", "binary": BINARY, "status": status, "disabled": disabled})
 }

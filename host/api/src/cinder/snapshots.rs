@@ -6,14 +6,21 @@ use springform_model::cloud::Snapshot;
 use super::collection::asked;
 use super::listing::{Kind, Known, listed};
 use crate::http::{Answer, Call, Fields, Page, Refusal, Routes, Under, empty, json};
-use crate::views::SnapshotView;
+use crate::views::{AnswerTo, SnapshotView};
 
 const KNOWN: &[Known] = &[
+    ("id", "id", Kind::Text),
     ("name", "name", Kind::Text),
+    ("display_name", "name", Kind::Text),
+    ("display_description", "description", Kind::Text),
     ("status", "status", Kind::Text),
     ("volume_id", "volume_id", Kind::Text),
     ("user_id", "user_id", Kind::Text),
+    ("volume_size", "size", Kind::Number),
+    ("volume_type_id", "type_id", Kind::Text),
+    ("group_snapshot_id", "group_snapshot_id", Kind::Text),
     ("consumes_quota", "consumes_quota", Kind::Truth),
+    ("use_quota", "consumes_quota", Kind::Truth),
 ];
 const KEYS: &[&str] = &[
     "id",
@@ -63,15 +70,20 @@ pub(super) fn routes(r: &mut Routes) {
     r.delete("/snapshots/{snapshot_id}", "volume:delete_snapshot", delete)
         .says("Deletes a snapshot.")
         .ends(202);
-    r.post("/snapshots/{snapshot_id}/action", "volume_extension:snapshot_admin_actions", action)
-        .admin()
-        .says("Resets the status (`os-reset_status`), deletes by force (`os-force_delete`), or lets go (`os-unmanage`).")
-        .takes("{os-reset_status:{status:name}}|{os-force_delete:object?}|{os-update_snapshot_status:{status:name}}|\
-            {os-unmanage:object?}")
+    r.post("/snapshots/{snapshot_id}/action", "volume_extension:snapshot_actions", action)
+        .says(
+            "Says how far a snapshot is that is being made (`os-update_snapshot_status`). For administrators: resets \
+            the status (`os-reset_status`), deletes by force (`os-force_delete`), or lets go (`os-unmanage`).",
+        )
+        .takes("{os-reset_status:{status:name}}|{os-force_delete:object?}|\
+            {os-update_snapshot_status:{status:name, progress?:text}}|{os-unmanage:object?}")
         .ends(202);
 }
 
-pub(super) fn one(call: &Call, status: u16, snapshot: &Snapshot) -> Answer {
+/// Actions that only an administrator may ask for.
+const ADMIN: &[&str] = &["os-reset_status", "os-force_delete", "os-unmanage"];
+
+pub(super) fn one(call: &Call, status: u16, snapshot: &Snapshot, to: AnswerTo) -> Answer {
     json(
         status,
         &Under(
@@ -79,7 +91,7 @@ pub(super) fn one(call: &Call, status: u16, snapshot: &Snapshot) -> Answer {
             SnapshotView {
                 snapshot,
                 version: call.version,
-                detail: true,
+                to,
             },
         ),
     )
@@ -90,7 +102,24 @@ async fn read(call: &Call) -> Result<(Vec<Snapshot>, Page, Option<u64>), Refusal
         true => &[("metadata", "metadata")],
         false => &[],
     };
-    let asked = asked(call, KNOWN, KEYS, maps)?;
+    let mut asked = asked(call, KNOWN, KEYS, maps)?;
+    let (host, zone) = (call.query.get("host"), call.query.get("availability_zone"));
+    let host = host.filter(|_| call.caller.is_admin);
+    if host.is_some() || zone.is_some() {
+        let services = call.control().services().list().await?;
+        let on = services
+            .into_iter()
+            .map(|found| found.service)
+            .filter(|service| {
+                let here = |host: &str| {
+                    let whole = host.split('#').next().unwrap_or(host);
+                    whole == service.host || service.host.split('@').next() == Some(whole)
+                };
+                host.is_none_or(here) && zone.is_none_or(|zone| zone == service.availability_zone)
+            });
+        let on: Vec<String> = on.map(|service| service.backend).collect();
+        asked.query = asked.query.is_in("backend", on);
+    }
     let count = asked.count::<Snapshot>(call).await?;
     if asked.page.rows() == 0 {
         return Ok((Vec::new(), asked.page, count));
@@ -100,14 +129,14 @@ async fn read(call: &Call) -> Result<(Vec<Snapshot>, Page, Option<u64>), Refusal
     Ok((found, asked.page, count))
 }
 
-async fn page(call: Call, detail: bool) -> Answer {
+async fn page(call: Call, to: AnswerTo) -> Answer {
     let (found, page, count) = read(&call).await?;
     let views = found
         .iter()
         .map(|snapshot| SnapshotView {
             snapshot,
             version: call.version,
-            detail,
+            to,
         })
         .collect();
     listed(
@@ -121,11 +150,11 @@ async fn page(call: Call, detail: bool) -> Answer {
 }
 
 async fn list(call: Call) -> Answer {
-    page(call, false).await
+    page(call, AnswerTo::List).await
 }
 
 async fn detail(call: Call) -> Answer {
-    page(call, true).await
+    page(call, AnswerTo::Show).await
 }
 
 async fn create(call: Call) -> Answer {
@@ -138,8 +167,14 @@ async fn create(call: Call) -> Answer {
             "Invalid value for 'force': False. From microversion 3.66 on a snapshot of an attached volume is always taken.",
         ));
     }
+    if !fields.contains("volume_id") {
+        return Err(Refusal::invalid("'volume_id' is a required property"));
+    }
+    let Some(volume_id) = fields.uuid("volume_id")? else {
+        return Err(Refusal::not_found("Volume None could not be found."));
+    };
     let wanted = CreateSnapshot {
-        volume_id: fields.required("volume_id")?,
+        volume_id,
         name: fields.name()?.or(display_name),
         description: fields.description()?.or(display_description),
         metadata: fields.pairs("metadata")?.unwrap_or_default(),
@@ -151,7 +186,7 @@ async fn create(call: Call) -> Answer {
         .snapshots()
         .create(&call.caller, wanted)
         .await?;
-    one(&call, 202, &made)
+    one(&call, 202, &made, AnswerTo::Create)
 }
 
 async fn show(call: Call) -> Answer {
@@ -160,24 +195,29 @@ async fn show(call: Call) -> Answer {
         .snapshots()
         .get(&call.caller, call.part("snapshot_id"))
         .await?;
-    one(&call, 200, &found)
+    one(&call, 200, &found, AnswerTo::Show)
 }
 
 async fn update(call: Call) -> Answer {
     let mut fields = call.object("snapshot")?;
-    let (name, description) = (fields.name()?, fields.description()?);
+    let (old_name, old_description) = (
+        fields.change("display_name")?,
+        fields.change("display_description")?,
+    );
+    let name = fields.change("name")?.or(old_name);
+    let description = fields.change("description")?.or(old_description);
     fields.finish()?;
     let snapshots = call.control().snapshots();
     let changed = snapshots
         .update(
             &call.caller,
             call.part("snapshot_id"),
-            name.map(Some),
-            description.map(Some),
+            name,
+            description,
             None,
         )
         .await?;
-    one(&call, 200, &changed)
+    one(&call, 200, &changed, AnswerTo::Update)
 }
 
 async fn delete(call: Call) -> Answer {
@@ -192,6 +232,12 @@ async fn action(call: Call) -> Answer {
     let (name, parameters) = call.action()?;
     let (caller, id) = (&call.caller, call.part("snapshot_id"));
     let snapshots = call.control().snapshots();
+    if ADMIN.contains(&name.as_str()) && !caller.is_admin {
+        let action = name.trim_start_matches("os-");
+        let rule = format!("volume_extension:snapshot_admin_actions:{action}");
+        return Err(Refusal::forbidden(&rule));
+    }
+    snapshots.get(caller, id).await?;
     match name.as_str() {
         "os-reset_status" | "os-update_snapshot_status" => {
             let serde_json::Value::Object(members) = parameters else {
@@ -199,10 +245,15 @@ async fn action(call: Call) -> Answer {
             };
             let mut fields = Fields::over(members);
             let status = fields.required("status")?;
-            snapshots
-                .reset_status(caller, id, &status)
-                .await
-                .map(drop)?;
+            if name == "os-reset_status" {
+                fields.finish()?;
+                snapshots.reset_status(caller, id, &status).await?;
+            } else {
+                let progress = fields.text("progress", 0..=255)?;
+                snapshots
+                    .update_status(caller, id, &status, progress)
+                    .await?;
+            }
         }
         "os-unmanage" => snapshots.unmanage(caller, id).await?,
         "os-force_delete" => snapshots.delete(caller, id, true).await?,

@@ -71,7 +71,7 @@ fn view(call: &Call, transfer: &Transfer, detail: bool) -> Value {
         "id": transfer.id,
         "name": transfer.name,
         "volume_id": transfer.volume_id,
-        "links": Links { base: &call.base, collection: "os-volume-transfer", id: &transfer.id },
+        "links": Links { base: &call.base, project: call.project.as_deref(), collection: "os-volume-transfer", id: &transfer.id },
     });
     if let Some(fields) = view.as_object_mut() {
         if detail {
@@ -132,7 +132,7 @@ async fn list_detail(call: Call) -> Answer {
 
 async fn create(call: Call) -> Answer {
     let mut fields = call.object("transfer")?;
-    let volume_id = fields.required("volume_id")?;
+    let volume_id = fields.required_uuid("volume_id")?;
     let name = fields.name()?;
     let no_snapshots = fields.boolean("no_snapshots")?.unwrap_or(false);
     fields.finish()?;

@@ -6,7 +6,7 @@ use springform_model::cloud::VolumeType;
 
 use super::listing::{Kind, listed, query};
 use crate::http::{Answer, Call, Refusal, Routes, Under, empty, json};
-use crate::views::TypeView;
+use crate::views::{AnswerTo, TypeView, USER_VISIBLE};
 
 const ONE: &str = "{volume_type:@volume-type}";
 
@@ -104,7 +104,7 @@ pub(super) fn routes(r: &mut Routes) {
     .ends(202);
 }
 
-fn one(call: &Call, record: &VolumeType, full: bool) -> Answer {
+fn one(call: &Call, record: &VolumeType, to: AnswerTo) -> Answer {
     json(
         200,
         &Under(
@@ -112,7 +112,7 @@ fn one(call: &Call, record: &VolumeType, full: bool) -> Answer {
             TypeView {
                 record,
                 admin: call.caller.is_admin,
-                full,
+                to,
             },
         ),
     )
@@ -134,15 +134,25 @@ pub(super) fn public(call: &Call) -> Result<Option<bool>, Refusal> {
 async fn list(call: Call) -> Answer {
     let (mut query, page) = query(
         &call,
-        &[("name", "name", Kind::Text)],
+        &[
+            ("id", "id", Kind::Text),
+            ("name", "name", Kind::Text),
+            ("description", "description", Kind::Text),
+            ("qos_specs_id", "qos_specs_id", Kind::Text),
+        ],
         &["name", "id", "created_at", "updated_at", "description"],
     )?;
+    let admin = call.caller.is_admin;
     if let Some(text) = call
         .query
         .get("extra_specs")
-        .filter(|_| call.version.has(52))
+        .filter(|_| admin || call.version.has(52))
     {
         for (key, value) in super::collection::pairs_of(text)? {
+            // Whoever may not see a spec does not learn by asking which types have it.
+            if !admin && !USER_VISIBLE.contains(&key.as_str()) {
+                query = query.is_in::<String>("id", []);
+            }
             query = query.entry("extra_specs", key, value);
         }
     }
@@ -152,14 +162,13 @@ async fn list(call: Call) -> Answer {
         .types()
         .list(&call.caller, public, query)
         .await?;
-    let admin = call.caller.is_admin;
     let last = found.last().map(|found| found.id.clone());
     let views = found
         .iter()
         .map(|record| TypeView {
             record,
             admin,
-            full: true,
+            to: AnswerTo::Show,
         })
         .collect();
     listed(&call, "volume_types", &page, views, last.as_deref(), None)
@@ -177,12 +186,12 @@ async fn create(call: Call) -> Answer {
     };
     fields.finish()?;
     let made = call.control().types().create(&call.caller, wanted).await?;
-    one(&call, &made, false)
+    one(&call, &made, AnswerTo::Create)
 }
 
 async fn default(call: Call) -> Answer {
     match call.control().default_types().of(&call.caller).await? {
-        Some(found) => one(&call, &found, true),
+        Some(found) => one(&call, &found, AnswerTo::Default),
         None => Err(Refusal::not_found("Default volume type can not be found.")),
     }
 }
@@ -193,7 +202,7 @@ async fn show(call: Call) -> Answer {
         .types()
         .get(&call.caller, call.part("type_id"))
         .await?;
-    one(&call, &found, true)
+    one(&call, &found, AnswerTo::Show)
 }
 
 async fn update(call: Call) -> Answer {
@@ -221,7 +230,7 @@ async fn update(call: Call) -> Answer {
         .types()
         .update(call.part("type_id"), wanted)
         .await?;
-    one(&call, &changed, true)
+    one(&call, &changed, AnswerTo::Update)
 }
 
 async fn delete(call: Call) -> Answer {
@@ -274,7 +283,7 @@ async fn specs(call: Call) -> Answer {
     let view = serde_json::to_value(TypeView {
         record: &found,
         admin: call.caller.is_admin,
-        full: true,
+        to: AnswerTo::Show,
     });
     json(
         200,

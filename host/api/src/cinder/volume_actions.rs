@@ -1,7 +1,7 @@
 //! What is done to one volume: the actions of `POST /volumes/<id>/action`.
 
 use serde_json::{Map, Value, json as value};
-use springform_control::volumes::UpdateVolume;
+use springform_control::volumes::{Migration, UpdateVolume};
 use springform_model::cloud::VolumeStatus;
 use springform_model::contract::Connector;
 
@@ -170,17 +170,18 @@ async fn change(call: &Call, name: &str, mut fields: Fields) -> Answer {
         }
         "os-retype" => {
             let wanted = fields.required("new_type")?;
-            let policy = fields
-                .text("migration_policy", 0..=20)?
-                .unwrap_or_else(|| "never".to_owned());
+            let policy = fields.text("migration_policy", 0..=20)?;
             fields.finish()?;
-            if !matches!(policy.as_str(), "never" | "on-demand") {
-                return Err(Refusal::invalid(
-                    "migration_policy must be 'on-demand' or 'never', passed: ".to_owned()
-                        + &policy,
-                ));
-            }
-            volumes.retype(caller, id, &wanted).await?;
+            let migration = match policy.as_deref() {
+                None | Some("never") => Migration::Never,
+                Some("on-demand") => Migration::OnDemand,
+                Some(other) => {
+                    return Err(Refusal::invalid(format!(
+                        "migration_policy must be 'on-demand' or 'never', passed: {other}"
+                    )));
+                }
+            };
+            volumes.retype(caller, id, &wanted, migration).await?;
         }
         "revert" => {
             call.since(40)?;

@@ -8,15 +8,17 @@ use springform_model::cloud::Volume;
 use super::collection::asked;
 use super::listing::{Kind, Known, listed};
 use crate::http::{Answer, Call, Page, Refusal, Routes, Under, empty, json};
-use crate::views::{Brief, Links, VolumeView};
+use crate::views::{AnswerTo, Brief, Links, VolumeView};
 
 /// Filters of the lists.
 const KNOWN: &[Known] = &[
+    ("id", "id", Kind::Text),
     ("name", "name", Kind::Text),
     ("display_name", "name", Kind::Text),
+    ("display_description", "description", Kind::Text),
     ("status", "status", Kind::Text),
     ("size", "size", Kind::Number),
-    ("host", "host", Kind::Text),
+    ("host", "host", Kind::Host),
     ("group_id", "group_id", Kind::Text),
     ("availability_zone", "availability_zone", Kind::Text),
     ("volume_type_id", "type_id", Kind::Text),
@@ -28,6 +30,7 @@ const KNOWN: &[Known] = &[
     ("bootable", "bootable", Kind::Truth),
     ("multiattach", "multiattach", Kind::Truth),
     ("consumes_quota", "consumes_quota", Kind::Truth),
+    ("use_quota", "consumes_quota", Kind::Truth),
 ];
 
 const KEYS: &[&str] = &[
@@ -63,6 +66,11 @@ const ASKS: &[&str] = &[
     "metadata",
     "glance_metadata",
 ];
+
+/// Cinder's sentence for a wish that a type has to carry.
+const MULTIATTACH: &str = "multiattach parameter has been removed. The default behavior is to use multiattach enabled \
+    volume types. Contact your administrator to create a multiattach enabled volume type and use it to create \
+    multiattach volumes.";
 
 const ONE: &str = "{volume:@volume}";
 
@@ -108,13 +116,14 @@ pub(super) fn routes(r: &mut Routes) {
         .ends(202);
 }
 
-pub(super) fn one(call: &Call, status: u16, volume: &Volume, full: bool) -> Answer {
+pub(super) fn one(call: &Call, status: u16, volume: &Volume, to: AnswerTo) -> Answer {
     let view = VolumeView {
         volume,
         version: call.version,
         admin: call.caller.is_admin,
-        full,
+        to,
         base: &call.base,
+        project: call.project.as_deref(),
     };
     json(status, &Under("volume", view))
 }
@@ -141,6 +150,7 @@ async fn list(call: Call) -> Answer {
         name: volume.name.as_deref(),
         links: Links {
             base: &call.base,
+            project: call.project.as_deref(),
             collection: "volumes",
             id: &volume.id,
         },
@@ -162,8 +172,9 @@ async fn detail(call: Call) -> Answer {
         volume,
         version,
         admin,
-        full: true,
+        to: AnswerTo::Show,
         base,
+        project: call.project.as_deref(),
     });
     listed(
         &call,
@@ -210,17 +221,6 @@ async fn create(call: Call) -> Answer {
         }
         fields.take(absent);
     }
-    // Sent by old clients beside what counts; from 3.53 on nothing is taken that means nothing.
-    let old = [
-        "user_id",
-        "project_id",
-        "status",
-        "attach_status",
-        "scheduler_hints",
-    ];
-    for name in old.into_iter().filter(|_| !call.version.has(53)) {
-        fields.take(name);
-    }
     let display_name = fields.text("display_name", 0..=255)?;
     let display_description = fields.text("display_description", 0..=255)?;
     let wanted = CreateVolume {
@@ -236,22 +236,25 @@ async fn create(call: Call) -> Answer {
             .text("availability_zone", 0..=255)?
             .filter(|zone| !zone.is_empty()),
         metadata: fields.pairs("metadata")?.unwrap_or_default(),
-        snapshot_id: fields
-            .text("snapshot_id", 0..=36)?
+        snapshot_id: fields.uuid("snapshot_id")?,
+        source_volid: fields.uuid("source_volid")?,
+        group_id: fields
+            .text("group_id", 0..=255)?
             .filter(|id| !id.is_empty()),
-        source_volid: fields
-            .text("source_volid", 0..=36)?
-            .filter(|id| !id.is_empty()),
-        group_id: fields.text("group_id", 0..=36)?.filter(|id| !id.is_empty()),
-        multiattach: fields.boolean("multiattach")?.unwrap_or(false),
     };
-    fields.finish()?;
+    if fields.boolean("multiattach")?.unwrap_or(false) {
+        return Err(Refusal::invalid(MULTIATTACH));
+    }
+    // From 3.53 on nothing is taken that means nothing; old clients send more than counts.
+    if call.version.has(53) {
+        fields.finish()?;
+    }
     let made = call
         .control()
         .volumes()
         .create(&call.caller, wanted)
         .await?;
-    one(&call, 202, &made, false)
+    one(&call, 202, &made, AnswerTo::Create)
 }
 
 async fn show(call: Call) -> Answer {
@@ -260,7 +263,7 @@ async fn show(call: Call) -> Answer {
         .volumes()
         .get(&call.caller, call.part("volume_id"))
         .await?;
-    one(&call, 200, &found, true)
+    one(&call, 200, &found, AnswerTo::Show)
 }
 
 async fn update(call: Call) -> Answer {
@@ -270,15 +273,17 @@ async fn update(call: Call) -> Answer {
             "Invalid input for field/attribute volume. Value: {}. {} does not have enough properties",
         ));
     }
-    let display_name = fields.text("display_name", 0..=255)?;
-    let display_description = fields.text("display_description", 0..=255)?;
-    let name = fields.name()?.or(display_name);
-    let description = fields.description()?.or(display_description);
+    let (old_name, old_description) = (
+        fields.change("display_name")?,
+        fields.change("display_description")?,
+    );
+    let name = fields.change("name")?.or(old_name);
+    let description = fields.change("description")?.or(old_description);
     let metadata = fields.pairs("metadata")?;
     fields.finish()?;
     let wanted = UpdateVolume {
-        name: name.map(Some),
-        description: description.map(Some),
+        name,
+        description,
         metadata,
         ..UpdateVolume::default()
     };
@@ -287,7 +292,7 @@ async fn update(call: Call) -> Answer {
         .volumes()
         .update(&call.caller, call.part("volume_id"), wanted)
         .await?;
-    one(&call, 200, &changed, true)
+    one(&call, 200, &changed, AnswerTo::Update)
 }
 
 async fn delete(call: Call) -> Answer {

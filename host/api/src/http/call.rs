@@ -25,6 +25,8 @@ pub struct Call {
     pub if_match: Option<String>,
     /// `http://host:port`, as the client reached us.
     pub base: String,
+    /// Project in the path, where the client wrote one.
+    pub project: Option<String>,
     /// Path as the client wrote it, project included.
     pub path: String,
     pub(crate) parts: Vec<(String, String)>,

@@ -54,7 +54,7 @@ pub(crate) async fn dispatch(
     let mut response = match (answer, face) {
         (Ok(response), _) => response,
         (Err(refusal), Face::Admin) => refusal.into_admin_response(),
-        (Err(refusal), Face::Cinder) => refusal.into_response(),
+        (Err(refusal), Face::Cinder) => refusal.held_as_cinder(route.path).into_response(),
     };
     if face == Face::Cinder {
         stamp(response.headers_mut(), shown);
@@ -110,6 +110,7 @@ async fn serve(
         body,
         if_match: if_match(&head.headers),
         base: base(state, &head.headers),
+        project: inbound.project,
         path: inbound.path,
         parts,
     };

@@ -90,6 +90,12 @@ impl Fields {
         self.members.get(name).is_some_and(|value| !value.is_null())
     }
 
+    /// Whether a member is there, even as null.
+    #[must_use]
+    pub fn contains(&self, name: &str) -> bool {
+        self.members.contains_key(name)
+    }
+
     /// Whether nothing is left.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -170,6 +176,47 @@ impl Fields {
         Ok(self
             .text("name", 0..=255)?
             .map(|name| name.trim().to_owned()))
+    }
+
+    /// A text that a change may set or, with null, take away; none where it is not mentioned.
+    ///
+    /// # Errors
+    /// As [`Fields::text`].
+    pub fn change(&mut self, name: &str) -> Result<Option<Option<String>>, Refusal> {
+        if !self.members.contains_key(name) {
+            return Ok(None);
+        }
+        let text = self.text(name, 0..=255)?;
+        Ok(Some(text.map(|text| text.trim().to_owned())))
+    }
+
+    /// An id that may be missing or null; one that is no UUID is refused before anybody looks for it.
+    ///
+    /// # Errors
+    /// 400 for what is no UUID.
+    pub fn uuid(&mut self, name: &str) -> Result<Option<String>, Refusal> {
+        let Some(text) = self.text(name, 0..=255)? else {
+            return Ok(None);
+        };
+        if uuid::Uuid::parse_str(&text).is_ok() {
+            return Ok(Some(text));
+        }
+        let value = Value::String(text);
+        let why = format!("'{}' is not a 'uuid'", shown(&value));
+        Err(wrong(name, &value, &why))
+    }
+
+    /// An id that must be there and be a UUID.
+    ///
+    /// # Errors
+    /// 400 otherwise.
+    pub fn required_uuid(&mut self, name: &str) -> Result<String, Refusal> {
+        if !self.members.contains_key(name) {
+            return Err(missing(name));
+        }
+        let why = "None is not of type 'string'";
+        self.uuid(name)?
+            .ok_or_else(|| wrong(name, &Value::Null, why))
     }
 
     /// A name that must have at least one visible character.

@@ -55,6 +55,17 @@ impl Refusal {
         )
     }
 
+    /// The status that Cinder has for a record which another operation holds: its state is not one that allows the
+    /// call. Attachments are the exception, and clients of theirs wait and ask again.
+    #[must_use]
+    pub fn held_as_cinder(mut self, path: &str) -> Self {
+        let held = self.status == StatusCode::CONFLICT && self.operation.is_some();
+        if held && !path.starts_with("/attachments") {
+            self.status = StatusCode::BAD_REQUEST;
+        }
+        self
+    }
+
     /// 401.
     #[must_use]
     pub fn unauthenticated(challenge: &str) -> Self {
@@ -125,7 +136,8 @@ impl Refusal {
 
     fn is_retryable(&self) -> bool {
         let in_the_way = self.status == StatusCode::CONFLICT && self.operation.is_some();
-        in_the_way || self.retry_after.is_some() || matches!(self.status.as_u16(), 429 | 503)
+        let soon = self.retry_after.is_some_and(|seconds| seconds > 0);
+        in_the_way || soon || matches!(self.status.as_u16(), 429 | 503)
     }
 
     fn finish(&self, body: &serde_json::Value) -> Response {
@@ -191,9 +203,12 @@ impl From<springform_control::ControlError> for Refusal {
         };
         let mut refusal = Self::new(status, error.message);
         refusal.operation = error.operation;
-        if error.kind == ErrorKind::Unavailable {
-            refusal.retry_after = Some(5);
-        }
+        refusal.retry_after = match error.kind {
+            ErrorKind::Unavailable => Some(5),
+            // Cinder's own header of a quota that is used up.
+            ErrorKind::OverLimit => Some(0),
+            _ => None,
+        };
         if error.kind == ErrorKind::Internal {
             // The cause is for the log: it may name files and tables.
             tracing::error!(error = %refusal.message, "a request failed inside");

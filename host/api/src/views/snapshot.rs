@@ -4,7 +4,7 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use springform_model::cloud::Snapshot;
 
-use super::{Time, time};
+use super::{AnswerTo, Time, time};
 use crate::http::{Shape, Version};
 
 /// Form of a snapshot.
@@ -19,14 +19,17 @@ pub struct SnapshotView<'a> {
     pub snapshot: &'a Snapshot,
     /// Asked shape.
     pub version: Version,
-    /// Whether the extended attributes are shown.
-    pub detail: bool,
+    /// What it answers.
+    pub to: AnswerTo,
 }
 
 impl Serialize for SnapshotView<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let snapshot = self.snapshot;
-        let version = self.version;
+        let version = match self.to {
+            AnswerTo::Manage => Version::MIN,
+            _ => self.version,
+        };
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("id", &snapshot.id)?;
         map.serialize_entry("created_at", &Time(snapshot.created_at))?;
@@ -37,7 +40,7 @@ impl Serialize for SnapshotView<'_> {
         map.serialize_entry("status", snapshot.status.as_str())?;
         map.serialize_entry("size", &snapshot.size)?;
         map.serialize_entry("metadata", &snapshot.metadata)?;
-        if self.detail {
+        if self.to != AnswerTo::List {
             if version.has(14) {
                 map.serialize_entry("group_snapshot_id", &snapshot.group_snapshot_id)?;
             }
@@ -45,8 +48,10 @@ impl Serialize for SnapshotView<'_> {
                 map.serialize_entry("user_id", &snapshot.user_id)?;
             }
             if version.has(65) {
-                map.serialize_entry("consumes_quota", &true)?;
+                map.serialize_entry("consumes_quota", &snapshot.consumes_quota)?;
             }
+        }
+        if self.to == AnswerTo::Show {
             map.serialize_entry(
                 "os-extended-snapshot-attributes:project_id",
                 &snapshot.project_id,

@@ -4,18 +4,19 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use springform_model::cloud::{GroupType, QosSpecs, VolumeType};
 
+use super::AnswerTo;
 use crate::http::Shape;
 
 /// Form of a volume type.
 pub const VOLUME_TYPE: Shape = "{id:text, name:text, is_public:bool, description:text?, \
-    os-volume-type-access:is_public:bool, extra_specs?:map, qos_specs_id?:text?}";
+    os-volume-type-access:is_public?:bool, extra_specs?:map, qos_specs_id?:text?}";
 
 /// Form of a group type.
 pub const GROUP_TYPE: Shape =
     "{id:text, name:text, description:text?, is_public:bool, group_specs?:map}";
 
 /// Extra specs that tell every tenant what a type can do; the rest is for administrators.
-const USER_VISIBLE: [&str; 3] = [
+pub const USER_VISIBLE: [&str; 3] = [
     "RESKEY:availability_zones",
     "multiattach",
     "replication_enabled",
@@ -28,8 +29,8 @@ pub struct TypeView<'a> {
     pub record: &'a VolumeType,
     /// Whether the reader is an administrator.
     pub admin: bool,
-    /// Whether `qos_specs_id` is shown: not in the answer to a create.
-    pub full: bool,
+    /// What it answers.
+    pub to: AnswerTo,
 }
 
 impl Serialize for TypeView<'_> {
@@ -40,14 +41,16 @@ impl Serialize for TypeView<'_> {
         map.serialize_entry("name", &record.name)?;
         map.serialize_entry("is_public", &record.is_public)?;
         map.serialize_entry("description", &record.description)?;
-        map.serialize_entry("os-volume-type-access:is_public", &record.is_public)?;
+        if !matches!(self.to, AnswerTo::Update | AnswerTo::Default) {
+            map.serialize_entry("os-volume-type-access:is_public", &record.is_public)?;
+        }
         let visible = record
             .extra_specs
             .iter()
             .filter(|(key, _)| self.admin || USER_VISIBLE.contains(&key.as_str()));
         let visible: std::collections::BTreeMap<_, _> = visible.collect();
         map.serialize_entry("extra_specs", &visible)?;
-        if self.full && self.admin {
+        if matches!(self.to, AnswerTo::Show | AnswerTo::Default) && self.admin {
             map.serialize_entry("qos_specs_id", &record.qos_specs_id)?;
         }
         map.end()

@@ -4,7 +4,7 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use springform_model::cloud::{Metadata, Volume, VolumeAttachment};
 
-use super::{Links, Time, time};
+use super::{AnswerTo, Links, Time, time};
 use crate::http::{Shape, Version};
 
 /// Form of a volume at the newest microversion.
@@ -25,16 +25,21 @@ pub struct VolumeView<'a> {
     pub version: Version,
     /// Whether the reader is an administrator.
     pub admin: bool,
-    /// Whether the attributes which Cinder leaves out of the answer to a create are shown.
-    pub full: bool,
+    /// What it answers.
+    pub to: AnswerTo,
     /// `http://host:port`.
     pub base: &'a str,
+    /// Project in the path of the request.
+    pub project: Option<&'a str>,
 }
 
 impl Serialize for VolumeView<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let volume = self.volume;
-        let version = self.version;
+        let version = match self.to {
+            AnswerTo::Manage => Version::MIN,
+            _ => self.version,
+        };
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("id", &volume.id)?;
         map.serialize_entry("status", shown_status(volume))?;
@@ -52,6 +57,7 @@ impl Serialize for VolumeView<'_> {
             "links",
             &Links {
                 base: self.base,
+                project: self.project,
                 collection: "volumes",
                 id: &volume.id,
             },
@@ -72,7 +78,7 @@ impl Serialize for VolumeView<'_> {
                 admin: self.admin,
             },
         )?;
-        if self.admin || !self.full {
+        if self.admin {
             map.serialize_entry("migration_status", &volume.migration_status)?;
         }
         if version.has(13) {
@@ -94,7 +100,7 @@ impl Serialize for VolumeView<'_> {
         if version.has(65) {
             map.serialize_entry("consumes_quota", &volume.consumes_quota)?;
         }
-        if self.full {
+        if self.to == AnswerTo::Show {
             if !volume.image_metadata.is_empty() {
                 map.serialize_entry("volume_image_metadata", &volume.image_metadata)?;
             }

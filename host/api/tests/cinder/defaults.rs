@@ -1,8 +1,8 @@
-//! Default types of projects, and encryption, which no type has.
+//! Default types of projects, and encryption, of which no volume is made.
 
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::support::Api;
 
@@ -61,31 +61,58 @@ async fn volumes_get_the_default_type_of_their_project() {
 }
 
 #[tokio::test]
-async fn encryption_is_answered_as_for_a_type_without_it_and_refused_with_the_reason() {
+async fn a_type_can_say_how_hosts_encrypt_and_no_volume_is_made_of_it() {
     let api = Api::with_array(&Arc::default()).await;
-    let path = format!("/v3/types/{}/encryption", kind(&api, "gold").await);
+    let gold = kind(&api, "gold").await;
+    let path = format!("/v3/types/{gold}/encryption");
     let none = api.get(&path).await;
     assert_eq!((none.status.as_u16(), &none.body), (200, &json!({})));
-    let wanted = json!({"encryption": {"provider": "luks", "control_location": "front-end"}});
-    let refused = api.post(&path, wanted.clone()).await;
+    assert_eq!(api.delete(&format!("{path}/provider")).await.status, 404);
+    let wanted = json!({"encryption": {"provider": "luks", "control_location": "front-end", "key_size": "256"}});
+    let elsewhere = json!({"encryption": {"provider": "luks", "control_location": "moon"}});
+    assert_eq!(api.post(&path, elsewhere).await.status, 400);
+    let half = json!({"encryption": {"provider": "luks"}});
+    assert_eq!(api.post(&path, half).await.status, 400);
+    let made = api.post(&path, wanted.clone()).await;
+    assert_eq!(made.status, 200, "{}", made.text);
+    let id = made.body["encryption"]["encryption_id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    assert_eq!(made.body["encryption"]["key_size"], 256);
+    assert_eq!(api.post(&path, wanted).await.status, 400);
+    let one = format!("{path}/{id}");
+    let changed = api
+        .put(&one, json!({"encryption": {"cipher": "aes"}}))
+        .await;
+    assert_eq!(changed.body, json!({"encryption": {"cipher": "aes"}}));
+    let shown = api.get(&path).await.body;
+    assert_eq!(
+        (&shown["cipher"], &shown["provider"]),
+        (&json!("aes"), &json!("luks"))
+    );
+    assert_eq!(
+        api.get(&format!("{path}/cipher")).await.body,
+        json!({"cipher": "aes"})
+    );
+    assert_eq!(api.get(&format!("{path}/colour")).await.status, 404);
+    let refused = json!({"volume": {"size": 1, "volume_type": "gold"}});
+    let refused = api.post("/v3/volumes", refused).await;
     assert_eq!(refused.status, 400);
     assert!(
         refused.message().contains("no key manager"),
         "{}",
         refused.message()
     );
-    for (method, body) in [
-        ("GET", Value::Null),
-        ("PUT", wanted),
-        ("DELETE", Value::Null),
-    ] {
-        let got = api
-            .at("3.71", method, &format!("{path}/provider"), body)
-            .await;
-        assert_eq!(got.status, 404, "{method}");
-    }
-    assert_eq!(api.get("/v3/types/nosuch/encryption").await.status, 404);
     let volume = api.volume(1).await;
+    let retype = json!({"os-retype": {"new_type": "gold"}});
+    assert_eq!(
+        api.post(&format!("{volume}/action"), retype).await.status,
+        400
+    );
+    assert_eq!(api.delete(&one).await.status, 202);
+    assert_eq!(api.get(&path).await.body, json!({}));
+    assert_eq!(api.get("/v3/types/nosuch/encryption").await.status, 404);
     let shown = api.get(&format!("{volume}/encryption")).await;
     assert_eq!(shown.body, json!({"encryption_key_id": null}));
 }

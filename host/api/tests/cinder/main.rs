@@ -10,11 +10,15 @@
 mod support;
 
 mod attachments;
+mod conduct;
 mod defaults;
+mod filters;
 mod manage;
 mod moves;
 mod nova;
 mod quotas;
+mod retype;
 mod snapshots;
 mod transfers;
+mod views;
 mod volumes;

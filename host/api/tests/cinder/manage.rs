@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 use crate::support::Api;
 use crate::support::array::Array;
 
+/// A volume that there is not.
+const NO_VOLUME: &str = "00000000-0000-4000-8000-000000000000";
 const HOST: &str = "springform@pure%23pool";
 
 fn filled(names: &[&str]) -> Arc<Array> {
@@ -273,7 +275,7 @@ async fn a_snapshot_is_listed_taken_over_and_given_back() {
                 .unwrap()
                 .contains_key("v.old-unmanaged")
         );
-        let missing = json!({"snapshot": {"volume_id": "nosuch", "ref": {"source-name": "x"}}});
+        let missing = json!({"snapshot": {"volume_id": NO_VOLUME, "ref": {"source-name": "x"}}});
         assert_eq!(api.post(&format!("/v3/{path}"), missing).await.status, 404);
     }
 }

@@ -9,7 +9,7 @@ use springform_control::{BackendConfig, DriverLoader, Inspected, LoadRefusal, Lo
 use springform_model::contract::{
     Adopted, AdoptedSnapshot, Call, CallError, Connection, Context, CredentialScheme, Description,
     Disconnected, Driver, Failure, FailureCode, Manageable, ManageablePage, Path as ArrayPath,
-    Placement, Pool, Reference, Reply, SetupReport, SnapshotPlacement, Statistics,
+    Placement, Pool, Reference, ReplicationKind, Reply, SetupReport, SnapshotPlacement, Statistics,
 };
 
 const GIB: u64 = 1 << 30;
@@ -20,6 +20,8 @@ pub struct Array {
     pub snapshots: Mutex<BTreeMap<String, u64>>,
     /// GiB that can be provisioned.
     pub room: u64,
+    /// Whether its driver claims to replicate everything to an array `b`.
+    pub claims: bool,
     /// Whether every call but those that look is refused.
     pub broken: AtomicBool,
     /// Calls that change something, in order.
@@ -32,6 +34,7 @@ impl Default for Array {
             volumes: Mutex::default(),
             snapshots: Mutex::default(),
             room: 1 << 20,
+            claims: false,
             broken: AtomicBool::new(false),
             log: Mutex::default(),
         }
@@ -143,12 +146,22 @@ impl Driver for Simulated {
         Ok(match call {
             Call::Setup => Reply::Setup(SetupReport::default()),
             Call::Check => Reply::Check(Vec::new()),
-            Call::Stats => Reply::Stats(statistics(self.array.room, volumes.values().sum())),
+            Call::Stats => {
+                let mut found = statistics(self.array.room, volumes.values().sum());
+                if self.array.claims {
+                    found.replication_enabled = true;
+                    found.replication_types = vec!["async".into()];
+                    found.replication_targets = vec!["b".into()];
+                }
+                Reply::Stats(found)
+            }
             Call::CreateVolume { volume }
             | Call::CreateFromSnapshot { volume, .. }
             | Call::CloneVolume { volume, .. } => {
                 volumes.insert(volume.name.clone(), volume.size);
-                Reply::Placement(place(&volume.name))
+                let mut placed = place(&volume.name);
+                placed.replication = self.array.claims.then_some(ReplicationKind::Async);
+                Reply::Placement(placed)
             }
             Call::DeleteVolume { volume } => {
                 volumes.remove(

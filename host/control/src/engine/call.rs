@@ -92,6 +92,7 @@ impl Control {
                 }
             }
         }
+        let alone = targets.iter().all(|target| target.primary);
         let context = Context {
             operation_id: operation.to_owned(),
             backend: backend.to_owned(),
@@ -138,6 +139,7 @@ impl Control {
             ))),
         };
         crash_point!("after-call", name);
+        let outcome = outcome.map(|reply| if alone { unreplicated(reply) } else { reply });
         self.metrics()
             .called(backend, name, begun.elapsed(), &outcome);
         outcome
@@ -224,6 +226,21 @@ impl Control {
             retryable: error.is_retryable(),
         }
     }
+}
+
+/// A reply of a backend that is configured with one array: nothing on it is replicated, whatever its driver claims.
+fn unreplicated(mut reply: Reply) -> Reply {
+    match &mut reply {
+        Reply::Placement(placement) => placement.replication = None,
+        Reply::Outcomes(outcomes) => {
+            let placements = outcomes
+                .iter_mut()
+                .filter_map(|one| one.result.as_mut().ok());
+            placements.for_each(|placement| placement.replication = None);
+        }
+        _ => {}
+    }
+    reply
 }
 
 fn fault_word(kind: FaultKind) -> &'static str {

@@ -1,7 +1,9 @@
 //! Making an empty group: a backend that suits its type and all of its volume types is chosen first.
 
 use serde_json::json;
-use springform_model::cloud::{Group, GroupStatus, GroupType, ReplicationStatus, VolumeType};
+use springform_model::cloud::{
+    Group, GroupStatus, GroupType, Metadata, ReplicationStatus, VolumeType,
+};
 use springform_model::operation::Verb;
 use springform_store::{Changes, Measure, Query, StoreError, Stored};
 use uuid::Uuid;
@@ -92,12 +94,7 @@ impl Groups<'_> {
         let Some(zone) = wanted else {
             return Ok(usual.clone());
         };
-        let known = zone == *usual
-            || self
-                .control
-                .backends()
-                .any(|backend| backend.config().availability_zone == zone);
-        if known {
+        if crate::volumes::zone_exists(self.control, &zone) {
             return Ok(zone);
         }
         Err(ControlError::input(format!(
@@ -116,13 +113,22 @@ fn ids(types: &[Stored<VolumeType>]) -> Vec<String> {
     ids
 }
 
+/// Specs of a group type that a backend has to meet. Others are for the driver: as in Cinder, no backend has to report them.
+const REQUIRED: &[&str] = &[
+    "consistent_group_snapshot_enabled",
+    "consistent_group_replication_enabled",
+    "group_replication_enabled",
+];
+
 /// One request for the group's own type, one for each volume type.
 fn requests(kind: &GroupType, types: &[Stored<VolumeType>], zone: &str) -> Vec<Request> {
-    let specs = std::iter::once(&kind.group_specs);
-    specs
-        .chain(types.iter().map(|kind| &kind.extra_specs))
+    let own = kind.group_specs.iter();
+    let own = own.filter(|(key, _)| REQUIRED.contains(&key.as_str()));
+    let own: Metadata = own.map(|(key, spec)| (key.clone(), spec.clone())).collect();
+    std::iter::once(own)
+        .chain(types.iter().map(|kind| kind.extra_specs.clone()))
         .map(|specs| Request {
-            extra_specs: specs.clone(),
+            extra_specs: specs,
             availability_zone: Some(zone.to_owned()),
             ..Request::default()
         })

@@ -187,7 +187,6 @@ fn like(volume: &Volume) -> CreateVolume {
         size: volume.size,
         volume_type: volume.type_id.clone(),
         availability_zone: Some(volume.availability_zone.clone()),
-        multiattach: volume.multiattach,
         ..CreateVolume::default()
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use springform_model::cloud::{Snapshot, Volume, VolumeType};
+use springform_model::operation::Operation;
 use springform_store::{Changes, Measure, Query, Total};
 
 use super::Quotas;
@@ -17,12 +18,14 @@ pub(crate) enum Adds {
     Room(u64),
     /// A snapshot, or several.
     Snapshot,
+    /// A type for a volume of so many GiB that is there.
+    Type(u64),
 }
 
 impl Adds {
     fn kinds(self) -> &'static [&'static str] {
         match self {
-            Self::Volume(_) => &["volumes", "gigabytes"],
+            Self::Volume(_) | Self::Type(_) => &["volumes", "gigabytes"],
             Self::Room(_) => &["gigabytes"],
             Self::Snapshot => &["snapshots", "gigabytes"],
         }
@@ -46,17 +49,56 @@ impl Quotas<'_> {
         }
         let mut changes = Changes::new();
         for word in adds.kinds() {
-            if let Some(limit) = most(&limits, word) {
+            if let Some(limit) = most(&limits, word)
+                && !matches!(adds, Adds::Type(_))
+            {
                 changes = changes.within(*word, self.total(word, project, None), limit);
             }
             let Some(kind) = kind else { continue };
             let name = format!("{word}_{}", kind.name);
             if let Some(limit) = most(&limits, &name) {
                 let total = self.total(word, project, Some(&kind.id));
-                changes = changes.within(name, total, limit);
+                let claimed = self.on_the_way(word, project, kind).await?;
+                let more = match (adds, *word) {
+                    (Adds::Type(_), "volumes") => 1,
+                    (Adds::Type(size), _) => i64::try_from(size).unwrap_or(i64::MAX),
+                    _ => 0,
+                };
+                let claimed = claimed.saturating_add(more);
+                let used = self.store.total(&total).await?.saturating_add(claimed);
+                if more > 0 && used > limit {
+                    return Err(over(&name, limit, used, u64::try_from(more).unwrap_or(0)));
+                }
+                changes = changes.within(name, total, limit.saturating_sub(claimed));
             }
         }
         Ok(changes)
+    }
+
+    /// What volumes claim of a type's quota that are being retyped to it: they have their old type until that is done.
+    async fn on_the_way(
+        &self,
+        word: &str,
+        project: &str,
+        kind: &VolumeType,
+    ) -> Result<i64, ControlError> {
+        let open = Query::new()
+            .eq("open", true)
+            .eq("verb", "retype-volume")
+            .entry("input", "type", &kind.id);
+        let open = self.store.list::<Operation>(&open).await?;
+        let ids: Vec<String> = open.iter().map(|found| found.subject.clone()).collect();
+        let volumes = self.store.get_many::<Volume>(&ids).await?;
+        let mine = volumes.iter().filter(|volume| {
+            let counts = volume.consumes_quota && volume.project_id == project;
+            counts && volume.type_id.as_ref() != Some(&kind.id)
+        });
+        let claims = mine.map(|volume| match word {
+            "volumes" => 1,
+            "gigabytes" => i64::try_from(volume.size).unwrap_or(i64::MAX),
+            _ => 0,
+        });
+        Ok(claims.fold(0, i64::saturating_add))
     }
 
     /// What counts against `volumes`, `snapshots` or `gigabytes` of a project, of one type or of all.

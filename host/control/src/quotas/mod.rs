@@ -161,12 +161,23 @@ impl<'a> Quotas<'a> {
     /// Sets limits of a project.
     ///
     /// # Errors
-    /// Invalid for a key that no quota has.
+    /// Invalid for a key that no quota has, and for a limit below what is used.
     pub async fn set(
         &self,
         project: &str,
         limits: BTreeMap<String, i64>,
     ) -> Result<BTreeMap<String, i64>, ControlError> {
+        for (key, limit) in &limits {
+            if *limit < 0 || key == "per_volume_gigabytes" {
+                continue;
+            }
+            let used = self.used(project, key).await?;
+            if used > *limit {
+                return Err(ControlError::invalid(format!(
+                    "Quota {key} limit must be equal or greater than existing resources. Current usage is {used} and the requested limit is {limit}."
+                )));
+            }
+        }
         self.write(project, limits).await?;
         self.limits_of(project).await
     }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use springform_model::contract::{
-    Call, CallError, FailoverMode, FailoverPlan, PlanRequest, Reply, VolumePlan,
+    Call, CallError, FailoverMode, FailoverPlan, Fault, FaultKind, PlanRequest, Reply, VolumePlan,
 };
 use springform_model::operation::Verb;
 use springform_model::replication::clock;
@@ -155,10 +155,21 @@ pub fn resolve(view: &BackendView, to: Option<&str>) -> Result<Option<String>, P
     }
 }
 
-/// Asks the driver what a failover of one page would do.
+/// Refuses what needs another array on a backend that is configured with one only, whatever its driver claims.
+pub fn has_another(view: &BackendView) -> Result<(), Problem> {
+    if view.targets.iter().any(|target| !target.primary) {
+        return Ok(());
+    }
+    Err(Problem::Refused(format!(
+        "backend {} has no replication_device in the configuration: there is no array that it could be failed over to",
+        view.name
+    )))
+}
+
+/// Asks the driver what a failover of one page would do. The array it chooses has to be one of the configuration.
 pub async fn page(
     ground: &dyn Ground,
-    backend: &str,
+    view: &BackendView,
     operation: &str,
     order: &Order,
     to: Option<String>,
@@ -170,15 +181,24 @@ pub async fn page(
         mode: order.mode.clone(),
         point: order.point.clone(),
     };
-    ground
-        .call(
-            backend,
-            operation,
-            Vec::new(),
-            Call::PlanFailover { request },
-        )
+    let call = Call::PlanFailover { request };
+    let plan = ground
+        .call(&view.name, operation, Vec::new(), call)
         .await
-        .and_then(Reply::into_plan)
+        .and_then(Reply::into_plan)?;
+    if view.target(&plan.target).is_none() {
+        let known: Vec<&str> = view.targets.iter().map(|t| t.name.as_str()).collect();
+        return Err(CallError::Fault(Fault::new(
+            FaultKind::WrongReply,
+            format!(
+                "the driver planned a failover to \"{}\", which is no array of backend {}; it has {}",
+                plan.target.escape_default(),
+                view.name,
+                known.join(", ")
+            ),
+        )));
+    }
+    Ok(plan)
 }
 
 /// The fingerprint of a scope as it is now.
@@ -204,6 +224,7 @@ pub async fn fingerprint(
 /// Makes a plan. Reads only.
 pub async fn make(ground: &dyn Ground, backend: &str, order: Order) -> Result<Plan, Problem> {
     let view = ground.backend(backend).await?;
+    has_another(&view)?;
     let mut to = resolve(&view, order.to.as_deref())?;
     let mut print = Fingerprint::new(&view);
     let mut plan = blank(ground, backend, Verb::Failover, order.clone());
@@ -229,7 +250,7 @@ pub async fn make(ground: &dyn Ground, backend: &str, order: Order) -> Result<Pl
                 plan.volumes.extend(there);
                 continue;
             }
-            match page(ground, backend, &id, &order, to.clone(), &of_one_array).await {
+            match page(ground, &view, &id, &order, to.clone(), &of_one_array).await {
                 Ok(answer) => {
                     to = Some(answer.target.clone());
                     add(&mut plan, &view, ground.now(), &of_one_array, answer);

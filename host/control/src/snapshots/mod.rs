@@ -294,6 +294,48 @@ impl Snapshots<'_> {
         .await
     }
 
+    /// Says how far a snapshot is that somebody else makes or deletes: Cinder's way for Nova's own snapshots.
+    ///
+    /// # Errors
+    /// `NotFound`; `Invalid` for a state that does not follow from the one it is in; `Conflict` while an operation of
+    /// this host makes or deletes it.
+    pub async fn update_status(
+        &self,
+        caller: &Caller,
+        id: &str,
+        status: &str,
+        progress: Option<String>,
+    ) -> Result<Snapshot, ControlError> {
+        use SnapshotStatus::{Available, Creating, Deleting, Error, ErrorDeleting};
+        self.edit(caller, id, |snapshot| {
+            let follows: &[SnapshotStatus] = match snapshot.status {
+                Creating => &[Creating, Available, Error],
+                Deleting => &[Deleting, ErrorDeleting],
+                now => {
+                    return Err(ControlError::invalid(format!(
+                        "Snapshot status {now} not allowed for update_snapshot_status"
+                    )));
+                }
+            };
+            let next = follows.iter().find(|next| next.as_str() == status);
+            let next = next.ok_or_else(|| {
+                ControlError::invalid(format!(
+                    "Provided snapshot status {status} not allowed for snapshot with status {}.",
+                    snapshot.status
+                ))
+            })?;
+            if let Some(holder) = &snapshot.operation {
+                return Err(ControlError::busy(&format!("Snapshot {id}"), holder));
+            }
+            snapshot.status = *next;
+            if let Some(progress) = &progress {
+                snapshot.progress.clone_from(progress);
+            }
+            Ok(())
+        })
+        .await
+    }
+
     pub(crate) async fn edit(
         &self,
         caller: &Caller,

@@ -13,7 +13,7 @@ use crate::edit::{Setback, again, moved};
 use crate::engine::NewOperation;
 use crate::quotas::{Adds, over};
 use crate::scheduler::Request;
-use crate::specs::{FullType, as_read, with_qos};
+use crate::specs::{FullType, as_read, is_multiattach, with_qos, without_keys};
 use crate::{Caller, Control, ControlError};
 
 /// What is asked for.
@@ -37,8 +37,6 @@ pub struct CreateVolume {
     pub source_volid: Option<String>,
     /// Into this group.
     pub group_id: Option<String>,
-    /// Several attachments.
-    pub multiattach: bool,
 }
 
 /// What a volume is made from, as it was read.
@@ -74,6 +72,11 @@ impl Volumes<'_> {
 
     async fn begin(&self, caller: &Caller, wanted: CreateVolume) -> Result<Volume, Setback> {
         let control = self.control;
+        if wanted.snapshot_id.is_some() && wanted.source_volid.is_some() {
+            return Err(
+                ControlError::input("May specify only one of snapshot, source volume").into(),
+            );
+        }
         let source = self.source(caller, &wanted).await?;
         let full = self.type_of(caller, &wanted, source.as_ref()).await?;
         let group = self.group_of(caller, &wanted, full.as_ref()).await?;
@@ -81,7 +84,12 @@ impl Volumes<'_> {
         if let Some(group) = &group {
             wanted.availability_zone = Some(group.availability_zone.clone());
         }
-        wanted.availability_zone = super::zone::zone_of(wanted.availability_zone, full.as_ref())?;
+        // As in Cinder: what is made of something is made where that is, unless another zone is asked for.
+        let asked = wanted.availability_zone.or_else(|| {
+            let source = source.as_ref()?;
+            Some(source.volume.availability_zone.clone())
+        });
+        wanted.availability_zone = super::zone::zone_of(control, asked, full.as_ref())?;
         let volume = new_volume(control, caller, wanted, source.as_ref(), full.as_ref())?;
         let mut request = request(&volume, full.as_ref(), source.as_ref(), Vec::new());
         if let Some(group) = &group {
@@ -205,6 +213,9 @@ impl Volumes<'_> {
             Some(name) => Some(self.control.types().stored(caller, &name).await?),
             None => self.control.default_types().stored(caller).await?,
         };
+        if let Some(found) = &found {
+            without_keys(found)?;
+        }
         match found {
             Some(found) => Ok(Some(with_qos(self.control.store(), found).await?)),
             None => Ok(None),
@@ -238,13 +249,6 @@ pub(super) fn new_volume(
             None => "Volume size '0' must be an integer and greater than 0".to_owned(),
         }));
     }
-    let multiattach = wanted.multiattach
-        || full.is_some_and(|full| {
-            full.volume_type
-                .extra_specs
-                .get("multiattach")
-                .is_some_and(|value| value.eq_ignore_ascii_case("<is> true"))
-        });
     Ok(Volume {
         id: Uuid::now_v7().to_string(),
         project_id: caller.project_id.clone(),
@@ -269,7 +273,7 @@ pub(super) fn new_volume(
             .map(|source| source.volume.image_metadata.clone())
             .unwrap_or_default(),
         bootable: source.is_some_and(|source| source.volume.bootable),
-        multiattach,
+        multiattach: full.is_some_and(|full| is_multiattach(&full.volume_type)),
         consumes_quota: true,
         backend: None,
         host: None,

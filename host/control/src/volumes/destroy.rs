@@ -1,8 +1,9 @@
-//! Deleting, extending, retyping and reverting: the checks before the journal.
+//! Deleting, extending and reverting: the checks before the journal.
 
 use serde_json::json;
 use springform_model::cloud::{Snapshot, SnapshotStatus, Volume, VolumeStatus};
 use springform_model::operation::Verb;
+use springform_model::replication::relation::Relation;
 use springform_store::{Changes, Direction, Query};
 
 use super::Volumes;
@@ -54,7 +55,16 @@ impl Volumes<'_> {
         cascade: bool,
         force: bool,
     ) -> Result<(), Setback> {
-        let volume = self.get(caller, id).await?;
+        let volume = self.stored(caller, id).await?;
+        if volume.host.is_none() && volume.operation.is_none() {
+            // It was never placed: there is nothing on any array, and nobody has to wait.
+            let changes = Changes::new().delete::<Volume>(id, volume.revision);
+            return Ok(self
+                .control
+                .store()
+                .commit(changes.remove::<Relation>(id))
+                .await?);
+        }
         self.may_change(&volume).await?;
         if force && !caller.is_admin {
             return Err(ControlError::new(
@@ -161,56 +171,6 @@ impl Volumes<'_> {
             &json!({ "size": size }),
             decide,
             |_| guards.clone(),
-        )
-        .await
-        .map(drop)
-    }
-
-    /// Makes a volume what another type asks for.
-    ///
-    /// # Errors
-    /// `NotFound`, `Invalid`, `Conflict`.
-    pub async fn retype(
-        &self,
-        caller: &Caller,
-        id: &str,
-        name_or_id: &str,
-    ) -> Result<(), ControlError> {
-        again(|| self.try_retype(caller, id, name_or_id)).await
-    }
-
-    async fn try_retype(&self, caller: &Caller, id: &str, name_or_id: &str) -> Result<(), Setback> {
-        let kind = self.control.types().stored(caller, name_or_id).await?;
-        let decide = |volume: &mut Volume| {
-            must_be(
-                volume,
-                &[VolumeStatus::Available, VolumeStatus::InUse],
-                "retype",
-            )?;
-            if let Some(group) = &volume.group_id {
-                return Err(ControlError::invalid(format!(
-                    "Invalid volume: Volume {} must not be part of a group to retype; it is in group {group}.",
-                    volume.id
-                )));
-            }
-            if volume.type_id.as_deref() == Some(&kind.id) {
-                return Err(ControlError::input(format!(
-                    "New volume_type same as original: {}.",
-                    kind.id
-                )));
-            }
-            volume.status = VolumeStatus::Retyping;
-            Ok(())
-        };
-        try_turn(
-            self.control,
-            caller,
-            id,
-            Verb::RetypeVolume,
-            &json!({ "type": kind.id }),
-            decide,
-            // Written and not only looked at: whoever deletes or changes the type meanwhile has to look again, and finds this.
-            |_| Changes::new().update(&kind),
         )
         .await
         .map(drop)

@@ -23,7 +23,10 @@ impl Volumes<'_> {
             return Ok(None);
         };
         let group = self.control.groups().stored(caller, id).await?;
-        let Some(full) = full else {
+        // The type of volumes that name none is no answer: a group is for the types it was made for.
+        let from = wanted.snapshot_id.is_some() || wanted.source_volid.is_some();
+        let named = wanted.volume_type.is_some() || from;
+        let Some(full) = full.filter(|_| named) else {
             return Err(ControlError::input(
                 "volume_type must be provided when creating a volume in a group.",
             ));

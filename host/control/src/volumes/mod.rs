@@ -7,6 +7,7 @@ mod destroy;
 mod group;
 mod manage;
 mod place;
+mod retype;
 mod take_over;
 mod turn;
 mod work;
@@ -17,8 +18,10 @@ pub use create::CreateVolume;
 pub use manage::ManageVolume;
 pub(crate) use manage::{OWNED, in_service, name_of, owned, sole_owner};
 pub(crate) use place::{available, call_for, source_of};
+pub use retype::Migration;
 pub(crate) use take_over::gib;
 pub(crate) use turn::{not_frozen, report};
+pub(crate) use zone::exists as zone_exists;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -13,7 +13,7 @@ use super::report;
 use crate::engine::{Executor, Run, failure};
 use crate::groups::settle::{Fate, settle};
 use crate::lock;
-use crate::specs::{full_type, snapshot_spec, type_spec, volume_spec};
+use crate::specs::{full_type, is_multiattach, snapshot_spec, type_spec, volume_spec};
 
 /// Carries them out.
 pub(super) struct Working;
@@ -54,6 +54,7 @@ impl Executor for Working {
         let restored: Vec<String> = match operation.verb {
             Verb::RevertVolume => vec![text(&operation, "snapshot")],
             Verb::DeleteVolume => held(run, &id).await?,
+            Verb::RetypeVolume if outcome.is_ok() => all_of(run, &id).await?,
             _ => Vec::new(),
         };
         settle::<Volume, Snapshot>(
@@ -71,10 +72,15 @@ impl Executor for Working {
                 if let (Ok(_), Some(full)) = (&outcome, &full) {
                     volume.type_id = Some(full.volume_type.id.clone());
                     volume.type_name = Some(full.volume_type.name.clone());
+                    volume.multiattach = is_multiattach(&full.volume_type);
                 }
                 Fate::Write
             },
             |snapshot| {
+                if let Some(full) = &full {
+                    snapshot.type_id = Some(full.volume_type.id.clone());
+                    return Fate::Write;
+                }
                 snapshot.status = match operation.verb {
                     Verb::DeleteVolume => left(snapshot, &operation),
                     _ => SnapshotStatus::Available,
@@ -199,6 +205,14 @@ async fn held(run: &Run, id: &str) -> Result<Vec<String>, OperationError> {
     let store = run.control().store();
     let left = store.list::<Snapshot>(&query).await.map_err(broken)?;
     Ok(left.into_iter().map(|stored| stored.record.id).collect())
+}
+
+/// Its snapshots: they count as what the volume is.
+async fn all_of(run: &Run, id: &str) -> Result<Vec<String>, OperationError> {
+    let query = Query::new().eq("volume_id", id);
+    let store = run.control().store();
+    let all = store.list::<Snapshot>(&query).await.map_err(broken)?;
+    Ok(all.into_iter().map(|stored| stored.record.id).collect())
 }
 
 /// What becomes of such a snapshot: whatever was not begun with is as good as it was.

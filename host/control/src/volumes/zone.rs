@@ -1,7 +1,8 @@
 //! Zones that a volume type is bound to: the reserved spec `RESKEY:availability_zones` (3.52).
 
-use crate::ControlError;
+use crate::backend::BackendHandle;
 use crate::specs::FullType;
+use crate::{Control, ControlError};
 
 /// The spec, a list separated by commas.
 const SPEC: &str = "RESKEY:availability_zones";
@@ -9,8 +10,9 @@ const SPEC: &str = "RESKEY:availability_zones";
 /// The zone a volume is made in: the one asked for, if its type may be there; else the first of its type's; else none.
 ///
 /// # Errors
-/// `Invalid` for a zone that is none of the type's.
+/// `Invalid` for a zone that there is not, and for one that is none of the type's.
 pub(super) fn zone_of(
+    control: &Control,
     asked: Option<String>,
     full: Option<&FullType>,
 ) -> Result<Option<String>, ControlError> {
@@ -21,6 +23,11 @@ pub(super) fn zone_of(
         .flatten()
         .filter(|zone| !zone.is_empty())
         .collect();
+    if let Some(asked) = asked.as_deref().filter(|asked| !exists(control, asked)) {
+        return Err(ControlError::invalid(format!(
+            "Availability zone '{asked}' is invalid."
+        )));
+    }
     match asked {
         Some(asked) if !zones.is_empty() && !zones.contains(&asked.as_str()) => {
             Err(ControlError::input(format!(
@@ -31,4 +38,10 @@ pub(super) fn zone_of(
         Some(asked) => Ok(Some(asked)),
         None => Ok(zones.first().map(|zone| (*zone).to_owned())),
     }
+}
+
+/// Whether a backend is in the zone, or it is that of volumes for which none is named.
+pub(crate) fn exists(control: &Control, zone: &str) -> bool {
+    let here = |backend: &BackendHandle| backend.config().availability_zone == zone;
+    zone == control.config().availability_zone || control.backends().any(|backend| here(&backend))
 }

@@ -5,7 +5,7 @@ use springform_control::group_snapshots::CreateGroupSnapshot;
 use springform_control::groups::{CreateGroup, GroupSource, UpdateGroup};
 use springform_control::snapshots::{CreateSnapshot, ManageSnapshot};
 use springform_control::types::UpdateType;
-use springform_control::volumes::{CreateVolume, ManageVolume};
+use springform_control::volumes::{CreateVolume, ManageVolume, Migration};
 use springform_control::{Caller, ControlError, ErrorKind};
 use springform_model::cloud::Metadata;
 
@@ -144,7 +144,10 @@ impl Verb {
             Self::Cascade => volumes.delete(caller, volume, true, false).await,
             Self::Unmanage => volumes.unmanage(caller, volume).await,
             Self::Extend => volumes.extend(caller, volume, 2).await,
-            Self::Retype => volumes.retype(caller, volume, &world.other).await,
+            Self::Retype => {
+                let stay = Migration::Never;
+                volumes.retype(caller, volume, &world.other, stay).await
+            }
             Self::Revert => volumes.revert(caller, volume, &world.snapshot).await,
             Self::Snapshot => {
                 let wanted = CreateSnapshot {

@@ -143,10 +143,14 @@ impl Rig {
         self.array.groups.lock().unwrap().clear();
     }
 
-    async fn kind(&self, name: &str) -> String {
+    async fn kind(&self, name: &str, place: Place) -> String {
+        // Several hosts use the volume, and a retype must not take that from them.
+        let shared = ("multiattach".to_owned(), "<is> True".to_owned());
+        let specs = (place == Place::Used).then_some(shared);
         let wanted = CreateType {
             name: name.into(),
             is_public: true,
+            extra_specs: specs.into_iter().collect(),
             ..CreateType::default()
         };
         let made = self.control.types().create(&admin(), wanted).await;
@@ -157,8 +161,8 @@ impl Rig {
         let control = &self.control;
         let caller = admin();
         let mut world = World {
-            kind: self.kind("gold").await,
-            other: self.kind("silver").await,
+            kind: self.kind("gold", place).await,
+            other: self.kind("silver", place).await,
             ..World::default()
         };
         let kinds = control.group_types();
@@ -177,7 +181,6 @@ impl Rig {
         let wanted = CreateVolume {
             size: 1,
             volume_type: Some(world.kind.clone()),
-            multiattach: place == Place::Used,
             group_id: (place == Place::Grouped).then(|| world.group.clone()),
             ..CreateVolume::default()
         };

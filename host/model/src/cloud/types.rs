@@ -22,6 +22,28 @@ pub struct VolumeType {
     pub extra_specs: Metadata,
     /// QoS specs associated with it.
     pub qos_specs_id: Option<String>,
+    /// How the host that attaches its volumes is to encrypt them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encryption: Option<TypeEncryption>,
+    /// When.
+    pub created_at: Timestamp,
+    /// Last change.
+    pub updated_at: Option<Timestamp>,
+}
+
+/// How the host that attaches volumes of a type is to encrypt them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TypeEncryption {
+    /// UUID.
+    pub id: String,
+    /// `luks`, `luks2`.
+    pub provider: String,
+    /// `front-end` or `back-end`.
+    pub control_location: String,
+    /// `aes-xts-plain64`.
+    pub cipher: Option<String>,
+    /// Bits.
+    pub key_size: Option<u64>,
     /// When.
     pub created_at: Timestamp,
     /// Last change.

@@ -231,7 +231,7 @@ impl Failover<'_> {
         let order = &self.input.order;
         let planned = plan::page(
             ground,
-            &self.view.name,
+            &self.view,
             self.ledger.id(),
             order,
             to.clone(),

@@ -28,6 +28,7 @@ pub(super) async fn failover_input(
         },
     };
     let to = plan::resolve(&view, order.to.as_deref())?;
+    plan::has_another(&view)?;
     if let (Some(to), Scope::Backend(_)) = (&to, &order.scope) {
         let home = view.primary().map(|t| t.name.as_str());
         let active = service.active_target.as_deref().or(home);

@@ -22,6 +22,7 @@ pub(super) async fn open_drill(
     operation: &Operation,
 ) -> Result<(Scope, Drill), Problem> {
     let view = ground.backend(backend).await?;
+    plan::has_another(&view)?;
     let members = ground
         .members(&ask.scope, backend, None, DRILL_VOLUMES + 1)
         .await?;

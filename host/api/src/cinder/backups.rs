@@ -1,0 +1,157 @@
+//! Backups as Cinder answers without a backup service: the lists are empty, no id is known, none can be made. Clients that
+//! walk over everything of a project ask for them first.
+
+use serde_json::Value;
+use springform_model::cloud::{SnapshotStatus, VolumeStatus};
+
+use super::listing::{Kind, Known, Listed, query};
+use crate::http::{Answer, Call, Refusal, Routes, json};
+
+const KNOWN: &[Known] = &[
+    ("id", "id", Kind::Text),
+    ("name", "name", Kind::Text),
+    ("status", "status", Kind::Text),
+    ("volume_id", "volume_id", Kind::Text),
+    ("snapshot_id", "snapshot_id", Kind::Text),
+    ("user_id", "user_id", Kind::Text),
+];
+const ASKS: &[&str] = &[
+    "limit",
+    "marker",
+    "offset",
+    "sort",
+    "all_tenants",
+    "with_count",
+    "name",
+    "status",
+    "volume_id",
+];
+const MANY: &str = "{backups:[object], count?:count}";
+const ONE: &str = "{backup:object}";
+
+pub(super) fn routes(r: &mut Routes) {
+    for path in ["/backups", "/backups/detail"] {
+        r.get(path, "backup:get_all", list)
+            .asks(ASKS)
+            .says("Lists backups: there is no service that makes any.")
+            .gives(200, MANY);
+    }
+    r.post("/backups", "backup:create", create)
+        .says("Refused: there is no service that makes backups.")
+        .takes(
+            "{backup:{volume_id:id, container?:short?, name?:short?, description?:short?, incremental?:bool?, \
+            force?:bool?, snapshot_id?:id?, metadata?:map?, availability_zone?:name?}}",
+        )
+        .gives(202, ONE);
+    r.post("/backups/import_record", "backup:backup-import", import)
+        .admin()
+        .says("Refused: there is no service that keeps backups.")
+        .takes("{backup-record:{backup_service:name, backup_url:text}}")
+        .gives(201, ONE);
+    r.get("/backups/{backup_id}", "backup:get", none)
+        .says("Shows a backup: there is none.")
+        .gives(200, ONE);
+    r.put("/backups/{backup_id}", "backup:update", none)
+        .says("Changes a backup: there is none.")
+        .takes("{backup:object}")
+        .gives(200, ONE);
+    r.delete("/backups/{backup_id}", "backup:delete", none)
+        .says("Deletes a backup: there is none.")
+        .ends(202);
+    r.get(
+        "/backups/{backup_id}/export_record",
+        "backup:export-import",
+        none,
+    )
+    .admin()
+    .says("Exports a backup: there is none.")
+    .gives(200, "{backup-record:object}");
+    r.post("/backups/{backup_id}/restore", "backup:restore", none)
+        .says("Restores a backup: there is none.")
+        .takes("{restore:object}")
+        .gives(202, "{restore:object}");
+    r.post(
+        "/backups/{backup_id}/action",
+        "backup:backup_project_attribute",
+        none,
+    )
+    .admin()
+    .says("Does something to a backup: there is none.")
+    .takes("object")
+    .ends(202);
+}
+
+async fn list(call: Call) -> Answer {
+    // Filters, keys and pages that Cinder refuses are refused here, too.
+    query(&call, KNOWN, &["created_at", "updated_at"])?;
+    let counts = call.version.has(45) && call.query.flag("with_count")?;
+    let list = Listed {
+        key: "backups",
+        views: Vec::<Value>::new(),
+        next: None,
+        count: counts.then_some(0),
+    };
+    json(200, &list)
+}
+
+fn no_service() -> Refusal {
+    Refusal::new(
+        http::StatusCode::SERVICE_UNAVAILABLE,
+        "Service cinder-backup could not be found.",
+    )
+}
+
+async fn create(call: Call) -> Answer {
+    let mut fields = call.object("backup")?;
+    let volume = fields.required_uuid("volume_id")?;
+    let snapshot = fields.uuid("snapshot_id")?;
+    let force = fields.boolean("force")?.unwrap_or(false);
+    fields.boolean("incremental")?;
+    fields.name()?;
+    fields.description()?;
+    fields.text("container", 0..=255)?;
+    if call.version.has(43) {
+        fields.pairs("metadata")?;
+    }
+    if call.version.has(51) {
+        fields.text("availability_zone", 0..=255)?;
+    }
+    fields.finish()?;
+    let volume = call.control().volumes().get(&call.caller, &volume).await?;
+    let refused = match snapshot {
+        Some(id) => {
+            let snapshot = call.control().snapshots().get(&call.caller, &id).await?;
+            snapshot.volume_id != volume.id || snapshot.status != SnapshotStatus::Available
+        }
+        None => match volume.status {
+            VolumeStatus::Available => false,
+            VolumeStatus::InUse => !force,
+            _ => true,
+        },
+    };
+    if refused {
+        return Err(Refusal::invalid(format!(
+            "Invalid volume: Volume to be backed up must be available, or in-use with the force flag, and its snapshot \
+             available; volume {} is {}.",
+            volume.id, volume.status
+        )));
+    }
+    Err(no_service())
+}
+
+async fn import(call: Call) -> Answer {
+    let mut fields = call.object("backup-record")?;
+    fields.required("backup_service")?;
+    fields
+        .text("backup_url", 1..=65_536)?
+        .ok_or_else(|| Refusal::invalid("'backup_url' is a required property"))?;
+    fields.finish()?;
+    Err(no_service())
+}
+
+async fn none(call: Call) -> Answer {
+    let id = call.part("backup_id");
+    Err(Refusal::not_found(format!(
+        "Backup {id} could not be found."
+    )))
+}
