@@ -38,7 +38,12 @@ impl Test {
 /// Unmodified upstream programs against the simulator and the host.
 pub fn python() -> anyhow::Result<()> {
     let debug = target().join("debug");
-    for script in ["tests/upstream/run.sh", "tests/clients/run.sh"] {
+    let scripts = [
+        "tests/upstream/run.sh",
+        "tests/clients/run.sh",
+        "tests/tempest/run.sh",
+    ];
+    for script in scripts {
         run(command("bash")
             .arg(root().join(script))
             .env("FLASHARRAY_SIM", debug.join("flasharray-sim"))
