@@ -57,8 +57,8 @@ async fn a_type_that_needs_another_pool_is_refused_and_changes_nothing() {
         assert_eq!(api.get(&volume).await.body["volume"], before, "{name}");
     }
     let why = retype(&api, &volume, "elsewhere", "never").await;
-    let told = format!("its volume_backend_name is");
-    assert!(why.message().contains(&told), "{}", why.message());
+    let told = "its volume_backend_name is";
+    assert!(why.message().contains(told), "{}", why.message());
     assert!(why.message().contains("'never'"), "{}", why.message());
     let why = retype(&api, &volume, "elsewhere", "on-demand").await;
     assert!(
