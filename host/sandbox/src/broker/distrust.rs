@@ -166,7 +166,7 @@ impl Distrust {
                     ),
                 )
             }
-            CertificateError::BadSignature => (
+            error if bad_signature(error) && !signed_itself() => (
                 DistrustKind::UnknownIssuer,
                 format!(
                     "its certificate was signed by an authority that has the name of one in `ca_file` and another key; \
@@ -174,13 +174,18 @@ impl Distrust {
                     pin()
                 ),
             ),
-            CertificateError::UnknownIssuer if signed_itself() => (
-                DistrustKind::SelfSigned,
-                format!(
-                    "its certificate signed itself and is not in `ca_file`; name it there, {}",
-                    pin()
-                ),
-            ),
+            error
+                if signed_itself()
+                    && (bad_signature(error) || *error == CertificateError::UnknownIssuer) =>
+            {
+                (
+                    DistrustKind::SelfSigned,
+                    format!(
+                        "its certificate signed itself and is not in `ca_file`; name it there, {}",
+                        pin()
+                    ),
+                )
+            }
             CertificateError::UnknownIssuer => (
                 DistrustKind::UnknownIssuer,
                 format!(
@@ -202,6 +207,16 @@ impl Distrust {
         };
         Self { kind, text }
     }
+}
+
+/// Whether somebody of the name of a trusted authority signed it, with another key or in another way.
+fn bad_signature(error: &CertificateError) -> bool {
+    matches!(
+        error,
+        CertificateError::BadSignature
+            | CertificateError::UnsupportedSignatureAlgorithmContext { .. }
+            | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. }
+    )
 }
 
 /// Whether all that is wrong is that an authority's certificate serves: what arrays make for themselves is often so marked.
