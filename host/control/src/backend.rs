@@ -2,16 +2,22 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, RwLock};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use springform_model::contract::{Statistics, TargetHealth};
 use springform_model::time::Timestamp;
 use tokio::sync::{Notify, Semaphore, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::BackendConfig;
 use crate::machines::Machines;
+use crate::replication::Differences;
 use crate::scheduler::Ledger;
+
+/// After a start, before records and arrays are compared: what was interrupted goes on first.
+const SETTLES: Duration = Duration::from_secs(30);
 
 /// What is known of a backend now. Kept in memory: after a restart it is found out again.
 #[derive(Debug, Clone, Default)]
@@ -28,6 +34,8 @@ pub struct BackendStatus {
     pub statistics_error: Option<String>,
     /// Which of its arrays answered the last check.
     pub health: Vec<TargetHealth>,
+    /// In what its arrays differ from the records; none before they were compared.
+    pub differences: Option<Differences>,
 }
 
 impl BackendStatus {
@@ -57,6 +65,8 @@ pub struct BackendHandle {
     /// What was placed on it since its statistics were read.
     pub(crate) ledger: Ledger,
     status: RwLock<BackendStatus>,
+    /// When records and arrays are to be compared next.
+    compare_at: RwLock<Instant>,
 }
 
 /// How far set-up has come with the configuration.
@@ -95,6 +105,7 @@ impl BackendHandle {
             ended: AtomicI64::new(0),
             ledger: Ledger::default(),
             status: RwLock::new(status),
+            compare_at: RwLock::new(Instant::now() + SETTLES),
         }
     }
 
@@ -152,6 +163,18 @@ impl BackendHandle {
     pub(crate) fn note(&self, change: impl FnOnce(&mut BackendStatus)) {
         if let Ok(mut status) = self.status.write() {
             change(&mut status);
+        }
+    }
+
+    /// Whether records and arrays are to be compared.
+    pub(crate) fn comparison_due(&self, now: Instant) -> bool {
+        self.compare_at.read().is_ok_and(|at| *at <= now)
+    }
+
+    /// Compares them then.
+    pub(crate) fn compare_at(&self, then: Instant) {
+        if let Ok(mut at) = self.compare_at.write() {
+            *at = then;
         }
     }
 

@@ -47,6 +47,8 @@ struct Inner {
     source: OnceLock<Arc<dyn Source>>,
     runner: Runner,
     metrics: Metrics,
+    /// When this host began.
+    started: Timestamp,
     /// An array that was left behind answers again.
     returned: Notify,
     mail: Bell,
@@ -107,6 +109,7 @@ impl Control {
         let control = Self {
             store,
             inner: Arc::new(Inner {
+                started: clock.now(),
                 config,
                 clock,
                 setting: ArcSwap::from_pointee(setting),
@@ -140,6 +143,7 @@ impl Control {
         }
         control.spawn(watch::prune(control.clone()));
         control.spawn(crate::replication::keep_house(control.clone()));
+        control.spawn(crate::replication::keep_comparing(control.clone()));
         control.resume().await?;
         if let Err(error) = crate::holders::look(&control).await {
             tracing::warn!(error = %error.message, "which operations hold records cannot be found out");
@@ -172,6 +176,9 @@ impl Control {
                 None => Changes::new().insert(&new_service(&backend.config(), self.now())),
                 Some(mut known) => {
                     configured(&mut known.record, &backend.config());
+                    if known.identity.is_empty() {
+                        known.record.identity = uuid::Uuid::now_v7().to_string();
+                    }
                     Changes::new().update(&known)
                 }
             };
@@ -180,7 +187,16 @@ impl Control {
         Ok(())
     }
 
-    async fn resume(&self) -> Result<(), ControlError> {
+    /// Whether the arrays of a backend are only looked at: the database was restored, and nobody has adopted what they say.
+    pub(crate) async fn looks_only(&self, backend: Option<&str>) -> Result<bool, ControlError> {
+        let Some(backend) = backend else {
+            return Ok(false);
+        };
+        let service = self.store().get::<Service>(backend).await?;
+        Ok(service.is_some_and(|service| service.look_only_since.is_some()))
+    }
+
+    pub(crate) async fn resume(&self) -> Result<(), ControlError> {
         let mut query = Query::new().eq("open", true).limit(500);
         loop {
             let open = self.store().list::<Operation>(&query).await?;
@@ -189,6 +205,10 @@ impl Control {
             };
             query = query.marker(last.id.clone());
             for operation in open {
+                if self.looks_only(operation.backend.as_deref()).await? {
+                    tracing::warn!(operation = %operation.id, subject = %operation.subject, "an open operation waits until the records were brought up to the arrays");
+                    continue;
+                }
                 tracing::info!(operation = %operation.id, subject = %operation.subject, "an open operation is resumed");
                 self.runner().resume(self.clone(), operation);
             }
@@ -264,6 +284,11 @@ impl Control {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.inner.clock.now()
+    }
+
+    /// When this host began.
+    pub(crate) fn started(&self) -> Timestamp {
+        self.inner.started
     }
 
     /// What a reload exchanges, as it is now.
@@ -453,6 +478,9 @@ pub(crate) fn new_service(backend: &BackendConfig, now: Timestamp) -> Service {
         statistics: None,
         statistics_at: None,
         targets: Vec::new(),
+        identity: uuid::Uuid::now_v7().to_string(),
+        look_only_since: None,
+        adopted: None,
         operation: None,
         created_at: now,
         updated_at: Some(now),

@@ -167,7 +167,9 @@ impl Control {
                 continue;
             };
             let service = service.record;
-            let why = if service.frozen {
+            let why = if service.look_only_since.is_some() {
+                Some("its database was restored (see `springform reconcile --adopt`)".to_owned())
+            } else if service.frozen {
                 Some("it is frozen (thaw it with `cinder thaw-host`)".to_owned())
             } else if service.disabled {
                 let reason = service

@@ -71,7 +71,7 @@ impl<S: Shell> volumes::Guest for Component<S> {
         Self::driver(&ctx).create(&volume, Some((&source, None)))
     }
     fn delete(ctx: Context, volume: Volume) -> Answer<()> {
-        Ok(Self::driver(&ctx).volumes().delete(&volume)?)
+        Self::driver(&ctx).delete(&volume)
     }
     fn extend(ctx: Context, volume: Volume, new_size: u64) -> Answer<()> {
         Ok(Self::driver(&ctx).volumes().extend(&volume, new_size)?)
@@ -225,8 +225,8 @@ impl<S: Shell> replication::Guest for Component<S> {
     ) -> Answer<Vec<Outcome>> {
         Self::driver(&ctx).commit_test(&test_id, &plan, &volumes)
     }
-    fn reconcile(ctx: Context, _volumes: Vec<Volume>, dry_run: bool) -> Answer<ReconcileReport> {
-        Self::driver(&ctx).reconcile(dry_run)
+    fn reconcile(ctx: Context, volumes: Vec<Volume>, dry_run: bool) -> Answer<ReconcileReport> {
+        Self::driver(&ctx).reconcile(&volumes, dry_run)
     }
 }
 

@@ -3,15 +3,21 @@
 //! Volume by volume the layout decides which module answers. Generic over how requests travel, so that the components and
 //! the native tests run the same code.
 
+use std::collections::BTreeMap;
+
 use springform_sdk::http::Http;
 use springform_sdk::interfaces::backend::{SetupReport, Statistics, TargetHealth};
 use springform_sdk::interfaces::replication::{
     FailoverMode, FailoverPlan, Observation, PlanRequest, ReconcileReport, TestCopy,
 };
 use springform_sdk::interfaces::volumes::{Adopted, Reference};
-use springform_sdk::types::{Context, Error, Outcome, Placement, Snapshot, Volume, VolumeType};
+use springform_sdk::types::{
+    Context, Error, Failure, FailureCode, Outcome, Placement, Snapshot, Volume, VolumeType,
+};
 
+use crate::array::Array;
 use crate::arrays::Arrays;
+use crate::evidence::{self, Act};
 use crate::layout::Kind;
 use crate::options::Options;
 use crate::volume::Volumes;
@@ -93,6 +99,26 @@ impl<'a> Driver<'a> {
         })?)
     }
 
+    /// `volumes.delete`. What a later promotion made of a volume is not deleted for an older record of it.
+    ///
+    /// # Errors
+    /// See the contract.
+    pub fn delete(&self, volume: &Volume) -> Result<(), Error> {
+        let volumes = self.volumes();
+        if crate::layout::wanted(volume).is_some() {
+            let on = volumes.serving(volume)?;
+            let (one, name) = (
+                std::slice::from_ref(volume),
+                self.options.layout().name(volume),
+            );
+            let kept = evidence::left_alone(self.context, &on, one, &[name], Act::Take)?;
+            if let Some(failure) = kept.into_values().next() {
+                return Err(failure.into());
+            }
+        }
+        Ok(volumes.delete(volume)?)
+    }
+
     /// `volumes.retype`.
     ///
     /// # Errors
@@ -121,15 +147,17 @@ impl<'a> Driver<'a> {
     /// See the contract.
     pub fn observe(&self, volumes: &[Volume]) -> Result<Vec<Observation>, Error> {
         let (context, arrays, options) = (self.context, &self.arrays, &self.options);
-        Ok(self.options.layout().each(
+        let mut seen = options.layout().each(
             volumes,
             |single| observe::observe(context, arrays, options, single),
             |pod| {
                 let mut seen = stretched::observe::observe(context, arrays, pod)?;
                 third::observe::observe(context, arrays, options, pod, &mut seen);
-                Ok(seen)
+                Ok::<_, Failure>(seen)
             },
-        )?)
+        )?;
+        evidence::observe::observe(context, arrays, options, volumes, &mut seen);
+        Ok(seen)
     }
 
     /// `replication.plan-failover`.
@@ -162,15 +190,32 @@ impl<'a> Driver<'a> {
     /// # Errors
     /// See the contract.
     pub fn demote(&self, target: &str, volumes: &[Volume]) -> Result<Vec<Outcome>, Error> {
+        let on = self.arrays.named(target)?;
+        let names = self.names_on(&on, volumes);
+        let take = |volumes: &[Volume]| self.demote_all(target, &on, volumes);
+        evidence::guarded(self.context, &on, volumes, &names, Act::Take, take)
+    }
+
+    /// What volumes are called on an array, wherever they are now.
+    fn names_on(&self, on: &Array<'_>, volumes: &[Volume]) -> Vec<String> {
+        let there = |v| third::name_there(&self.arrays, &self.options, v, on);
+        volumes.iter().map(there).collect()
+    }
+
+    fn demote_all(
+        &self,
+        target: &str,
+        on: &Array<'_>,
+        volumes: &[Volume],
+    ) -> Result<Vec<Outcome>, Error> {
         let (arrays, options) = (&self.arrays, &self.options);
-        let on = arrays.named(target)?;
         Ok(self.options.layout().each(
             volumes,
             |single| {
                 // What is served beyond the pod has its stretched self here.
                 if single
                     .iter()
-                    .any(|v| third::comes_home(arrays, options, v, &on))
+                    .any(|v| third::comes_home(arrays, options, v, on))
                 {
                     return third::demote::apart(arrays, options, target, single);
                 }
@@ -197,6 +242,16 @@ impl<'a> Driver<'a> {
         plan: &FailoverPlan,
         volumes: &[Volume],
     ) -> Result<Vec<Outcome>, Error> {
+        let on = self.arrays.named(&plan.target)?;
+        let names = self.names_on(&on, volumes);
+        let promote = |volumes: &[Volume]| {
+            let served = self.promote_all(plan, volumes)?;
+            Ok(evidence::marked(self.context, &on, volumes, served))
+        };
+        evidence::guarded(self.context, &on, volumes, &names, Act::Promote, promote)
+    }
+
+    fn promote_all(&self, plan: &FailoverPlan, volumes: &[Volume]) -> Result<Vec<Outcome>, Error> {
         let (arrays, options) = (&self.arrays, &self.options);
         // A plan with nothing to copy, to where the volumes are: the role that they gave up there is given back.
         let stays = |v: &Volume| {
@@ -273,8 +328,41 @@ impl<'a> Driver<'a> {
         discard: bool,
         wait: bool,
     ) -> Result<Vec<Outcome>, Error> {
-        let (context, arrays, options) = (self.context, &self.arrays, &self.options);
         let goal = reprotect::Goal { to, discard, wait };
+        let kept = self.kept_from(goal, volumes)?;
+        evidence::without(volumes, kept, |volumes| self.protect_all(volumes, goal))
+    }
+
+    /// Volumes that one of the goals holds newer than they are known to be, which is not overwritten.
+    fn kept_from(
+        &self,
+        goal: reprotect::Goal<'_>,
+        volumes: &[Volume],
+    ) -> Result<BTreeMap<usize, Failure>, Error> {
+        let mut kept = BTreeMap::new();
+        for on in self.arrays.all() {
+            let serves = |v: &Volume| v.placement.as_ref().is_some_and(|p| p.target == on.name());
+            if goal.to.is_some_and(|to| to != on.name()) || volumes.iter().all(serves) {
+                continue;
+            }
+            let names = self.names_on(&on, volumes);
+            match evidence::left_alone(self.context, &on, volumes, &names, Act::Take) {
+                Ok(more) => kept.extend(more),
+                // It cannot be overwritten either; set-up warns of it.
+                Err(failure) if failure.code == FailureCode::Unavailable => {}
+                Err(failure) => return Err(failure.into()),
+            }
+        }
+        Ok(kept)
+    }
+
+    fn protect_all(
+        &self,
+        volumes: &[Volume],
+        goal: reprotect::Goal<'_>,
+    ) -> Result<Vec<Outcome>, Error> {
+        let (context, arrays, options) = (self.context, &self.arrays, &self.options);
+        let reprotect::Goal { to, wait, .. } = goal;
         self.options.layout().each(
             volumes,
             |single| reprotect::reprotect(context, arrays, options, single, goal),
@@ -362,22 +450,28 @@ impl<'a> Driver<'a> {
         plan: &FailoverPlan,
         volumes: &[Volume],
     ) -> Result<Vec<Outcome>, Error> {
-        let (arrays, options) = (&self.arrays, &self.options);
-        self.leaves_the_pod(plan, volumes)?;
-        Ok(drill::commit(arrays, options, test, plan, volumes)?)
+        let on = self.arrays.named(&plan.target)?;
+        let names = self.names_on(&on, volumes);
+        let promote = |volumes: &[Volume]| {
+            let (arrays, options) = (&self.arrays, &self.options);
+            self.leaves_the_pod(plan, volumes)?;
+            let served = drill::commit(arrays, options, test, plan, volumes)?;
+            Ok(evidence::marked(self.context, &on, volumes, served))
+        };
+        evidence::guarded(self.context, &on, volumes, &names, Act::Promote, promote)
     }
 
-    /// `replication.reconcile`: what `setup` does, for a configuration that changed.
+    /// `replication.reconcile`: what `setup` does, for a configuration that changed, and the volumes held against the arrays.
     ///
     /// # Errors
     /// See the contract.
-    pub fn reconcile(&self, dry_run: bool) -> Result<ReconcileReport, Error> {
+    pub fn reconcile(&self, volumes: &[Volume], dry_run: bool) -> Result<ReconcileReport, Error> {
         let work = setup::Setup::new(self.context, self.arrays, self.options);
         let SetupReport {
             state,
             changes,
             warnings,
-        } = if dry_run { work.dry() } else { work }.run()?;
+        } = if dry_run { work.dry() } else { work }.run_for(Some(volumes))?;
         Ok(ReconcileReport {
             state,
             changes,

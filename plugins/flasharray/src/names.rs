@@ -16,6 +16,19 @@ pub fn volume(name: &str) -> String {
     format!("{}-cinder", name.chars().skip(skip).collect::<String>())
 }
 
+/// The id of the cloud's volume that has this name here, in whatever pod or volume group.
+#[must_use]
+pub fn volume_id(name: &str) -> Option<&str> {
+    let id = base(name)
+        .strip_prefix("volume-")?
+        .strip_suffix("-cinder")?;
+    let like_one = |(at, c): (usize, char)| match at {
+        8 | 13 | 18 | 23 => c == '-',
+        _ => c.is_ascii_hexdigit(),
+    };
+    (id.len() == 36 && id.chars().enumerate().all(like_one)).then_some(id)
+}
+
 /// `<pod>::<name>`.
 #[must_use]
 pub fn in_pod(pod: &str, name: &str) -> String {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use springform_sdk::fail::pending;
 use springform_sdk::http::Method;
 use springform_sdk::interfaces::backend::{Change, SetupReport};
-use springform_sdk::types::{Context, Error, Failure, FailureCode};
+use springform_sdk::types::{Context, Error, Failure, FailureCode, Volume};
 
 use crate::array::{Array, Trouble, flag, is_away, number, text};
 use crate::arrays::Arrays;
@@ -54,7 +54,15 @@ impl<'a> Setup<'a> {
     ///
     /// # Errors
     /// See the contract's `backend.setup`.
-    pub fn run(mut self) -> Result<SetupReport, Error> {
+    pub fn run(self) -> Result<SetupReport, Error> {
+        self.run_for(None)
+    }
+
+    /// The same, and these volumes are held against the arrays.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn run_for(mut self, volumes: Option<&[Volume]>) -> Result<SetupReport, Error> {
         let primary = self.arrays.primary()?;
         match identify(&primary) {
             Ok(own_name) => {
@@ -81,8 +89,13 @@ impl<'a> Setup<'a> {
             }
             Err(failure) => return Err(failure.into()),
         }
+        if let Some(volumes) = volumes {
+            self.volumes(volumes)?;
+        }
+        let learned = state::learned(self.arrays.state(), self.names);
+        let groups = [self.options.pgroup().to_owned(), self.options.third_group()];
         Ok(SetupReport {
-            state: state::learned(self.arrays.state(), self.names),
+            state: state::with_groups(&learned, groups),
             changes: self.changes,
             warnings: self.warnings,
         })
@@ -174,7 +187,7 @@ impl<'a> Setup<'a> {
         Ok(made.into_iter().next().unwrap_or_default())
     }
 
-    fn patch(
+    pub(crate) fn patch(
         &mut self,
         on: &Array<'_>,
         group: &str,

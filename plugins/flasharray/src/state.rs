@@ -1,4 +1,5 @@
-//! What set-up learns and later calls are handed back: the arrays' own names, by target.
+//! What set-up learns and later calls are handed back: the arrays' own names, by target, and the names that the protection
+//! groups of the backend have had.
 
 use serde_json::{Map, Value, json};
 
@@ -29,7 +30,33 @@ pub fn learned(state: &[u8], names: impl IntoIterator<Item = (String, String)>) 
     for (target, name) in names {
         known.insert(target, Value::String(name));
     }
-    crate::json::bytes(&json!({ "names": known }))
+    crate::json::bytes(&json!({ "names": known, "groups": groups(state) }))
+}
+
+/// Protection groups that the configuration has named so far.
+#[must_use]
+pub fn groups(state: &[u8]) -> Vec<String> {
+    let state = crate::json::value(state).unwrap_or_default();
+    let known = state.get("groups").and_then(Value::as_array);
+    let mut groups = Vec::new();
+    let names = known
+        .into_iter()
+        .flatten()
+        .filter_map(|name| text(name, ""));
+    groups.extend(names.map(str::to_owned));
+    groups
+}
+
+/// The state in which these groups are known, too.
+#[must_use]
+pub fn with_groups(state: &[u8], named: [String; 2]) -> Vec<u8> {
+    let mut known = groups(state);
+    for name in named {
+        if !known.contains(&name) {
+            known.push(name);
+        }
+    }
+    crate::json::bytes(&json!({ "names": read(state), "groups": known }))
 }
 
 #[cfg(test)]

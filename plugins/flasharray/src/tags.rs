@@ -32,7 +32,7 @@ pub fn write(on: &Array<'_>, name: &str, volume: &Volume) {
 /// Takes them away, from a volume that is no longer the cloud's.
 pub fn erase(on: &Array<'_>, name: &str) {
     let query = Query::new()
-        .one("namespaces", NAMESPACE)
+        .list("namespaces", &[NAMESPACE, crate::evidence::NAMESPACE])
         .one("resource_names", name);
     let done = on.send(Method::Delete, "/volumes/tags", &query, None);
     report(on, name, "taken from", done);

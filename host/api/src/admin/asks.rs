@@ -30,6 +30,8 @@ pub(super) enum Takes {
     DryRun,
     /// `reprotect`.
     Reprotect,
+    /// `adopt`.
+    Adopt,
     /// `minutes` and `point`.
     Minutes,
 }
@@ -65,6 +67,7 @@ pub(super) fn read(fields: &mut Fields, takes: &[Takes]) -> Result<Ask, Refusal>
             }
             Takes::Reprotect => ask.reprotect = fields.boolean("reprotect")?.unwrap_or(true),
             Takes::DryRun => ask.dry_run = fields.boolean("dry_run")?.unwrap_or(false),
+            Takes::Adopt => ask.adopt = fields.boolean("adopt")?.unwrap_or(false),
             Takes::Minutes => {
                 ask.point = word(fields, "point")?;
                 ask.minutes = fields

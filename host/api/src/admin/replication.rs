@@ -58,8 +58,8 @@ pub(super) fn routes(r: &mut Routes) {
         .gives(202, BEGUN);
     r.post("/reconcile", "springform:replication:reconcile", reconcile)
         .admin()
-        .says("Makes the arrays match the records and says what was changed.")
-        .takes("{scope:{backend?:text?, volumes?:[text]?, group?:text?, project?:text?}, dry_run?:bool?}")
+        .says("Makes the arrays match the records and says what was changed; with adopt brings the records of a backend up to what its arrays say instead.")
+        .takes("{scope:{backend?:text?, volumes?:[text]?, group?:text?, project?:text?}, dry_run?:bool?, adopt?:bool?}")
         .gives(202, BEGUN);
     r.post("/fence", "springform:replication:fence", fence)
         .admin()
@@ -196,7 +196,7 @@ async fn promote(call: Call) -> Answer {
 }
 
 async fn reconcile(call: Call) -> Answer {
-    verb(call, &[Takes::DryRun], Request::Reconcile).await
+    verb(call, &[Takes::DryRun, Takes::Adopt], Request::Reconcile).await
 }
 
 async fn fence(call: Call) -> Answer {

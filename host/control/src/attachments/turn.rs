@@ -110,6 +110,7 @@ impl Attachments<'_> {
                 return Ok(Turn::Of(holder));
             }
         }
+        crate::volumes::up_to_date(self.control, &volume).await?;
         if told.is_none() {
             // Here, where nobody can connect it any more before this is committed.
             self.may_take_away(caller, &attachment).await?;

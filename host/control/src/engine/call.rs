@@ -5,6 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use springform_model::contract::{Call, CallError, Context, Fault, FaultKind, Pending, Reply};
 use springform_model::operation::OperationError;
+use springform_model::replication::evidence;
 use tokio::time::{Instant, sleep};
 
 use crate::{Control, crash_point};
@@ -79,6 +80,7 @@ impl Control {
         let mut targets = generation.config.targets.clone();
         if let Some(service) = service {
             state = service.driver_state;
+            extensions.push((evidence::HOST.to_owned(), service.identity));
             if let Some(active) = service.active_target {
                 extensions.push(("springform/active-target".to_owned(), active));
             }

@@ -61,6 +61,7 @@ pub fn between(before: &Watched, after: &Watched, now: Timestamp) -> Vec<CloudEv
         _ => {}
     }
     if after.failures == 0 {
+        overtaken(&mut news, &before.tally, &after.tally);
         protection(&mut news, &before.tally, &after.tally);
         let none = TargetTally::default();
         for (name, target) in &after.tally.targets {
@@ -84,6 +85,24 @@ fn ill(tally: &Tally) -> BTreeMap<&'static str, u64> {
     .into_iter()
     .filter(|(_, volumes)| *volumes > 0)
     .collect()
+}
+
+/// Records that are older than the arrays: nothing is done to these volumes until somebody adopts what the arrays say.
+fn overtaken(news: &mut News<'_>, was: &Tally, is: &Tally) {
+    let (backend, volumes) = (news.backend, is.overtaken);
+    let data = json!({ "backend": backend, "volumes": volumes });
+    if was.overtaken == 0 && volumes > 0 {
+        tracing::error!(
+            backend,
+            volumes,
+            "the arrays know of promotions that the records do not: nothing is fenced, overwritten or deleted there until \
+             `springform reconcile --adopt`"
+        );
+        news.tell("replication.overtaken", backend, data);
+    } else if was.overtaken > 0 && volumes == 0 {
+        tracing::info!(backend, "the records are up to what the arrays say again");
+        news.tell("replication.adopted", backend, data);
+    }
 }
 
 fn protection(news: &mut News<'_>, was: &Tally, is: &Tally) {

@@ -54,6 +54,8 @@ pub struct Numbers {
     protection: Whole,
     unprotected: Whole,
     split_brain: Whole,
+    overtaken: Whole,
+    differences: Whole,
     drills: Whole,
     overdue: Whole,
     failures: Whole,
@@ -62,6 +64,8 @@ pub struct Numbers {
     distrusted: Whole,
     skew: Whole,
     seen: Mutex<BTreeMap<String, Watched>>,
+    /// In how many ways arrays and records differed.
+    compared: Mutex<BTreeMap<String, u64>>,
 }
 
 fn number(count: u64) -> i64 {
@@ -132,6 +136,16 @@ impl Numbers {
             "Volumes that were written on two arrays independently",
             &new.split_brain,
         );
+        whole(
+            "overtaken_volumes",
+            "Volumes whose record is older than what the arrays say: nothing is changed until it is adopted",
+            &new.overtaken,
+        );
+        whole(
+            "differences",
+            "In how many ways the arrays differ from the records, by the last comparison",
+            &new.differences,
+        );
         whole("drills_open", "Drills that are not over", &new.drills);
         whole(
             "drill_overdue_seconds",
@@ -154,6 +168,13 @@ impl Numbers {
             new.ratio.clone(),
         );
         new
+    }
+
+    /// Records and arrays of a backend were compared.
+    pub fn differ(&self, backend: &str, count: usize) {
+        if let Ok(mut compared) = self.compared.lock() {
+            compared.insert(backend.to_owned(), count as u64);
+        }
     }
 
     fn target(&self, backend: &str, name: &str, target: &TargetTally) {
@@ -208,6 +229,12 @@ impl Numbers {
             for array in &state.arrays {
                 self.array(&state.backend, array);
             }
+            if let Ok(compared) = self.compared.lock()
+                && let Some(count) = compared.get(&state.backend)
+            {
+                let label = backend_label(&state.backend);
+                self.differences.get_or_create(&label).set(number(*count));
+            }
             if let Some(watched) = seen.get(&state.backend) {
                 self.backend(now, watched, state.since);
             }
@@ -236,12 +263,13 @@ impl Numbers {
             set(&self.unprotected, tally.unprotected());
         }
         set(&self.split_brain, tally.split_brain.len() as u64);
+        set(&self.overtaken, tally.overtaken);
         set(&self.drills, tally.drills);
         let overdue = tally.drills_end.map_or(0, |end| now.seconds_since(end));
         set(&self.overdue, overdue);
     }
 
-    fn whole(&self) -> [&Whole; 14] {
+    fn whole(&self) -> [&Whole; 16] {
         [
             &self.lag,
             &self.severity,
@@ -250,6 +278,8 @@ impl Numbers {
             &self.protection,
             &self.unprotected,
             &self.split_brain,
+            &self.overtaken,
+            &self.differences,
             &self.drills,
             &self.overdue,
             &self.failures,

@@ -217,7 +217,7 @@ async fn keep(
                 observed.clock.clone_from(clock);
             }
             writes.push(member);
-            stepped.push((effects, seen));
+            stepped.push(effects);
         }
         let kept = if writes.is_empty() {
             Ok(())
@@ -240,7 +240,10 @@ async fn keep(
             Err(problem) => return Err(problem),
         }
     };
-    for (member, (effects, seen)) in stepped {
+    for (member, effects) in stepped {
+        let Some(seen) = &member.relation.observed else {
+            continue;
+        };
         let back: Vec<String> = effects
             .into_iter()
             .filter_map(|effect| match effect {
@@ -248,7 +251,7 @@ async fn keep(
                 _ => None,
             })
             .collect();
-        tally.add(&member.relation, seen, &back, now);
+        tally.add(&member.relation, &seen.what, &back, now);
     }
     Ok(())
 }

@@ -27,6 +27,9 @@ pub struct Tally {
     /// When the first of them ends by itself, or should have.
     #[serde(default)]
     pub drills_end: Option<Timestamp>,
+    /// Volumes whose record is older than what the arrays say.
+    #[serde(default)]
+    pub overtaken: u64,
 }
 
 /// The links to one target.
@@ -101,6 +104,7 @@ impl Tally {
         if seen.role == Role::SplitBrain && self.split_brain.len() < NAMED {
             self.split_brain.insert(relation.volume_id.clone());
         }
+        self.overtaken += u64::from(relation.overtaken().is_some());
         // Links as they are known now: with the points that were known before of arrays that cannot be asked.
         let known = relation.current();
         let now = known
@@ -145,6 +149,7 @@ impl Tally {
                 .is_some_and(|ratio| ratio > 1000 && was.is_none_or(|was| ratio > was))
         };
         !self.split_brain.is_empty()
+            || self.overtaken > before.overtaken
             || self.protected_as(&Protection::Initialising) > 0
             || self
                 .targets

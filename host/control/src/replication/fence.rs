@@ -50,8 +50,10 @@ async fn hold_and_fence(
 /// Arrays that can be fenced now.
 pub fn due<'a>(view: &'a BackendView, member: &'a Member) -> impl Iterator<Item = &'a str> {
     let answers = |target: &str| view.target(target).is_some_and(|t| t.reachable);
+    // A record that is older than the arrays does not know whom to fence.
+    let current = member.relation.overtaken().is_none();
     let owed = member.relation.owed().map(|d| d.target.as_str());
-    owed.filter(move |t| answers(t))
+    owed.filter(move |t| current && answers(t))
 }
 
 async fn batch(

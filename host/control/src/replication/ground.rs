@@ -1,7 +1,7 @@
 //! What the verbs of replication stand on: rows, arrays, time. One port, so that a seeded simulation can run the very
 //! same verbs on a world in memory and on a clock of its own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use springform_model::cloud::{Group, Service, Volume};
@@ -228,6 +228,19 @@ pub trait Ground: Send + Sync + 'static {
     /// These volumes moved: hosts that use them are connected where they are now, and told. What cannot be done is told, too;
     /// it does not undo the move. May be repeated. `again`: the array that they are on has cut their hosts off.
     async fn reconnect(&self, _backend: &str, _operation: &str, _moved: &[Member], _again: bool) {}
+
+    /// Which of these volumes there are, on whatever backend.
+    async fn known(&self, _ids: Vec<String>) -> Result<BTreeSet<String>, Problem> {
+        Ok(BTreeSet::new())
+    }
+
+    /// Open operations of a backend that wait until its records were brought up to the arrays, `but` one.
+    async fn waiting(&self, _backend: &str, _but: &str) -> Result<Vec<Operation>, Problem> {
+        Ok(Vec::new())
+    }
+
+    /// Lets them go on.
+    async fn resume(&self, _waiting: Vec<Operation>) {}
 
     /// One call of the backend's driver, under its present generation.
     async fn call(

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use springform_model::cloud::{Service, Volume};
 use springform_model::contract::{Call, CallError, Fault, FaultKind, Reply, VolumeSpec};
-use springform_model::operation::Operation;
+use springform_model::operation::{Operation, Verb};
 use springform_model::replication::drill::{Drill, DrillState};
 use springform_model::replication::relation::Relation;
 use springform_model::time::Timestamp;
@@ -136,6 +136,16 @@ impl Arrays for House {
         crate::attachments::reconnect(&self.control, backend, operation, moved, again).await;
     }
 
+    async fn resume(&self, operation: &str) {
+        match self.control.store().get::<Operation>(operation).await {
+            Ok(Some(open)) => self.control.runner().spawn(self.control.clone(), open),
+            Ok(None) => {}
+            Err(error) => {
+                tracing::error!(operation, %error, "an operation that waited is left to the next start");
+            }
+        }
+    }
+
     fn told(&self) {
         self.control.mail().ring();
     }
@@ -152,6 +162,11 @@ impl Arrays for House {
                 handle.ended(self.control.now());
             }
             handle.look.notify_one();
+            if operation.state.is_terminal()
+                && matches!(operation.verb, Verb::Reconcile | Verb::Promote)
+            {
+                handle.compare_at(tokio::time::Instant::now());
+            }
         }
     }
 
@@ -182,6 +197,13 @@ pub(crate) async fn keep_house(control: Control) {
     tend::tend(&House { control }).await;
 }
 
+impl House {
+    async fn looks_only(&self, backend: &str) -> Result<bool, Problem> {
+        let looks_only = self.control.looks_only(Some(backend)).await;
+        looks_only.map_err(|error| Problem::Internal(error.message))
+    }
+}
+
 #[async_trait]
 impl Household for House {
     fn backends(&self) -> Vec<String> {
@@ -189,6 +211,10 @@ impl Household for House {
             .backends()
             .map(|b| b.name().to_owned())
             .collect()
+    }
+
+    fn since(&self) -> Timestamp {
+        self.control.started()
     }
 
     async fn due_drills(&self) -> Result<Vec<Drill>, Problem> {
@@ -202,11 +228,13 @@ impl Household for House {
             )
             .limit(100);
         let due = self.control.store().list::<Drill>(&query).await;
-        Ok(due
-            .map_err(rows::internal)?
-            .into_iter()
-            .map(|d| d.record)
-            .collect())
+        let mut drills = Vec::new();
+        for drill in due.map_err(rows::internal)? {
+            if !self.looks_only(&drill.backend).await? {
+                drills.push(drill.record);
+            }
+        }
+        Ok(drills)
     }
 
     async fn owed(
@@ -215,6 +243,9 @@ impl Household for House {
         after: Option<&str>,
         limit: u32,
     ) -> Result<Vec<Relation>, Problem> {
+        if self.looks_only(backend).await? {
+            return Ok(Vec::new());
+        }
         let mut query = Query::new()
             .eq("kind", "owed")
             .eq("state", "settled")

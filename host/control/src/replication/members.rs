@@ -14,7 +14,7 @@ use super::ledger::Ledger;
 use crate::outbox::CloudEvent;
 
 /// How often a commit is tried again with rows that were read again.
-const RACES: u32 = 8;
+pub const RACES: u32 = 8;
 
 /// How often a volume that another operation holds is looked at again, once a second.
 pub const BUSY_WAITS: u32 = 10;

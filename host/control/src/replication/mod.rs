@@ -5,7 +5,9 @@
 
 mod back;
 mod cinder;
+mod compare;
 mod consent;
+mod difference;
 mod executor;
 mod facade;
 mod failover;
@@ -24,6 +26,8 @@ mod tend;
 mod verbs;
 
 pub use back::make as make_plan_back;
+pub use compare::Differences;
+pub(crate) use compare::keep_comparing;
 pub use consent::Consent;
 pub(crate) use executor::register;
 pub use facade::Replication;

@@ -1,6 +1,6 @@
 //! The ground in earnest: rows in the store, arrays behind whatever calls drivers.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -63,6 +63,9 @@ pub trait Arrays: Send + Sync + 'static {
 
     /// Tells an operation that runs here that a volume's lock is taken from it.
     fn take_lock(&self, _operation: &str) {}
+
+    /// Goes on with an open operation that waited.
+    async fn resume(&self, _operation: &str) {}
 
     /// Connects hosts to volumes that moved.
     async fn reconnect(&self, _backend: &str, _operation: &str, _moved: &[Member], _again: bool) {}
@@ -386,6 +389,32 @@ impl Ground for Rows {
         self.arrays
             .reconnect(backend, operation, moved, again)
             .await;
+    }
+
+    async fn known(&self, ids: Vec<String>) -> Result<BTreeSet<String>, Problem> {
+        let mut known = BTreeSet::new();
+        for chunk in ids.chunks(500) {
+            let found = self.store.get_many::<Volume>(chunk).await;
+            known.extend(found.map_err(internal)?.into_iter().map(|v| v.record.id));
+        }
+        Ok(known)
+    }
+
+    async fn waiting(&self, backend: &str, but: &str) -> Result<Vec<Operation>, Problem> {
+        let (service, _) = self.service(backend).await?;
+        if service.look_only_since.is_none() {
+            return Ok(Vec::new());
+        }
+        let query = Query::new().eq("open", true).eq("backend", backend);
+        let open = self.store.list::<Operation>(&query).await;
+        let open = open.map_err(internal)?.into_iter().map(|o| o.record);
+        Ok(open.filter(|o| o.id != but).collect())
+    }
+
+    async fn resume(&self, waiting: Vec<Operation>) {
+        for operation in waiting {
+            self.arrays.resume(&operation.id).await;
+        }
     }
 
     async fn call(

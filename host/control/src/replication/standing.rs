@@ -12,6 +12,7 @@ use springform_model::replication::relation::{Debt, DrillRef, Observed, Relation
 use springform_model::time::Timestamp;
 use springform_store::{Direction, Query, Stored};
 
+use super::Differences;
 use super::facade::Replication;
 use super::ground::Member;
 use super::house::rows;
@@ -66,6 +67,12 @@ pub struct BackendStanding {
     pub outdated: Option<OutdatedStanding>,
     /// Volumes that were written on two arrays, at most a hundred.
     pub split_brain: Vec<String>,
+    /// Volumes whose record is older than what the arrays say.
+    pub overtaken: u64,
+    /// The database was restored then, and nothing is changed until the records were brought up to the arrays.
+    pub look_only_since: Option<Timestamp>,
+    /// In what the arrays differ from the records; none before they were compared.
+    pub differences: Option<Differences>,
     /// Open drills.
     pub drills: u64,
     /// Its arrays, the primary first.
@@ -253,6 +260,9 @@ impl Replication<'_> {
             protection: tally.protection,
             outdated,
             split_brain: tally.split_brain.into_iter().collect(),
+            overtaken: tally.overtaken,
+            look_only_since: service.look_only_since,
+            differences: status.differences,
             drills: tally.drills,
             targets,
             host: service.host,

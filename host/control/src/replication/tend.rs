@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use springform_model::operation::Operation;
 use springform_model::replication::drill::Drill;
 use springform_model::replication::relation::Relation;
+use springform_model::time::Timestamp;
 use tokio::time::Instant;
 
 use super::ground::Problem;
@@ -26,10 +27,14 @@ pub trait Household: Send + Sync {
     /// Backends.
     fn backends(&self) -> Vec<String>;
 
+    /// When this host began: what was seen before may have been seen by another one.
+    fn since(&self) -> Timestamp;
+
     /// Drills that are not over although their time is.
     async fn due_drills(&self) -> Result<Vec<Drill>, Problem>;
 
-    /// One page of settled relations of a backend with an array that must be fenced, by id, after `after`.
+    /// One page of settled relations of a backend with an array that must be fenced, by id, after `after`. None of them
+    /// of a backend that is only looked at.
     async fn owed(
         &self,
         backend: &str,
@@ -106,7 +111,14 @@ async fn payable(house: &dyn Household, backend: &str) -> Result<Vec<String>, Pr
             answering = Some(house.answering(backend).await?);
         }
         let answers = |target: &String| answering.iter().flatten().any(|a| a == target);
-        let found = page.iter().filter(|r| r.owed().any(|d| answers(&d.target)));
+        // Nobody is fenced for a record that was not held against the arrays since this host began.
+        let sure = |r: &Relation| {
+            let looked = r.observed.as_ref().is_some_and(|o| o.at >= house.since());
+            looked && r.overtaken().is_none()
+        };
+        let found = page
+            .iter()
+            .filter(|r| sure(r) && r.owed().any(|d| answers(&d.target)));
         ids.extend(found.map(|r| r.volume_id.clone()));
         if ids.len() >= MANY as usize {
             ids.truncate(MANY as usize);

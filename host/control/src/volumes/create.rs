@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::Volumes;
 use super::place::step_name;
-use super::turn::not_frozen;
+use super::turn::{not_frozen, not_overtaken};
 use crate::edit::{Setback, again, moved};
 use crate::engine::NewOperation;
 use crate::quotas::{Adds, over};
@@ -312,6 +312,7 @@ pub(super) fn request(
 
 impl Volumes<'_> {
     pub(crate) async fn may_change(&self, volume: &Volume) -> Result<(), ControlError> {
-        not_frozen(self.control, volume.backend.as_deref()).await
+        not_frozen(self.control, volume.backend.as_deref()).await?;
+        not_overtaken(self.control, &volume.id).await
     }
 }

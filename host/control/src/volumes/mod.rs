@@ -20,7 +20,7 @@ pub(crate) use manage::{OWNED, in_service, name_of, owned, sole_owner};
 pub(crate) use place::{available, call_for, source_of};
 pub use retype::Migration;
 pub(crate) use take_over::gib;
-pub(crate) use turn::{not_frozen, report};
+pub(crate) use turn::{look_only, not_frozen, report, up_to_date};
 pub(crate) use zone::exists as zone_exists;
 
 use std::collections::BTreeMap;

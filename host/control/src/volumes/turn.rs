@@ -3,6 +3,9 @@
 use serde_json::Value;
 use springform_model::cloud::{Service, UserMessage, Volume, VolumeStatus};
 use springform_model::operation::{Operation, OperationError, Verb};
+use springform_model::replication::evidence;
+use springform_model::replication::relation::Relation;
+use springform_model::time::Timestamp;
 use springform_store::{Changes, StoreError};
 use uuid::Uuid;
 
@@ -26,11 +29,48 @@ pub(crate) async fn not_frozen(
     let Some(backend) = backend else {
         return Ok(());
     };
-    let service = control.store().get::<Service>(backend).await?;
-    if service.is_some_and(|service| service.record.frozen) {
+    let Some(service) = control.store().get::<Service>(backend).await? else {
+        return Ok(());
+    };
+    if let Some(since) = service.look_only_since {
+        return Err(ControlError::conflict(look_only(backend, since)));
+    }
+    if service.record.frozen {
         return Err(ControlError::input(FROZEN));
     }
     Ok(())
+}
+
+/// Why nothing is changed on a backend after a restore of the database, and what to do.
+pub(crate) fn look_only(backend: &str, since: Timestamp) -> String {
+    format!(
+        "The database was restored at {} and may be older than the arrays: nothing on backend {backend} is changed \
+         until an administrator has run `springform reconcile --backend {backend} --adopt`.",
+        since.to_cinder()
+    )
+}
+
+/// Refuses where the records may be older than the arrays.
+pub(crate) async fn up_to_date(control: &Control, volume: &Volume) -> Result<(), ControlError> {
+    if let Some(backend) = volume.backend.as_deref()
+        && let Some(service) = control.store().get::<Service>(backend).await?
+        && let Some(since) = service.look_only_since
+    {
+        return Err(ControlError::conflict(look_only(backend, since)));
+    }
+    not_overtaken(control, &volume.id).await
+}
+
+/// Refuses where the arrays know of a promotion of the volume that its record does not.
+pub(crate) async fn not_overtaken(control: &Control, id: &str) -> Result<(), ControlError> {
+    let relation = control.store().get::<Relation>(id).await?;
+    let Some(newer) = relation.as_ref().and_then(|r| r.overtaken()) else {
+        return Ok(());
+    };
+    Err(ControlError::conflict(format!(
+        "Volume {id} cannot be changed: {}. An administrator has to run `springform reconcile --adopt` first.",
+        evidence::words(newer)
+    )))
 }
 
 /// Checks a volume, takes its turn, journals the operation in the same commit and starts it. `decide` sets the state, `more`
@@ -51,6 +91,7 @@ pub(super) async fn try_turn(
     if let Some(holder) = lock::holder(control.store(), stored.operation.as_ref()).await? {
         return Err(ControlError::busy(&format!("Volume {id}"), &holder.id).into());
     }
+    not_overtaken(control, id).await?;
     let before = stored.status;
     decide(&mut stored.record)?;
     let mut new = NewOperation::new(verb, "volume", id).input(with_status(input, before));

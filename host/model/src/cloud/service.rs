@@ -37,6 +37,16 @@ pub struct Service {
     pub statistics_at: Option<Timestamp>,
     /// Newest check of the targets.
     pub targets: Vec<TargetHealth>,
+    /// Who this host is on the arrays, as it marks its promotions there: made once, the same for as long as the database lives.
+    #[serde(default)]
+    pub identity: String,
+    /// The database was restored at this time, and the records were not brought up to the arrays since: the arrays are
+    /// looked at and not touched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub look_only_since: Option<Timestamp>,
+    /// The restoration after which the records were brought up to the arrays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adopted: Option<Timestamp>,
     /// Operation that holds the backend's turn.
     pub operation: Option<String>,
     /// When.

@@ -1,5 +1,6 @@
 //! What is not well with one volume's replication, in the operator's words; nothing where it is as it shall be.
 
+use super::evidence;
 use super::lag::{self, Severity};
 use super::relation::{DebtState, Observed, Phase, Relation};
 use crate::contract::{Link, LinkState, Protection, Role};
@@ -12,6 +13,13 @@ use crate::time::Timestamp;
 #[must_use]
 pub fn of(relation: &Relation, replicated: bool, now: Timestamp) -> Vec<String> {
     let mut found = Vec::new();
+    if let Some(newer) = relation.overtaken() {
+        found.push(format!(
+            "{}: nothing is changed on any array until `springform reconcile --backend {} --adopt`",
+            evidence::words(newer),
+            relation.backend
+        ));
+    }
     match &relation.phase {
         Phase::Settled => {}
         Phase::Moving(to) => found.push(format!("on its way to {}", to.to)),

@@ -73,8 +73,15 @@ pub fn check(before: Option<&Relation>, now: &Relation) -> Result<(), Violation>
         && now.serving.is_some()
         && before.serving.is_some()
         && !matches!(before.phase, Phase::Moving(_))
+        && before.overtaken().is_none()
     {
-        return broken("only a move changes who serves");
+        return broken("only a move, or what the arrays say of one, changes who serves");
+    }
+    if now.overtaken().is_some()
+        && before.phase == Phase::Settled
+        && (now.phase != Phase::Settled || now.owed().count() > before.owed().count())
+    {
+        return broken("a record that is older than the arrays begins nothing");
     }
     if let (Some(old), Some(new)) = (&before.serving, &now.serving)
         && old != new

@@ -7,6 +7,7 @@
 //! - [`service`]: one backend, with the words of Cinder's `replication_status` and a way out of each of them.
 //! - [`failover`]: the order of one failover, and until when it can be called off.
 //! - [`drill`]: one test failover and its timer.
+//! - [`evidence`]: what the arrays say of who was promoted, and whether the record is older than that.
 //! - [`lag`]: how far behind a copy is, and from when that is alarming.
 //! - [`concern`]: what of it an operator should look at.
 
@@ -14,6 +15,7 @@ pub mod cancel;
 pub mod clock;
 pub mod concern;
 pub mod drill;
+pub mod evidence;
 pub mod failover;
 pub mod lag;
 mod laws;

@@ -83,6 +83,25 @@ pub enum Refusal {
         /// Generation it names.
         generation: u64,
     },
+    /// The arrays know of a promotion that the record does not.
+    #[error(
+        "the record (generation {known}) is older than the arrays: {said}; nothing is changed on any array until \
+         `springform reconcile --backend BACKEND --adopt` has brought the record up to them"
+    )]
+    Overtaken {
+        /// Generation of the record.
+        known: u64,
+        /// What the arrays say.
+        said: String,
+    },
+    /// Evidence that cannot be adopted.
+    #[error("{said}; it cannot be adopted: {why}")]
+    NotAdoptable {
+        /// What the arrays say.
+        said: String,
+        /// Why, and what to do.
+        why: &'static str,
+    },
     /// A drill is open.
     #[error("drill {drill} is open; stop or commit it first")]
     DrillOpen {

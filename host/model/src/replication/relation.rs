@@ -4,6 +4,7 @@
 //! [`Relation::observed`] is what was last seen, with its time. Whoever was left behind writable, or may have been, is a
 //! [`Debt`] until it has been fenced and overwritten.
 
+mod adopt;
 mod known;
 mod moves;
 mod upkeep;
@@ -13,6 +14,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::Refusal;
+use super::evidence::Evidence;
 use crate::contract::{FailoverMode, Observation, Role};
 use crate::time::Timestamp;
 
@@ -44,6 +46,9 @@ pub struct Relation {
     pub moved_at: Option<Timestamp>,
     /// What was last seen.
     pub observed: Option<Observed>,
+    /// What the arrays said that the record does not know: nothing is fenced, overwritten or deleted until it is adopted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub newer: Vec<Evidence>,
 }
 
 /// What is being done to a relation.
@@ -231,6 +236,8 @@ pub enum Event {
     DrillStopped(String),
     /// It was looked at.
     Seen(Observation),
+    /// The record is brought up to what an array says of its promotion.
+    Adopt(Box<Evidence>),
 }
 
 /// What must be done now that the new state is written.
@@ -306,6 +313,7 @@ impl Relation {
             moved_by: None,
             moved_at: None,
             observed: None,
+            newer: Vec::new(),
         }
     }
 
@@ -373,6 +381,7 @@ impl Relation {
             Event::DrillStarted(drill) => next.drill_started(drill)?,
             Event::DrillStopped(id) => next.drill_stopped(&id)?,
             Event::Seen(what) => next.seen(what, now),
+            Event::Adopt(evidence) => next.adopt(&evidence, now)?,
         };
         Ok((next, effects))
     }

@@ -48,6 +48,11 @@ pub enum Event {
         /// Where new volumes land now; none: the primary.
         target: Option<String>,
     },
+    /// The records were brought up to the arrays.
+    Adopted {
+        /// The array that serves; none: the primary.
+        target: Option<String>,
+    },
     /// An operator repairs the record: disabled and frozen only. It stays so: whoever repaired it enables it.
     Reset {
         /// The target which is true; none: the primary.
@@ -137,6 +142,17 @@ pub fn step(service: &Service, event: Event) -> Result<Service, Refusal> {
             next.replication_status = ReplicationStatus::FailoverError;
             next.disabled = true;
         }
+        Event::Adopted { target } => {
+            if target != service.active_target || target.is_some() {
+                next.disabled = target.is_some() || service.frozen;
+                let frozen = service.frozen.then(|| "frozen".to_owned());
+                next.disabled_reason = target.as_ref().map(|_| FAILED_OVER.to_owned()).or(frozen);
+            }
+            next.active_target = target;
+            next.replication_status = settled(&next);
+            next.adopted = service.look_only_since.or(service.adopted);
+            next.look_only_since = None;
+        }
         Event::Reset { target } => {
             if let Some(operation) = &service.operation {
                 return Err(Refusal::Busy {
@@ -206,6 +222,9 @@ mod tests {
             statistics: None,
             statistics_at: None,
             targets: Vec::new(),
+            identity: "host".to_owned(),
+            look_only_since: None,
+            adopted: None,
             operation: None,
             created_at: Timestamp(0),
             updated_at: None,

@@ -217,6 +217,10 @@ pub enum Command {
         /// Only say what would be changed.
         #[arg(long)]
         dry_run: bool,
+        /// Bring the records up to what the arrays say of promotions, instead: after a restore of the database. Shows what
+        /// would be recorded, and asks.
+        #[arg(long)]
+        adopt: bool,
         /// How to go about it.
         #[command(flatten)]
         wait: Wait,
@@ -483,7 +487,7 @@ impl PlanVerb {
 }
 
 /// How to go about a verb that takes its time.
-#[derive(Debug, Clone, Copy, Args)]
+#[derive(Debug, Clone, Copy, Default, Args)]
 pub struct Wait {
     /// Do not ask.
     #[arg(long)]

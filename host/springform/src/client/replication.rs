@@ -84,11 +84,9 @@ pub async fn run(client: &Client, command: Command) -> anyhow::Result<ExitCode> 
         Command::Reconcile {
             scope,
             dry_run,
+            adopt,
             wait,
-        } => {
-            let body = json!({ "scope": scope.to_json(), "dry_run": dry_run });
-            begin(client, "/reconcile", &body, wait).await
-        }
+        } => reconcile(client, &scope, dry_run, adopt, wait).await,
         Command::Freeze { backend } => now(client, &backend, "freeze", "frozen", &json!({})).await,
         Command::Thaw { backend } => now(client, &backend, "thaw", "thawed", &json!({})).await,
         Command::ResetActiveBackend { backend, to, yes } => {
@@ -156,6 +154,27 @@ pub(super) async fn resync(
     }
     add(&mut body, "to", to.map(Value::from));
     begin(client, "/resync", &body, wait).await
+}
+
+/// Adopting is planned first: what would be recorded is shown, and agreed to.
+async fn reconcile(
+    client: &Client,
+    scope: &ScopeArgs,
+    dry_run: bool,
+    adopt: bool,
+    wait: Wait,
+) -> anyhow::Result<ExitCode> {
+    let body = json!({ "scope": scope.to_json(), "dry_run": dry_run, "adopt": adopt });
+    if adopt && !dry_run && !wait.yes {
+        let mut first = body.clone();
+        add(&mut first, "dry_run", Some(true.into()));
+        let shown = begin(client, "/reconcile", &first, Wait::default()).await?;
+        if shown != ExitCode::SUCCESS {
+            return Ok(shown);
+        }
+        ask("record this?", false)?;
+    }
+    begin(client, "/reconcile", &body, wait).await
 }
 
 fn towards(to: &Option<String>) -> TargetArgs {

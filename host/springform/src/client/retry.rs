@@ -59,6 +59,9 @@ pub async fn run(client: &Client, id: &str, discard: bool, wait: Wait) -> anyhow
             let to = text(&ended, "/input/ask/to");
             replication::resync(client, &scope, to, discard, wait).await
         }
+        "reconcile" if ended.pointer("/input/ask/adopt") == Some(&Value::Bool(true)) => {
+            bail!("a backend is adopted as a whole; run `springform reconcile --adopt` again")
+        }
         verb @ ("enable" | "disable" | "fence" | "reconcile") => {
             replication::simple(client, &format!("/{verb}"), &scope, wait).await
         }

@@ -234,6 +234,28 @@ fn troubles(backend: &Value) -> Vec<String> {
     if !split.is_empty() {
         found.push(format!("written on two arrays: {}", joined(split, ", ")));
     }
+    if backend
+        .get("look_only_since")
+        .is_some_and(|since| !since.is_null())
+    {
+        found.push(
+            "its database was restored: nothing is changed until `springform reconcile --adopt`"
+                .to_owned(),
+        );
+    }
+    match number(backend, "/overtaken") {
+        0 => {}
+        older => found.push(format!(
+            "the arrays know of promotions that {older} record(s) do not: see `springform reconcile --adopt --dry-run`"
+        )),
+    }
+    match number(backend, "/differences/count") {
+        0 => {}
+        count => found.push(format!(
+            "the arrays differ from the records in {count} way(s), see `springform reconcile --dry-run`: {}",
+            joined(list(backend, "/differences/found"), "; ")
+        )),
+    }
     for target in list(backend, "/targets") {
         let name = field(target, "/target");
         let problems = list(target, "/problems");

@@ -7,6 +7,7 @@
 )]
 
 mod bytes;
+mod evidence;
 mod fabrics;
 mod faults;
 mod groups;

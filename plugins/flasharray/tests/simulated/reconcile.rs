@@ -1,11 +1,19 @@
 //! Reconciliation says beforehand what it will do, does that, and then has nothing left to do.
 
+use serde_json::{Value, json};
+use springform_sdk::http::Method;
 use springform_sdk::interfaces::replication::ReconcileReport;
+use springform_sdk::types::Volume;
 
-use crate::rig::Rig;
+use crate::rig::{HOUR, Rig, filled, replicated, three_sites};
 
-fn reconciled(rig: &Rig, dry: bool) -> ReconcileReport {
-    rig.call("reconcile", |d| d.reconcile(dry)).unwrap()
+fn reconciled(rig: &Rig, volumes: &[Volume], dry: bool) -> ReconcileReport {
+    let report = rig.call("reconcile", |d| d.reconcile(volumes, dry));
+    let report = report.unwrap();
+    if !dry {
+        rig.remember(&report.state);
+    }
+    report
 }
 
 fn texts(report: &ReconcileReport) -> Vec<String> {
@@ -25,13 +33,17 @@ fn arrays(rig: &Rig) -> serde_json::Value {
 }
 
 fn told_and_done(rig: &Rig) -> Vec<String> {
+    told_and_done_of(rig, &[])
+}
+
+fn told_and_done_of(rig: &Rig, volumes: &[Volume]) -> Vec<String> {
     let before = arrays(rig);
-    let told = texts(&reconciled(rig, true));
+    let told = texts(&reconciled(rig, volumes, true));
     assert_eq!(arrays(rig), before, "a dry run changes nothing");
-    let done = texts(&reconciled(rig, false));
+    let done = texts(&reconciled(rig, volumes, false));
     let expected: Vec<_> = told.iter().map(|t| t.replace("would have ", "")).collect();
     assert_eq!(done, expected);
-    assert_eq!(texts(&reconciled(rig, true)), Vec::<String>::new());
+    assert_eq!(texts(&reconciled(rig, volumes, true)), Vec::<String>::new());
     told
 }
 
@@ -66,4 +78,178 @@ fn a_changed_schedule_is_told_and_set() {
         told_and_done(&rig),
         ["a: would have set schedule and retention of protection group cinder-group"]
     );
+}
+
+const ID: &str = "a0000000-0000-0000-0000-0000000000f1";
+
+fn members(rig: &Rig, array: &str, group: &str) -> Vec<String> {
+    let path = format!("/protection-groups/volumes?group_names={group}");
+    let found = rig.get(array, &path);
+    let name = |m: &Value| m["member"]["name"].as_str().unwrap().to_owned();
+    found.as_array().unwrap().iter().map(name).collect()
+}
+
+fn takes_out(rig: &Rig, group: &str, volume: &str) {
+    let path = format!("/protection-groups/volumes?group_names={group}&member_names={volume}");
+    rig.ask(Method::Delete, "a", &path, None);
+}
+
+#[test]
+fn a_volume_that_somebody_took_out_of_its_group_comes_back_into_it() {
+    let rig = Rig::pair();
+    rig.set_up();
+    let volume = filled(&rig, replicated(ID), b"x");
+    let name = format!("volume-{ID}-cinder");
+    takes_out(&rig, "cinder-group", &name);
+    assert_eq!(
+        told_and_done_of(&rig, &[volume]),
+        [format!(
+            "a: would have put {name} into protection group cinder-group"
+        )]
+    );
+    assert_eq!(members(&rig, "a", "cinder-group"), [name]);
+}
+
+#[test]
+fn a_volume_of_three_sites_comes_back_into_the_group_of_the_pod() {
+    let rig = Rig::three();
+    rig.set_up();
+    let volume = filled(&rig, three_sites(ID), b"x");
+    let name = format!("cinder-pod::volume-{ID}-cinder");
+    takes_out(&rig, "cinder-pod::cinder-trisync", &name);
+    assert_eq!(
+        told_and_done_of(&rig, &[volume]),
+        [format!(
+            "a: would have put {name} into protection group cinder-pod::cinder-trisync"
+        )]
+    );
+    assert_eq!(members(&rig, "a", "cinder-pod::cinder-trisync"), [name]);
+}
+
+#[test]
+fn a_volume_whose_replication_is_switched_off_stays_out() {
+    let rig = Rig::pair();
+    rig.set_up();
+    let mut volume = filled(&rig, replicated(ID), b"x");
+    let off = rig.call("disable", |d| {
+        d.switch(std::slice::from_ref(&volume), false)
+    });
+    volume.placement = Some(off.unwrap().remove(0).result.unwrap());
+    assert_eq!(told_and_done_of(&rig, &[volume]), Vec::<String>::new());
+}
+
+#[test]
+fn volumes_move_into_a_group_of_another_name_and_the_old_one_sends_no_more() {
+    let rig = Rig::pair();
+    rig.set_up();
+    let volume = filled(&rig, replicated(ID), b"x");
+    let name = format!("volume-{ID}-cinder");
+    let rig = rig.option("pure_replication_pg_name", "renamed");
+    // As a reload does it.
+    rig.set_up();
+    assert_eq!(
+        told_and_done_of(&rig, &[volume]),
+        [
+            format!("a: would have put {name} into protection group renamed"),
+            format!("a: would have taken {name} out of protection group cinder-group"),
+            "a: would have stopped protection group cinder-group, which nothing is in any more"
+                .to_owned(),
+        ]
+    );
+    assert_eq!(members(&rig, "a", "cinder-group"), Vec::<String>::new());
+    let sent = |group: &str| {
+        let path = format!("/protection-group-snapshots/transfer?names=a:{group}");
+        rig.get("b", &path).as_array().map_or(0, Vec::len)
+    };
+    let before = sent("cinder-group");
+    for _ in 0..3 {
+        rig.advance(HOUR);
+    }
+    assert_eq!(sent("cinder-group"), before);
+    assert!(sent("renamed") > 0);
+}
+
+#[test]
+fn a_group_that_holds_volumes_of_somebody_else_goes_on_sending_them() {
+    let rig = Rig::pair();
+    rig.set_up();
+    let volume = filled(&rig, replicated(ID), b"x");
+    rig.post("a", "/volumes?names=theirs", r#"{"provisioned": 1048576}"#);
+    rig.post(
+        "a",
+        "/protection-groups/volumes?group_names=cinder-group&member_names=theirs",
+        "",
+    );
+    let rig = rig.option("pure_replication_pg_name", "renamed");
+    rig.set_up();
+    let told = told_and_done_of(&rig, &[volume]);
+    assert!(told.iter().all(|t| !t.contains("stopped")), "{told:?}");
+    assert_eq!(members(&rig, "a", "cinder-group"), ["theirs"]);
+}
+
+#[test]
+fn what_is_no_change_of_its_own_is_said_and_what_nobody_knows_is_named() {
+    let rig = Rig::pair();
+    rig.set_up();
+    let mut volume = filled(&rig, replicated(ID), b"x");
+    let gone = filled(
+        &rig,
+        replicated("a0000000-0000-0000-0000-0000000000f2"),
+        b"x",
+    );
+    let stranger = "volume-a0000000-0000-0000-0000-0000000000f3-cinder";
+    rig.post(
+        "b",
+        &format!("/volumes?names={stranger}"),
+        r#"{"provisioned": 1048576}"#,
+    );
+    volume.size *= 2;
+    let name = gone.placement.as_ref().unwrap().array_name.clone();
+    rig.call("delete", |d| d.delete(&gone)).unwrap();
+    let mut last = gone.clone();
+    last.extensions
+        .push(("springform/last".to_owned(), "true".to_owned()));
+    let report = reconciled(&rig, &[volume.clone(), last], true);
+    let warnings = report.warnings.join("\n");
+    assert!(
+        warnings.contains("1048576 bytes on a and 2097152 in the record"),
+        "{warnings}"
+    );
+    assert!(
+        warnings.contains(&format!("{name} is not on a")),
+        "{warnings}"
+    );
+    let id = "a0000000-0000-0000-0000-0000000000f3";
+    let told = json!({"name": stranger, "id": id});
+    assert_eq!(texts(&report), [format!("b: springform/unknown {told}")]);
+    // Of several pages each names what lies in its own part of the alphabet, so that nothing is named twice.
+    let mut second = gone;
+    second
+        .extensions
+        .push(("springform/after".to_owned(), volume.id.clone()));
+    second.id = "a0000000-0000-0000-0000-0000000000f9".to_owned();
+    assert_eq!(
+        texts(&reconciled(&rig, &[volume], true)),
+        Vec::<String>::new()
+    );
+    let found = texts(&reconciled(&rig, &[second], true));
+    assert_eq!(found, [format!("b: springform/unknown {told}")]);
+}
+
+#[test]
+fn limits_that_somebody_changed_are_those_of_the_type_again() {
+    let rig = Rig::pair();
+    rig.set_up();
+    let mut volume = replicated(ID);
+    volume.volume_type.as_mut().unwrap().qos.max_iops = Some(500);
+    let volume = filled(&rig, volume, b"x");
+    let name = format!("volume-{ID}-cinder");
+    let path = format!("/volumes?names={name}");
+    let other = r#"{"qos": {"iops_limit": 9000}}"#;
+    rig.ask(Method::Patch, "a", &path, Some(other.as_bytes().to_vec()));
+    assert_eq!(
+        told_and_done_of(&rig, &[volume]),
+        [format!("a: would have given {name} the limits of its type")]
+    );
+    assert_eq!(rig.get("a", &path)[0]["qos"]["iops_limit"], 500);
 }

@@ -31,6 +31,8 @@ pub struct Rig {
     state: RefCell<Vec<u8>>,
     /// Where new volumes land, after a failover of the backend.
     pub landing: RefCell<Option<String>>,
+    /// Who the host says it is, where it wants evidence.
+    pub host: RefCell<Option<String>>,
     /// Requests of the driver so far, and how many of them had to wait for the one before.
     pub sent: Cell<(usize, usize)>,
 }
@@ -88,6 +90,7 @@ impl Rig {
             options: Vec::new(),
             state: RefCell::default(),
             landing: RefCell::default(),
+            host: RefCell::default(),
             sent: Cell::default(),
         }
     }
@@ -103,6 +106,11 @@ impl Rig {
         let report = self.call("setup", |d| d.setup()).unwrap();
         self.state.replace(report.state.clone());
         report
+    }
+
+    /// Keeps what a call wants to be handed back, as the host does.
+    pub fn remember(&self, state: &[u8]) {
+        self.state.replace(state.to_vec());
     }
 
     pub fn context(&self, operation: &str) -> Context {
@@ -128,6 +136,12 @@ impl Rig {
                 .borrow()
                 .iter()
                 .map(|t| ("springform/active-target".to_owned(), t.clone()))
+                .chain(
+                    self.host
+                        .borrow()
+                        .iter()
+                        .map(|host| ("springform/host".to_owned(), host.clone())),
+                )
                 .collect(),
         }
     }
@@ -224,7 +238,7 @@ impl Rig {
         self.ask(Method::Post, array, path, Some(body.as_bytes().to_vec()))
     }
 
-    fn ask(
+    pub fn ask(
         &self,
         method: Method,
         array: &str,
@@ -240,6 +254,9 @@ impl Rig {
         let response = self.send(request).unwrap();
         let text = String::from_utf8(response.body).unwrap();
         assert_eq!(response.status, 200, "{path}: {text}");
+        if text.is_empty() {
+            return serde_json::Value::Null;
+        }
         serde_json::from_str::<serde_json::Value>(&text).unwrap()["items"].take()
     }
 

@@ -385,7 +385,7 @@ fn reconciling_after_a_target_was_added_stretches_what_was_on_one_array() {
         b"alone",
     );
     rig.targets.push(second);
-    let report = rig.call("reconcile", |d| d.reconcile(false)).unwrap();
+    let report = rig.call("reconcile", |d| d.reconcile(&[], false)).unwrap();
     let done: Vec<_> = report.changes.iter().map(|c| c.text.as_str()).collect();
     assert!(done.contains(&"stretched pod cinder-pod to b"), "{done:?}");
     let mut there = volume.clone();

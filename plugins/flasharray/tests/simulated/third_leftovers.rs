@@ -35,7 +35,7 @@ fn delete(rig: &Rig, volume: &Volume) {
 }
 
 fn reconcile(rig: &Rig, dry: bool) -> (Vec<String>, Vec<String>) {
-    let report = rig.call("reconcile", |d| d.reconcile(dry)).unwrap();
+    let report = rig.call("reconcile", |d| d.reconcile(&[], dry)).unwrap();
     (
         report.changes.into_iter().map(|c| c.text).collect(),
         report.warnings,

@@ -349,6 +349,10 @@ struct Shared(Arc<Rig>);
 
 #[async_trait]
 impl Household for Shared {
+    fn since(&self) -> Timestamp {
+        Timestamp::default()
+    }
+
     fn backends(&self) -> Vec<String> {
         vec![BACKEND.into()]
     }

@@ -335,6 +335,16 @@ impl Desk {
         Self { host, ..self }
     }
 
+    /// The host is stopped, something is done to its files, and it is started again.
+    pub async fn stopped_for(self, work: impl FnOnce() -> std::io::Result<()>) -> Self {
+        assert!(self.host.stop().await.unwrap());
+        work().unwrap();
+        let host = self.site.host().await.unwrap();
+        let up = self.cloud.service_becomes(SERVICE, "state", "up");
+        up.await.unwrap();
+        Self { host, ..self }
+    }
+
     /// Changes the configuration file.
     pub fn edit(&self, change: impl FnOnce(String) -> String) {
         let text = std::fs::read_to_string(self.site.config()).unwrap();

@@ -35,6 +35,9 @@ pub struct Ask {
     /// Whether a failback ends with the volumes replicated again.
     #[serde(default = "yes")]
     pub reprotect: bool,
+    /// Bring the records up to what the arrays say, instead of the arrays up to the records.
+    #[serde(default)]
+    pub adopt: bool,
     /// Minutes until a drill ends by itself.
     #[serde(default)]
     pub minutes: Option<u32>,
@@ -58,6 +61,7 @@ impl Ask {
             allow_attached: true,
             dry_run: false,
             reprotect: true,
+            adopt: false,
             minutes: None,
         }
     }

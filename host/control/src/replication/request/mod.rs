@@ -1,10 +1,12 @@
 //! From a request to a journalled operation: everything that can be refused is refused here, before any array is asked,
 //! and the operation is written in the same commit that takes its turn.
 
+mod adoption;
 mod ask;
 mod order;
 mod rehearsal;
 
+pub(crate) use adoption::away_words;
 pub use ask::{Ask, Request, Who};
 use order::{failover_input, may_overwrite};
 use rehearsal::{members_of, open_drill, take_drill};
@@ -23,6 +25,7 @@ use super::plan::Order;
 use super::verbs::Input as VerbInput;
 use super::{Scope, plan};
 use crate::outbox::CloudEvent;
+use crate::volumes::look_only;
 
 /// Operations end within this time, done or not.
 const DEADLINE_MICROS: i64 = 6 * 3600 * 1_000_000;
@@ -56,6 +59,13 @@ async fn decide(
 ) -> Result<Operation, Problem> {
     let (service, revision) = ground.service(backend).await?;
     let now = ground.now();
+    let reads_up = match &request {
+        Request::Reconcile(ask) => ask.adopt || ask.dry_run,
+        _ => false,
+    };
+    if let Some(since) = service.look_only_since.filter(|_| !reads_up) {
+        return Err(Problem::Refused(look_only(backend, since)));
+    }
     let mut operation = Operation {
         id: ground.new_id(),
         verb: Verb::Failover,
@@ -79,6 +89,7 @@ async fn decide(
         deadline: now.plus_micros(DEADLINE_MICROS),
     };
     let mut writes = Writes::default();
+    let adopts = matches!(&request, Request::Reconcile(ask) if ask.adopt);
     let moves = matches!(request, Request::Failover(_) | Request::Failback(_));
     // A freeze protects what is there; an array that was left behind and can still be written endangers it.
     let fences = matches!(request, Request::Fence(_));
@@ -181,14 +192,21 @@ async fn decide(
             super::verbs::promotable(&view, &service).map_err(Problem::Refused)?;
             plain(&mut operation, Verb::Promote, ask)?
         }
-        Request::Reconcile(ask) => plain(&mut operation, Verb::Reconcile, ask)?,
+        Request::Reconcile(ask) => {
+            if ask.adopt {
+                adoption::check(ground, backend, &ask, &service).await?;
+            }
+            plain(&mut operation, Verb::Reconcile, ask)?
+        }
         Request::Fence(ask) => plain(&mut operation, Verb::Fence, ask)?,
     };
     (operation.subject_kind, operation.subject) = {
         let (kind, id) = scope.subject();
         (kind.to_owned(), id)
     };
-    if let Some(holder) = &service.operation {
+    // What was open when the backup was made does not go on before that is adopted.
+    let waits_for_this = adopts && service.look_only_since.is_some();
+    if let Some(holder) = service.operation.as_ref().filter(|_| !waits_for_this) {
         return Err(Problem::Conflict {
             message: format!(
                 "operation {holder} holds backend {backend}; wait for it or cancel it"
@@ -196,7 +214,7 @@ async fn decide(
             operation: Some(holder.clone()),
         });
     }
-    if matches!(scope, Scope::Backend(_)) || follows {
+    if (matches!(scope, Scope::Backend(_)) || follows) && !waits_for_this {
         let mut held = if moves || follows {
             service::step(
                 &service,

@@ -1,5 +1,6 @@
 //! The verbs that move nothing: reprotect, resync, enable, disable, drills, fence, reconcile, promote.
 
+mod adopt;
 mod overwrite;
 mod reconcile;
 mod rehearsal;
@@ -116,6 +117,7 @@ impl Work<'_, '_> {
         match self.verb {
             Verb::StartDrill => return self.start_drill().await,
             Verb::StopDrill => return self.stop_drill().await,
+            Verb::Reconcile if self.input.ask.adopt => return self.adopt().await,
             Verb::Promote | Verb::Reconcile => return self.reconcile().await,
             _ => {}
         }

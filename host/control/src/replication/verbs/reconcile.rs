@@ -9,9 +9,11 @@ use springform_model::replication::relation::{Event, Phase};
 
 use super::{Outcome, Work};
 use crate::outbox::CloudEvent;
+use crate::replication::difference;
 use crate::replication::ground::{BackendView, Member, Problem, Writes};
 use crate::replication::ledger::{journalled, problem};
 use crate::replication::members::{self, Change};
+use crate::replication::plan::PAGE;
 
 impl Work<'_, '_> {
     pub(super) async fn reconcile(&self) -> Result<Outcome, Problem> {
@@ -39,7 +41,7 @@ impl Work<'_, '_> {
             };
             let done = page.len() as u64;
             let call = Call::Reconcile {
-                volumes: page.iter().map(|m| (*m.spec).clone()).collect(),
+                volumes: difference::range(&page, after.as_deref(), total < PAGE as u64),
                 dry_run,
             };
             match self
@@ -49,8 +51,11 @@ impl Work<'_, '_> {
                 .and_then(Reply::into_setup)
             {
                 Ok(answer) => {
-                    report.0.extend(answer.changes);
+                    let (changes, objects) = difference::objects(answer.changes);
+                    report.0.extend(changes);
                     report.1.extend(answer.warnings);
+                    let unknown = difference::unknown(ground, &self.view.name, objects);
+                    report.1.extend(unknown.await?);
                     if !dry_run {
                         members::keep_state(ground, &self.view.name, answer.state).await?;
                     }

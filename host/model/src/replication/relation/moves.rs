@@ -15,6 +15,7 @@ impl Relation {
         acknowledge: Option<&Acknowledge>,
         drill: Option<String>,
     ) -> Result<Vec<Effect>, Refusal> {
+        self.not_overtaken()?;
         match &self.phase {
             Phase::Moving(m) if m.operation == operation && m.to == to => return Ok(self.due()),
             Phase::Moving(m) => {

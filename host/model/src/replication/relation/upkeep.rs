@@ -2,17 +2,29 @@
 
 use super::{Acknowledge, Debt, DebtState, DrillRef, Effect, Phase, Relation};
 use crate::contract::{LinkState, Observation, ReplicationKind, Role};
-use crate::replication::Refusal;
+use crate::replication::{Refusal, evidence};
 use crate::time::Timestamp;
 
 impl Relation {
     pub(super) fn settled(&self) -> Result<&str, Refusal> {
+        self.not_overtaken()?;
         match &self.phase {
             Phase::Moving(m) => Err(Refusal::Busy {
                 operation: m.operation.clone(),
             }),
             Phase::Stranded(_) => Err(Refusal::Stranded),
             Phase::Settled => self.serving.as_deref().ok_or(Refusal::Stranded),
+        }
+    }
+
+    /// A record that is older than what the arrays say of it acts on nothing.
+    pub(super) fn not_overtaken(&self) -> Result<(), Refusal> {
+        match self.overtaken() {
+            None => Ok(()),
+            Some(newer) => Err(Refusal::Overtaken {
+                known: self.generation,
+                said: evidence::words(newer),
+            }),
         }
     }
 
@@ -131,8 +143,14 @@ impl Relation {
     }
 
     /// An observation changes what is known, never what is wanted.
-    pub(super) fn seen(&mut self, what: Observation, now: Timestamp) -> Vec<Effect> {
+    pub(super) fn seen(&mut self, mut what: Observation, now: Timestamp) -> Vec<Effect> {
         let mut effects = Vec::new();
+        self.heard(evidence::take(&mut what));
+        if self.overtaken().is_some() {
+            // Who serves it, and who was left behind, is not for this record to say.
+            self.observed = Some(self.learned(what, now));
+            return effects;
+        }
         if what.role == Role::SplitBrain {
             effects.push(Effect::Alarm(format!(
                 "volume {} was written on two arrays independently",

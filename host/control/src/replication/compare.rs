@@ -1,0 +1,83 @@
+//! Records and arrays are held against each other without anybody asking: after a start, once a day, and after a reconciliation.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use springform_model::time::Timestamp;
+use tokio::time::Instant;
+
+use super::difference;
+use super::house::rows;
+use crate::Control;
+use crate::backend::BackendHandle;
+use crate::observer::Lookout as _;
+
+/// How often it is looked whether a backend is due.
+const PAUSE: Duration = Duration::from_secs(5);
+/// How long a comparison holds.
+const DAY: Duration = Duration::from_secs(86_400);
+/// Before one that failed is tried again.
+const RETRY: Duration = Duration::from_secs(300);
+/// Differences that are named; more are only counted.
+const NAMED: usize = 20;
+
+/// What the last comparison found.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Differences {
+    /// When.
+    pub at: Timestamp,
+    /// How many.
+    pub count: usize,
+    /// The first of them, in words.
+    pub found: Vec<String>,
+}
+
+/// Compares for ever.
+pub(crate) async fn keep_comparing(control: Control) {
+    loop {
+        for backend in control.backends() {
+            if backend.status().is_up() && backend.comparison_due(Instant::now()) {
+                let pause = if compare(&control, &backend).await {
+                    DAY
+                } else {
+                    RETRY
+                };
+                backend.compare_at(Instant::now() + pause);
+            }
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+async fn compare(control: &Control, backend: &BackendHandle) -> bool {
+    let ground = rows(control);
+    let name = backend.name();
+    // What is on its way differs for a moment.
+    if ground.busy(name).await.unwrap_or(true) {
+        return false;
+    }
+    let found = match difference::all(&ground, name).await {
+        Ok(found) => found,
+        Err(error) => {
+            tracing::info!(backend = name, %error, "records and arrays could not be compared yet");
+            return false;
+        }
+    };
+    let count = found.len();
+    if let Some(first) = found.first() {
+        tracing::warn!(
+            backend = name,
+            count,
+            first,
+            "the arrays differ from the records; see `springform reconcile --dry-run`"
+        );
+    }
+    control.metrics().observed().differ(name, count);
+    let differences = Differences {
+        at: control.now(),
+        count,
+        found: found.into_iter().take(NAMED).collect(),
+    };
+    backend.note(|status| status.differences = Some(differences));
+    true
+}

@@ -1,0 +1,326 @@
+//! Records are brought up to what the arrays say: after a restore of the database, or where another host promoted.
+//!
+//! No array is changed. Every array is asked, all there is of each volume; the promotion of the newest generation counts.
+// The error is stored as it is; a box would be taken off again at once.
+#![allow(clippy::result_large_err)]
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+use springform_model::cloud::ReplicationStatus;
+use springform_model::contract::{Call, CallError, Observation, Placement, Reply, VolumeSpec};
+use springform_model::operation::{OperationError, Progress};
+use springform_model::replication::evidence::{self, Evidence, Found};
+use springform_model::replication::relation::{Event, Relation};
+use springform_model::replication::{Refusal, service};
+
+use super::{Outcome, Work};
+use crate::outbox::CloudEvent;
+use crate::replication::ground::{Member, Problem, Writes};
+use crate::replication::ledger::{journalled, problem};
+use crate::replication::members::{self, Change};
+use crate::replication::request::away_words;
+
+/// Bytes of a GiB.
+const GIB: u64 = 1 << 30;
+
+/// What becomes of the records, in words, and where the volumes turned out to be served.
+#[derive(Default)]
+struct Report {
+    changes: Vec<serde_json::Value>,
+    warnings: Vec<String>,
+    served: BTreeMap<String, u64>,
+    moved: Vec<Member>,
+}
+
+/// What one volume's record becomes.
+struct Adoption {
+    relation: Relation,
+    placement: Option<Placement>,
+    /// GiB.
+    size: u64,
+    moved: bool,
+}
+
+impl Work<'_, '_> {
+    pub(super) async fn adopt(&self) -> Result<Outcome, Problem> {
+        self.ledger.enter("adopt", None).await?;
+        self.ledger.note(|o| o.progress = Progress::default()).await;
+        let mut report = Report::default();
+        let mut after: Option<String> = None;
+        loop {
+            let page = self.page(after.as_deref()).await?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.volume.id.clone());
+            if let Some(stopped) = self.ledger.stopped(&self.view.name).await {
+                return Ok(Err(stopped));
+            }
+            let placed = page.into_iter().filter(|m| m.volume.placement.is_some());
+            for chunk in members::chunks(placed.collect(), self.view.batch) {
+                if let Err(error) = self.adopt_batch(chunk, &mut report).await? {
+                    return Ok(Err(error));
+                }
+            }
+        }
+        let (changes, warnings) = (report.changes, report.warnings);
+        self.ledger
+            .note(|o| o.result = json!({ "changes": changes, "warnings": warnings }))
+            .await;
+        let failed = self.ledger.note(|o| o.progress.failed).await;
+        if self.input.ask.dry_run || failed > 0 {
+            return Ok(Ok(()));
+        }
+        self.adopted(&report.served, &report.moved).await?;
+        Ok(Ok(()))
+    }
+
+    async fn adopt_batch(
+        &self,
+        chunk: Vec<Member>,
+        report: &mut Report,
+    ) -> Result<Outcome, Problem> {
+        let seen = match self.look_at_all(&chunk).await {
+            Ok(seen) => seen,
+            Err(error) => return Ok(Err(journalled(&self.view.name, &error))),
+        };
+        let total = chunk.len() as u64;
+        self.ledger.note(|o| o.progress.total += total).await;
+        for (member, mut seen) in chunk.into_iter().zip(seen) {
+            let raw = seen.clone();
+            let found = evidence::take(&mut seen);
+            if let Some(dark) = found.dark.first() {
+                let why = away_words(&self.view.name, dark);
+                return Ok(Err(problem("unavailable", why, &self.view.name)));
+            }
+            if found.is_silent() && member.replicated() {
+                let said = format!(
+                    "the driver of {} reports no evidence of promotions: its records are kept as they are; see which array \
+                     machines write to, and move what is recorded elsewhere by failover",
+                    self.view.name
+                );
+                if !report.warnings.contains(&said) {
+                    report.warnings.push(said);
+                }
+            }
+            match self.adoption(&member, raw, &found) {
+                Ok(adoption) => self.adopt_one(member, adoption, report).await?,
+                Err(why) => {
+                    self.ledger.keep_failure(&member.volume.id, why).await;
+                    self.ledger.note(|o| o.progress.failed += 1).await;
+                }
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    async fn look_at_all(&self, chunk: &[Member]) -> Result<Vec<Observation>, CallError> {
+        let whole = |m: &Member| {
+            let mut spec = VolumeSpec::clone(&m.spec);
+            spec.extensions
+                .push((evidence::WHOLE.to_owned(), "true".to_owned()));
+            spec
+        };
+        let call = Call::Observe {
+            volumes: chunk.iter().map(whole).collect(),
+        };
+        let answer = self.ledger.call(&self.view.name, &call).await?;
+        Reply::into_observations(answer)
+    }
+
+    /// What the record of one volume becomes.
+    fn adoption(
+        &self,
+        member: &Member,
+        seen: Observation,
+        found: &Found,
+    ) -> Result<Adoption, OperationError> {
+        let now = self.ledger.ground().now();
+        let refused =
+            |refusal: Refusal| problem("failed-precondition", refusal.to_string(), &self.view.name);
+        let (mut relation, _) = member
+            .relation
+            .step(Event::Seen(seen), now)
+            .map_err(refused)?;
+        let newest = relation.overtaken().cloned();
+        let moved = newest.is_some();
+        if let Some(newest) = newest {
+            let adopt = Event::Adopt(Box::new(newest));
+            (relation, _) = relation.step(adopt, now).map_err(refused)?;
+        }
+        let serving = relation.serving.as_deref();
+        let here = |e: &&Evidence| Some(e.target.as_str()) == serving;
+        let there = found.evidence.iter().find(here);
+        let placement = there.and_then(|e| e.placement.clone());
+        if moved && placement.is_none() {
+            let why = format!(
+                "{} is said to serve it, and it is not there; look for it on the array, manage it from there or delete its \
+                 record",
+                serving.unwrap_or("an array")
+            );
+            return Err(problem("not-found", why, &self.view.name));
+        }
+        let size = there.and_then(|e| e.size).unwrap_or(0);
+        Ok(Adoption {
+            relation,
+            placement: placement.filter(|_| moved),
+            size: match size {
+                0 => member.volume.size,
+                bytes => bytes.div_ceil(GIB),
+            },
+            moved,
+        })
+    }
+
+    async fn adopt_one(
+        &self,
+        member: Member,
+        adoption: Adoption,
+        report: &mut Report,
+    ) -> Result<(), Problem> {
+        let serving = adoption.relation.serving.clone().unwrap_or_default();
+        if member.replicated() {
+            *report.served.entry(serving.clone()).or_default() += 1;
+        }
+        self.ledger.note(|o| o.progress.done += 1).await;
+        let said = difference(&member, &adoption);
+        let changed = !said.is_empty();
+        for text in said {
+            let would = if self.input.ask.dry_run {
+                "would record "
+            } else {
+                "recorded "
+            };
+            report
+                .changes
+                .push(json!({ "target": serving, "text": format!("{would}{text}") }));
+        }
+        if self.input.ask.dry_run || (!changed && *member.relation == adoption.relation) {
+            return Ok(());
+        }
+        let (home, now) = (
+            self.view.primary().map(|t| t.name.clone()),
+            self.ledger.ground().now(),
+        );
+        let waiting = self.look_only().await?;
+        let (id, read) = (self.ledger.id().to_owned(), member.relation.clone());
+        let events = std::sync::Mutex::new(Vec::new());
+        let (done, refused) = members::change_with(self.ledger, vec![member], &events, |m| {
+            if !waiting {
+                members::free(self.ledger, m)?;
+            }
+            if m.relation.generation != read.generation || m.relation.phase != read.phase {
+                return Err(Refusal::Generation {
+                    expected: read.generation,
+                    actual: m.relation.generation,
+                });
+            }
+            *m.relation = adoption.relation.clone();
+            m.volume.generation = m.relation.generation;
+            m.spec.generation = m.relation.generation;
+            m.volume.size = adoption.size;
+            m.spec.size = adoption.size.saturating_mul(GIB);
+            if let Some(placement) = &adoption.placement {
+                m.volume.placement = Some(placement.clone());
+                m.spec.placement = Some(placement.clone());
+            }
+            if adoption.moved {
+                let at_home = m.relation.serving == home;
+                m.volume.replication_status = Some(match at_home {
+                    true => ReplicationStatus::Enabled,
+                    false => ReplicationStatus::FailedOver,
+                });
+                let (from, to) = (read.serving.as_deref(), serving.as_str());
+                let told = CloudEvent::moved(&m.volume, &id, from, to, m.relation.generation, now);
+                if let Ok(mut events) = events.lock() {
+                    events.push(told);
+                }
+            }
+            m.volume.updated_at = Some(now);
+            Ok(Change::Write)
+        })
+        .await?;
+        for (member, refusal) in refused {
+            let mut why = problem("busy", refusal.to_string(), &self.view.name);
+            why.retryable = true;
+            self.ledger.keep_failure(&member.volume.id, why).await;
+            self.ledger
+                .note(|o| {
+                    o.progress.done = o.progress.done.saturating_sub(1);
+                    o.progress.failed += 1;
+                })
+                .await;
+        }
+        let in_use = |m: &Member| adoption.moved && !m.volume.attachments.is_empty();
+        report.moved.extend(done.into_iter().filter(in_use));
+        Ok(())
+    }
+
+    async fn look_only(&self) -> Result<bool, Problem> {
+        let (service, _) = self.ledger.ground().service(&self.view.name).await?;
+        Ok(service.look_only_since.is_some())
+    }
+
+    /// All records are up to the arrays: the backend is what its volumes are, and what waited for this goes on.
+    async fn adopted(
+        &self,
+        served: &BTreeMap<String, u64>,
+        moved: &[Member],
+    ) -> Result<(), Problem> {
+        let ground = self.ledger.ground();
+        let waiting = ground.waiting(&self.view.name, self.ledger.id()).await?;
+        let home = self.view.primary().map(|t| t.name.clone());
+        // Volumes that are at home and elsewhere are single ones that were moved: the backend stays what it was.
+        let only = match served.keys().collect::<Vec<_>>().as_slice() {
+            [one] => Some((*one).clone()),
+            _ => None,
+        };
+        let whole = only.map(|serving| Some(serving).filter(|s| Some(s) != home.as_ref()));
+        for _ in 0..members::RACES {
+            let (before, revision) = ground.service(&self.view.name).await?;
+            let target = whole
+                .clone()
+                .unwrap_or_else(|| before.active_target.clone());
+            let mut after = service::step(&before, service::Event::Adopted { target })?;
+            after.updated_at = Some(ground.now());
+            let writes = Writes {
+                services: vec![(after, revision)],
+                ..Writes::default()
+            };
+            match ground.commit(writes).await {
+                Err(Problem::Moved(_)) => {}
+                other => {
+                    other?;
+                    break;
+                }
+            }
+        }
+        ground.resume(waiting).await;
+        ground
+            .reconnect(&self.view.name, self.ledger.id(), moved)
+            .await;
+        Ok(())
+    }
+}
+
+/// What is different, in words.
+fn difference(member: &Member, adoption: &Adoption) -> Vec<String> {
+    let (volume, old, new) = (&member.volume, &member.relation, &adoption.relation);
+    let mut said = Vec::new();
+    if adoption.moved {
+        said.push(format!(
+            "volume {}: {} serves it at generation {} (the record said {} at generation {})",
+            volume.id,
+            new.serving.as_deref().unwrap_or("nobody"),
+            new.generation,
+            old.serving.as_deref().unwrap_or("nobody"),
+            old.generation
+        ));
+    }
+    if adoption.size != volume.size {
+        said.push(format!(
+            "volume {}: it has {} GiB (the record said {})",
+            volume.id, adoption.size, volume.size
+        ));
+    }
+    said
+}

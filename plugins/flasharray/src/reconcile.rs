@@ -1,0 +1,260 @@
+//! The volumes themselves, held against the arrays that serve them: what differs and can be put right is, the rest is said.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+use springform_sdk::types::{Failure, ReplicationKind, Volume};
+
+use crate::array::{Array, flag, number, text};
+use crate::evidence::{self, Act};
+use crate::layout;
+use crate::query::Query;
+use crate::setup::Setup;
+use crate::volume::array_name;
+use crate::{limits, names, pgroup, sets, state};
+
+/// Begins what the host is told of an object that none of the volumes is; JSON with `name` and `id` follows.
+pub const UNKNOWN: &str = "springform/unknown";
+/// On the first volume of a page: the last id of the page before.
+const AFTER: &str = "springform/after";
+/// On the last volume of a page: there is no further one.
+const LAST: &str = "springform/last";
+
+/// What an array says of its volumes.
+struct Side {
+    live: BTreeMap<String, Value>,
+    groups: BTreeMap<String, BTreeSet<String>>,
+    marks: evidence::Marks,
+}
+
+impl<'a> Setup<'a> {
+    /// Holds volumes against the arrays. Those of which an array knows a newer promotion are left alone.
+    ///
+    /// # Errors
+    /// When an array that answers does not take a change.
+    pub(crate) fn volumes(&mut self, volumes: &[Volume]) -> Result<(), Failure> {
+        for on in self.arrays.all() {
+            let side = match self.side(&on) {
+                Ok(side) => side,
+                Err(failure) => {
+                    self.warnings.push(format!(
+                        "{}: {}; it was not compared",
+                        on.name(),
+                        failure.message
+                    ));
+                    continue;
+                }
+            };
+            let here = |v: &&Volume| v.placement.as_ref().is_some_and(|p| p.target == on.name());
+            let mut current = Vec::new();
+            for volume in volumes.iter().filter(here) {
+                if self.compare(&on, &side, volume)? {
+                    current.push(volume);
+                }
+            }
+            self.memberships(&on, &side, &current)?;
+            self.unknown(&on, &side, volumes);
+        }
+        Ok(())
+    }
+
+    fn side(&self, on: &Array<'a>) -> Result<Side, Failure> {
+        let live = on.list("/volumes", &Query::new().filter("destroyed='false'"));
+        let live = live.map_err(pgroup::unexpected)?.into_iter();
+        let live = sets::table(live.filter_map(|v| Some((text(&v, "/name")?.to_owned(), v))));
+        let members = on.list("/protection-groups/volumes", &Query::new());
+        let mut groups: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for member in members.map_err(pgroup::unexpected)? {
+            if let (Some(volume), Some(group)) =
+                (text(&member, "/member/name"), text(&member, "/group/name"))
+            {
+                let known = groups.entry(volume.to_owned()).or_default();
+                known.insert(group.to_owned());
+            }
+        }
+        let marks = match evidence::host(self.context) {
+            Some(_) => evidence::all(on)?,
+            None => evidence::Marks::new(),
+        };
+        Ok(Side {
+            live,
+            groups,
+            marks,
+        })
+    }
+
+    /// Size, limits and mark of one volume. Says whether it is there and the record is not older.
+    fn compare(&mut self, on: &Array<'a>, side: &Side, volume: &Volume) -> Result<bool, Failure> {
+        let name = array_name(volume);
+        let place = on.name();
+        let Some(found) = side.live.get(&name) else {
+            self.warnings.push(format!(
+                "{name} is not on {place}, which is recorded to serve volume {}; recover it there, or delete the volume",
+                volume.id
+            ));
+            return Ok(false);
+        };
+        let mark = side.marks.get(&name);
+        if let Some(mark) = mark
+            && evidence::is_newer(self.context, place, volume, mark, Act::Take)
+        {
+            let said = evidence::refusal(on, volume, &name, mark).message;
+            self.warnings.push(said);
+            return Ok(false);
+        }
+        if let Some(size) = number(found, "/provisioned").filter(|size| *size != volume.size) {
+            self.warnings.push(format!(
+                "{name} has {size} bytes on {place} and {} in the record of volume {}; `springform reconcile --adopt` records \
+                 what the array has",
+                volume.size, volume.id
+            ));
+        }
+        if let Some(wanted) = limits::wanted(volume) {
+            let differs = ["/iops_limit", "/bandwidth_limit"]
+                .iter()
+                .any(|key| number(found, &format!("/qos{key}")) != number(&wanted, key));
+            if differs {
+                if !self.dry {
+                    limits::change(on, &name, true, Some(wanted))?;
+                }
+                self.did(on, format!("given {name} the limits of its type"));
+            }
+        } else if limits::are_set(found) && names::vgroup_of(&name).is_none() {
+            self.warnings.push(format!(
+                "{name} has limits on {place} that its type does not ask for; take them away there, or retype volume {}",
+                volume.id
+            ));
+        }
+        if mark.is_none()
+            && volume.generation > 0
+            && let Some(placement) = &volume.placement
+            && evidence::host(self.context).is_some()
+        {
+            if !self.dry {
+                evidence::write(self.context, on, &[(volume, placement)]);
+            }
+            self.did(
+                on,
+                format!(
+                    "marked {name} as promoted under generation {}",
+                    volume.generation
+                ),
+            );
+        }
+        Ok(true)
+    }
+
+    /// The group that is to send a volume, as the record has it; none where nothing is.
+    fn group_of(&self, on: &Array<'a>, volume: &Volume) -> Option<String> {
+        let recorded = volume.placement.as_ref()?.replication.as_ref()?;
+        layout::wanted(volume)?;
+        match (names::pod_of(&array_name(volume)), recorded) {
+            (Some(_), ReplicationKind::TriSync) => Some(self.options.third_group()),
+            (None, ReplicationKind::Async) => {
+                self.arrays.others(on.name()).next()?;
+                Some(self.options.pgroup().to_owned())
+            }
+            _ => None,
+        }
+    }
+
+    /// Volumes come into the group of the configuration, and out of those that it named before; a group that is empty then
+    /// sends no more.
+    fn memberships(
+        &mut self,
+        on: &Array<'a>,
+        side: &Side,
+        volumes: &[&Volume],
+    ) -> Result<(), Failure> {
+        let mut before = state::groups(self.arrays.state());
+        let current = [self.options.pgroup().to_owned(), self.options.third_group()];
+        before.retain(|group| !current.contains(group));
+        let mut joins: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        let mut leaves: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        let none = BTreeSet::new();
+        for volume in volumes {
+            let name = array_name(volume);
+            let member_of = side.groups.get(&name).unwrap_or(&none);
+            if let Some(group) = self.group_of(on, volume).filter(|g| !member_of.contains(g)) {
+                joins.entry(group).or_default().push(name.clone());
+            }
+            for old in before.iter().filter(|old| member_of.contains(*old)) {
+                leaves.entry(old.clone()).or_default().push(name.clone());
+            }
+        }
+        for (group, names) in joins {
+            let names: Vec<_> = names.iter().map(String::as_str).collect();
+            if !self.dry {
+                pgroup::join(on, &group, &names)?;
+            }
+            for name in names {
+                self.did(on, format!("put {name} into protection group {group}"));
+            }
+        }
+        for (group, names) in &leaves {
+            let names: Vec<_> = names.iter().map(String::as_str).collect();
+            if !self.dry {
+                pgroup::leave(on, group, &names)?;
+            }
+            for name in names {
+                self.did(on, format!("taken {name} out of protection group {group}"));
+            }
+        }
+        for group in before {
+            let left = leaves.get(&group).map_or(&[][..], Vec::as_slice);
+            let stays = |(name, groups): (&String, &BTreeSet<String>)| {
+                groups.contains(&group) && !left.contains(name)
+            };
+            if !side.groups.iter().any(stays) {
+                self.stop(on, &group)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn stop(&mut self, on: &Array<'a>, group: &str) -> Result<(), Failure> {
+        let Some(found) = pgroup::read(on, group)? else {
+            return Ok(());
+        };
+        if flag(&found, "/destroyed") || !flag(&found, "/replication_schedule/enabled") {
+            return Ok(());
+        }
+        self.patch(
+            on,
+            group,
+            json!({ "replication_schedule": { "enabled": false } }),
+            "the schedule of a protection group that is not used any more cannot be stopped",
+            format!("stopped protection group {group}, which nothing is in any more"),
+        )
+    }
+
+    /// Objects with the name of a volume, in the part of the alphabet that these volumes are, that is none of them.
+    fn unknown(&mut self, on: &Array<'a>, side: &Side, volumes: &[Volume]) {
+        let said = |volume: Option<&Volume>, key: &str| {
+            let extensions = &volume?.extensions;
+            extensions
+                .iter()
+                .find(|(k, _)| k == key)
+                .map(|(_, v)| v.clone())
+        };
+        let first = volumes.first();
+        let after = said(first, AFTER);
+        let last = volumes.last().filter(|v| said(Some(v), LAST).is_none());
+        let ids = sets::set(volumes.iter().map(|v| v.id.as_str()));
+        for name in side.live.keys() {
+            let Some(id) = names::volume_id(name) else {
+                continue;
+            };
+            let inside = after.as_deref().is_none_or(|after| id > after)
+                && last.is_none_or(|last| id <= last.id.as_str());
+            if inside && !ids.contains(id) {
+                let what = json!({ "name": name, "id": id });
+                self.changes
+                    .push(springform_sdk::interfaces::backend::Change {
+                        target: on.name().to_owned(),
+                        text: format!("{UNKNOWN} {what}"),
+                    });
+            }
+        }
+    }
+}
