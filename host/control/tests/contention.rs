@@ -252,6 +252,7 @@ async fn of_two_that_want_the_same_drill_one_gets_it() {
             target: "b".to_owned(),
             state: DrillState::Open,
             members: vec![DrillMember {
+                origin: None,
                 volume_id: "v".to_owned(),
                 copy: None,
                 point: None,

@@ -84,6 +84,9 @@ pub struct Drill {
 /// One volume of a drill.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DrillMember {
+    /// Where the volume was when the drill began: its copy is found by that once the volume itself is deleted.
+    #[serde(default)]
+    pub origin: Option<Placement>,
     /// Volume.
     pub volume_id: String,
     /// Its copy, or why there is none; none: not made yet.

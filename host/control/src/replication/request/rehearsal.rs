@@ -53,6 +53,7 @@ pub(super) async fn open_drill(
         .into_iter()
         .filter(Member::movable)
         .map(|m| DrillMember {
+            origin: m.volume.placement,
             volume_id: m.volume.id,
             copy: None,
             point: None,

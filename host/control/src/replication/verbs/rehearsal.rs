@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use springform_model::contract::{Call, CallError, Failure, Reply, TestCopy};
+use springform_model::contract::{Call, CallError, Failure, Reply, TestCopy, VolumeSpec};
 use springform_model::operation::OperationError;
 use springform_model::replication::drill;
-use springform_model::replication::drill::{Drill, DrillEvent};
+use springform_model::replication::drill::{Drill, DrillEvent, DrillMember};
 use springform_model::replication::relation::{DrillRef, Event};
 
 use super::{Outcome, Work};
@@ -162,6 +162,7 @@ impl Work<'_, '_> {
             Err(why) => return Ok(Err(why)),
         };
         let members = self.drill_members(&held).await?;
+        let deleted = without_volume(&held, &members);
         let (members, busy) = members::hold_soon(self.ledger, &self.view.name, members).await?;
         if let Some((_, refusal)) = busy.into_iter().next() {
             let mut why = problem("busy", refusal.to_string(), &self.view.name);
@@ -169,16 +170,34 @@ impl Work<'_, '_> {
             return self.not_stopped(held, members, why).await;
         }
         let all = members.clone();
-        for chunk in members::chunks(members, self.view.batch) {
+        let total = held.members.len() as u64;
+        self.ledger
+            .note(|o| {
+                o.progress = springform_model::operation::Progress {
+                    total,
+                    ..Default::default()
+                }
+            })
+            .await;
+        let live = members::chunks(members, self.view.batch);
+        let live = live.into_iter().map(|chunk| {
+            let specs = chunk.iter().map(|m| (*m.spec).clone()).collect();
+            (specs, chunk)
+        });
+        let deleted = deleted.chunks(self.view.batch.max(1));
+        let deleted = deleted.map(|specs| (specs.to_vec(), Vec::new()));
+        for (volumes, chunk) in live.chain(deleted) {
+            let done = volumes.len() as u64;
             let call = Call::StopTest {
                 test_id: held.id.clone(),
                 target: held.target.clone(),
-                volumes: chunk.iter().map(|m| (*m.spec).clone()).collect(),
+                volumes,
             };
             if let Err(error) = self.ledger.call(&self.view.name, &call).await {
                 let why = journalled(&self.view.name, &error);
                 return self.not_stopped(held, all, why).await;
             }
+            self.ledger.note(|o| o.progress.done += done).await;
             let now = ground.now();
             let id = held.id.clone();
             members::change(ground, chunk, |m| {
@@ -218,4 +237,25 @@ impl Work<'_, '_> {
         self.ledger.commit(writes).await?;
         Ok(Err(why))
     }
+}
+
+/// What a driver is told of members whose volume was deleted while the drill was open: their copies are still there.
+fn without_volume(held: &Drill, members: &[Member]) -> Vec<VolumeSpec> {
+    let there = |id: &str| members.iter().any(|m| m.volume.id == id);
+    let gone = held.members.iter().filter(|m| !there(&m.volume_id));
+    let spec = |m: &DrillMember| VolumeSpec {
+        id: m.volume_id.clone(),
+        name: format!("volume-{}", m.volume_id),
+        display_name: String::new(),
+        project: held.project.clone(),
+        size: 0,
+        volume_type: None,
+        group: None,
+        placement: m.origin.clone(),
+        generation: 0,
+        instances: Vec::new(),
+        boot: false,
+        extensions: Vec::new(),
+    };
+    gone.map(spec).collect()
 }

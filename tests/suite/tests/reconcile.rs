@@ -1,0 +1,130 @@
+//! Records and arrays held against each other, on the real program with the real driver: what differs is listed, put right,
+//! and what nobody knows is named and left alone.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+mod desk;
+
+use desk::Desk;
+use springform_suite::site::{PRIMARY, SECOND, SERVICE};
+
+const DRY: [&str; 4] = ["reconcile", "--backend", PRIMARY, "--dry-run"];
+const DO: [&str; 3] = ["reconcile", "--backend", PRIMARY];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_of_another_name_takes_the_volumes_over_and_the_old_one_stops() {
+    let desk = Desk::with("pure_replication_pg_name = \"before\"").await;
+    let name = format!("volume-{}-cinder", desk.volume);
+    let nothing = desk.does(&DRY).await;
+    assert!(!nothing.out.contains("would have"), "{}", nothing.out);
+    desk.edit(|text| text.replace("\"before\"", "\"renamed\""));
+    desk.does(&["config", "reload"]).await;
+    let expected = [
+        format!("put {name} into protection group renamed"),
+        format!("taken {name} out of protection group before"),
+        "stopped protection group before".to_owned(),
+    ];
+    let told = desk.does(&DRY).await;
+    let done = desk.does(&DO).await;
+    for change in expected {
+        assert!(
+            told.out.contains(&format!("would have {change}")),
+            "{}",
+            told.out
+        );
+        assert!(done.out.contains(&change), "{}", done.out);
+    }
+    let nothing = desk.does(&DRY).await;
+    assert!(!nothing.out.contains("would have"), "{}", nothing.out);
+    // It is compared again by itself once a reconciliation is over.
+    desk.shows("springform_replication_differences{backend=\"pure1\"} 0")
+        .await;
+    desk.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_volume_that_no_record_knows_is_named_and_stays() {
+    let desk = Desk::new().await;
+    let backup = desk.site.folder().join("backup.db");
+    let database = desk.site.folder().join("springform.db");
+    let desk = desk
+        .stopped_for(|| std::fs::copy(&database, &backup).map(drop))
+        .await;
+    let made = desk
+        .cloud
+        .create_volume("later", 1, "replicated")
+        .await
+        .unwrap();
+    desk.cloud.volume_becomes(&made, "available").await.unwrap();
+    let desk = desk
+        .stopped_for(|| {
+            for suffix in ["-wal", "-shm"] {
+                let _ = std::fs::remove_file(desk_file(&database, suffix));
+            }
+            std::fs::copy(&backup, &database).map(drop)
+        })
+        .await;
+    let name = format!("volume-{made}-cinder is on {PRIMARY} and no record knows it");
+    for arguments in [&DRY[..], &DO[..], &DRY[..]] {
+        let said = desk.does(arguments).await;
+        assert!(said.out.contains(&name), "{}", said.out);
+        assert!(said.out.contains(SERVICE), "{}", said.out);
+    }
+    // After a while of its own it is seen by whoever looks.
+    desk.shows("springform_replication_differences{backend=\"pure1\"} 1")
+        .await;
+    let status = desk.does(&["status", "--backend", PRIMARY]).await;
+    assert!(
+        status.out.contains("differ from the records"),
+        "{}",
+        status.out
+    );
+    desk.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_of_a_drill_goes_with_the_drill_although_its_volume_was_deleted() {
+    let desk = Desk::new().await;
+    let volumes = async |array: &str| {
+        let state = desk.site.control.state().await.unwrap();
+        let all = state["arrays"][array]["volumes"].clone();
+        let live = |v: &&serde_json::Value| v["destroyed"] != true;
+        let count = match &all {
+            serde_json::Value::Object(all) => all.values().filter(live).count(),
+            serde_json::Value::Array(all) => all.iter().filter(live).count(),
+            other => panic!("{other}"),
+        };
+        count
+    };
+    let said = desk
+        .does(&["drill", "start", "--backend", PRIMARY, "--to", SECOND])
+        .await;
+    let drill = said
+        .out
+        .lines()
+        .find_map(|line| line.strip_prefix("drill "))
+        .unwrap()
+        .to_owned();
+    assert_eq!(volumes(SECOND).await, 1, "{}", said.out);
+    let path = format!("/v3/volumes/{}", desk.volume);
+    desk.cloud
+        .ask(reqwest::Method::DELETE, &path, None)
+        .await
+        .unwrap();
+    while desk.cloud.volume(&desk.volume).await.is_ok() {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    let said = desk.does(&["drill", "stop", drill.trim()]).await;
+    assert!(!said.out.contains("0 of 0"), "{}", said.out);
+    assert_eq!(volumes(SECOND).await, 0, "the copy is still there");
+    desk.ends().await;
+}
+
+fn desk_file(database: &std::path::Path, suffix: &str) -> std::path::PathBuf {
+    let name = database.file_name().unwrap().to_str().unwrap();
+    database.with_file_name(format!("{name}{suffix}"))
+}
