@@ -170,6 +170,7 @@ impl Control {
     }
 
     async fn make_services(&self) -> Result<(), ControlError> {
+        let restored = self.store().restored().await?.map(|mark| mark.restored_at);
         for backend in self.backends() {
             let known = self.store().get::<Service>(backend.name()).await?;
             let changes = match known {
@@ -178,6 +179,12 @@ impl Control {
                     configured(&mut known.record, &backend.config());
                     if known.identity.is_empty() {
                         known.record.identity = uuid::Uuid::now_v7().to_string();
+                    }
+                    if let Some(at) = restored
+                        && known.adopted.is_none_or(|adopted| adopted < at)
+                    {
+                        tracing::error!(backend = %known.backend, "the database was restored: nothing is changed on the arrays until `springform reconcile --adopt`");
+                        known.record.look_only_since = Some(at);
                     }
                     Changes::new().update(&known)
                 }

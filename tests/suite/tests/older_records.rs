@@ -384,6 +384,72 @@ async fn volumes_that_left_the_pod_follow_the_arrays_and_not_an_older_database()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_restored_database_is_not_acted_on_before_it_was_adopted() {
+    let (story, host) = Story::begin(COPIED).await;
+    let config = story.site.config().display().to_string();
+    let backup = story.site.folder().join("backup.db").display().to_string();
+    story
+        .does(&["db", "backup", &backup, "--config", &config])
+        .await;
+    assert!(host.stop().await.unwrap());
+    story
+        .does(&["db", "restore", &backup, "--config", &config])
+        .await;
+    let host = story.site.host().await.unwrap();
+    story
+        .cloud
+        .service_becomes(SERVICE, "state", "up")
+        .await
+        .unwrap();
+    // The arrays know nothing newer, and still nobody acts on it.
+    let path = format!("/v3/volumes/{}/action", story.volume);
+    let grow = json!({"os-extend": {"new_size": 2}});
+    let said = story.cloud.ask(Method::POST, &path, Some(&grow)).await;
+    let said = format!("{:#}", said.unwrap_err());
+    assert!(
+        said.contains("was restored") && said.contains("--adopt"),
+        "{said}"
+    );
+    for verb in [
+        vec!["failover", "--backend", PRIMARY, "--to", SECOND, "--yes"],
+        vec!["fence", "--backend", PRIMARY],
+        vec!["reconcile", "--backend", PRIMARY],
+    ] {
+        let said = story.refused(&verb).await;
+        assert!(said.contains("--adopt"), "{verb:?}: {said}");
+    }
+    let status = story.does(&["status", "--backend", PRIMARY]).await;
+    assert!(status.contains("database was restored"), "{status}");
+    story
+        .does(&["reconcile", "--backend", PRIMARY, "--dry-run"])
+        .await;
+    story
+        .does(&["reconcile", "--backend", PRIMARY, "--adopt", "--yes"])
+        .await;
+    story
+        .cloud
+        .ask(Method::POST, &path, Some(&grow))
+        .await
+        .unwrap();
+    story
+        .cloud
+        .volume_becomes(&story.volume, "in-use")
+        .await
+        .unwrap();
+    // Once is enough: the next start goes on.
+    assert!(host.stop().await.unwrap());
+    let host = story.site.host().await.unwrap();
+    story
+        .cloud
+        .service_becomes(SERVICE, "state", "up")
+        .await
+        .unwrap();
+    let status = story.does(&["status", "--backend", PRIMARY]).await;
+    assert!(!status.contains("database was restored"), "{status}");
+    assert!(host.stop().await.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_adopted_while_an_array_is_away() {
     let (story, host) = Story::begin(COPIED).await;
     let host = story.forgets_the_move(host).await;

@@ -138,7 +138,7 @@ impl Arrays for House {
 
     async fn resume(&self, operation: &str) {
         match self.control.store().get::<Operation>(operation).await {
-            Ok(Some(open)) => self.control.runner().spawn(self.control.clone(), open),
+            Ok(Some(open)) => self.control.runner().resume(self.control.clone(), open),
             Ok(None) => {}
             Err(error) => {
                 tracing::error!(operation, %error, "an operation that waited is left to the next start");

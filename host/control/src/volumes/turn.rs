@@ -91,7 +91,7 @@ pub(super) async fn try_turn(
     if let Some(holder) = lock::holder(control.store(), stored.operation.as_ref()).await? {
         return Err(ControlError::busy(&format!("Volume {id}"), &holder.id).into());
     }
-    not_overtaken(control, id).await?;
+    up_to_date(control, &stored.record).await?;
     let before = stored.status;
     decide(&mut stored.record)?;
     let mut new = NewOperation::new(verb, "volume", id).input(with_status(input, before));

@@ -296,7 +296,7 @@ impl Work<'_, '_> {
         }
         ground.resume(waiting).await;
         ground
-            .reconnect(&self.view.name, self.ledger.id(), moved)
+            .reconnect(&self.view.name, self.ledger.id(), moved, true)
             .await;
         Ok(())
     }
