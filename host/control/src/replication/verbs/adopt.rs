@@ -70,7 +70,7 @@ impl Work<'_, '_> {
         if self.input.ask.dry_run || failed > 0 {
             return Ok(Ok(()));
         }
-        self.adopted(&report.served, &report.moved).await?;
+        self.adopted(&report.served, report.moved).await?;
         Ok(Ok(()))
     }
 
@@ -250,8 +250,9 @@ impl Work<'_, '_> {
                 })
                 .await;
         }
-        let in_use = |m: &Member| adoption.moved && !m.volume.attachments.is_empty();
-        report.moved.extend(done.into_iter().filter(in_use));
+        report
+            .moved
+            .extend(done.into_iter().filter(|_| adoption.moved));
         Ok(())
     }
 
@@ -264,7 +265,7 @@ impl Work<'_, '_> {
     async fn adopted(
         &self,
         served: &BTreeMap<String, u64>,
-        moved: &[Member],
+        moved: Vec<Member>,
     ) -> Result<(), Problem> {
         let ground = self.ledger.ground();
         let waiting = ground.waiting(&self.view.name, self.ledger.id()).await?;
@@ -295,8 +296,9 @@ impl Work<'_, '_> {
             }
         }
         ground.resume(waiting).await;
+        let used = ground.followed(moved).await?;
         ground
-            .reconnect(&self.view.name, self.ledger.id(), moved, true)
+            .reconnect(&self.view.name, self.ledger.id(), &used, true)
             .await;
         Ok(())
     }
