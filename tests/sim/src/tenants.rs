@@ -86,7 +86,9 @@ impl Cloud {
         let kind = CreateType {
             name: "mirrored".into(),
             is_public: true,
-            extra_specs: Metadata::from([("replication_enabled".into(), "<is> True".into())]),
+            extra_specs: Metadata::from(
+                ["replication_enabled", "multiattach"].map(|key| (key.into(), "<is> True".into())),
+            ),
             ..CreateType::default()
         };
         let admin = Caller::new("u", "p", vec!["admin".into()]);
@@ -110,7 +112,6 @@ impl Cloud {
             let wanted = CreateVolume {
                 size: 1,
                 volume_type: Some("mirrored".into()),
-                multiattach: true,
                 ..CreateVolume::default()
             };
             let made = self.control.volumes().create(&caller, wanted).await;
