@@ -2,13 +2,18 @@
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::extract::State as Shared;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode, header};
 use serde_json::{Value, json};
 
 use crate::http::{Version, base, stamp};
+use crate::serve::Peer;
 use crate::state::State;
+
+/// Where the request comes from; none in tests without a socket.
+type Peered = Option<Extension<Peer>>;
 
 fn document(base: &str) -> Value {
     json!({"versions": [{
@@ -26,19 +31,21 @@ fn document(base: &str) -> Value {
 }
 
 /// `GET /`: every version there is, as a choice (300).
-pub async fn root(Shared(state): Shared<Arc<State>>, headers: HeaderMap) -> Response {
+pub async fn root(Shared(state): Shared<Arc<State>>, peer: Peered, headers: HeaderMap) -> Response {
     (
         StatusCode::MULTIPLE_CHOICES,
-        axum::Json(document(&base(&state, &headers))),
+        axum::Json(document(&base(&state, peer.map(|peer| peer.0), &headers))),
     )
         .into_response()
 }
 
 /// `GET /v3/`: this version.
-pub async fn v3(Shared(state): Shared<Arc<State>>, headers: HeaderMap) -> Response {
+pub async fn v3(Shared(state): Shared<Arc<State>>, peer: Peered, headers: HeaderMap) -> Response {
     match Version::of(&headers) {
         Ok(version) => {
-            let mut response = axum::Json(document(&base(&state, &headers))).into_response();
+            let mut response =
+                axum::Json(document(&base(&state, peer.map(|peer| peer.0), &headers)))
+                    .into_response();
             stamp(response.headers_mut(), version);
             response
         }
@@ -47,10 +54,17 @@ pub async fn v3(Shared(state): Shared<Arc<State>>, headers: HeaderMap) -> Respon
 }
 
 /// `GET /v3`: the same, one slash away.
-pub async fn v3_without_slash(Shared(state): Shared<Arc<State>>, headers: HeaderMap) -> Response {
+pub async fn v3_without_slash(
+    Shared(state): Shared<Arc<State>>,
+    peer: Peered,
+    headers: HeaderMap,
+) -> Response {
     (
         StatusCode::FOUND,
-        [(header::LOCATION, format!("{}/v3/", base(&state, &headers)))],
+        [(
+            header::LOCATION,
+            format!("{}/v3/", base(&state, peer.map(|peer| peer.0), &headers)),
+        )],
     )
         .into_response()
 }

@@ -9,6 +9,11 @@ use http::{HeaderMap, StatusCode, header};
 use crate::exposition::Exposition;
 use crate::state::State;
 
+/// Whether a path is asked for by whoever watches over the host: answered as long as anything is.
+pub(crate) fn is_about_health(path: &str) -> bool {
+    ["/healthz", "/readyz", "/healthcheck"].contains(&path)
+}
+
 /// `GET /healthz`: the process answers.
 pub async fn healthz() -> &'static str {
     "OK"

@@ -1,4 +1,4 @@
-//! What happens to every request before and after its route: identity of the request, access log, bounds, panics.
+//! What happens to every request before and after its route: identity of the request, access log, deadline, panics.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,10 +7,11 @@ use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 use http::{HeaderName, HeaderValue, StatusCode, Uri};
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use crate::browsers;
+use crate::health::is_about_health;
 use crate::http::{Inbound, Refusal, RouteName};
 use crate::state::State;
 
@@ -53,13 +54,8 @@ fn rewrite(request: &mut Request, path: &str) {
     }
 }
 
-/// Bounds, times, counts and logs a request, and turns a panic into a 500.
-pub async fn around<F>(
-    state: Arc<State>,
-    places: Arc<Semaphore>,
-    request: Request,
-    next: F,
-) -> Response
+/// Lets in, times, counts and logs a request, and turns a panic into a 500.
+pub async fn around<F>(state: Arc<State>, request: Request, next: F) -> Response
 where
     F: AsyncFnOnce(Request) -> Response,
 {
@@ -70,17 +66,12 @@ where
         .get::<Inbound>()
         .cloned()
         .unwrap_or_default();
-    let mut response = match Arc::clone(&places).try_acquire_owned() {
-        Err(_) => Refusal::busy(
-            "The server works on as many requests as it may. Try again.",
-            1,
-        )
-        .into_response(),
-        Ok(place) => {
+    let mut response = match may_come_in(&state, &request) {
+        Err(refusal) => refusal.into_response(),
+        Ok(()) => {
             state.metrics.in_flight.inc();
             let response = guarded(next(request), state.limits.request_timeout).await;
             state.metrics.in_flight.dec();
-            drop(place);
             response
         }
     };
@@ -107,6 +98,19 @@ where
         micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
     );
     response
+}
+
+/// Where nobody is asked who they are, whoever makes a browser ask would be an administrator.
+fn may_come_in(state: &State, request: &Request) -> Result<(), Refusal> {
+    if !state.auth.is_open() || is_about_health(request.uri().path()) {
+        return Ok(());
+    }
+    browsers::check(
+        request.method(),
+        request.uri(),
+        request.headers(),
+        state.public_endpoint.as_deref(),
+    )
 }
 
 async fn guarded(work: impl Future<Output = Response>, within: Duration) -> Response {

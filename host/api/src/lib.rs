@@ -7,6 +7,7 @@
 
 mod admin;
 mod auth;
+mod browsers;
 mod cinder;
 mod discovery;
 mod exposition;
@@ -38,7 +39,7 @@ pub use auth::{
     TokenFileError, Tokens,
 };
 pub use nova::NovaService;
-pub use serve::serve;
+pub use serve::{Certificate, Tls, TlsError, serve, serve_tls};
 pub use state::{ApiState, Limits};
 
 use http::{Face, Refusal, Routes, dispatch, unknown_path};
@@ -70,6 +71,9 @@ pub fn router(state: ApiState) -> Router {
         nova: state.nova,
         drivers_dir: state.drivers_dir,
         rates,
+        tokens: limits::TokenBrake::new(),
+        transfer_keys: limits::KeyBrake::new(),
+        places,
         metrics: metrics::HttpMetrics::new(),
         openapi: Bytes::from(openapi_document().to_string()),
     });
@@ -88,14 +92,14 @@ pub fn router(state: ApiState) -> Router {
     inner = mount(inner, "/admin/v1", Face::Admin, &admin, &state);
     let inner = inner.fallback(|| async { unknown_path() });
     Router::new().fallback_service(tower::service_fn(move |request: Request| {
-        let (inner, state, places) = (inner.clone(), Arc::clone(&state), Arc::clone(&places));
+        let (inner, state) = (inner.clone(), Arc::clone(&state));
         async move {
             let request = layers::enter(request);
             let next = async move |request: Request| match inner.oneshot(request).await {
                 Ok(response) => response,
                 Err(never) => match never {},
             };
-            Ok::<_, std::convert::Infallible>(layers::around(state, places, request, next).await)
+            Ok::<_, std::convert::Infallible>(layers::around(state, request, next).await)
         }
     }))
 }

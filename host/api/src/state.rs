@@ -7,9 +7,10 @@ use std::time::Duration;
 use http::HeaderMap;
 use springform_control::attachments::ServerVolumes;
 use springform_control::{Caller, Control};
+use tokio::sync::Semaphore;
 
 use crate::auth::{Auth, Policy};
-use crate::limits::Rates;
+use crate::limits::{KeyBrake, Rates, TokenBrake};
 use crate::metrics::HttpMetrics;
 use crate::nova::NovaService;
 
@@ -26,13 +27,17 @@ pub struct Limits {
     pub header_timeout: Duration,
     /// How long a request may be worked on, streams apart.
     pub request_timeout: Duration,
+    /// How long a client may leave an answer unread.
+    pub write_timeout: Duration,
     /// Requests worked on at the same time; more are turned away with 503.
     pub concurrency: usize,
-    /// Connections held open at the same time; more wait to be accepted.
+    /// Connections held open at the same time; beyond, the one whose client has been waited for longest makes room.
     pub connections: usize,
-    /// Requests a second for each token; 0: no limit.
+    /// Of these, connections from one address.
+    pub connections_per_address: usize,
+    /// Requests a second for each user of a project, or for each address where nobody is asked who they are; 0: no limit.
     pub requests_per_second: u32,
-    /// Requests a token may make at once before the rate applies.
+    /// Requests such a client may make at once before the rate applies.
     pub burst: u32,
 }
 
@@ -44,8 +49,10 @@ impl Default for Limits {
             body_timeout: Duration::from_secs(30),
             header_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_secs(120),
+            write_timeout: Duration::from_secs(30),
             concurrency: 512,
             connections: 4096,
+            connections_per_address: 4096,
             requests_per_second: 0,
             burst: 200,
         }
@@ -82,6 +89,9 @@ pub(crate) struct State {
     pub nova: Option<NovaService>,
     pub drivers_dir: PathBuf,
     pub rates: Rates,
+    pub tokens: TokenBrake,
+    pub transfer_keys: KeyBrake,
+    pub places: Arc<Semaphore>,
     pub metrics: HttpMetrics,
     pub openapi: bytes::Bytes,
 }

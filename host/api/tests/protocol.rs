@@ -357,13 +357,12 @@ async fn a_token_beyond_its_rate_is_told_when_to_come_back_and_others_are_served
 }
 
 #[tokio::test]
-async fn a_request_beyond_the_places_is_turned_away_and_served_when_one_is_free() {
+async fn a_body_that_does_not_come_takes_nobodys_place() {
     let limits = Limits {
         concurrency: 1,
         ..Limits::default()
     };
     let api = Api::with(Auth::NoAuth, limits, Policy::default()).await;
-    // A body that does not end holds the only place until its sender goes away.
     let (_sender, receiver) = tokio::sync::mpsc::channel::<Result<&[u8], std::io::Error>>(1);
     let endless = Body::from_stream(tokio_stream::wrappers::ReceiverStream::new(receiver));
     let mut first = Box::pin(api.send("POST", "/v3/volumes", &[], endless));
@@ -372,9 +371,95 @@ async fn a_request_beyond_the_places_is_turned_away_and_served_when_one_is_free(
         got = &mut first => panic!("it was answered with {}", got.status),
         () = tokio::task::yield_now() => {}
     }
-    let refused = api.get("/v3/types").await;
-    assert_eq!(refused.status, 503);
-    assert_eq!(refused.headers["retry-after"], "1");
-    drop(first);
     assert_eq!(api.get("/v3/types").await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_beyond_the_places_is_turned_away_but_health_is_told_to_everybody() {
+    let limits = Limits {
+        concurrency: 1,
+        ..Limits::default()
+    };
+    let api = Api::with(Auth::NoAuth, limits, Policy::default()).await;
+    // So many at once that some meet another one at work.
+    let asked = (0..200).map(|_| api.get("/v3/types"));
+    let answers = futures_util::future::join_all(asked);
+    let health = (0..200).map(|_| api.get("/healthz"));
+    let (answers, health) = tokio::join!(answers, futures_util::future::join_all(health));
+    assert!(health.iter().all(|got| got.status == 200));
+    let refused: Vec<_> = answers.iter().filter(|got| got.status != 200).collect();
+    assert!(!refused.is_empty() && refused.len() < answers.len());
+    for got in refused {
+        assert_eq!(got.status, 503);
+        assert_eq!(got.headers["retry-after"], "1");
+    }
+    assert_eq!(api.get("/v3/types").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_web_page_of_another_site_is_refused_where_nobody_is_asked_who_they_are() {
+    let api = Api::new().await;
+    let body = json!({"volume_type": {"name": "gold"}}).to_string();
+    let foreign = [
+        ("host", "evil.example"),
+        ("origin", "https://evil.example"),
+        ("sec-fetch-site", "cross-site"),
+        ("content-type", "text/plain"),
+    ];
+    for (header, status) in foreign.iter().zip([403, 403, 403, 415]) {
+        for path in ["/v3/types", "/admin/v1/configuration/reload"] {
+            let got = api.plain("POST", path, &[*header], body.clone()).await;
+            assert_eq!(got.status, status, "{header:?} {path}");
+            assert!(!got.message().is_empty(), "{}", got.text);
+        }
+    }
+    assert!(!api.get("/v3/types").await.text.contains("gold"));
+    let own = [("content-type", "application/json")];
+    let made = api.plain("POST", "/v3/types", &own, body.clone()).await;
+    assert_eq!(made.status, 200);
+    let health = api.plain("GET", "/healthz", &foreign[..1], "").await;
+    assert_eq!(health.status, 200, "a probe may call this host by any name");
+
+    // A token is nothing that a browser sends by itself.
+    let api = Api::with_tokens("").await;
+    let token = ("x-auth-token", "admin-token-of-test");
+    let headers = [token, foreign[0], foreign[3]];
+    let made = api.plain("POST", "/v3/types", &headers, body).await;
+    assert_eq!(made.status, 200, "{}", made.text);
+}
+
+#[tokio::test]
+async fn wrong_tokens_are_counted_and_a_right_one_goes_on() {
+    let api = Api::with_tokens("").await;
+    let ask = async |token: &str| {
+        let headers = [("x-auth-token", token)];
+        api.send("GET", "/v3/types", &headers, Body::empty()).await
+    };
+    assert_eq!(ask("member-token-of-test").await.status, 200);
+    let mut statuses = Vec::new();
+    for n in 0..900 {
+        statuses.push(ask(&format!("guess-{n}")).await.status.as_u16());
+    }
+    assert!(statuses[..100].iter().all(|status| *status == 401));
+    let held = statuses.iter().filter(|status| **status == 429).count();
+    assert!(held > 0, "nobody was held up");
+    assert_eq!(ask("member-token-of-test").await.status, 200);
+}
+
+#[tokio::test]
+async fn the_key_of_a_transfer_is_not_guessed() {
+    let api = Api::with_tokens("").await;
+    let tries = async |token: &str| {
+        let headers = [("x-auth-token", token)];
+        let body = json!({"accept": {"auth_key": "guess"}}).to_string();
+        let path = "/v3/os-volume-transfer/6f8d6ea0-92b1-4c8b-a7fd-b1bd2b0a5e29/accept";
+        let got = api.send("POST", path, &headers, body).await;
+        got.status.as_u16()
+    };
+    let mut statuses = Vec::new();
+    for _ in 0..7 {
+        statuses.push(tries("other-token-of-the-test").await);
+    }
+    assert_eq!(statuses, [404, 404, 404, 404, 404, 429, 429]);
+    assert_eq!(tries("member-token-of-test").await, 404, "another project");
 }

@@ -40,6 +40,7 @@ impl Source for Text {
         let config = self.says.lock().unwrap().clone()?;
         let adopted = self.adopted.clone();
         Ok(Candidate {
+            host: Vec::new(),
             drivers: config.drivers,
             backends: config.backends,
             changed: self.changed.lock().unwrap().clone(),

@@ -322,3 +322,40 @@ fn an_api_without_authentication_stays_on_the_loopback_address() {
     let text = GOOD.replace("[service]", "[service]\nlisten = \"0.0.0.0:8776\"");
     insta::assert_snapshot!("noauth_in_the_open", parse(&text).unwrap_err());
 }
+
+#[test]
+fn tokens_want_tls_on_any_other_address_unless_a_proxy_has_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let with = |service: &str, auth: &str| {
+        let text = GOOD.replace("[service]", &format!("[service]\n{service}"));
+        Config::parse(
+            &folder.path().join("springform.toml"),
+            &format!("{text}\n[auth]\n{auth}\n"),
+        )
+        .map(drop)
+        .map_err(|error| error.to_string())
+    };
+    let tokens = "mode = \"tokens\"\ntokens_file = \"tokens.toml\"";
+    let keystone = "mode = \"keystone\"\nkeystone_url = \"https://k/v3\"\nkeystone_user = \"s\"\nkeystone_password_env = \"HOME\"";
+    for auth in [tokens, keystone] {
+        for open in ["0.0.0.0:8776", "[::]:8776", "192.0.2.7:8776"] {
+            let listen = format!("listen = \"{open}\"");
+            let error = with(&listen, auth).unwrap_err();
+            assert!(
+                error.contains("tls_certificate_file") && error.contains("behind_tls_proxy"),
+                "{error}"
+            );
+            let proxied = format!("{listen}\nbehind_tls_proxy = true");
+            assert_eq!(with(&proxied, auth), Ok(()));
+            let own =
+                format!("{listen}\ntls_certificate_file = \"a.pem\"\ntls_key_file = \"a.key\"");
+            assert_eq!(with(&own, auth), Ok(()));
+        }
+        assert_eq!(with("listen = \"[::1]:8776\"", auth), Ok(()));
+    }
+    let half = with("tls_key_file = \"a.key\"", tokens).unwrap_err();
+    assert!(
+        half.contains("needs the key `tls_certificate_file`"),
+        "{half}"
+    );
+}

@@ -37,6 +37,18 @@ pub enum OpenError {
         /// The file.
         path: PathBuf,
     },
+    /// Other users could read or exchange it.
+    #[error("the database {} is not safe from other users: {} has the mode {mode:04o}; run `chmod {wanted} {}`", .path.display(), .what.display(), .what.display())]
+    Exposed {
+        /// The file.
+        path: PathBuf,
+        /// What others may use.
+        what: PathBuf,
+        /// Its mode.
+        mode: u32,
+        /// What `chmod` is to be told.
+        wanted: &'static str,
+    },
     /// Anything else.
     #[error("the database {} cannot be opened: {reason}", .path.display())]
     Other {

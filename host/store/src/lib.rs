@@ -16,6 +16,7 @@ mod open;
 mod outage;
 mod patience;
 mod plans;
+mod private;
 mod query;
 mod read;
 mod records;

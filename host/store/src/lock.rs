@@ -1,9 +1,10 @@
 //! One host per database, whatever name it was opened by: the lock is on the file itself, not on a path.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use crate::error::OpenError;
+use crate::private;
 
 /// Held as long as the database is open. The order of the fields is that of letting go.
 #[derive(Debug)]
@@ -36,15 +37,10 @@ pub(crate) fn resolve(path: &Path) -> Result<PathBuf, OpenError> {
 
 /// Locks the database that this path means. `path` has its links followed already.
 pub(crate) fn lock(path: &Path) -> Result<Lock, OpenError> {
-    let beside = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(beside(path, ".lock"))
-        .map_err(|error| OpenError::ReadOnly {
-            path: path.to_owned(),
-            reason: format!("its lock file: {error}"),
-        })?;
+    let beside = private::open(&beside(path, ".lock")).map_err(|error| OpenError::ReadOnly {
+        path: path.to_owned(),
+        reason: format!("its lock file: {error}"),
+    })?;
     hold(path, &beside)?;
     // Another name of the same file has a lock file of its own; the file is one.
     let file = match File::open(path) {

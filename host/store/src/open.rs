@@ -1,6 +1,5 @@
 //! Opening: whatever is wrong with the file is said before the first request is served.
 
-use std::fs::OpenOptions;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::str::FromStr;
@@ -18,6 +17,7 @@ use crate::kept::Shelf;
 use crate::lock::{lock, resolve};
 use crate::outage::Health;
 use crate::plans::Plans;
+use crate::private;
 use crate::writer;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
@@ -55,6 +55,7 @@ impl Default for StoreOptions {
 pub(crate) async fn open(path: &Path, options: StoreOptions) -> Result<Store, OpenError> {
     writable(path)?;
     let path = &resolve(path)?;
+    private::tighten(path)?;
     let lock = lock(path)?;
     warn_of_other_names(path);
     let connect = connect_options(path, options)?;
@@ -124,7 +125,7 @@ fn writable(path: &Path) -> Result<(), OpenError> {
     {
         return Err(read_only("the file is read-only".to_owned()));
     }
-    match OpenOptions::new().append(true).create(true).open(path) {
+    match private::open(path) {
         Ok(_) => Ok(()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(OpenError::Other {
             path: path.to_owned(),

@@ -203,7 +203,12 @@ fn clear_journal(database: &Path) -> Result<(), BackupError> {
 
 impl From<OpenError> for BackupError {
     fn from(error: OpenError) -> Self {
+        let sentence = error.to_string();
         match error {
+            OpenError::Exposed { path, .. } => Self::Other {
+                path,
+                reason: sentence,
+            },
             OpenError::InUse { path } => Self::InUse(path),
             OpenError::NewerSchema { path, found, known } => {
                 Self::NewerSchema { path, found, known }

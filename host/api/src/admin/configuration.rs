@@ -13,7 +13,7 @@ pub(super) fn routes(r: &mut Routes) {
     .takes("{dry_run?:bool?}")
     .gives(
         200,
-        "{dry_run:bool, backends:[{name:text, change:text, what:[text], driver:text, generation:int?, ready:bool, reason:text?}], drivers:[{name:text, change:text}], unchanged:int}",
+        "{dry_run:bool, backends:[{name:text, change:text, what:[text], driver:text, generation:int?, ready:bool, reason:text?}], drivers:[{name:text, change:text}], host:[text], unchanged:int}",
     );
 }
 

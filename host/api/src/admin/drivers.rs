@@ -1,5 +1,7 @@
 //! Drivers: look at one, install it, put it into service, go back.
 
+use std::io::Write as _;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use serde_json::json as value;
@@ -90,12 +92,26 @@ async fn stored(call: &Call, folder: &Path) -> Result<PathBuf, Refusal> {
             "The component could not be written to the state directory.",
         )
     };
-    tokio::fs::create_dir_all(folder).await.map_err(failed)?;
-    let digest = hex::encode(Sha256::digest(&call.body));
-    let path = folder.join(format!("{digest}.wasm"));
-    let part = folder.join(format!(".{}.part", Uuid::new_v4()));
-    tokio::fs::write(&part, &call.body).await.map_err(failed)?;
-    tokio::fs::rename(&part, &path).await.map_err(failed)?;
+    let (folder, body) = (folder.to_owned(), call.body.clone());
+    let written = tokio::task::spawn_blocking(move || keep(&folder, &body));
+    written
+        .await
+        .unwrap_or_else(|error| Err(std::io::Error::other(error)))
+        .map_err(failed)
+}
+
+/// Writes a component beside its place, and moves it there once it is on the disk: the journal may name it from then on.
+fn keep(folder: &Path, body: &[u8]) -> std::io::Result<PathBuf> {
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)?;
+    let path = folder.join(format!("{}.wasm", hex::encode(Sha256::digest(body))));
+    let mut part = tempfile::NamedTempFile::new_in(folder)?;
+    part.write_all(body)?;
+    part.as_file().sync_all()?;
+    part.persist(&path)?;
+    std::fs::File::open(folder)?.sync_all()?;
     Ok(path)
 }
 

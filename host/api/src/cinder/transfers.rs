@@ -169,10 +169,13 @@ async fn accept(call: Call) -> Answer {
     let mut fields = call.object("accept")?;
     let key = fields.required("auth_key")?;
     fields.finish()?;
+    let transfer = call.part("transfer_id");
+    let brake = &call.state.transfer_keys;
+    brake.may_try(&call.caller.project_id, transfer)?;
     let taken = call
         .control()
         .transfers()
-        .accept(&call.caller, call.part("transfer_id"), &key)
+        .accept(&call.caller, transfer, &key)
         .await?;
     json(202, &value!({"transfer": view(&call, &taken, false)}))
 }

@@ -1,5 +1,6 @@
 //! The way of every request to its handler: version, identity, policy, body, call, headers of the answer.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,8 +10,11 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use springform_control::Caller;
 
 use super::{Call, Params, Refusal, Route, Version};
+use crate::limits::Client;
+use crate::serve::Peer;
 use crate::state::State;
 
 /// What the outer layers found out about a request before it was routed.
@@ -88,8 +92,8 @@ async fn serve(
         .get::<Inbound>()
         .cloned()
         .unwrap_or_default();
-    state.rates.take(&head.headers)?;
-    let mut caller = state.auth.identify(&head.headers).await?;
+    let peer = head.extensions.get::<Peer>().copied();
+    let mut caller = identify(state, peer, &head.headers).await?;
     caller.request_id = Some(inbound.request_id);
     if let Some(project) = &inbound.project {
         state.auth.enter_project(&mut caller, project)?;
@@ -102,6 +106,13 @@ async fn serve(
     }
     let limit = route.body_limit.unwrap_or(state.limits.body_bytes);
     let body = read(body, limit, state.limits.body_timeout).await?;
+    // Only now: a place is for what we do, not for what clients take their time with.
+    let Ok(_place) = Arc::clone(&state.places).try_acquire_owned() else {
+        return Err(Refusal::busy(
+            "The server works on as many requests as it may. Try again.",
+            1,
+        ));
+    };
     let call = Call {
         state: Arc::clone(state),
         caller,
@@ -109,12 +120,49 @@ async fn serve(
         query,
         body,
         if_match: if_match(&head.headers),
-        base: base(state, &head.headers),
+        base: base(state, peer, &head.headers),
         project: inbound.project,
         path: inbound.path,
         parts,
     };
     (route.handler)(call).await
+}
+
+/// Finds out who asks, and counts it.
+async fn identify(
+    state: &State,
+    peer: Option<Peer>,
+    headers: &HeaderMap,
+) -> Result<Caller, Refusal> {
+    let address = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.address);
+    if state.auth.is_open() {
+        let caller = state.auth.identify(headers).await?;
+        // Here a caller may have any name.
+        let client = match peer {
+            Some(_) => Client::Address(address),
+            None => Client::User(caller.user_id.clone(), caller.project_id.clone()),
+        };
+        state.rates.take(&client)?;
+        return Ok(caller);
+    }
+    // An empty one is none, and no guess.
+    let token = headers.get("x-auth-token").map(HeaderValue::as_bytes);
+    let token = token.filter(|token| !token.is_empty());
+    if let Some(token) = token {
+        state.tokens.may_try(address, token)?;
+    }
+    let found = state.auth.identify(headers).await;
+    match (&found, token) {
+        (Ok(_), Some(token)) => state.tokens.was_right(address, token),
+        (Err(refusal), Some(token)) if refusal.status == StatusCode::UNAUTHORIZED => {
+            state.tokens.was_wrong(address, token);
+        }
+        _ => {}
+    }
+    let caller = found?;
+    let client = Client::User(caller.user_id.clone(), caller.project_id.clone());
+    state.rates.take(&client)?;
+    Ok(caller)
 }
 
 async fn read(body: Body, limit: usize, within: Duration) -> Result<Bytes, Refusal> {
@@ -138,7 +186,7 @@ fn if_match(headers: &HeaderMap) -> Option<String> {
 }
 
 /// `http://host:port` as the client reached us, or as the operator says it does.
-pub(crate) fn base(state: &State, headers: &HeaderMap) -> String {
+pub(crate) fn base(state: &State, peer: Option<Peer>, headers: &HeaderMap) -> String {
     if let Some(endpoint) = &state.public_endpoint {
         return endpoint.trim_end_matches('/').to_owned();
     }
@@ -151,5 +199,9 @@ pub(crate) fn base(state: &State, headers: &HeaderMap) -> String {
                 .bytes()
                 .all(|b| b.is_ascii_alphanumeric() || b"-._:[]".contains(&b))
     };
-    format!("http://{}", host.filter(usable).unwrap_or("localhost"))
+    let scheme = match peer {
+        Some(Peer { secure: true, .. }) => "https",
+        _ => "http",
+    };
+    format!("{scheme}://{}", host.filter(usable).unwrap_or("localhost"))
 }

@@ -22,10 +22,17 @@ const REFUSALS: &[(&str, &str)] = &[
     ("409", "It conflicts with what is there or under way."),
     ("413", "The body is too large, or a quota is exceeded."),
     (
+        "415",
+        "Without authentication: a web page may have sent it.",
+    ),
+    (
         "422",
         "As things stand it cannot be done; the message says what has to change first.",
     ),
-    ("429", "Too many requests of one token."),
+    (
+        "429",
+        "Too many requests of one client, or too many guesses.",
+    ),
     ("500", "A defect of the server."),
     ("503", "The server or a backend is busy or away; try again."),
 ];

@@ -230,7 +230,7 @@ impl Api {
             auth,
             policy: Policy::default(),
             limits: Limits::default(),
-            public_endpoint: None,
+            public_endpoint: Some("http://cloud:8776".to_owned()),
             nova: None,
             drivers_dir: folder.path().join("drivers"),
         });

@@ -35,6 +35,8 @@ pub struct Candidate {
     /// What only the source sees to be otherwise than what serves, in the operator's words, by backend: addresses,
     /// trust, secrets, options, limits.
     pub changed: BTreeMap<String, Vec<String>>,
+    /// What differs of the host itself, in the operator's words: `certificate of the API`.
+    pub host: Vec<String>,
     /// Where each backend stands, for messages: `springform.toml:12`.
     pub places: BTreeMap<String, String>,
     /// Makes drivers with its addresses and secrets.
@@ -102,6 +104,8 @@ pub struct Reloaded {
     pub backends: Vec<BackendChange>,
     /// Drivers that are configured otherwise.
     pub drivers: Vec<DriverChange>,
+    /// What differs of the host itself, in the operator's words.
+    pub host: Vec<String>,
     /// How many backends are configured as before; nothing was done to them.
     pub unchanged: usize,
 }
@@ -173,9 +177,14 @@ async fn run(
     let mut candidate = read.map_err(|problems| refused(&problems))?;
     let difference = Difference::between(control, &candidate);
     let unchanged = difference.unchanged;
+    let host = std::mem::take(&mut candidate.host);
     if difference.is_empty() {
+        if !dry_run {
+            (candidate.adopt)();
+        }
         let reloaded = Reloaded {
             dry_run,
+            host,
             unchanged,
             ..Reloaded::default()
         };
@@ -189,6 +198,7 @@ async fn run(
         dry_run,
         backends: difference.described(&prepared),
         drivers: difference.drivers.clone(),
+        host,
         unchanged,
     };
     if dry_run {
@@ -226,8 +236,12 @@ fn refused(problems: &[String]) -> ControlError {
 
 fn tell(reloaded: &Reloaded, caller: &Caller) {
     let user = &caller.user_id;
-    if reloaded.backends.is_empty() && reloaded.drivers.is_empty() {
+    let nothing = reloaded.backends.is_empty() && reloaded.drivers.is_empty();
+    if nothing && reloaded.host.is_empty() {
         tracing::info!(%user, "the configuration was read again: nothing has changed");
+    }
+    if !reloaded.host.is_empty() && !reloaded.dry_run {
+        tracing::info!(%user, what = %reloaded.host.join("; "), "the configuration was reloaded");
     }
     for backend in reloaded.backends.iter().filter(|_| !reloaded.dry_run) {
         tracing::info!(

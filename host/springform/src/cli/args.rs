@@ -40,6 +40,15 @@ pub struct Connection {
         value_name = "TOKEN"
     )]
     pub token: Option<String>,
+    /// Authorities that signed the host's certificate, PEM, besides the system's.
+    #[arg(
+        long,
+        global = true,
+        env = "SPRINGFORM_CACERT",
+        hide_env_values = true,
+        value_name = "FILE"
+    )]
+    pub cacert: Option<PathBuf>,
     /// How answers are written.
     #[arg(long, global = true, value_enum, default_value_t = Format::Table)]
     pub format: Format,

@@ -1,7 +1,9 @@
 //! One HTTP client for the admin API, with errors an operator can use.
 
+use std::path::Path;
+
 use anyhow::{Context, bail};
-use reqwest::{Method, Response, StatusCode};
+use reqwest::{Certificate, Method, Response, StatusCode};
 use serde_json::Value;
 
 use crate::cli::{Connection, Format};
@@ -31,11 +33,15 @@ impl Client {
     /// # Errors
     /// The machine's TLS roots cannot be read.
     pub fn new(connection: &Connection) -> anyhow::Result<Self> {
+        let mut http = reqwest::Client::builder()
+            .user_agent(concat!("springform/", env!("CARGO_PKG_VERSION")));
+        if let Some(path) = &connection.cacert {
+            for authority in authorities(path)? {
+                http = http.add_root_certificate(authority);
+            }
+        }
         Ok(Self {
-            http: reqwest::Client::builder()
-                .user_agent(concat!("springform/", env!("CARGO_PKG_VERSION")))
-                .build()
-                .context("cannot prepare HTTPS")?,
+            http: http.build().context("cannot prepare HTTPS")?,
             base: connection.url.trim_end_matches('/').to_owned(),
             token: connection.token.clone(),
             format: connection.format,
@@ -111,15 +117,29 @@ impl Client {
 
     async fn send(&self, request: reqwest::RequestBuilder) -> anyhow::Result<Response> {
         request.send().await.map_err(|error| {
-            let reason = if error.is_connect() {
+            let cause = innermost(&error);
+            let reason = if cause.contains("UnknownIssuer") {
+                "its certificate was not signed by an authority that is known here; name that with --cacert".to_owned()
+            } else if error.is_connect() && !cause.contains("certificate") {
                 "nothing answers there; is `springform serve` running?".to_owned()
             } else {
-                innermost(&error)
+                cause
             };
             let base = self.base.clone();
             Unreachable { base, reason }.into()
         })
     }
+}
+
+fn authorities(path: &Path) -> anyhow::Result<Vec<Certificate>> {
+    let shown = path.display();
+    let pem = std::fs::read(path).with_context(|| format!("--cacert {shown} cannot be read"))?;
+    let found = Certificate::from_pem_bundle(&pem).unwrap_or_default();
+    anyhow::ensure!(
+        !found.is_empty(),
+        "--cacert {shown} holds no certificate in PEM form"
+    );
+    Ok(found)
 }
 
 fn innermost(error: &dyn std::error::Error) -> String {

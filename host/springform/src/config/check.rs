@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use super::{Config, ConfigError};
-use crate::serve::inspect;
+use crate::serve::{access, inspect};
 
 /// Checks a file, its secrets, and each backend's options against its driver.
 ///
@@ -13,6 +13,9 @@ use crate::serve::inspect;
 pub async fn run(path: &Path, offline: bool) -> anyhow::Result<ExitCode> {
     let config = Config::load(path)?;
     let mut problems = Vec::new();
+    if let Err(problem) = access::certificate(&config.service) {
+        problems.push(problem);
+    }
     if !offline {
         for driver in config.drivers.values() {
             match inspect::describe(driver).await {

@@ -86,6 +86,8 @@ fn service(a: &ServiceConfig, b: &ServiceConfig) -> Vec<&'static str> {
     let ServiceConfig {
         listen,
         public_endpoint,
+        tls,
+        behind_tls_proxy,
         database,
         state_dir,
         host,
@@ -103,6 +105,9 @@ fn service(a: &ServiceConfig, b: &ServiceConfig) -> Vec<&'static str> {
     unequal(&[
         ("listen", *listen == b.listen),
         ("public_endpoint", *public_endpoint == b.public_endpoint),
+        // Other files are another certificate, which the next connection is shown.
+        ("tls_certificate_file", tls.is_some() == b.tls.is_some()),
+        ("behind_tls_proxy", *behind_tls_proxy == b.behind_tls_proxy),
         ("database", *database == b.database),
         ("state_dir", *state_dir == b.state_dir),
         ("host", *host == b.host),
@@ -179,7 +184,13 @@ fn limits(a: &ApiLimits, b: &ApiLimits) -> Vec<&'static str> {
         body_bytes,
         concurrent_requests,
         requests_per_second,
+        burst,
         request_timeout,
+        header_timeout,
+        body_timeout,
+        write_timeout,
+        connections,
+        connections_per_address,
     } = a;
     unequal(&[
         ("body_kib", *body_bytes == b.body_bytes),
@@ -191,9 +202,21 @@ fn limits(a: &ApiLimits, b: &ApiLimits) -> Vec<&'static str> {
             "requests_per_second",
             *requests_per_second == b.requests_per_second,
         ),
+        ("burst", *burst == b.burst),
         (
             "request_timeout_seconds",
             *request_timeout == b.request_timeout,
+        ),
+        (
+            "header_timeout_seconds",
+            *header_timeout == b.header_timeout,
+        ),
+        ("body_timeout_seconds", *body_timeout == b.body_timeout),
+        ("write_timeout_seconds", *write_timeout == b.write_timeout),
+        ("connections", *connections == b.connections),
+        (
+            "connections_per_address",
+            *connections_per_address == b.connections_per_address,
         ),
     ])
 }

@@ -25,7 +25,7 @@ pub use nova::NovaConfig;
 pub use problem::{ConfigError, Problem, suggestion};
 pub use resolve::{Resolved, ResolvedTarget};
 pub use secret::{Secret, secret_from};
-pub use service::{ApiLimits, AuthConfig, AuthMode, LogFormat, ServiceConfig};
+pub use service::{ApiLimits, AuthConfig, AuthMode, LogFormat, ServiceConfig, TlsFiles};
 pub use webhook::WebhookConfig;
 
 use problem::Problems;
@@ -95,7 +95,7 @@ impl Config {
         let service = ServiceConfig::read(root.table("service", "[service]"), &folder);
         let auth = AuthConfig::read(root.table("auth", "[auth]"), &folder, &service);
         let nova = NovaConfig::read(root.table("nova", "[nova]"), &folder, &auth);
-        let limits = ApiLimits::read(root.table("limits", "[limits]"));
+        let limits = ApiLimits::read(root.table("limits", "[limits]"), &service);
         let drivers = driver::read_all(root.table("driver", "[driver]"), &folder);
         let backends = backend::read_all(&mut root, &folder, &service, &drivers);
         let webhooks = webhook::read_all(&mut root, &folder, &service);

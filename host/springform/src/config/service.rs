@@ -15,6 +15,17 @@ pub enum LogFormat {
     Json,
 }
 
+/// Files of the API's certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The server's certificate, then those of its authorities, PEM.
+    pub certificate: PathBuf,
+    /// Its key, PEM.
+    pub key: PathBuf,
+    /// Line of the certificate, for messages.
+    pub line: usize,
+}
+
 /// `[service]`.
 #[derive(Debug, Clone)]
 pub struct ServiceConfig {
@@ -22,6 +33,10 @@ pub struct ServiceConfig {
     pub listen: SocketAddr,
     /// How clients reach it, where that differs from `listen` (behind a proxy).
     pub public_endpoint: Option<String>,
+    /// The API's certificate and key; none: it speaks plain HTTP.
+    pub tls: Option<TlsFiles>,
+    /// Whether a proxy in front speaks TLS with the clients.
+    pub behind_tls_proxy: bool,
     /// The database file.
     pub database: PathBuf,
     /// Installed drivers, the compilation cache and its key. Private to the user the host runs as.
@@ -67,6 +82,8 @@ impl ServiceConfig {
             listen: listen
                 .unwrap_or_else(|| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8776)),
             public_endpoint: section.text("public_endpoint"),
+            tls: read_tls(&mut section, folder),
+            behind_tls_proxy: section.boolean("behind_tls_proxy").unwrap_or(false),
             database: path(section.text("database"), "springform.db"),
             state_dir: path(section.text("state_dir"), "springform-state"),
             host: section
@@ -101,6 +118,33 @@ impl ServiceConfig {
         };
         section.finish();
         service
+    }
+}
+
+fn read_tls(section: &mut Section<'_>, folder: &Path) -> Option<TlsFiles> {
+    let certificate = section.text_at("tls_certificate_file");
+    let key = section.text_at("tls_key_file");
+    match (certificate, key) {
+        (Some((certificate, line)), Some((key, _))) => Some(TlsFiles {
+            certificate: folder.join(certificate),
+            key: folder.join(key),
+            line,
+        }),
+        (None, None) => None,
+        (Some((_, line)), None) => {
+            section.report(
+                line,
+                "has `tls_certificate_file` and needs the key `tls_key_file`",
+            );
+            None
+        }
+        (None, Some((_, line))) => {
+            section.report(
+                line,
+                "has `tls_key_file` and needs the key `tls_certificate_file`",
+            );
+            None
+        }
     }
 }
 
@@ -216,6 +260,17 @@ impl AuthConfig {
                 ),
             );
         }
+        let in_clear = service.tls.is_none() && !service.behind_tls_proxy;
+        if self.mode != AuthMode::NoAuth && in_clear && !service.listen.ip().is_loopback() {
+            section.report(
+                section.line,
+                format!(
+                    "lets clients send their tokens to {} in clear; set `tls_certificate_file` and `tls_key_file` in [service], \
+                     or `behind_tls_proxy = true` where a proxy speaks TLS with the clients",
+                    service.listen
+                ),
+            );
+        }
     }
 }
 
@@ -226,25 +281,53 @@ pub struct ApiLimits {
     pub body_bytes: u64,
     /// Requests at a time; more are answered 503.
     pub concurrent_requests: u64,
-    /// Requests a second and token; none: not limited.
+    /// Requests a second of one user in a project, or of one address with `mode = "noauth"`; none: not limited.
     pub requests_per_second: Option<u64>,
+    /// Requests such a client may make at once before the rate applies.
+    pub burst: u64,
     /// Time a request may take.
     pub request_timeout: Duration,
+    /// Time the head of a request may take to arrive, and the TLS handshake.
+    pub header_timeout: Duration,
+    /// Time the body of a request may take to arrive.
+    pub body_timeout: Duration,
+    /// Time a client may leave its answer unread.
+    pub write_timeout: Duration,
+    /// Connections open at a time.
+    pub connections: u64,
+    /// Of these, connections from one address.
+    pub connections_per_address: u64,
 }
 
 impl ApiLimits {
-    pub(super) fn read(mut section: Section<'_>) -> Self {
+    pub(super) fn read(mut section: Section<'_>, service: &ServiceConfig) -> Self {
+        let mut seconds =
+            |key, default| Duration::from_secs(section.number(key, 1..=3600).unwrap_or(default));
+        let request_timeout = seconds("request_timeout_seconds", 60);
+        let header_timeout = seconds("header_timeout_seconds", 10);
+        let body_timeout = seconds("body_timeout_seconds", 30);
+        let write_timeout = seconds("write_timeout_seconds", 30);
+        let connections = section.number("connections", 1..=100_000).unwrap_or(4096);
+        // Behind a proxy every client has the proxy's address, and one on this machine is a proxy as often as not.
+        let one_address = match service.behind_tls_proxy || service.listen.ip().is_loopback() {
+            true => connections,
+            false => 1024,
+        };
         let limits = Self {
             body_bytes: section.number("body_kib", 1..=1 << 20).unwrap_or(112) * 1024,
             concurrent_requests: section
                 .number("concurrent_requests", 1..=100_000)
                 .unwrap_or(1024),
             requests_per_second: section.number("requests_per_second", 1..=1_000_000),
-            request_timeout: Duration::from_secs(
-                section
-                    .number("request_timeout_seconds", 1..=3600)
-                    .unwrap_or(60),
-            ),
+            burst: section.number("burst", 1..=1_000_000).unwrap_or(200),
+            request_timeout,
+            header_timeout,
+            body_timeout,
+            write_timeout,
+            connections,
+            connections_per_address: section
+                .number("connections_per_address", 1..=100_000)
+                .unwrap_or(one_address),
         };
         section.finish();
         limits

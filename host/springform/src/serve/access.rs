@@ -3,9 +3,13 @@
 use std::path::PathBuf;
 
 use anyhow::Context;
-use springform_api::{Auth, Keystone, KeystoneConfig, Limits, NovaService, Policy, Tokens};
+use springform_api::{
+    Auth, Certificate, Keystone, KeystoneConfig, Limits, NovaService, Policy, Tokens,
+};
 
-use crate::config::{ApiLimits, AuthConfig, AuthMode, NovaConfig, secret_from};
+use crate::config::{
+    ApiLimits, AuthConfig, AuthMode, NovaConfig, Problem, ServiceConfig, secret_from,
+};
 
 /// How callers are known.
 ///
@@ -72,17 +76,35 @@ pub fn policy(config: &AuthConfig) -> anyhow::Result<Policy> {
     }
 }
 
+/// The API's certificate with its key; none where it speaks plain HTTP.
+///
+/// # Errors
+/// What is wrong with the files, with the line that names them.
+pub fn certificate(service: &ServiceConfig) -> Result<Option<Certificate>, Problem> {
+    let Some(files) = &service.tls else {
+        return Ok(None);
+    };
+    let read = Certificate::read(&files.certificate, &files.key);
+    read.map(Some)
+        .map_err(|error| Problem::at(files.line, format!("[service]: {error}")))
+}
+
 /// How much clients may ask for.
 #[must_use]
 pub fn limits(config: &ApiLimits) -> Limits {
     let count = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+    let number = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
     Limits {
         body_bytes: count(config.body_bytes),
         request_timeout: config.request_timeout,
         concurrency: count(config.concurrent_requests),
-        requests_per_second: config
-            .requests_per_second
-            .map_or(0, |rate| u32::try_from(rate).unwrap_or(u32::MAX)),
+        requests_per_second: config.requests_per_second.map_or(0, number),
+        burst: number(config.burst),
+        header_timeout: config.header_timeout,
+        body_timeout: config.body_timeout,
+        write_timeout: config.write_timeout,
+        connections: count(config.connections),
+        connections_per_address: count(config.connections_per_address),
         ..Limits::default()
     }
 }

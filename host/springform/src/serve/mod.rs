@@ -1,10 +1,11 @@
 //! Runs the host: wiring of store, control, sandbox and API. The order matters: what can be wrong for good is found
 //! first, the address is taken before the journal is resumed, and clients are let in last.
 
-mod access;
+pub mod access;
 pub mod inspect;
 mod loader;
 mod plan;
+mod private;
 mod reload;
 mod signals;
 mod telemetry;
@@ -15,12 +16,12 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context;
-use springform_api::ApiState;
+use springform_api::{ApiState, Tls};
 use springform_control::{Clock, Control};
 use springform_store::Store;
 use tokio::net::TcpListener;
 
-use crate::config::{AuthMode, Config};
+use crate::config::{AuthMode, Config, ConfigError};
 use loader::Loader;
 
 /// Runs the host until it is told to stop.
@@ -29,10 +30,16 @@ use loader::Loader;
 /// Why it cannot start.
 pub async fn run(path: &Path) -> anyhow::Result<ExitCode> {
     let config = Config::load(path)?;
-    telemetry::start(&config.service)?;
+    let _log = telemetry::start(&config.service)?;
     let auth = access::auth(&config.auth)?;
     let policy = access::policy(&config.auth)?;
     let nova = access::nova(config.nova.as_ref())?;
+    let certificate = access::certificate(&config.service).map_err(|problem| ConfigError {
+        path: config.path.clone(),
+        problems: vec![problem],
+    })?;
+    let tls = certificate.map(Tls::new).transpose()?;
+    private::prepare(&config.service)?;
     let listener = TcpListener::bind(config.service.listen)
         .await
         .with_context(|| format!("cannot listen on {}", config.service.listen))?;
@@ -54,10 +61,15 @@ pub async fn run(path: &Path) -> anyhow::Result<ExitCode> {
         .map_err(|error| anyhow::anyhow!("cannot start: {}", error.message))?;
 
     control.deliver_with(Arc::new(webhooks));
-    control.reload_from(Arc::new(reload::File::new(config.clone(), loader)));
+    control.reload_from(Arc::new(reload::File::new(
+        config.clone(),
+        loader,
+        tls.clone(),
+    )));
     control.spawn(signals::reload_on(hangup, control.clone()));
 
-    let limits = access::limits(&config.limits);
+    let mut limits = access::limits(&config.limits);
+    private::fit_to_descriptors(&mut limits);
     let router = springform_api::router(ApiState {
         control: control.clone(),
         auth,
@@ -69,7 +81,7 @@ pub async fn run(path: &Path) -> anyhow::Result<ExitCode> {
     });
     announce(&config, &listener);
     let grace = config.service.shutdown_grace;
-    springform_api::serve(listener, router, &limits, stop, grace).await?;
+    springform_api::serve_tls(listener, router, &limits, tls, stop, grace).await?;
     tracing::info!(
         "stopping: what is still open stays in the journal and is taken up at the next start"
     );

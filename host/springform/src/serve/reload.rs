@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
+use springform_api::Tls;
 use springform_control::reload::{Candidate, Source};
 
 use super::loader::Loader;
-use super::plan;
+use super::{access, plan};
 use crate::config::compare::{self, Authorities};
 use crate::config::{Config, ConfigError};
 
@@ -16,20 +17,23 @@ use crate::config::{Config, ConfigError};
 struct Serving {
     config: Config,
     authorities: Authorities,
+    certificate: Option<Vec<u8>>,
 }
 
 /// The host's own file.
 pub struct File {
     loader: Arc<Loader>,
+    tls: Option<Tls>,
     serving: Arc<Mutex<Arc<Serving>>>,
 }
 
 impl File {
     /// The file that this configuration was read from, and that serves.
     #[must_use]
-    pub fn new(config: Config, loader: Arc<Loader>) -> Self {
+    pub fn new(config: Config, loader: Arc<Loader>, tls: Option<Tls>) -> Self {
         Self {
             loader,
+            tls,
             serving: Arc::new(Mutex::new(Arc::new(Serving::new(config)))),
         }
     }
@@ -38,9 +42,13 @@ impl File {
 impl Serving {
     fn new(config: Config) -> Self {
         let authorities = compare::authorities(&config);
+        let certificate = config.service.tls.as_ref();
+        // One that cannot be read is refused where it is used.
+        let certificate = certificate.and_then(|files| std::fs::read(&files.certificate).ok());
         Self {
             config,
             authorities,
+            certificate,
         }
     }
 }
@@ -61,6 +69,10 @@ impl Source for File {
         let mut problems = compare::fixed(&serving.config, &config);
         let (backends, wrong) = plan::backends(&config, &loader, files).await;
         problems.extend(wrong);
+        let certificate = access::certificate(&config.service).unwrap_or_else(|problem| {
+            problems.push(problem);
+            None
+        });
         if !problems.is_empty() {
             problems.sort_by_key(|problem| problem.line);
             let path = config.path;
@@ -76,13 +88,22 @@ impl Source for File {
         let places = places.map(|b| (b.name.clone(), format!("{file}:{}", b.line)));
         let places = places.collect();
         let (held, drivers) = (self.serving.clone(), plan::drivers(&read.config));
+        let mut host = Vec::new();
+        if read.certificate != serving.certificate {
+            host.push("certificate of the API".to_owned());
+        }
+        let tls = self.tls.clone();
         Ok(Candidate {
             drivers,
             backends,
             changed,
+            host,
             places,
             loader,
             adopt: Box::new(move || {
+                if let (Some(tls), Some(certificate)) = (tls, certificate) {
+                    tls.show(certificate);
+                }
                 if let Ok(mut held) = held.lock() {
                     *held = Arc::new(read);
                 }

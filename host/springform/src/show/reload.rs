@@ -10,14 +10,17 @@ pub fn one(answer: &Value) -> String {
     let list = |key: &str| answer.get(key).and_then(Value::as_array).cloned();
     let backends = list("backends").unwrap_or_default();
     let drivers = list("drivers").unwrap_or_default();
-    if backends.is_empty() && drivers.is_empty() {
+    let host = list("host").unwrap_or_default();
+    if backends.is_empty() && drivers.is_empty() && host.is_empty() {
         return "nothing changed: the file says what serves already\n".to_owned();
     }
     let dry_run = answer.get("dry_run").and_then(Value::as_bool) == Some(true);
     let done = if dry_run { "would reload" } else { "reloaded" };
     let drivers = drivers.iter().map(|one| driver(one, dry_run));
     let backends = backends.iter().map(|one| backend(one, dry_run));
-    let lines: Vec<String> = drivers
+    let host = host.iter().filter_map(Value::as_str).map(str::to_owned);
+    let lines: Vec<String> = host
+        .chain(drivers)
         .chain(backends)
         .map(|line| format!("{done}: {line}"))
         .collect();

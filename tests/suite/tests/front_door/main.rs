@@ -1,0 +1,13 @@
+//! The front door of the real program: its log, its files, its certificate, and clients that mean no good.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+mod crowd;
+mod files;
+mod house;
+mod log;
+mod tls;
