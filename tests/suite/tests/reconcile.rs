@@ -82,12 +82,11 @@ async fn a_copy_of_a_drill_goes_with_the_drill_although_its_volume_was_deleted()
         let state = desk.site.control.state().await.unwrap();
         let all = state["arrays"][array]["volumes"].clone();
         let live = |v: &&serde_json::Value| v["destroyed"] != true;
-        let count = match &all {
+        match &all {
             serde_json::Value::Object(all) => all.values().filter(live).count(),
             serde_json::Value::Array(all) => all.iter().filter(live).count(),
             other => panic!("{other}"),
-        };
-        count
+        }
     };
     let said = desk
         .does(&["drill", "start", "--backend", PRIMARY, "--to", SECOND])
