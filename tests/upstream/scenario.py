@@ -197,7 +197,8 @@ def _get(thing, *path):
 def final_state(sim, ids, arrays=None):
     """What an administrator finds on the arrays, comparable between two runs.
 
-    uuids become "<name>" by `ids`; snapshots that a schedule took lose their number. Destroyed
+    uuids become "<name>" by `ids`; snapshots that a schedule took lose their number, host objects what tells
+    machines of one name apart (Cinder: the DMI UUID; we: that, the whole name and an initiator). Destroyed
     snapshots that nobody asked for are left out: Cinder's manager takes one before a revert.
     """
 
@@ -206,6 +207,9 @@ def final_state(sim, ids, arrays=None):
             return None
         text = UUID.sub(lambda m: "<%s>" % ids.get(m.group(0), "unknown"), text)
         return re.sub(r"(cinder-group|cinder-trisync|-cinder)\.\d+", r"\1.<n>", text)
+
+    def machine(host):
+        return re.sub(r"-[0-9a-f]{32}-cinder$", "-<machine>-cinder", host)
 
     def tree(eyes):
         client = eyes.client
@@ -243,14 +247,14 @@ def final_state(sim, ids, arrays=None):
                 "destroyed": p.destroyed,
                 "arrays": sorted((m.name, m.status) for m in p.arrays)}
                 for p in ok(client.get_pods())},
-            "hosts": {h.name: {
+            "hosts": {machine(h.name): {
                 "initiators": sorted((_get(h, "iqns") or []) + (_get(h, "wwns") or [])
                                      + (_get(h, "nqns") or [])),
                 "personality": _get(h, "personality"),
                 "chap user": _get(h, "chap", "host_user")}
                 for h in eyes.hosts().values()},
             "connections": sorted(
-                (host, plain(volume)) for host, volume in eyes.connections()),
+                (machine(host), plain(volume)) for host, volume in eyes.connections()),
             "volume groups": {g.name: {
                 "destroyed": g.destroyed,
                 "iops": _get(g, "qos", "iops_limit"),
