@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::db::DbCommand;
 use super::scope::{ScopeArgs, StatusArgs, TargetArgs};
 
 /// Driver host for storage replication: vendors' drivers in a sandbox, Cinder's API in front.
@@ -286,27 +287,6 @@ pub enum ConfigCommand {
         /// Only say what would change.
         #[arg(long)]
         dry_run: bool,
-    },
-}
-
-/// What to do with the database.
-#[derive(Debug, Subcommand)]
-pub enum DbCommand {
-    /// Write a consistent copy of the database to a new file. The host may run meanwhile.
-    Backup {
-        /// The file; one that exists is not overwritten.
-        file: PathBuf,
-        /// The configuration, which names the database.
-        #[arg(long, env = "SPRINGFORM_CONFIG", default_value = "springform.toml")]
-        config: PathBuf,
-    },
-    /// Put a backup in the place of the database of a host that is stopped. What is replaced is kept beside it.
-    Restore {
-        /// The backup.
-        file: PathBuf,
-        /// The configuration, which names the database.
-        #[arg(long, env = "SPRINGFORM_CONFIG", default_value = "springform.toml")]
-        config: PathBuf,
     },
 }
 

@@ -1,14 +1,16 @@
 //! The command line: its words, and which module carries each one out.
 
 mod args;
+mod db;
 mod scope;
 
 use std::process::ExitCode;
 
 pub use args::{
-    AttachmentsCommand, Cli, Command, ConfigCommand, Connection, DbCommand, DrillCommand,
-    DriverCommand, Format, OperationCommand, OutboxCommand, Wait,
+    AttachmentsCommand, Cli, Command, ConfigCommand, Connection, DrillCommand, DriverCommand,
+    Format, OperationCommand, OutboxCommand, Wait,
 };
+pub use db::DbCommand;
 pub use scope::{ScopeArgs, StatusArgs, TargetArgs};
 
 use crate::client::{self, Client};

@@ -1,0 +1,26 @@
+//! Words of `springform db`.
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+
+/// What to do with the database.
+#[derive(Debug, Subcommand)]
+pub enum DbCommand {
+    /// Write a consistent copy of the database to a new file. The host may run meanwhile.
+    Backup {
+        /// The file; one that exists is not overwritten.
+        file: PathBuf,
+        /// The configuration, which names the database.
+        #[arg(long, env = "SPRINGFORM_CONFIG", default_value = "springform.toml")]
+        config: PathBuf,
+    },
+    /// Put a backup in the place of the database of a host that is stopped. What is replaced is kept beside it.
+    Restore {
+        /// The backup.
+        file: PathBuf,
+        /// The configuration, which names the database.
+        #[arg(long, env = "SPRINGFORM_CONFIG", default_value = "springform.toml")]
+        config: PathBuf,
+    },
+}
