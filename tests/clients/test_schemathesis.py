@@ -12,8 +12,9 @@ from programs import PROJECT, QuickHost, eventually
 
 CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
 
-# Bodies that are components, which schemathesis cannot make up; tests/suite sends broken ones.
-NOT_MADE_UP = "^(put_drivers__name_|post_drivers__name__inspect)$"
+# Bodies that are components, which schemathesis cannot make up; tests/suite sends broken ones. And what Cinder itself answers
+# with 503 where nobody runs its backup service; the router's tests say so.
+NOT_MADE_UP = "^(put_drivers__name_|post_drivers__name__inspect|post_backups|post_backups_import_record)$"
 
 
 @pytest.fixture
