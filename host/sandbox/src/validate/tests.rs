@@ -1,9 +1,9 @@
 //! Answers of drivers that lie, each refused by the rule that it breaks.
 
 use springform_model::contract::{
-    Adopted, Call, CallError, Chap, Connection, Connector, Context, Failure, FailureCode, Fault,
-    FaultKind, Link, LinkState, Observation, Outcome, Path, Placement, Pool, Protection, Reference,
-    ReplicationKind, Reply, Role, Statistics, Target, VolumeSpec,
+    Adopted, Call, CallError, Change, Chap, Connection, Connector, Context, Failure, FailureCode,
+    Fault, FaultKind, Link, LinkState, Observation, Outcome, Path, Placement, Pool, Protection,
+    Reference, ReplicationKind, Reply, Role, SetupReport, Statistics, Target, VolumeSpec,
 };
 
 use super::Expectation;
@@ -317,6 +317,27 @@ fn an_observation_names_only_arrays_that_there_are() {
     };
     assert_eq!(all[0].links[0].percent, None, "250 % is not known");
     assert!(all[0].problems[0].len() < 5000, "words are shortened");
+}
+
+#[test]
+fn a_change_that_was_made_is_told_although_it_names_no_array() {
+    let report = SetupReport {
+        changes: vec![Change {
+            target: "somewhere".to_owned(),
+            text: "made a group".to_owned(),
+        }],
+        ..SetupReport::default()
+    };
+    let Ok(Reply::Setup(told)) = check(&Call::Setup, Reply::Setup(report)) else {
+        panic!("the set-up is in order");
+    };
+    assert_eq!(
+        (
+            told.changes[0].target.as_str(),
+            told.changes[0].text.as_str()
+        ),
+        ("", "made a group")
+    );
 }
 
 #[test]
