@@ -115,9 +115,16 @@ impl Store {
 
     /// Writes what is queued and closes the file. Whatever is asked of the store later is refused with [`StoreError::Closed`].
     pub async fn close(&self) {
+        // Readers first: only the writer may put the journal into the file and remove it, as the last to close it.
+        // The pool does not look again at what came back while it waited for the last one, so it is asked until it is empty.
+        loop {
+            self.inner.readers.close().await;
+            if self.inner.readers.size() == 0 {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
         drop(take(&self.inner.jobs));
-        // The writer is the last to close the file: only it may put the journal into it and remove it.
-        self.inner.readers.close().await;
         let writer = take(&self.inner.writer);
         if let Some(writer) = writer
             && let Err(error) = writer.await

@@ -11,7 +11,7 @@ use std::path::Path;
 
 use springform_model::cloud::QuotaSet;
 use springform_model::time::Timestamp;
-use springform_store::{BackupError, Changes, OpenError, Store, backup, restore};
+use springform_store::{BackupError, Changes, OpenError, Query, Store, backup, restore};
 use sqlx::Connection as _;
 
 const MADE: Timestamp = Timestamp(1_000_000);
@@ -84,6 +84,22 @@ async fn a_backup_of_a_running_host_is_one_moment_of_its_database() {
     let (a, b) = (limit(&copied, "a").await, limit(&copied, "b").await);
     assert!(a.is_some() && a == b, "{a:?} {b:?}");
     assert_eq!(copied.restored().await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_store_that_is_closed_while_a_reader_comes_back_leaves_no_journal() {
+    for turns in 0..20 {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("db")).await.unwrap();
+        write(&store, "a", 1).await;
+        let found = store.list::<QuotaSet>(&Query::new()).await.unwrap();
+        assert_eq!(found.len(), 1);
+        for _ in 0..turns {
+            tokio::task::yield_now().await;
+        }
+        store.close().await;
+        assert_eq!(names(dir.path()), ["db", "db.lock"], "after {turns} turns");
+    }
 }
 
 #[tokio::test]
