@@ -34,7 +34,7 @@ pub async fn readyz(Shared(state): Shared<Arc<State>>) -> Response {
 /// `GET /metrics`, in the text format that the client prefers.
 pub async fn metrics(Shared(state): Shared<Arc<State>>, headers: HeaderMap) -> Response {
     let format = Exposition::wanted(&headers);
-    let numbers = state.metrics.encode() + &state.control.metrics_text();
+    let numbers = state.metrics.encode() + &state.control.metrics_text().await;
     (
         [
             (header::CONTENT_TYPE, format.content_type()),

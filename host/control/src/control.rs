@@ -19,7 +19,7 @@ use crate::clock::Clock;
 use crate::config::{BackendConfig, ControlConfig, DriverConfig};
 use crate::engine::{Executors, Runner};
 use crate::metrics::Metrics;
-use crate::observer::{self, ArrayState, BackendState, Pace, Since};
+use crate::observer::{self, Pace, Since};
 use crate::outbox::Bell;
 use crate::registry::{DriverLoader, Generation, Loaded, Table};
 use crate::reload::Source;
@@ -181,7 +181,7 @@ impl Control {
                         known.record.identity = uuid::Uuid::now_v7().to_string();
                     }
                     if let Some(at) = restored
-                        && known.adopted.is_none_or(|adopted| adopted < at)
+                        && crate::services::is_older(&known, at)
                     {
                         tracing::error!(backend = %known.backend, "the database was restored: nothing is changed on the arrays until `springform reconcile --adopt`");
                         known.record.look_only_since = Some(at);
@@ -331,17 +331,6 @@ impl Control {
         &self.inner.metrics
     }
 
-    /// Numbers as OpenMetrics text, without its end mark.
-    #[must_use]
-    pub fn metrics_text(&self) -> String {
-        self.metrics().open(self.runner().open());
-        let backends: Vec<_> = self
-            .backends()
-            .map(|handle| self.counted(&handle))
-            .collect();
-        self.metrics().text(self.now(), &backends)
-    }
-
     /// What the host found out about a backend's arrays by itself; nothing where no driver serves it.
     #[must_use]
     pub fn facts(&self, backend: &str) -> Vec<TargetFacts> {
@@ -358,29 +347,14 @@ impl Control {
         }
     }
 
-    fn counted(&self, handle: &BackendHandle) -> BackendState {
-        let (health, facts) = (handle.status().health, self.facts(handle.name()));
-        let config = handle.config();
-        let arrays = config.targets.iter().map(|target| {
-            let facts = facts.iter().find(|f| f.target == target.name);
-            let health = health.iter().find(|h| h.target == target.name);
-            ArrayState {
-                target: target.name.clone(),
-                reachable: health.map(|h| h.reachable),
-                distrusted: facts.is_some_and(|f| f.distrust.is_some()),
-                clock_skew_seconds: facts.and_then(|f| f.clock).map(|clock| clock.seconds),
-            }
-        });
-        BackendState {
-            backend: handle.name().to_owned(),
-            since: self.since(handle),
-            arrays: arrays.collect(),
-        }
-    }
-
     /// Resolves when an array that was left behind answers again.
     pub(crate) async fn array_returned(&self) {
         self.inner.returned.notified().await;
+    }
+
+    /// What an array is owed was written down: it is paid without waiting for the next round.
+    pub(crate) fn settle_soon(&self) {
+        self.inner.returned.notify_one();
     }
 
     /// Rings when there is something to deliver.

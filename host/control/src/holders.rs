@@ -16,6 +16,7 @@ use springform_model::replication::service;
 use springform_model::time::Timestamp;
 use springform_store::{Changes, Query, Record, Store, StoreError};
 
+use crate::outbox::{CloudEvent, deliver};
 use crate::{Control, ControlError};
 
 /// How often it is looked.
@@ -123,13 +124,18 @@ async fn try_abandon(
         let changes = if more {
             changes
         } else {
-            fail(&mut operation.record, error.clone(), control.now());
-            changes.update(&operation)
+            let now = control.now();
+            fail(&mut operation.record, error.clone(), now);
+            let replicates = crate::replication::is_verb(operation.verb);
+            let told = replicates.then(|| CloudEvent::operation(&operation, now));
+            let changes = changes.update(&operation);
+            deliver(changes, told, &control.config().receivers, now)
         };
         match control.store().commit(changes).await {
             Ok(()) if more => {}
             Ok(()) => {
                 control.runner().show(&operation.record);
+                control.mail().ring();
                 return Ok(());
             }
             Err(error) if error.is_conflict() => rounds += 1,

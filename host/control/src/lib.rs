@@ -23,6 +23,7 @@ mod machines;
 pub mod manageable;
 pub mod messages;
 pub mod metrics;
+pub mod obligations;
 pub mod observer;
 pub mod outbox;
 mod ownership;

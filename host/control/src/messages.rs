@@ -1,7 +1,9 @@
 //! User messages: why something asynchronous failed, in words for whoever asked for it.
 
-use springform_model::cloud::UserMessage;
+use springform_model::cloud::{UserMessage, Volume};
+use springform_model::time::Timestamp;
 use springform_store::{Changes, Query, Store};
+use uuid::Uuid;
 
 use crate::ownership::of_caller;
 use crate::{Caller, Control, ControlError};
@@ -10,6 +12,33 @@ use crate::{Caller, Control, ControlError};
 #[derive(Debug, Clone, Copy)]
 pub struct Messages<'a> {
     store: &'a Store,
+}
+
+/// How long a message is kept: 30 days.
+pub(crate) const KEEP: i64 = 30 * 86_400 * 1_000_000;
+
+/// A volume has another size since it is served by another array: what was added after the recovery point is not there.
+/// The id follows from the volume, its generation and its size, so that a repetition says it once.
+pub(crate) fn size_changed(before: &Volume, size: u64, now: Timestamp) -> UserMessage {
+    let id = format!("size/{}/{}/{size}", before.id, before.generation);
+    UserMessage {
+        id: Uuid::new_v5(&Uuid::NAMESPACE_OID, id.as_bytes()).to_string(),
+        project_id: before.project_id.clone(),
+        event_id: "VOLUME_VOLUME_011_001".to_owned(),
+        action_id: "011".to_owned(),
+        detail_id: "001".to_owned(),
+        user_message: format!(
+            "The volume has {size} GiB and had {} GiB: it is served from a copy that was made before its size was changed. \
+             Check the file system on it, and extend it again where that is needed.",
+            before.size
+        ),
+        level: "ERROR".to_owned(),
+        request_id: None,
+        resource_type: "VOLUME".to_owned(),
+        resource_uuid: Some(before.id.clone()),
+        created_at: now,
+        expires_at: now.plus_micros(KEEP),
+    }
 }
 
 impl Control {

@@ -12,7 +12,9 @@ use prometheus_client::registry::Registry;
 use springform_model::contract::{CallError, Reply};
 use springform_model::time::Timestamp;
 
-use crate::observer::{BackendState, Numbers};
+use crate::backend::BackendHandle;
+use crate::observer::{ArrayState, BackendState, Numbers};
+use crate::{Control, obligations};
 
 type Labels = Vec<(&'static str, String)>;
 
@@ -130,5 +132,43 @@ impl Metrics {
             }
         }
         text
+    }
+}
+
+impl Control {
+    /// Numbers as OpenMetrics text, without its end mark. What the database does not tell now is what it told last.
+    pub async fn metrics_text(&self) -> String {
+        self.metrics().open(self.runner().open());
+        let mut backends = Vec::new();
+        for handle in self.backends() {
+            let state = self.counted(&handle);
+            let targets: Vec<String> = state.arrays.iter().map(|a| a.target.clone()).collect();
+            let owed = obligations::counted(self.store(), handle.name(), &targets).await;
+            if let Ok(owed) = owed {
+                self.metrics().observed().owed(handle.name(), owed);
+            }
+            backends.push(state);
+        }
+        self.metrics().text(self.now(), &backends)
+    }
+
+    fn counted(&self, handle: &BackendHandle) -> BackendState {
+        let (health, facts) = (handle.status().health, self.facts(handle.name()));
+        let config = handle.config();
+        let arrays = config.targets.iter().map(|target| {
+            let facts = facts.iter().find(|f| f.target == target.name);
+            let health = health.iter().find(|h| h.target == target.name);
+            ArrayState {
+                target: target.name.clone(),
+                reachable: health.map(|h| h.reachable),
+                distrusted: facts.is_some_and(|f| f.distrust.is_some()),
+                clock_skew_seconds: facts.and_then(|f| f.clock).map(|clock| clock.seconds),
+            }
+        });
+        BackendState {
+            backend: handle.name().to_owned(),
+            since: self.since(handle),
+            arrays: arrays.collect(),
+        }
     }
 }

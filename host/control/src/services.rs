@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use springform_model::cloud::{Service, Snapshot, Volume};
 use springform_model::time::Timestamp;
-use springform_store::{Changes, Query};
+use springform_store::{Changes, Query, RestoreMark, Store, StoreError};
 
 use crate::backend::BackendStatus;
 use crate::error::ErrorKind;
@@ -273,4 +273,30 @@ impl Services<'_> {
             "The service is being changed by many at once. Try again.",
         ))
     }
+}
+
+/// Whether a backend's records are of before the database was restored, and nobody has brought them up to its arrays.
+pub(crate) fn is_older(service: &Service, restored_at: Timestamp) -> bool {
+    service.created_at < restored_at && service.adopted.is_none_or(|at| at < restored_at)
+}
+
+/// The database does not count as restored any more once the records of all backends were brought up to their arrays.
+///
+/// # Errors
+/// What the store says.
+pub(crate) async fn adopted(store: &Store) -> Result<(), StoreError> {
+    let Some(mark) = store.restored().await? else {
+        return Ok(());
+    };
+    let services = store.list::<Service>(&Query::new()).await?;
+    // Also one that is not configured now: the mark is what it is held against once it is again.
+    if services
+        .iter()
+        .any(|service| is_older(service, mark.restored_at))
+    {
+        return Ok(());
+    }
+    store
+        .commit(Changes::new().remove::<RestoreMark>(RestoreMark::ID))
+        .await
 }

@@ -85,6 +85,9 @@ pub fn build(volume: &Volume, full: Option<&FullType>) -> VolumeSpec {
     }
 }
 
+/// Key of a snapshot's extension that says which array served the volume when it was taken.
+pub(crate) const TAKEN_ON: &str = "springform/target";
+
 /// What a driver is told of a snapshot.
 #[must_use]
 pub fn snapshot_spec(snapshot: &Snapshot) -> SnapshotSpec {
@@ -97,7 +100,7 @@ pub fn snapshot_spec(snapshot: &Snapshot) -> SnapshotSpec {
         extensions: snapshot
             .target
             .iter()
-            .map(|target| ("springform/target".to_owned(), target.clone()))
+            .map(|target| (TAKEN_ON.to_owned(), target.clone()))
             .collect(),
     }
 }

@@ -236,6 +236,7 @@ async fn statistics(control: &Control, backend: &BackendHandle) {
         .and_then(|reply| reply.into_stats())
         .map(|stats| believed(stats, &backend.config()));
     let now = control.now();
+    let mut returned = false;
     if let Ok(health) = &health {
         let away = |known: &[TargetHealth]| -> Vec<String> {
             let away = known.iter().filter(|target| !target.reachable);
@@ -247,6 +248,7 @@ async fn statistics(control: &Control, backend: &BackendHandle) {
             // What was observed of the copies was said by other arrays than those that answer now.
             backend.look.notify_one();
         }
+        returned = before.iter().any(|was| !away(health).contains(was));
     }
     let stored = edit_service(control, name, |service| {
         if let Ok(health) = &health {
@@ -260,6 +262,10 @@ async fn statistics(control: &Control, backend: &BackendHandle) {
     .await;
     if let Err(error) = stored {
         tracing::warn!(backend = name, error = %error.message, "statistics could not be kept");
+    }
+    if returned {
+        // It is told what it is owed, now that the records say that it answers.
+        control.settle_soon();
     }
     let error = stats
         .as_ref()

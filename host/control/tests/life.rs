@@ -160,6 +160,7 @@ async fn a_volume_is_created_extended_snapshotted_attached_and_deleted() {
     assert!(
         control
             .metrics_text()
+            .await
             .contains("springform_driver_calls_total")
     );
     control.shutdown(Duration::from_secs(5)).await;

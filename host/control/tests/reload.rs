@@ -308,7 +308,8 @@ async fn a_backend_that_is_added_can_be_given_work_and_one_that_is_empty_can_go(
     assert!(house.control.generation("pure2").is_none());
     let listed: Vec<ServiceView> = services.list().await.unwrap();
     assert_eq!(listed.len(), 1);
-    assert!(!house.control.metrics_text().contains("pure2\"} 1"));
+    let numbers = house.control.metrics_text().await;
+    assert!(!numbers.contains("pure2\"} 1"));
     house.control.shutdown(Duration::from_secs(5)).await;
 }
 

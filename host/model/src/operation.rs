@@ -153,6 +153,7 @@ pub enum Verb {
     Promote,
     Reconcile,
     Fence,
+    Settle,
 }
 
 /// One operation: the unit of the journal.

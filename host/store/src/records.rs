@@ -6,6 +6,7 @@ use springform_model::cloud::{
 };
 use springform_model::operation::Operation;
 use springform_model::replication::drill::Drill;
+use springform_model::replication::obligation::Obligation;
 use springform_model::replication::relation::Relation;
 
 use crate::table::{Record, Table, Value};
@@ -157,6 +158,25 @@ impl Record for Drill {
             ("project_id", Value::from(&self.project)),
             ("created_at", Value::from(self.created_at)),
             ("due_at", Value::from(self.ends_at)),
+        ]
+    }
+}
+
+impl Record for Obligation {
+    const TABLE: Table = Table::documents("obligations");
+
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn columns(&self) -> Vec<(&'static str, Value)> {
+        vec![
+            ("kind", Value::from(self.kind.as_str())),
+            ("subject", Value::from(&self.target)),
+            ("backend", Value::from(&self.backend)),
+            ("state", Value::from(self.state.as_str())),
+            ("project_id", Value::from(&self.project)),
+            ("created_at", Value::from(self.since)),
         ]
     }
 }

@@ -172,6 +172,7 @@ fn within(scope: &Scope, volume: &Volume) -> bool {
         Scope::Volumes(ids) => ids.contains(&volume.id),
         Scope::Group(id) => volume.group_id.as_ref() == Some(id),
         Scope::Project(id) => volume.project_id == *id,
+        Scope::Obligations(_) => false,
     }
 }
 

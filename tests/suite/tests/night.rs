@@ -104,25 +104,7 @@ async fn an_array_that_is_gone_for_good_gets_a_successor_while_its_volumes_are_i
     assert!(early.contains("primary_id = \"sec2\""), "{early}");
 
     // The second array is the primary now, under the name it has; a new one is what it replicates to.
-    let sim = &desk.site.sim;
-    let address = |array: &str| sim.address(array).to_string();
-    let text = std::fs::read_to_string(desk.site.config()).unwrap();
-    let text = text
-        .replace(&address(SECOND), "<third>")
-        .replace(&address(PRIMARY), &address(SECOND))
-        .replace("<third>", &address(THIRD))
-        .replace(&sim.api_token(SECOND), "<third>")
-        .replace(&sim.api_token(PRIMARY), &sim.api_token(SECOND))
-        .replace("<third>", &sim.api_token(THIRD))
-        .replace(
-            &format!("backend_id = \"{SECOND}\""),
-            &format!("backend_id = \"{THIRD}\""),
-        )
-        .replace(
-            "driver = \"pure-async\"\n",
-            &format!("driver = \"pure-async\"\nprimary_id = \"{SECOND}\"\n"),
-        );
-    std::fs::write(desk.site.config(), text).unwrap();
+    desk.names_a_successor(THIRD);
     let busy = desk.goes_on_asking();
     let said = desk.does(&["config", "reload"]).await;
     assert_eq!(

@@ -147,14 +147,22 @@ impl Story {
         self.site.folder().join("springform.db")
     }
 
+    /// A command that comes to an end.
     async fn command(&self, arguments: &[&str]) -> Output {
-        Command::new(guests::springform().unwrap())
+        let ended = Command::new(guests::springform().unwrap())
             .args(["--url", &format!("http://{}", self.site.address)])
             .args(arguments)
             .env("SPRINGFORM_TOKEN", TOKEN)
-            .output()
-            .await
-            .unwrap()
+            .kill_on_drop(true)
+            .output();
+        match tokio::time::timeout(PATIENCE, ended).await {
+            Ok(said) => said.unwrap(),
+            Err(_) => {
+                let log = self.site.config().with_extension("log");
+                let log = std::fs::read_to_string(log).unwrap_or_default();
+                panic!("{arguments:?} does not end:\n{log}")
+            }
+        }
     }
 
     async fn does(&self, arguments: &[&str]) -> String {

@@ -1,6 +1,7 @@
 //! Operations: the journal as an operator reads it, live progress, and cancel.
 
 use std::convert::Infallible;
+use std::time::Duration;
 
 use axum::response::IntoResponse;
 use axum::response::sse::{Event, KeepAlive, Sse};
@@ -10,8 +11,10 @@ use serde_json::json as value;
 use springform_control::query::{Direction, Query};
 use springform_model::operation::Operation;
 use springform_model::replication::cancel::takes_effect;
+use springform_model::time::Timestamp;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
+use tokio::time::Instant;
 
 use super::pages::{Page, after};
 use crate::http::{Answer, Call, Refusal, Routes, json};
@@ -92,12 +95,17 @@ async fn cancel(call: Call) -> Answer {
     json(202, &answer)
 }
 
+/// After so long without news the record is read: nobody waits for ever for an end that was told to nobody.
+const AGAIN: Duration = Duration::from_secs(10);
+
 /// What a stream of events has to remember.
 struct Watch {
     call: Call,
     receiver: Receiver<Operation>,
     /// What is sent before anything is waited for.
     first: Option<Operation>,
+    /// When what was sent last was written.
+    sent: Timestamp,
     ended: bool,
 }
 
@@ -113,6 +121,7 @@ async fn events(call: Call) -> Answer {
         call,
         receiver,
         first: Some(first),
+        sent: Timestamp::default(),
         ended: false,
     };
     let stream = stream::unfold(watch, |mut watch| async move {
@@ -121,6 +130,7 @@ async fn events(call: Call) -> Answer {
         }
         let operation = next(&mut watch).await.ok()?;
         watch.ended = operation.state.is_terminal();
+        watch.sent = operation.updated_at;
         let data = serde_json::to_string(&operation).ok()?;
         Some((
             Ok::<_, Infallible>(Event::default().event("operation").data(data)),
@@ -137,18 +147,22 @@ async fn next(watch: &mut Watch) -> Result<Operation, Refusal> {
         return Ok(first);
     }
     let id = watch.call.part("operation_id").to_owned();
+    let mut again = tokio::time::interval_at(Instant::now() + AGAIN, AGAIN);
     loop {
-        match watch.receiver.recv().await {
+        let heard = tokio::select! {
+            heard = watch.receiver.recv() => heard,
+            _ = again.tick() => Err(RecvError::Lagged(0)),
+        };
+        match heard {
             Ok(operation) if operation.id == id => return Ok(operation),
             Ok(_) => {}
             // What was missed is in the record; a host that stops ends the stream.
             Err(RecvError::Lagged(_)) => {
-                return Ok(watch
-                    .call
-                    .control()
-                    .operations()
-                    .get(&watch.call.caller, &id)
-                    .await?);
+                let operations = watch.call.control().operations();
+                let now = operations.get(&watch.call.caller, &id).await?;
+                if now.updated_at != watch.sent || now.state.is_terminal() {
+                    return Ok(now);
+                }
             }
             Err(RecvError::Closed) => return Err(Refusal::busy("The host is stopping.", 5)),
         }

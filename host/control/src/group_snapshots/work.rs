@@ -8,12 +8,14 @@ use springform_model::cloud::{
 };
 use springform_model::contract::{Call, Reply, SnapshotPlacement, SnapshotSpec, VolumeSpec};
 use springform_model::operation::{OperationError, Verb};
+use springform_model::replication::obligation::Obligation;
 use springform_store::{Changes, Direction, Query, Stored};
 
 use crate::engine::{Executor, Run, failure};
 use crate::groups::rules::{backend_has, group_spec, wants_consistent_snapshots};
 use crate::groups::settle::{Fate, broken, settle};
 use crate::lock;
+use crate::obligations::{self, Owing};
 use crate::specs::{snapshot_spec, volume_spec};
 use crate::volumes::report;
 
@@ -51,8 +53,12 @@ impl Executor for Working {
         let snapshots: Vec<Snapshot> = found.into_iter().map(|stored| stored.record).collect();
         match run.operation().verb {
             Verb::DeleteGroupSnapshot => {
-                let outcome = discard(run, &taken.record, group.as_ref(), &snapshots).await;
-                discarded(run, &id, &snapshots, outcome).await
+                let mut owed = Vec::new();
+                let outcome =
+                    discard(run, &taken.record, group.as_ref(), &snapshots, &mut owed).await;
+                discarded(run, &id, &snapshots, outcome, &owed).await?;
+                obligations::wake(run.control(), &owed);
+                Ok(())
             }
             _ => {
                 let (consistent, outcome) = take(run, &id, group.as_ref(), &snapshots).await;
@@ -187,8 +193,12 @@ async fn one(
     step: &str,
     snapshot: &Snapshot,
     call: impl Fn(VolumeSpec, SnapshotSpec) -> Call,
+    owed: Option<&mut Vec<Obligation>>,
 ) -> Result<(Reply, Volume), OperationError> {
-    let store = run.control().store().clone();
+    let control = run.control().clone();
+    let store = control.store().clone();
+    let operation = run.operation().id.clone();
+    let mut owes = None;
     let ids = [snapshot.volume_id.clone()];
     let outcome = loop {
         let held = lock::take(run, &ids).await?;
@@ -196,15 +206,26 @@ async fn one(
         let volume = volume.ok_or_else(|| gone(&snapshot.volume_id))?;
         let spec = volume_spec(&store, volume).await.map_err(broken)?;
         let backend = volume.backend.clone().unwrap_or_default();
-        let call = call(spec, snapshot_spec(snapshot));
+        let mut told = snapshot_spec(snapshot);
+        if owed.is_some() {
+            let owing = Owing::new(&control, &backend, &operation);
+            let taken_on = snapshot.target.as_deref();
+            let deleted = owing.snapshot_deleted(&spec, told, taken_on).await;
+            (told, owes) = deleted.map_err(broken)?;
+        }
+        let call = call(spec, told);
         match lock::call(run, step, &backend, call, &held).await {
             Ok(Some(reply)) => break Ok((reply, volume.clone())),
             Ok(None) => {}
             Err(error) => break Err(error),
         }
     };
-    let id = run.operation().id.clone();
-    lock::give_back(&store, &id, &ids).await.map_err(broken)?;
+    lock::give_back(&store, &operation, &ids)
+        .await
+        .map_err(broken)?;
+    if let (Ok(_), Some(owed)) = (&outcome, owed) {
+        owed.extend(owes);
+    }
     outcome
 }
 
@@ -213,7 +234,7 @@ async fn take_each(run: &mut Run, snapshots: &[Snapshot]) -> Result<Outcomes, Op
     for snapshot in snapshots {
         let step = format!("volumes.create-snapshot {}", snapshot.id);
         let create = |volume, snapshot| Call::CreateSnapshot { volume, snapshot };
-        let outcome = match one(run, &step, snapshot, create).await {
+        let outcome = match one(run, &step, snapshot, create, None).await {
             Ok((reply, volume)) => match reply.into_snapshot() {
                 Ok(placement) => Ok(Some(Made { placement, volume })),
                 Err(error) => Err(failure("wrong-reply", error.to_string())),
@@ -323,17 +344,26 @@ async fn discard(
     taken: &GroupSnapshot,
     group: Option<&Group>,
     snapshots: &[Snapshot],
+    owed: &mut Vec<Obligation>,
 ) -> Result<Outcomes, OperationError> {
-    let store = run.control().store().clone();
+    let control = run.control().clone();
+    let operation = run.operation().id.clone();
+    let store = control.store().clone();
     if let Some(group) = group.filter(|_| taken.consistent) {
         let backend = group.backend.clone().unwrap_or_default();
         let volumes = volumes_of(snapshots);
         loop {
             let held = lock::take(run, &volumes).await?;
+            let group = group_spec(&store, group).await.map_err(broken)?;
+            let parts: Vec<_> = snapshots.iter().map(snapshot_spec).collect();
+            let taken_on = snapshots.iter().find_map(|one| one.target.as_deref());
+            let owing = Owing::new(&control, &backend, &operation);
+            let away = owing.group_snapshot_deleted(&group, &taken.id, &parts, taken_on);
+            *owed = away.await.map_err(broken)?.into_iter().collect();
             let call = Call::DeleteGroupSnapshot {
-                group: group_spec(&store, group).await.map_err(broken)?,
+                group,
                 snapshot_id: taken.id.clone(),
-                snapshots: snapshots.iter().map(snapshot_spec).collect(),
+                snapshots: parts,
             };
             let step = "groups.delete-snapshot";
             if lock::call(run, step, &backend, call, &held)
@@ -350,7 +380,7 @@ async fn discard(
     for snapshot in snapshots {
         let step = format!("volumes.delete-snapshot {}", snapshot.id);
         let delete = |volume, snapshot| Call::DeleteSnapshot { volume, snapshot };
-        let outcome = one(run, &step, snapshot, delete).await;
+        let outcome = one(run, &step, snapshot, delete, Some(&mut *owed)).await;
         outcomes.insert(snapshot.id.clone(), outcome.map(|_| None));
     }
     Ok(outcomes)
@@ -370,12 +400,14 @@ async fn discarded(
     id: &str,
     snapshots: &[Snapshot],
     outcome: Result<Outcomes, OperationError>,
+    owed: &[Obligation],
 ) -> Result<(), OperationError> {
     let now = run.control().now();
     let error = first(&outcome);
     unlock(run, snapshots).await?;
     run.finish(error.clone());
-    let note = message(run, "010");
+    let owed = if outcome.is_ok() { owed } else { &[] };
+    let note = message(run, "010").and(obligations::owe(run.control(), owed));
     settle::<GroupSnapshot, Snapshot>(
         run,
         id,

@@ -6,6 +6,7 @@ use springform_model::cloud::{
 };
 use springform_model::contract::{Call, Reply};
 use springform_model::operation::{Operation, OperationError, Verb};
+use springform_model::replication::relation::Relation;
 use springform_store::{Changes, Query};
 
 use super::rules::{
@@ -14,6 +15,7 @@ use super::rules::{
 use super::settle::{Fate, broken, settle};
 use crate::Control;
 use crate::engine::{Executor, Run, failure};
+use crate::obligations::{self, Owing};
 use crate::specs::volume_spec;
 use crate::volumes::report;
 
@@ -210,16 +212,23 @@ async fn delete(run: &mut Run, group: &Group) -> Result<(), OperationError> {
             first.get_or_insert(error);
         }
     }
+    let control = run.control().clone();
+    let mut owed = Vec::new();
     if first.is_none() && group.array_name.is_some() {
-        let spec = group_spec(run.control().store(), group)
-            .await
-            .map_err(broken)?;
-        let call = Call::DeleteGroup { group: spec };
-        first = run.call("groups.delete", &backend, call).await.err();
+        let spec = group_spec(control.store(), group).await.map_err(broken)?;
+        let operation = run.operation().id.clone();
+        let owing = Owing::new(&control, &backend, &operation);
+        let call = Call::DeleteGroup {
+            group: spec.clone(),
+        };
+        match run.call("groups.delete", &backend, call).await {
+            Ok(_) => owed = owing.group_deleted(&spec),
+            Err(error) => first = Some(error),
+        }
     }
     run.finish(first.clone());
-    let now = run.control().now();
-    let note = message(run, "010");
+    let now = control.now();
+    let note = message(run, "010").and(obligations::owe(&control, &owed));
     settle::<Group, Volume>(
         run,
         &group.id,
@@ -236,7 +245,9 @@ async fn delete(run: &mut Run, group: &Group) -> Result<(), OperationError> {
         |_| Fate::Leave,
         || note.clone(),
     )
-    .await
+    .await?;
+    obligations::wake(&control, &owed);
+    Ok(())
 }
 
 /// The outer error is of the database: the operation is then still open; the inner one is the volume's.
@@ -250,7 +261,11 @@ async fn delete_member(
         return Ok(Ok(()));
     };
     let spec = volume_spec(&store, &volume.record).await.map_err(broken)?;
-    let call = Call::DeleteVolume { volume: spec };
+    let operation = run.operation().id.clone();
+    let control = run.control().clone();
+    let call = Call::DeleteVolume {
+        volume: spec.clone(),
+    };
     let outcome = run
         .call(&format!("volumes.delete {id}"), backend, call)
         .await;
@@ -258,6 +273,11 @@ async fn delete_member(
     let query = Query::new().eq("volume_id", id);
     let attachments = store.list::<Attachment>(&query).await.map_err(broken)?;
     let gone = outcome.is_ok();
+    let mut owed = Vec::new();
+    if gone {
+        let owing = Owing::new(&control, backend, &operation);
+        owed = owing.volume_deleted(&spec).await.map_err(broken)?;
+    }
     settle::<Volume, Volume>(
         run,
         id,
@@ -273,12 +293,16 @@ async fn delete_member(
         },
         |_| Fate::Leave,
         || {
-            let rows = attachments.iter().filter(|_| gone);
-            rows.fold(Changes::new(), |changes, row| {
+            if !gone {
+                return Changes::new();
+            }
+            let changes = obligations::owe(&control, &owed).remove::<Relation>(id);
+            attachments.iter().fold(changes, |changes, row| {
                 changes.remove::<Attachment>(&row.id)
             })
         },
     )
     .await?;
+    obligations::wake(&control, &owed);
     Ok(outcome.map(drop))
 }

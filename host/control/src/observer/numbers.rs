@@ -9,11 +9,13 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use springform_model::contract::{LinkState, Protection};
+use springform_model::replication::obligation::ObligationKind;
 use springform_model::time::Timestamp;
 
 use super::current::Since;
 use super::tally::{TargetTally, Watched};
 use super::task::Watch;
+use crate::obligations::Owed;
 
 type Labels = Vec<(&'static str, String)>;
 type Whole = Family<Labels, Gauge>;
@@ -51,6 +53,8 @@ pub struct Numbers {
     severity: Whole,
     links: Whole,
     owed: Whole,
+    obligations: Whole,
+    oldest: Whole,
     protection: Whole,
     unprotected: Whole,
     split_brain: Whole,
@@ -66,6 +70,8 @@ pub struct Numbers {
     seen: Mutex<BTreeMap<String, Watched>>,
     /// In how many ways arrays and records differed.
     compared: Mutex<BTreeMap<String, u64>>,
+    /// What arrays are owed of objects without a record.
+    records: Mutex<BTreeMap<String, Vec<Owed>>>,
 }
 
 fn number(count: u64) -> i64 {
@@ -96,6 +102,20 @@ impl Numbers {
             ),
         ] {
             arrays.register(name, help, family.clone());
+        }
+        for (name, help, family) in [
+            (
+                "obligations",
+                "What the array is owed and has not been told yet, by kind",
+                &new.obligations,
+            ),
+            (
+                "obligations_oldest_seconds",
+                "Seconds since the oldest of them",
+                &new.oldest,
+            ),
+        ] {
+            registry.register(name, help, family.clone());
         }
         let registry = registry.sub_registry_with_prefix("replication");
         let mut whole = |name: &str, help: &str, family: &Whole| {
@@ -177,6 +197,50 @@ impl Numbers {
         }
     }
 
+    /// What the arrays of a backend are owed of objects without a record.
+    pub fn owed(&self, backend: &str, owed: Vec<Owed>) {
+        if let Ok(mut records) = self.records.lock() {
+            records.insert(backend.to_owned(), owed);
+        }
+    }
+
+    /// What an array is owed: of objects without a record, and the fences of volumes.
+    fn obligations(
+        &self,
+        now: Timestamp,
+        state: &BackendState,
+        fences: &BTreeMap<String, TargetTally>,
+    ) {
+        let mut owed: BTreeMap<(&str, ObligationKind), (u64, Timestamp)> = BTreeMap::new();
+        let records = self.records.lock();
+        let records = records.as_ref().ok();
+        let records = records.and_then(|records| records.get(&state.backend));
+        let fences = fences.iter().filter_map(|(target, tally)| {
+            Some((
+                target.as_str(),
+                ObligationKind::Fence,
+                tally.owed,
+                tally.owed_since?,
+            ))
+        });
+        let records = records.into_iter().flatten();
+        let records = records.map(|o| (o.target.as_str(), o.kind, o.count, o.since));
+        for (target, kind, count, since) in records.chain(fences) {
+            let known = owed.entry((target, kind)).or_insert((0, since));
+            *known = (known.0 + count, known.1.min(since));
+        }
+        for ((target, kind), (count, since)) in owed {
+            let labels = vec![
+                ("backend", state.backend.clone()),
+                ("array", target.to_owned()),
+                ("kind", kind.as_str().to_owned()),
+            ];
+            self.obligations.get_or_create(&labels).set(number(count));
+            let age = now.seconds_since(since);
+            self.oldest.get_or_create(&labels).set(number(age));
+        }
+    }
+
     fn target(&self, backend: &str, name: &str, target: &TargetTally) {
         let labels = target_labels(backend, name);
         if let Some(seconds) = target.lag_seconds {
@@ -235,9 +299,13 @@ impl Numbers {
                 let label = backend_label(&state.backend);
                 self.differences.get_or_create(&label).set(number(*count));
             }
-            if let Some(watched) = seen.get(&state.backend) {
+            let watched = seen.get(&state.backend);
+            if let Some(watched) = watched {
                 self.backend(now, watched, state.since);
             }
+            let none = BTreeMap::new();
+            let fences = watched.map_or(&none, |watched| &watched.tally.targets);
+            self.obligations(now, state, fences);
         }
     }
 
@@ -269,12 +337,14 @@ impl Numbers {
         set(&self.overdue, overdue);
     }
 
-    fn whole(&self) -> [&Whole; 16] {
+    fn whole(&self) -> [&Whole; 18] {
         [
             &self.lag,
             &self.severity,
             &self.links,
             &self.owed,
+            &self.obligations,
+            &self.oldest,
             &self.protection,
             &self.unprotected,
             &self.split_brain,

@@ -58,6 +58,9 @@ pub async fn look(lookout: &dyn Lookout, backend: &str) -> Result<Tally, String>
         let (members, others): (Vec<Member>, Vec<Member>) = page
             .into_iter()
             .partition(|m| m.replicated() && m.volume.placement.is_some());
+        for other in &others {
+            tally.add_debts(&other.relation);
+        }
         forget(lookout, others).await.map_err(words)?;
         if members.is_empty() {
             continue;

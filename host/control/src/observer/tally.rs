@@ -53,6 +53,9 @@ pub struct TargetTally {
     pub latest_for: Option<(u64, u64)>,
     /// Volumes whose copy here was left behind and must be fenced.
     pub owed: u64,
+    /// Since when the longest of them.
+    #[serde(default)]
+    pub owed_since: Option<Timestamp>,
     /// How many of these can be fenced: the array answers.
     pub back: u64,
     /// Volumes whose copy here was left behind and will not be fenced: the array is not configured any more.
@@ -113,14 +116,23 @@ impl Tally {
         for link in known.map_or(&seen.links, |known| &known.what.links) {
             self.target(&link.target).add(link, now);
         }
+        self.add_debts(relation);
+        for target in back {
+            self.target(target).back += 1;
+        }
+    }
+
+    /// Adds the arrays that a volume, observed or not, was left behind on.
+    pub fn add_debts(&mut self, relation: &Relation) {
         let unfenced = |d: &&Debt| d.state != DebtState::Fenced;
         for debt in relation.debts.iter().filter(unfenced) {
             let target = self.target(&debt.target);
-            target.owed += u64::from(debt.state == DebtState::Owed);
+            if debt.state == DebtState::Owed {
+                target.owed += 1;
+                let since = target.owed_since.unwrap_or(debt.since);
+                target.owed_since = Some(since.min(debt.since));
+            }
             target.written_off += u64::from(debt.state == DebtState::WrittenOff);
-        }
-        for target in back {
-            self.target(target).back += 1;
         }
     }
 

@@ -4,8 +4,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use springform_model::cloud::Volume;
 use springform_model::operation::{Operation, OperationState, Verb};
+use springform_model::replication::obligation::Obligation;
 use springform_model::time::Timestamp;
-use springform_store::{Record, Table, Value as Column};
+use springform_store::{Changes, Record, Table, Value as Column};
 use uuid::Uuid;
 
 /// An event in the CloudEvents 1.0 JSON format.
@@ -174,6 +175,29 @@ impl CloudEvent {
         Self::new(kind, backend, &operation.subject, id, data, now)
     }
 
+    /// What an array is owed was written down (`made`), done (`settled`), or given up (`abandoned`): the array is not
+    /// configured any more, or somebody took the object over. Its id follows from the obligation and the operation that owes
+    /// it, so that what is repeated after a crash is not told twice.
+    #[must_use]
+    pub fn obligation(what: &str, obligation: &Obligation, now: Timestamp) -> Self {
+        let kind = format!("obligation.{what}");
+        let id = format!("{kind}/{}/{}", obligation.id, obligation.operation);
+        let id = Uuid::new_v5(&Uuid::NAMESPACE_OID, id.as_bytes()).to_string();
+        let data = json!({
+            "backend": obligation.backend,
+            "target": obligation.target,
+            "obligation": obligation.kind,
+            "object": obligation.object,
+            "volume_id": obligation.volume_id,
+            "project_id": obligation.project,
+            "operation": obligation.operation,
+            "reason": obligation.reason,
+            "since": format!("{}Z", obligation.since.to_cinder()),
+        });
+        let subject = format!("{}/{}", obligation.backend, obligation.target);
+        Self::new(&kind, &obligation.backend, &subject, id, data, now)
+    }
+
     /// An array that was left behind is not configured any more: nobody here will fence what it holds of these volumes. The
     /// id follows from operation, array and first volume, so an operation that is resumed does not tell it twice.
     #[must_use]
@@ -204,6 +228,21 @@ impl CloudEvent {
             now,
         )
     }
+}
+
+/// Adds one delivery of each event for each receiver.
+pub(crate) fn deliver(
+    changes: Changes,
+    events: impl IntoIterator<Item = CloudEvent>,
+    receivers: &[String],
+    now: Timestamp,
+) -> Changes {
+    events.into_iter().fold(changes, |changes, event| {
+        let to = receivers.iter();
+        to.fold(changes, |changes, receiver| {
+            changes.put(&Delivery::new(event.clone(), receiver, now))
+        })
+    })
 }
 
 /// Where a delivery stands.

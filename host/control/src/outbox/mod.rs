@@ -5,6 +5,7 @@ mod send;
 mod shelf;
 mod sign;
 
+pub(crate) use event::deliver;
 pub use event::{CloudEvent, Delivery, DeliveryState, Rebuff, backoff};
 pub(crate) use send::Bell;
 pub use send::Courier;

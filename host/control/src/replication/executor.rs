@@ -13,7 +13,7 @@ use crate::engine::{Executor, Executors, Run, failure};
 const ROUNDS: u32 = 20;
 
 /// The verbs of replication.
-pub(super) const VERBS: [Verb; 12] = [
+pub(super) const VERBS: [Verb; 13] = [
     Verb::Failover,
     Verb::Failback,
     Verb::CommitDrill,
@@ -26,7 +26,13 @@ pub(super) const VERBS: [Verb; 12] = [
     Verb::Promote,
     Verb::Reconcile,
     Verb::Fence,
+    Verb::Settle,
 ];
+
+/// Whether an operation is one of replication.
+pub(crate) fn is_verb(verb: Verb) -> bool {
+    VERBS.contains(&verb)
+}
 
 struct Verbs;
 

@@ -4,11 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
-use springform_model::cloud::{Group, Service, Volume};
+use springform_model::cloud::{Group, Service, UserMessage, Volume};
 use springform_model::contract::{Call, CallError, ClockSkew, Reply, Target, VolumeSpec};
 use springform_model::operation::Operation;
 use springform_model::replication::Refusal;
 use springform_model::replication::drill::Drill;
+use springform_model::replication::obligation::Obligation;
 use springform_model::replication::relation::Relation;
 use springform_model::time::Timestamp;
 
@@ -67,8 +68,14 @@ pub struct Writes {
     pub groups: Vec<(Group, u64)>,
     /// A plan to keep.
     pub plan: Option<Plan>,
+    /// What arrays are owed, and what became of it.
+    pub obligations: Vec<Obligation>,
+    /// Ids of obligations that are done.
+    pub settled: Vec<String>,
     /// Events to deliver.
     pub events: Vec<CloudEvent>,
+    /// What projects are told.
+    pub messages: Vec<UserMessage>,
 }
 
 /// One backend, as far as replication needs it.
@@ -234,9 +241,30 @@ pub trait Ground: Send + Sync + 'static {
         Ok(BTreeSet::new())
     }
 
+    /// What the arrays of a backend are owed, written off or not, by id; at most `limit` after `after`.
+    async fn obligations(
+        &self,
+        _backend: &str,
+        _after: Option<&str>,
+        _limit: u32,
+    ) -> Result<Vec<Obligation>, Problem> {
+        Ok(Vec::new())
+    }
+
+    /// Whether a record says that an array serves a volume of this name: somebody took it over since it was given up.
+    async fn taken_over(&self, _obligation: &Obligation) -> Result<bool, Problem> {
+        Ok(false)
+    }
+
     /// Open operations of a backend that wait until its records were brought up to the arrays, `but` one.
     async fn waiting(&self, _backend: &str, _but: &str) -> Result<Vec<Operation>, Problem> {
         Ok(Vec::new())
+    }
+
+    /// The records of a backend are up to its arrays: where that holds of all, the database does not count as restored any
+    /// more.
+    async fn adopted(&self) -> Result<(), Problem> {
+        Ok(())
     }
 
     /// Lets them go on.

@@ -8,6 +8,7 @@ use springform_model::cloud::{Service, Volume};
 use springform_model::contract::{Call, CallError, Fault, FaultKind, Reply, VolumeSpec};
 use springform_model::operation::{Operation, Verb};
 use springform_model::replication::drill::{Drill, DrillState};
+use springform_model::replication::obligation::Obligation;
 use springform_model::replication::relation::Relation;
 use springform_model::time::Timestamp;
 use springform_store::Query;
@@ -154,7 +155,9 @@ impl Arrays for House {
         self.control.runner().show(operation);
         // Whoever waits for the next step of a failover would be waken a thousand times; beginnings and ends are enough.
         let turns = operation.state.is_terminal() || operation.steps.len() <= 1;
-        if let Some(backend) = operation.backend.as_deref().filter(|_| turns)
+        // What is paid was owed of objects that no volume is: nothing that was observed is changed by it.
+        let moves = operation.verb != Verb::Settle;
+        if let Some(backend) = operation.backend.as_deref().filter(|_| turns && moves)
             && let Some(handle) = self.control.backend(backend)
         {
             if operation.state.is_terminal() {
@@ -261,6 +264,20 @@ impl Household for House {
             .into_iter()
             .map(|r| r.record)
             .collect())
+    }
+
+    async fn obligations(
+        &self,
+        backend: &str,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<Obligation>, Problem> {
+        if self.looks_only(backend).await? {
+            return Ok(Vec::new());
+        }
+        let store = self.control.store();
+        let pending = crate::obligations::pending(store, backend, after, limit).await;
+        pending.map_err(rows::internal)
     }
 
     async fn answering(&self, backend: &str) -> Result<Vec<String>, Problem> {

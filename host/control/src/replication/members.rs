@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::{StreamExt as _, stream};
+use springform_model::cloud::UserMessage;
 use springform_model::operation::OperationError;
 use springform_model::replication::Refusal;
 
@@ -193,26 +194,36 @@ pub async fn change(
     Err(Problem::Moved("a batch of volumes".to_owned()))
 }
 
-/// Changes members as [`change`] does, in one commit with the events the change gave rise to, and with the operation's
-/// progress where no other batch is writing that.
+/// What a change gives rise to.
+#[derive(Debug, Default, Clone)]
+pub struct Told {
+    /// For receivers of webhooks.
+    pub events: Vec<CloudEvent>,
+    /// For the volumes' projects.
+    pub messages: Vec<UserMessage>,
+}
+
+/// Changes members as [`change`] does, in one commit with what the change gives rise to, and with the operation's progress
+/// where no other batch is writing that.
 pub async fn change_with(
     ledger: &Ledger<'_>,
     members: Vec<Member>,
-    events: &std::sync::Mutex<Vec<CloudEvent>>,
+    told: &std::sync::Mutex<Told>,
     mut apply: impl FnMut(&mut Member) -> Result<Change, Refusal> + Send,
 ) -> Result<Changed, Problem> {
     let mut members = members;
     for _ in 0..RACES {
-        if let Ok(mut events) = events.lock() {
-            events.clear();
+        if let Ok(mut told) = told.lock() {
+            *told = Told::default();
         }
         let ids = ids(&members);
         let (writes, outcome) = compute(members, &mut apply);
-        let events = events.lock().map(|e| e.clone()).unwrap_or_default();
+        let Told { events, messages } = told.lock().map(|t| t.clone()).unwrap_or_default();
         match ledger
             .commit_batch(Writes {
                 members: writes,
                 events,
+                messages,
                 ..Writes::default()
             })
             .await

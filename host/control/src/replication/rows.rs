@@ -8,16 +8,15 @@ use springform_model::cloud::{Group, Service, Volume};
 use springform_model::contract::{Call, CallError, Reply, VolumeSpec};
 use springform_model::operation::{Operation, Verb};
 use springform_model::replication::drill::{Drill, DrillState};
+use springform_model::replication::obligation::Obligation;
 use springform_model::replication::relation::Relation;
 use springform_model::time::Timestamp;
-use springform_store::{
-    Changes, Direction, Order, Query, Record, Store, StoreError, Stored, Table, Value,
-};
+use springform_store::{Changes, Direction, Order, Query, Store, StoreError, Stored};
 
 use super::ground::{BackendView, Ground, Member, Problem, Writes};
 use super::{GroupView, Plan, Scope};
 use crate::observer::{Lookout, Watched};
-use crate::outbox::{CloudEvent, Delivery};
+use crate::outbox::{CloudEvent, deliver};
 
 /// What is not in the store: backends, drivers, the clock.
 #[async_trait]
@@ -85,37 +84,6 @@ pub trait Arrays: Send + Sync + 'static {
     }
 }
 
-impl Record for Plan {
-    const TABLE: Table = Table::documents("plans");
-
-    fn id(&self) -> &str {
-        &self.id
-    }
-
-    fn columns(&self) -> Vec<(&'static str, Value)> {
-        vec![
-            ("backend", Value::from(&self.backend)),
-            ("created_at", Value::from(self.created_at)),
-            ("due_at", Value::from(self.expires_at)),
-        ]
-    }
-}
-
-impl Record for Watched {
-    const TABLE: Table = Table::documents("observations");
-
-    fn id(&self) -> &str {
-        &self.backend
-    }
-
-    fn columns(&self) -> Vec<(&'static str, Value)> {
-        vec![
-            ("backend", Value::from(&self.backend)),
-            ("created_at", Value::from(self.at.unwrap_or_default())),
-        ]
-    }
-}
-
 /// The open operations of replication on a backend.
 pub(crate) fn open_on(backend: &str) -> Query {
     Query::new()
@@ -135,17 +103,6 @@ impl Rows {
     #[must_use]
     pub fn new(store: Store, arrays: Arc<dyn Arrays>) -> Self {
         Self { store, arrays }
-    }
-
-    /// One delivery of each event for each receiver.
-    fn deliver(&self, changes: Changes, events: Vec<CloudEvent>, now: Timestamp) -> Changes {
-        let receivers = self.arrays.receivers();
-        events
-            .iter()
-            .flat_map(|event| receivers.iter().map(move |receiver| (event, receiver)))
-            .fold(changes, |changes, (event, receiver)| {
-                changes.put(&Delivery::new(event.clone(), receiver, now))
-            })
     }
 
     /// Volumes with their relations and what a driver is told of them.
@@ -195,6 +152,8 @@ impl Rows {
             Scope::Volumes(ids) => query.is_in("id", ids.iter().map(String::as_str)),
             Scope::Group(id) => query.eq("group_id", id),
             Scope::Project(id) => query.eq("project_id", id),
+            // It is about objects that no volume is any more.
+            Scope::Obligations(_) => query.is_in("id", std::iter::empty::<&str>()),
         }
     }
 }
@@ -316,8 +275,17 @@ impl Ground for Rows {
         if let Some(plan) = &writes.plan {
             changes = changes.put(plan);
         }
+        for obligation in &writes.obligations {
+            changes = changes.put(obligation);
+        }
+        for id in &writes.settled {
+            changes = changes.remove::<Obligation>(id);
+        }
+        for message in &writes.messages {
+            changes = changes.put(message);
+        }
         let told = !writes.events.is_empty();
-        changes = self.deliver(changes, writes.events, now);
+        changes = deliver(changes, writes.events, &self.arrays.receivers(), now);
         if let Some(operation) = &writes.operation {
             let mut operation = operation.clone();
             operation.cancel_requested |= self.arrays.cancelled(&operation.id);
@@ -400,6 +368,21 @@ impl Ground for Rows {
         Ok(known)
     }
 
+    async fn obligations(
+        &self,
+        backend: &str,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<Obligation>, Problem> {
+        let found = crate::obligations::page(&self.store, backend, after, limit).await;
+        found.map_err(internal)
+    }
+
+    async fn taken_over(&self, obligation: &Obligation) -> Result<bool, Problem> {
+        let taken = crate::obligations::is_taken_over(&self.store, obligation).await;
+        taken.map_err(internal)
+    }
+
     async fn waiting(&self, backend: &str, but: &str) -> Result<Vec<Operation>, Problem> {
         let (service, _) = self.service(backend).await?;
         if service.look_only_since.is_none() {
@@ -409,6 +392,12 @@ impl Ground for Rows {
         let open = self.store.list::<Operation>(&query).await;
         let open = open.map_err(internal)?.into_iter().map(|o| o.record);
         Ok(open.filter(|o| o.id != but).collect())
+    }
+
+    async fn adopted(&self) -> Result<(), Problem> {
+        crate::services::adopted(&self.store)
+            .await
+            .map_err(internal)
     }
 
     async fn resume(&self, waiting: Vec<Operation>) {
@@ -462,7 +451,7 @@ impl Lookout for Rows {
             None => Changes::new().insert(watched),
         };
         let told = !events.is_empty();
-        let changes = self.deliver(changes, events, self.now());
+        let changes = deliver(changes, events, &self.arrays.receivers(), self.now());
         self.store.commit(changes).await.map_err(internal)?;
         if told {
             self.arrays.told();

@@ -14,6 +14,8 @@ pub enum Scope {
     Group(String),
     /// All volumes of a project.
     Project(String),
+    /// What arrays are owed, by the ids of the obligations.
+    Obligations(Vec<String>),
 }
 
 impl Scope {
@@ -24,6 +26,7 @@ impl Scope {
             Self::Backend(name) => ("backend", name.clone()),
             Self::Group(id) => ("group", id.clone()),
             Self::Project(id) => ("project", id.clone()),
+            Self::Obligations(ids) => ("obligations", ids.len().to_string()),
             Self::Volumes(ids) => match ids.as_slice() {
                 [one] => ("volume", one.clone()),
                 many => ("volumes", many.len().to_string()),
@@ -36,6 +39,7 @@ impl Scope {
     pub fn describe(&self) -> String {
         match self {
             Self::Volumes(ids) if ids.len() != 1 => format!("{} volumes", ids.len()),
+            Self::Obligations(ids) => format!("{} obligations", ids.len()),
             other => {
                 let (kind, id) = other.subject();
                 format!("{kind} {id}")

@@ -18,6 +18,7 @@ use super::ground::Member;
 use super::house::rows;
 use super::rows::open_on;
 use crate::backend::BackendHandle;
+use crate::obligations::{self, Owed};
 use crate::observer::{Outdated, Since, TargetTally, Watched};
 use crate::{Caller, ControlError, ErrorKind};
 
@@ -75,6 +76,8 @@ pub struct BackendStanding {
     pub differences: Option<Differences>,
     /// Open drills.
     pub drills: u64,
+    /// What its arrays are owed of objects without a record, by array and kind; volumes name their own debts.
+    pub obligations: Vec<Owed>,
     /// Its arrays, the primary first.
     pub targets: Vec<TargetStanding>,
 }
@@ -231,6 +234,8 @@ impl Replication<'_> {
         let config = handle.config();
         let home = config.primary().map(|target| &target.name);
         let active = service.active_target.as_ref().or(home);
+        let names: Vec<String> = config.targets.iter().map(|t| t.name.clone()).collect();
+        let obligations = obligations::counted(store, name, &names).await?;
         let targets = config.targets.iter().map(|target| {
             let health = service.targets.iter().find(|h| h.target == target.name);
             let facts = facts.iter().find(|f| f.target == target.name);
@@ -264,6 +269,7 @@ impl Replication<'_> {
             look_only_since: service.look_only_since,
             differences: status.differences,
             drills: tally.drills,
+            obligations,
             targets,
             host: service.host,
             disabled: service.disabled,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use springform_model::operation::Operation;
 use springform_model::replication::drill::Drill;
+use springform_model::replication::obligation::Obligation;
 use springform_model::replication::relation::Relation;
 use springform_model::time::Timestamp;
 use tokio::time::Instant;
@@ -16,9 +17,9 @@ use super::{Ask, Request, Scope};
 
 /// How often it is looked.
 const PAUSE: Duration = Duration::from_secs(30);
-/// The longest pause between two attempts to fence an array that answers and does not let itself be fenced.
+/// The longest pause between two attempts at an array that answers and does not do what it is owed.
 const LONGEST: Duration = Duration::from_secs(600);
-/// Volumes fenced with one operation.
+/// Volumes fenced, or obligations paid, with one operation.
 const MANY: u32 = 2000;
 
 /// What is to be tended.
@@ -42,6 +43,16 @@ pub trait Household: Send + Sync {
         limit: u32,
     ) -> Result<Vec<Relation>, Problem>;
 
+    /// What is pending on a backend, at most `limit` after `after`, by id; nothing where a backend is only looked at.
+    async fn obligations(
+        &self,
+        _backend: &str,
+        _after: Option<&str>,
+        _limit: u32,
+    ) -> Result<Vec<Obligation>, Problem> {
+        Ok(Vec::new())
+    }
+
     /// Arrays of the backend that answer.
     async fn answering(&self, backend: &str) -> Result<Vec<String>, Problem>;
 
@@ -55,10 +66,10 @@ pub trait Household: Send + Sync {
     async fn woken(&self);
 }
 
-/// The last attempt to fence what a backend owes.
+/// The last attempt at what a backend owes.
 struct Attempt {
     operation: Option<String>,
-    /// One of the volumes it was about: as long as that is owed, the attempt did not get anywhere.
+    /// One of those it was about: as long as that is owed, the attempt did not get anywhere.
     about: Option<String>,
     pause: Duration,
     next: Instant,
@@ -66,7 +77,7 @@ struct Attempt {
 
 /// Looks for ever.
 pub async fn tend(house: &dyn Household) {
-    let mut attempts = BTreeMap::new();
+    let (mut attempts, mut settling) = (BTreeMap::new(), BTreeMap::new());
     loop {
         tokio::select! {
             () = tokio::time::sleep(PAUSE) => {}
@@ -78,6 +89,9 @@ pub async fn tend(house: &dyn Household) {
         for backend in house.backends() {
             if let Err(error) = pay_debts(house, &backend, &mut attempts).await {
                 tracing::warn!(backend, %error, "an array that was left behind cannot be fenced yet");
+            }
+            if let Err(error) = settle_obligations(house, &backend, &mut settling).await {
+                tracing::warn!(backend, %error, "an array cannot be told yet what it is owed");
             }
         }
     }
@@ -113,7 +127,9 @@ async fn payable(house: &dyn Household, backend: &str) -> Result<Vec<String>, Pr
         let answers = |target: &String| answering.iter().flatten().any(|a| a == target);
         // Nobody is fenced for a record that was not held against the arrays since this host began.
         let sure = |r: &Relation| {
-            let looked = r.observed.as_ref().is_some_and(|o| o.at >= house.since());
+            // What shall have no copy any more is not observed; the driver asks the array for newer evidence itself.
+            let observed = r.observed.as_ref();
+            let looked = !r.wanted || observed.is_some_and(|o| o.at >= house.since());
             looked && r.overtaken().is_none()
         };
         let found = page
@@ -133,6 +149,50 @@ async fn pay_debts(
     attempts: &mut BTreeMap<String, Attempt>,
 ) -> Result<(), Problem> {
     let ids = payable(house, backend).await?;
+    let fence = |ids| Request::Fence(Ask::about(Scope::Volumes(ids)));
+    attempt(house, backend, attempts, ids, fence).await
+}
+
+/// Obligations of a backend whose array answers. At most [`MANY`].
+async fn due(house: &dyn Household, backend: &str) -> Result<Vec<String>, Problem> {
+    let (mut ids, mut after) = (Vec::new(), None::<String>);
+    let mut answering = None;
+    loop {
+        let page = house.obligations(backend, after.as_deref(), MANY).await?;
+        let Some(last) = page.last() else {
+            return Ok(ids);
+        };
+        after = Some(last.id.clone());
+        if answering.is_none() {
+            answering = Some(house.answering(backend).await?);
+        }
+        let answers = |target: &String| answering.iter().flatten().any(|a| a == target);
+        let found = page.into_iter().filter(|o| answers(&o.target));
+        ids.extend(found.map(|o| o.id));
+        if ids.len() >= MANY as usize {
+            ids.truncate(MANY as usize);
+            return Ok(ids);
+        }
+    }
+}
+
+async fn settle_obligations(
+    house: &dyn Household,
+    backend: &str,
+    attempts: &mut BTreeMap<String, Attempt>,
+) -> Result<(), Problem> {
+    let ids = due(house, backend).await?;
+    attempt(house, backend, attempts, ids, Request::Settle).await
+}
+
+/// Submits a request about these, unless the last one about the first of them is open or was tried a moment ago.
+async fn attempt(
+    house: &dyn Household,
+    backend: &str,
+    attempts: &mut BTreeMap<String, Attempt>,
+    ids: Vec<String>,
+    request: impl FnOnce(Vec<String>) -> Request + Send,
+) -> Result<(), Problem> {
     if ids.is_empty() {
         attempts.remove(backend);
         return Ok(());
@@ -157,8 +217,7 @@ async fn pay_debts(
         None => PAUSE,
     };
     let about = ids.first().cloned();
-    let request = Request::Fence(Ask::about(Scope::Volumes(ids)));
-    let submitted = house.submit(backend, request).await;
+    let submitted = house.submit(backend, request(ids)).await;
     let attempt = Attempt {
         operation: submitted.as_ref().ok().map(|o| o.id.clone()),
         about,

@@ -4,11 +4,13 @@ use async_trait::async_trait;
 use springform_model::cloud::{Snapshot, SnapshotStatus, Volume};
 use springform_model::contract::{Call, Reply, SnapshotSpec, VolumeSpec};
 use springform_model::operation::{Operation, OperationError, Verb};
-use springform_store::{Changes, StoreError};
+use springform_model::replication::obligation::Obligation;
+use springform_store::StoreError;
 
 use crate::engine::{Executor, Run, failure};
 use crate::groups::settle::{Fate, settle};
 use crate::lock;
+use crate::obligations::{self, Owing};
 use crate::specs::{snapshot_spec, volume_spec};
 use crate::volumes::{gib, report};
 
@@ -33,6 +35,7 @@ impl Executor for Working {
         );
         let now = control.now();
         let volume = text(&operation, "volume");
+        let owed = outcome.as_ref().map_or(&[][..], |done| &done.owed);
         settle::<Snapshot, Volume>(
             run,
             &id,
@@ -64,10 +67,12 @@ impl Executor for Working {
             },
             || match &operation.error {
                 Some(error) => report(&operation, &control, "011", "001", error),
-                None => Changes::new(),
+                None => obligations::owe(&control, owed),
             },
         )
-        .await
+        .await?;
+        obligations::wake(&control, owed);
+        Ok(())
     }
 }
 
@@ -76,6 +81,8 @@ struct Done {
     reply: Reply,
     size: u64,
     target: Option<String>,
+    /// What arrays that could not be told are owed.
+    owed: Vec<Obligation>,
 }
 
 /// Writes down what the array answered.
@@ -117,12 +124,21 @@ async fn act(run: &mut Run, id: &str) -> Result<Done, OperationError> {
         };
         let spec = volume_spec(store, volume).await.map_err(broken)?;
         let backend = volume.backend.clone().unwrap_or_default();
+        let taken_on = snapshot.target.clone();
         let snapshot = snapshot_spec(&snapshot.record);
+        let mut owed = None;
         let call = match run.operation().verb {
-            Verb::DeleteSnapshot => Call::DeleteSnapshot {
-                volume: spec,
-                snapshot,
-            },
+            Verb::DeleteSnapshot => {
+                let id = run.operation().id.clone();
+                let owing = Owing::new(&control, &backend, &id);
+                let told = owing.snapshot_deleted(&spec, snapshot, taken_on.as_deref());
+                let snapshot;
+                (snapshot, owed) = told.await.map_err(broken)?;
+                Call::DeleteSnapshot {
+                    volume: spec,
+                    snapshot,
+                }
+            }
             Verb::UnmanageSnapshot => Call::UnmanageSnapshot {
                 volume: spec,
                 snapshot,
@@ -139,6 +155,7 @@ async fn act(run: &mut Run, id: &str) -> Result<Done, OperationError> {
                 reply,
                 size: volume.size,
                 target: volume.placement.as_ref().map(|at| at.target.clone()),
+                owed: owed.into_iter().collect(),
             });
         }
     }

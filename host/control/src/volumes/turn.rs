@@ -11,12 +11,10 @@ use uuid::Uuid;
 
 use crate::edit::{Setback, moved};
 use crate::engine::NewOperation;
+use crate::messages::KEEP;
 use crate::ownership::of_caller;
 use crate::quotas::over;
 use crate::{Caller, Control, ControlError, lock};
-
-/// How long a message is kept: 30 days.
-const KEEP_MESSAGES: i64 = 30 * 86_400 * 1_000_000;
 
 /// What is refused while a backend is frozen.
 const FROZEN: &str = "Modification operations are not allowed on frozen storage backends.";
@@ -151,6 +149,6 @@ pub(crate) fn report(
         resource_type: resource,
         resource_uuid: Some(operation.subject.clone()),
         created_at: now,
-        expires_at: now.plus_micros(KEEP_MESSAGES),
+        expires_at: now.plus_micros(KEEP),
     })
 }

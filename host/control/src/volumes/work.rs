@@ -6,13 +6,15 @@ use springform_model::cloud::{
 };
 use springform_model::contract::{Call, Reply};
 use springform_model::operation::{Operation, OperationError, Verb};
-use springform_model::replication::relation::Relation;
+use springform_model::replication::obligation::Obligation;
+use springform_model::replication::relation::{Event, Relation};
 use springform_store::{Changes, Direction, Query, StoreError, Stored};
 
 use super::report;
 use crate::engine::{Executor, Run, failure};
 use crate::groups::settle::{Fate, settle};
 use crate::lock;
+use crate::obligations::{self, Owing};
 use crate::specs::{full_type, is_multiattach, snapshot_spec, type_spec, volume_spec};
 
 /// Carries them out.
@@ -43,6 +45,13 @@ impl Executor for Working {
         if outcome.is_ok() && matches!(operation.verb, Verb::DeleteVolume | Verb::UnmanageVolume) {
             return vanish(run, &id).await;
         }
+        let relation = match (&outcome, operation.verb) {
+            (Ok(Reply::Placement(placed)), Verb::RetypeVolume) => {
+                let wanted = placed.replication.is_some();
+                wants(run, &id, wanted).await?
+            }
+            _ => None,
+        };
         let now = control.now();
         let full = match operation.input.get("type").and_then(|kind| kind.as_str()) {
             Some(kind) => full_type(control.store(), Some(kind))
@@ -88,9 +97,14 @@ impl Executor for Working {
                 snapshot.operation = None;
                 Fate::Write
             },
-            || match &operation.error {
-                Some(error) => report(&operation, &control, action(operation.verb), "001", error),
-                None => Changes::new(),
+            || {
+                let changes = match &operation.error {
+                    Some(error) => {
+                        report(&operation, &control, action(operation.verb), "001", error)
+                    }
+                    None => Changes::new(),
+                };
+                relation.iter().fold(changes, Changes::put)
             },
         )
         .await
@@ -236,22 +250,30 @@ async fn delete_snapshots(run: &mut Run, held: &[Stored<Volume>]) -> Result<bool
         .sort("created_at", Direction::Desc);
     let found = control.store().list::<Snapshot>(&query).await;
     for snapshot in found.map_err(broken)? {
+        let mut all = Vec::new();
         // One whose making failed may be on the array all the same.
         let there = snapshot.array_name.is_some() || volume.placement.is_some();
         if let Some(backend) = volume.backend.as_deref().filter(|_| there) {
             let spec = volume_spec(control.store(), volume).await.map_err(broken)?;
+            let operation = run.operation().id.clone();
+            let taken_on = snapshot.target.as_deref();
+            let (told, owed) = Owing::new(&control, backend, &operation)
+                .snapshot_deleted(&spec, snapshot_spec(&snapshot.record), taken_on)
+                .await
+                .map_err(broken)?;
+            all.extend(owed);
             let call = Call::DeleteSnapshot {
                 volume: spec,
-                snapshot: snapshot_spec(&snapshot.record),
+                snapshot: told,
             };
             let step = deletion_of(&snapshot.id);
             if lock::call(run, &step, backend, call, held).await?.is_none() {
                 return Ok(false);
             }
         }
-        run.commit(Changes::new().remove::<Snapshot>(&snapshot.id))
-            .await
-            .map_err(broken)?;
+        let changes = obligations::owe(&control, &all).remove::<Snapshot>(&snapshot.id);
+        run.commit(changes).await.map_err(broken)?;
+        obligations::wake(&control, &all);
     }
     Ok(true)
 }
@@ -264,11 +286,45 @@ async fn vanish(run: &mut Run, id: &str) -> Result<(), OperationError> {
         .list::<Attachment>(&query)
         .await
         .map_err(broken)?;
-    let changes = attachments.iter().fold(
-        Changes::new().remove::<Volume>(id).remove::<Relation>(id),
-        |changes, attachment| changes.remove::<Attachment>(&attachment.id),
-    );
-    run.commit(changes).await.map_err(broken)
+    let control = run.control().clone();
+    let owed = owed(run, id).await?;
+    let changes = obligations::owe(&control, &owed)
+        .remove::<Volume>(id)
+        .remove::<Relation>(id);
+    let changes = attachments.iter().fold(changes, |changes, attachment| {
+        changes.remove::<Attachment>(&attachment.id)
+    });
+    run.commit(changes).await.map_err(broken)?;
+    obligations::wake(&control, &owed);
+    Ok(())
+}
+
+/// What other arrays than the one that was told are owed now that the volume is gone from the records.
+async fn owed(run: &Run, id: &str) -> Result<Vec<Obligation>, OperationError> {
+    let (control, operation) = (run.control(), run.operation());
+    let store = control.store();
+    let volume = store.get::<Volume>(id).await.map_err(broken)?;
+    let Some(volume) = volume.filter(|v| v.placement.is_some()) else {
+        return Ok(Vec::new());
+    };
+    let spec = volume_spec(store, &volume).await.map_err(broken)?;
+    let backend = volume.backend.as_deref().unwrap_or_default();
+    let owing = Owing::new(control, backend, &operation.id);
+    let owed = match operation.verb {
+        Verb::UnmanageVolume => owing.volume_unmanaged(&spec).await,
+        // What could not be taken over is not the cloud's to delete.
+        _ if status_before(operation) == VolumeStatus::ErrorManaging => Ok(Vec::new()),
+        _ => owing.volume_deleted(&spec).await,
+    };
+    owed.map_err(broken)
+}
+
+/// The relation of a volume whose new type asks for a copy, or for none; none where it has that, or refuses.
+async fn wants(run: &Run, id: &str, wanted: bool) -> Result<Option<Relation>, OperationError> {
+    let (store, now) = (run.control().store(), run.control().now());
+    let known = store.get::<Relation>(id).await.map_err(broken)?;
+    let known = known.filter(|relation| relation.wanted != wanted);
+    Ok(known.and_then(|relation| Some(relation.step(Event::Want(wanted), now).ok()?.0)))
 }
 
 fn status_before(operation: &Operation) -> VolumeStatus {

@@ -16,6 +16,7 @@ pub fn takes_effect(operation: &Operation) -> String {
         | Verb::Enable
         | Verb::Disable
         | Verb::Fence
+        | Verb::Settle
         | Verb::Promote
         | Verb::Reconcile => {
             "it stops before its next batch of volumes; the batch that is with the array is finished, and what is done stays done"

@@ -9,6 +9,7 @@
 //! - [`drill`]: one test failover and its timer.
 //! - [`evidence`]: what the arrays say of who was promoted, and whether the record is older than that.
 //! - [`lag`]: how far behind a copy is, and from when that is alarming.
+//! - [`obligation`]: what an array is owed of volumes and snapshots that have no record any more.
 //! - [`concern`]: what of it an operator should look at.
 
 pub mod cancel;
@@ -19,6 +20,7 @@ pub mod evidence;
 pub mod failover;
 pub mod lag;
 mod laws;
+pub mod obligation;
 mod refusal;
 pub mod relation;
 pub mod service;

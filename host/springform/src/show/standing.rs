@@ -300,6 +300,26 @@ fn troubles(backend: &Value) -> Vec<String> {
             )),
         }
     }
+    for owed in list(backend, "/obligations") {
+        let what = match field(owed, "/kind").as_str() {
+            "delete-volume" => "deleted volume(s) are still there".to_owned(),
+            "delete-snapshot" => "deleted snapshot(s) are still there".to_owned(),
+            "delete-group" => "deleted group(s) are still there".to_owned(),
+            "delete-group-snapshot" => "deleted group snapshot(s) are still there".to_owned(),
+            other => format!("{other}(s) are owed"),
+        };
+        let why = match field(owed, "/error").as_str() {
+            "-" => "it is told as soon as it answers".to_owned(),
+            error => format!("it was told in vain: {error}"),
+        };
+        found.push(format!(
+            "array {} since {}: {} {what} ({}); {why}",
+            field(owed, "/target"),
+            time(owed, "/since"),
+            field(owed, "/count"),
+            joined(list(owed, "/objects"), ", "),
+        ));
+    }
     let outdated = field(backend, "/outdated/reason");
     if outdated != "-" && number(backend, "/volumes") > 0 {
         found.push(format!(

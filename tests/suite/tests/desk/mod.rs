@@ -135,15 +135,20 @@ impl Desk {
             ..Shape::COPIED
         };
         let arrays = SimConfig::pair(PRIMARY, SECOND).test_clock();
-        Self::at(Site::shaped(arrays, shape).unwrap(), "").await
+        Self::at(Site::shaped(arrays, shape).unwrap(), "", "async").await
+    }
+
+    /// Whose volume is on both arrays at once.
+    pub async fn stretched() -> Self {
+        Self::at(Site::stretched().unwrap(), "", "sync").await
     }
 
     /// In front of these arrays, of which the host is told two.
     pub async fn on(arrays: SimConfig, lines: &str) -> Self {
-        Self::at(Site::with(arrays.test_clock()).unwrap(), lines).await
+        Self::at(Site::with(arrays.test_clock()).unwrap(), lines, "async").await
     }
 
-    async fn at(site: Site, lines: &str) -> Self {
+    async fn at(site: Site, lines: &str, kind: &str) -> Self {
         let text = std::fs::read_to_string(site.config()).unwrap();
         let text = text.replace(
             "[[backend.replication_device]]",
@@ -155,7 +160,8 @@ impl Desk {
         cloud.service_becomes(SERVICE, "state", "up").await.unwrap();
         let status = cloud.service_becomes(SERVICE, "replication_status", "enabled");
         status.await.unwrap();
-        let specs = json!({"replication_enabled": "<is> True", "replication_type": "<in> async"});
+        let kind = format!("<in> {kind}");
+        let specs = json!({"replication_enabled": "<is> True", "replication_type": kind});
         cloud.create_type("replicated", &specs).await.unwrap();
         let volume = cloud
             .create_volume("ledger", 1, "replicated")
@@ -349,6 +355,28 @@ impl Desk {
     pub fn edit(&self, change: impl FnOnce(String) -> String) {
         let text = std::fs::read_to_string(self.site.config()).unwrap();
         std::fs::write(self.site.config(), change(text)).unwrap();
+    }
+
+    /// The file names the second array as the primary, and another one as what it replicates to.
+    pub fn names_a_successor(&self, third: &str) {
+        let sim = &self.site.sim;
+        let address = |array: &str| sim.address(array).to_string();
+        self.edit(|text| {
+            text.replace(&address(SECOND), "<third>")
+                .replace(&address(PRIMARY), &address(SECOND))
+                .replace("<third>", &address(third))
+                .replace(&sim.api_token(SECOND), "<third>")
+                .replace(&sim.api_token(PRIMARY), &sim.api_token(SECOND))
+                .replace("<third>", &sim.api_token(third))
+                .replace(
+                    &format!("backend_id = \"{SECOND}\""),
+                    &format!("backend_id = \"{third}\""),
+                )
+                .replace(
+                    "driver = \"pure-async\"\n",
+                    &format!("driver = \"pure-async\"\nprimary_id = \"{SECOND}\"\n"),
+                )
+        });
     }
 
     /// Somebody goes on looking at a volume and its service; none of that may fail.

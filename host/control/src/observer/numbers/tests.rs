@@ -114,6 +114,16 @@ fn the_metrics_of_replication_are_the_ones_in_the_tree() {
             clock_skew_seconds: None,
         },
     ];
+    let owed = Owed {
+        target: "old3".to_owned(),
+        kind: ObligationKind::DeleteVolume,
+        count: 2,
+        since: NOW,
+        objects: Vec::new(),
+        reason: String::new(),
+        error: None,
+    };
+    numbers.owed("pure1", vec![owed]);
     numbers.bring_up_to(NOW.plus_micros(42_000_000), &[state(arrays)]);
     let text = text(&registry);
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/replication-metrics.txt");

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use springform_model::cloud::{ReplicationStatus, VolumeStatus};
+use springform_model::cloud::{ReplicationStatus, Volume, VolumeStatus};
 use springform_model::contract::{
     Call, FailoverMode, FailoverPlan, Outcome, Placement, Reply, VolumePlan, VolumeSpec,
 };
@@ -15,10 +15,11 @@ use springform_model::replication::relation::{Effect, Event};
 use tokio::sync::mpsc;
 
 use super::{Failover, size};
+use crate::messages::size_changed;
 use crate::outbox::CloudEvent;
 use crate::replication::ground::{Member, Problem};
 use crate::replication::ledger::journalled;
-use crate::replication::members::Change;
+use crate::replication::members::{Change, Told};
 use crate::replication::{fence, members};
 
 /// Warnings that an operation keeps; what is beyond is in the events.
@@ -219,9 +220,9 @@ impl Failover<'_> {
         let count = good.len() as u64;
         let before = good.iter().map(|m| (m.volume.id.clone(), m.volume.size));
         let before: BTreeMap<String, u64> = before.collect();
-        let events = std::sync::Mutex::new(Vec::new());
+        let told = std::sync::Mutex::new(Told::default());
         self.ledger.note(|o| o.progress.done += count).await;
-        let (moved, _) = members::change_with(&self.ledger, good, &events, |member| {
+        let (moved, _) = members::change_with(&self.ledger, good, &told, |member| {
             let (relation, effects) = member.relation.step(Event::Promoted(id.clone()), now)?;
             *member.relation = relation;
             if let Some(placement) = placements.get(&member.volume.id) {
@@ -232,9 +233,15 @@ impl Failover<'_> {
             }
             let resized = sizes.get(&member.volume.id);
             let resized = resized.and_then(|size| size::follow(member, *size));
-            if let (Some(was), Ok(mut events)) = (resized, events.lock()) {
+            if let (Some(was), Ok(mut told)) = (resized, told.lock()) {
                 let volume = &member.volume;
-                events.push(CloudEvent::resized(volume, &id, was, &made.target, now));
+                let resized = CloudEvent::resized(volume, &id, was, &made.target, now);
+                told.events.push(resized);
+                let before = Volume {
+                    size: was,
+                    ..(**volume).clone()
+                };
+                told.messages.push(size_changed(&before, volume.size, now));
             }
             // Whoever was left behind and answers is fenced next: until then nobody may move the volume back there.
             let fence = made.mode != FailoverMode::Planned
@@ -260,10 +267,10 @@ impl Failover<'_> {
                         to,
                         generation,
                     },
-                    Ok(mut events),
-                ) = (effect, events.lock())
+                    Ok(mut told),
+                ) = (effect, told.lock())
                 {
-                    events.push(CloudEvent::moved(
+                    told.events.push(CloudEvent::moved(
                         &member.volume,
                         &id,
                         from.as_deref(),

@@ -94,6 +94,8 @@ pub enum Request {
     Reconcile(Ask),
     /// Fence whoever was left behind and answers again.
     Fence(Ask),
+    /// Tell arrays that answer again what they are owed.
+    Settle(Vec<String>),
 }
 
 impl Request {
@@ -111,7 +113,7 @@ impl Request {
             | Self::Promote(ask)
             | Self::Reconcile(ask)
             | Self::Fence(ask) => Some(&ask.scope),
-            Self::StopDrill(_) | Self::CommitDrill(_) => None,
+            Self::StopDrill(_) | Self::CommitDrill(_) | Self::Settle(_) => None,
         }
     }
 

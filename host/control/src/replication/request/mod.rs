@@ -199,6 +199,10 @@ async fn decide(
             plain(&mut operation, Verb::Reconcile, ask)?
         }
         Request::Fence(ask) => plain(&mut operation, Verb::Fence, ask)?,
+        Request::Settle(ids) => {
+            let ask = Ask::about(Scope::Obligations(ids));
+            plain(&mut operation, Verb::Settle, ask)?
+        }
     };
     (operation.subject_kind, operation.subject) = {
         let (kind, id) = scope.subject();

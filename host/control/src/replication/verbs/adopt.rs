@@ -15,10 +15,11 @@ use springform_model::replication::relation::{Event, Relation};
 use springform_model::replication::{Refusal, service};
 
 use super::{Outcome, Work};
+use crate::messages::size_changed;
 use crate::outbox::CloudEvent;
 use crate::replication::ground::{Member, Problem, Writes};
 use crate::replication::ledger::{journalled, problem};
-use crate::replication::members::{self, Change};
+use crate::replication::members::{self, Change, Told};
 use crate::replication::request::away_words;
 
 /// Bytes of a GiB.
@@ -203,8 +204,8 @@ impl Work<'_, '_> {
         );
         let waiting = self.look_only().await?;
         let (id, read) = (self.ledger.id().to_owned(), member.relation.clone());
-        let events = std::sync::Mutex::new(Vec::new());
-        let (done, refused) = members::change_with(self.ledger, vec![member], &events, |m| {
+        let told = std::sync::Mutex::new(Told::default());
+        let (done, refused) = members::change_with(self.ledger, vec![member], &told, |m| {
             if !waiting {
                 members::free(self.ledger, m)?;
             }
@@ -217,6 +218,12 @@ impl Work<'_, '_> {
             *m.relation = adoption.relation.clone();
             m.volume.generation = m.relation.generation;
             m.spec.generation = m.relation.generation;
+            if m.volume.size != adoption.size
+                && let Ok(mut told) = told.lock()
+            {
+                let message = size_changed(&m.volume, adoption.size, now);
+                told.messages.push(message);
+            }
             m.volume.size = adoption.size;
             m.spec.size = adoption.size.saturating_mul(GIB);
             if let Some(placement) = &adoption.placement {
@@ -230,9 +237,9 @@ impl Work<'_, '_> {
                     false => ReplicationStatus::FailedOver,
                 });
                 let (from, to) = (read.serving.as_deref(), serving.as_str());
-                let told = CloudEvent::moved(&m.volume, &id, from, to, m.relation.generation, now);
-                if let Ok(mut events) = events.lock() {
-                    events.push(told);
+                let moved = CloudEvent::moved(&m.volume, &id, from, to, m.relation.generation, now);
+                if let Ok(mut told) = told.lock() {
+                    told.events.push(moved);
                 }
             }
             m.volume.updated_at = Some(now);
@@ -295,6 +302,7 @@ impl Work<'_, '_> {
                 }
             }
         }
+        ground.adopted().await?;
         ground.resume(waiting).await;
         let used = ground.followed(moved).await?;
         ground

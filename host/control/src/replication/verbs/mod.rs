@@ -4,6 +4,7 @@ mod adopt;
 mod overwrite;
 mod reconcile;
 mod rehearsal;
+mod settle;
 mod switch;
 
 pub use overwrite::overwrite;
@@ -90,6 +91,9 @@ impl Work<'_, '_> {
     /// Carries it out; where it stops early, gives back what it, or its run before a restart, still holds.
     async fn to_the_end(&self) -> Result<Outcome, Problem> {
         let outcome = self.carry_out().await?;
+        if self.verb == Verb::Settle {
+            return Ok(outcome);
+        }
         let drill = matches!(self.verb, Verb::StartDrill | Verb::StopDrill);
         if outcome.is_err() && !drill {
             let mut after: Option<String> = None;
@@ -119,6 +123,7 @@ impl Work<'_, '_> {
             Verb::StopDrill => return self.stop_drill().await,
             Verb::Reconcile if self.input.ask.adopt => return self.adopt().await,
             Verb::Promote | Verb::Reconcile => return self.reconcile().await,
+            Verb::Settle => return self.settle().await,
             _ => {}
         }
         let ground = self.ledger.ground();
@@ -152,7 +157,9 @@ impl Work<'_, '_> {
             let page: Vec<Member> = page
                 .into_iter()
                 .filter(|m| {
-                    m.volume.placement.is_some() && (self.verb == Verb::Enable || m.replicated())
+                    // An array that was left behind is fenced whatever became of the volume's type since.
+                    let any = matches!(self.verb, Verb::Enable | Verb::Fence);
+                    m.volume.placement.is_some() && (any || m.replicated())
                 })
                 .collect();
             let size = page.len() as u64;

@@ -12,7 +12,7 @@ use crate::outbox::CloudEvent;
 use crate::replication::difference;
 use crate::replication::ground::{BackendView, Member, Problem, Writes};
 use crate::replication::ledger::{journalled, problem};
-use crate::replication::members::{self, Change};
+use crate::replication::members::{self, Change, Told};
 use crate::replication::plan::PAGE;
 
 impl Work<'_, '_> {
@@ -77,6 +77,9 @@ impl Work<'_, '_> {
         self.ledger
             .note(|o| o.result = serde_json::json!({ "changes": report.0, "warnings": report.1 }))
             .await;
+        if !dry_run {
+            self.write_off().await?;
+        }
         if self.verb == Verb::Promote && !dry_run {
             return self.primary_moved().await;
         }
@@ -104,11 +107,11 @@ impl Work<'_, '_> {
         let now = self.ledger.ground().now();
         let known: Vec<String> = self.view.targets.iter().map(|t| t.name.clone()).collect();
         let told = self.written_off(&page, &known);
-        let events = std::sync::Mutex::new(Vec::new());
-        members::change_with(self.ledger, page, &events, |m| {
+        let said = std::sync::Mutex::new(Told::default());
+        members::change_with(self.ledger, page, &said, |m| {
             *m.relation = m.relation.step(Event::Known(known.clone()), now)?.0;
-            if let Ok(mut events) = events.lock() {
-                events.clone_from(&told);
+            if let Ok(mut said) = said.lock() {
+                said.events.clone_from(&told);
             }
             let at_home = m.relation.phase == Phase::Settled && m.relation.serving == home;
             if promoted
