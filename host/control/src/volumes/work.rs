@@ -10,6 +10,7 @@ use springform_model::replication::obligation::Obligation;
 use springform_model::replication::relation::{Event, Relation};
 use springform_store::{Changes, Direction, Query, StoreError, Stored};
 
+use super::place::nobody_elses;
 use super::report;
 use crate::engine::{Executor, Run, failure};
 use crate::groups::settle::{Fate, settle};
@@ -204,7 +205,11 @@ async fn attempt(run: &mut Run, held: &[Stored<Volume>]) -> Result<Option<Reply>
         }
         _ => return Err(failure("unsupported", "volumes have no such verb")),
     };
-    lock::call(run, "array", &backend, call, held).await
+    let reply = lock::call(run, "array", &backend, call, held).await?;
+    if let Some(Reply::Placement(placement)) = &reply {
+        nobody_elses(store, &backend, &volume.id, placement).await?;
+    }
+    Ok(reply)
 }
 
 fn deletion_of(snapshot: &str) -> String {

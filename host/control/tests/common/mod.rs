@@ -50,6 +50,8 @@ pub struct Array {
     pub told: Mutex<Vec<(&'static str, String, String)>>,
     /// Volumes of which no snapshot and no copy can be taken, and which cannot be deleted.
     pub sick: Mutex<BTreeSet<String>>,
+    /// The name on the array that is answered for every volume, in place of its own.
+    pub answers: Mutex<Option<String>>,
     /// Names of calls that are kept waiting.
     pub held: Mutex<BTreeSet<&'static str>>,
     /// Names of the calls, in order.
@@ -153,8 +155,9 @@ impl Driver for Simulated {
         let mut volumes = self.array.volumes.lock().unwrap();
         let mut snapshots = self.array.snapshots.lock().unwrap();
         let sick = self.array.sick.lock().unwrap();
+        let answers = self.array.answers.lock().unwrap().clone();
         let place = |id: &str| Placement {
-            array_name: format!("{id}-sim"),
+            array_name: answers.clone().unwrap_or_else(|| format!("{id}-sim")),
             target: "a".into(),
             serial: None,
             metadata: vec![("array".into(), context.backend.clone())],
