@@ -80,6 +80,7 @@ impl Sandboxed {
             ..TargetBinding::new("array-a", array.to_string(), TlsTrust::PlainHttp)
         };
         let binding = Binding {
+            driver: "bench".to_owned(),
             backend: "pure1".to_owned(),
             generation: 1,
             targets: vec![target],

@@ -19,7 +19,7 @@ pub async fn healthz() -> &'static str {
     "OK"
 }
 
-/// `GET /readyz`: it answers only once the router is served, which is after the journal has been taken up again.
+/// `GET /readyz`: asked only once the drivers are loaded and the journal has been taken up again; [`crate::starting`] answers before.
 ///
 /// Backends that are down do not count: the host serves what it can, and `GET /v3/os-services` says what it cannot.
 ///

@@ -19,6 +19,7 @@ mod metrics;
 mod nova;
 mod openapi;
 mod serve;
+mod starting;
 mod state;
 mod views;
 
@@ -40,6 +41,7 @@ pub use auth::{
 };
 pub use nova::NovaService;
 pub use serve::{Certificate, Tls, TlsError, serve, serve_tls};
+pub use starting::{Opening, starting};
 pub use state::{ApiState, Limits};
 
 use http::{Face, Refusal, Routes, dispatch, unknown_path};

@@ -126,7 +126,9 @@ impl From<StoreError> for ControlError {
 impl From<OperationError> for ControlError {
     fn from(error: OperationError) -> Self {
         let kind = match error.code.as_str() {
-            "busy" | "unavailable" | "deadline" | "overloaded" => ErrorKind::Unavailable,
+            "busy" | "unavailable" | "deadline" | "overloaded" | "quarantined" => {
+                ErrorKind::Unavailable
+            }
             "cancelled" => ErrorKind::Conflict,
             "not-found" => ErrorKind::NotFound,
             "invalid-argument" | "failed-precondition" | "unsupported" | "already-exists" => {

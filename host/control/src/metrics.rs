@@ -14,6 +14,7 @@ use springform_model::time::Timestamp;
 
 use crate::backend::BackendHandle;
 use crate::observer::{ArrayState, BackendState, Numbers};
+use crate::registry::Generation;
 use crate::{Control, obligations};
 
 type Labels = Vec<(&'static str, String)>;
@@ -25,6 +26,8 @@ pub struct Metrics {
     seconds: Family<Labels, Histogram, fn() -> Histogram>,
     up: Family<Labels, Gauge>,
     open: Gauge,
+    denied: Family<Labels, Gauge>,
+    quarantined: Family<Labels, Gauge>,
     observed: Numbers,
 }
 
@@ -61,6 +64,18 @@ impl Metrics {
             "Operations that have not ended",
             open.clone(),
         );
+        let denied = Family::<Labels, Gauge>::default();
+        registry.register(
+            "driver_denied_requests",
+            "Requests of the generation that serves which were denied",
+            denied.clone(),
+        );
+        let quarantined = Family::<Labels, Gauge>::default();
+        registry.register(
+            "driver_quarantined",
+            "1 while calls are kept from the driver because it failed too often",
+            quarantined.clone(),
+        );
         let observed = Numbers::register(&mut registry);
         Self {
             observed,
@@ -69,7 +84,21 @@ impl Metrics {
             seconds,
             up,
             open,
+            denied,
+            quarantined,
         }
+    }
+
+    /// What the driver that serves a backend says of itself.
+    pub(crate) fn driver(&self, backend: &str, serving: Option<&Generation>) {
+        let Some(driver) = serving.map(|serving| &serving.loaded.driver) else {
+            return;
+        };
+        let labels = vec![("backend", backend.to_owned())];
+        let denied = i64::try_from(driver.denied_requests()).unwrap_or(i64::MAX);
+        self.denied.get_or_create(&labels).set(denied);
+        let quarantined = i64::from(driver.is_quarantined());
+        self.quarantined.get_or_create(&labels).set(quarantined);
     }
 
     pub(crate) fn called(
@@ -102,7 +131,10 @@ impl Metrics {
 
     /// The backend is not configured any more: nothing of it is said from now on but what was counted.
     pub(crate) fn forget(&self, backend: &str) {
-        self.up.remove(&vec![("backend", backend.to_owned())]);
+        let labels = vec![("backend", backend.to_owned())];
+        self.up.remove(&labels);
+        self.denied.remove(&labels);
+        self.quarantined.remove(&labels);
     }
 
     pub(crate) fn open(&self, open: usize) {
@@ -147,6 +179,8 @@ impl Control {
             if let Ok(owed) = owed {
                 self.metrics().observed().owed(handle.name(), owed);
             }
+            let serving = self.generation(handle.name());
+            self.metrics().driver(handle.name(), serving.as_deref());
             backends.push(state);
         }
         self.metrics().text(self.now(), &backends)

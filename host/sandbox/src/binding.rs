@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::grant::Grant;
 use crate::limits::Limits;
 
 /// A secret: it can be used, and neither printed nor logged.
@@ -59,6 +60,8 @@ pub struct TargetBinding {
     pub connect_timeout: Duration,
     /// Time for one exchange, from the first byte sent to the last one received.
     pub request_timeout: Duration,
+    /// What the operator's file says of the driver's requests to it.
+    pub grant: Grant,
 }
 
 impl TargetBinding {
@@ -73,6 +76,7 @@ impl TargetBinding {
             max_connections: 32,
             connect_timeout: Duration::from_secs(5),
             request_timeout: Duration::from_secs(30),
+            grant: Grant::default(),
         }
     }
 
@@ -82,11 +86,20 @@ impl TargetBinding {
         self.secret = Some(secret);
         self
     }
+
+    /// The same with another grant than what the component proposes.
+    #[must_use]
+    pub fn with_grant(mut self, grant: Grant) -> Self {
+        self.grant = grant;
+        self
+    }
 }
 
 /// One backend of one generation.
 #[derive(Debug, Clone)]
 pub struct Binding {
+    /// Name of the driver in the operator's file.
+    pub driver: String,
     /// Backend name.
     pub backend: String,
     /// Generation, for logs.

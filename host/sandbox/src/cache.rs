@@ -78,17 +78,16 @@ impl Cache {
     }
 
     /// Keeps a compiled component. A failure costs the next start a compilation, so it is logged and no more.
-    pub fn put(&self, engine: &Engine, digest: &str, component: &Component) {
-        if let Err(error) = self.try_put(engine, digest, component) {
+    pub fn put(&self, engine: &Engine, digest: &str, code: &[u8]) {
+        if let Err(error) = self.try_put(engine, digest, code) {
             tracing::warn!(dir = %self.dir.display(), %error, "the compiled driver could not be kept");
         }
     }
 
-    fn try_put(&self, engine: &Engine, digest: &str, component: &Component) -> anyhow::Result<()> {
+    fn try_put(&self, engine: &Engine, digest: &str, code: &[u8]) -> anyhow::Result<()> {
         let name = entry_name(engine, digest);
-        let code = component.serialize().map_err(anyhow::Error::from)?;
         let mac = self
-            .mac(&name, &code)
+            .mac(&name, code)
             .ok_or_else(|| anyhow::anyhow!("no MAC"))?
             .finalize()
             .into_bytes();
@@ -97,7 +96,7 @@ impl Cache {
             .prefix(&format!("{name}."))
             .tempfile_in(&self.dir)?;
         // The MAC comes last: the code must begin where a page does, so that it can be mapped.
-        file.write_all(&code)?;
+        file.write_all(code)?;
         file.write_all(&mac)?;
         file.as_file().sync_all()?;
         file.persist(self.dir.join(name))?;
@@ -222,6 +221,17 @@ fn usable_key(file: &mut fs::File) -> io::Result<Result<[u8; 32], &'static str>>
     Ok(bytes
         .try_into()
         .map_err(|_| "it does not have the length of a key"))
+}
+
+/// Takes over code that this host's compiler has just given.
+///
+/// # Errors
+/// It is of another version or other settings: the host's program was replaced by something else.
+#[allow(unsafe_code)]
+pub fn adopt(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
+    // SAFETY: `code` is what `Engine::precompile_component` gave in the compiler's process, which was started from this very
+    // program and has no way to be reached by anybody else; wasmtime itself refuses code of another version or other settings.
+    unsafe { Component::deserialize(engine, code) }
 }
 
 /// Maps the code in place of copying it: a driver at rest then holds the pages it has used, shared with every process that

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::compiler::Compiler;
 use crate::limits::Limits;
 
 /// Where instances get their memory from. See `docs/adr/0001-instance-allocation.md`.
@@ -32,8 +33,12 @@ pub struct SandboxConfig {
     pub compile_max_bytes: u64,
     /// Time one compilation may take.
     pub compile_timeout: Duration,
-    /// Compilations at one time.
+    /// Compilations of ordinary components at one time; beside them one of more than 4 MiB.
     pub compile_concurrency: usize,
+    /// Bytes of address space that one compilation may take, where it has a process of its own.
+    pub compile_memory_bytes: u64,
+    /// Where components are compiled.
+    pub compiler: Compiler,
     /// Bytes of Wasm stack of one call.
     pub stack_bytes: usize,
     /// Where instances get their memory from.
@@ -49,8 +54,11 @@ impl Default for SandboxConfig {
             reserved_per_driver: 4,
             cache_entries: 64,
             compile_max_bytes: 64 << 20,
-            compile_timeout: Duration::from_secs(60),
+            // Below the 60 s that a request of the API has, so that a client hears the reason.
+            compile_timeout: Duration::from_secs(45),
             compile_concurrency: 2,
+            compile_memory_bytes: 2 << 30,
+            compiler: Compiler::default(),
             stack_bytes: 512 << 10,
             allocation: Allocation::default(),
         }

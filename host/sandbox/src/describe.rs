@@ -4,9 +4,12 @@ use springform_model::contract::{CredentialScheme, Description, OptionSchema};
 
 use crate::broker::credential;
 use crate::error::LoadError;
+use crate::grant::{self, PROPOSAL, Rule};
 
 /// Options of a backend, or of a target. FlashArray's drivers have about 40.
 const MOST_OPTIONS: usize = 500;
+/// Rules for requests that one may propose. FlashArray's drivers have about 20.
+const MOST_RULES: usize = 256;
 /// Longest text about the driver.
 const TEXT_BYTES: usize = 4096;
 
@@ -37,6 +40,23 @@ const HOSTS_KEYS: [&str; 16] = [
 /// [`LoadError::Description`] with what is wrong.
 pub fn validate(description: &Description) -> Result<(), LoadError> {
     check(description).map_err(LoadError::Description)
+}
+
+/// The requests that a driver proposes to be granted.
+///
+/// # Errors
+/// [`LoadError::Description`] where one of them is no rule, or there are too many.
+pub fn proposal(description: &Description) -> Result<Vec<Rule>, LoadError> {
+    let proposed = description.extensions.iter();
+    let proposed = proposed.filter(|(key, _)| key == PROPOSAL);
+    let rules: Result<Vec<Rule>, String> = proposed.map(|(_, text)| Rule::parse(text)).collect();
+    match rules {
+        Ok(rules) if rules.len() > MOST_RULES => Err(LoadError::Description(format!(
+            "it proposes more than {MOST_RULES} rules for requests"
+        ))),
+        Ok(rules) => Ok(rules),
+        Err(reason) => Err(LoadError::Description(reason)),
+    }
 }
 
 fn check(description: &Description) -> Result<(), String> {
@@ -136,10 +156,37 @@ fn credentials(scheme: &CredentialScheme) -> Result<(), String> {
         CredentialScheme::Session(session) => credential::login_method(&session.login_method)
             .and_then(|_| credential::carrier(&session.secret_header))
             .and_then(|_| credential::carrier(&session.token_header))
-            .map(drop)
+            .and_then(|_| session_path(&session.login_path))
+            .and_then(|()| session.logout_path.as_deref().map_or(Ok(()), session_path))
+            .and_then(|()| session.version_path.as_deref().map_or(Ok(()), plain_path))
             .map_err(|reason| format!("of its session scheme, {reason}")),
         CredentialScheme::Header(name) => credential::carrier(name).map(drop),
         CredentialScheme::None | CredentialScheme::Basic | CredentialScheme::Bearer => Ok(()),
+    }
+}
+
+/// What paths of logins and logouts end with. A closed set, because these requests carry the secret, are no driver's to be granted, and
+/// leave in calls that only read: with a path of its choice a driver could have the host make or destroy something.
+const SESSION_PATHS: [&str; 8] = [
+    "login", "logout", "auth", "session", "sessions", "token", "tokens", "signin",
+];
+
+fn session_path(path: &str) -> Result<(), String> {
+    plain_path(path)?;
+    let last = path.trim_end_matches('/').rsplit('/').next();
+    match last.is_some_and(|last| SESSION_PATHS.contains(&last)) {
+        true => Ok(()),
+        false => Err(format!(
+            "the path {path:.80?} is none of a login; its last segment must be one of {}",
+            SESSION_PATHS.join(", ")
+        )),
+    }
+}
+
+fn plain_path(path: &str) -> Result<(), String> {
+    match grant::is_plain(&path.replace("{version}", "1")) {
+        true => Ok(()),
+        false => Err(format!("{path:.80?} is no plain path without a query")),
     }
 }
 
@@ -213,6 +260,20 @@ mod tests {
     }
 
     #[test]
+    fn proposals_are_rules_and_not_too_many() {
+        let proposing = |texts: Vec<&str>| {
+            let mut description = description();
+            let pair = |text: &str| (PROPOSAL.to_owned(), text.to_owned());
+            description.extensions = texts.into_iter().map(pair).collect();
+            proposal(&description).map(|rules| rules.len())
+        };
+        assert_eq!(proposing(vec!["GET /volumes", "* /api/**"]).unwrap(), 2);
+        for bad in [vec!["TRACE /"], vec!["GET /a/../b"], vec!["GET /"; 257]] {
+            assert!(matches!(proposing(bad), Err(LoadError::Description(_))));
+        }
+    }
+
+    #[test]
     fn a_name_is_no_path_and_no_option_of_a_command() {
         for name in ["", "..", ".", "-rf", "a/b", "a b", "ä", &"x".repeat(65)] {
             refused(|d| name.clone_into(&mut d.name), "its name must be");
@@ -251,7 +312,23 @@ mod tests {
     #[test]
     fn a_login_changes_nothing_and_its_headers_mean_nothing_else() {
         type Change = fn(&mut SessionScheme);
-        let cases: [(Change, &str); 6] = [
+        let cases: [(Change, &str); 10] = [
+            (
+                |s| s.login_path = "/api/2.26/volumes".to_owned(),
+                "none of a login",
+            ),
+            (
+                |s| s.login_path = "/volumes?names=a&x=/login".to_owned(),
+                "plain path",
+            ),
+            (
+                |s| s.logout_path = Some("/api/../volumes/login".to_owned()),
+                "plain path",
+            ),
+            (
+                |s| s.version_path = Some("/api?expose_api_token=true".to_owned()),
+                "plain path",
+            ),
             (
                 |s| s.login_method = "DELETE".to_owned(),
                 "\"DELETE\" is not made",

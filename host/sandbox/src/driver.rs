@@ -7,14 +7,17 @@ use async_trait::async_trait;
 use springform_model::contract::{
     Call, CallError, Context, Description, Driver, Fault, FaultKind, Reply, TargetFacts,
 };
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use wasmtime::Engine;
 
+use crate::admission::Door;
 use crate::binding::Binding;
 use crate::broker::{Broker, Egress, Errand, TargetState};
 use crate::dispatch::{self, Guest};
 use crate::error::BindError;
 use crate::fault;
+use crate::grant::Origin;
 use crate::limits::Limits;
 use crate::output::{Output, Speaker};
 use crate::program::Program;
@@ -31,6 +34,7 @@ pub struct BoundDriver {
     limits: Arc<Limits>,
     name: Arc<str>,
     backend: Arc<str>,
+    door: Door,
     generation: u64,
 }
 
@@ -55,13 +59,20 @@ impl BoundDriver {
                 pool_mib: default_limits.memory_bytes >> 20,
             });
         }
+        let name: Arc<str> = program.description().name.as_str().into();
+        let backend: Arc<str> = binding.backend.as_str().into();
         Ok(Self {
             engine,
             share,
-            name: program.description().name.as_str().into(),
-            backend: binding.backend.as_str().into(),
+            door: Door::new(name.clone(), backend.clone()),
+            name,
+            backend,
             generation: binding.generation,
-            broker: Arc::new(Broker::new(&binding, &program.description().credentials)?),
+            broker: Arc::new(Broker::new(
+                &binding,
+                &program.description().credentials,
+                program.proposal(),
+            )?),
             program,
             limits,
         })
@@ -71,6 +82,15 @@ impl BoundDriver {
     #[must_use]
     pub fn targets_health(&self) -> Vec<TargetState> {
         self.broker.states()
+    }
+
+    /// What the driver may ask of each target, line by line with where it comes from.
+    #[must_use]
+    pub fn grants(&self) -> Vec<(String, Vec<(String, Origin)>)> {
+        let grants = self.broker.grants.iter();
+        grants
+            .map(|(target, grant)| (target.clone(), grant.lines().collect()))
+            .collect()
     }
 
     /// The program behind it.
@@ -85,6 +105,7 @@ impl BoundDriver {
         call: Call,
         deadline: Instant,
         begun: &AtomicBool,
+        open: &Arc<Semaphore>,
     ) -> Result<Reply, CallError> {
         let verb = call.name();
         let Some(function) = self.program.exports.get(verb) else {
@@ -127,7 +148,9 @@ impl BoundDriver {
             verb,
             call.is_read_only(),
             deadline,
+            open.clone(),
         );
+        let denials = errand.denials();
         let expected = Expectation::of(&context, &call);
         let mut store = state::store(
             &self.engine,
@@ -150,7 +173,9 @@ impl BoundDriver {
             Err(error) => Err(error),
         };
         match outcome {
-            Ok(answer) => expected.check(answer, &self.limits),
+            Ok(answer) => expected
+                .check(answer, &self.limits)
+                .map_err(|error| denials.explain(error)),
             Err(error) => Err(CallError::Fault(fault::explain(
                 &error,
                 store.data(),
@@ -211,9 +236,11 @@ impl Driver for BoundDriver {
         let operation = context.operation_id.clone();
         let time = self.limits.time_for(context.deadline_ms);
         let deadline = Instant::now() + time;
+        let pass = self.door.enter(verb).map_err(CallError::Fault)?;
         let begun = AtomicBool::new(false);
+        let open = Arc::new(Semaphore::new(self.limits.open_requests));
         // The guest yields at every epoch and every host function is a future, so dropping the call ends it.
-        let running = self.run(context, call, deadline, &begun);
+        let running = self.run(context, call, deadline, &begun, &open);
         let result = tokio::time::timeout_at(deadline, running)
             .await
             .unwrap_or_else(|_| {
@@ -230,6 +257,8 @@ impl Driver for BoundDriver {
                     )
                 }))
             });
+        let waited = open.available_permits() < self.limits.open_requests;
+        pass.end(&result, waited);
         if let Err(CallError::Fault(fault)) = &result {
             tracing::warn!(
                 driver = %self.name, backend = %self.backend, generation = self.generation, operation = %operation,
@@ -241,5 +270,13 @@ impl Driver for BoundDriver {
 
     fn targets(&self) -> Vec<TargetFacts> {
         self.broker.states().into_iter().map(Into::into).collect()
+    }
+
+    fn is_quarantined(&self) -> bool {
+        self.door.is_closed()
+    }
+
+    fn denied_requests(&self) -> u64 {
+        self.broker.denied.load(Ordering::Relaxed)
     }
 }

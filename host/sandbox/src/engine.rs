@@ -21,6 +21,29 @@ const HOST_STACK_BYTES: usize = 512 << 10;
 /// # Errors
 /// When this machine cannot run it, or the clock's thread cannot be started.
 pub fn build(config: &SandboxConfig) -> wasmtime::Result<Engine> {
+    let mut wasm = settings(config.stack_bytes);
+    match config.allocation {
+        Allocation::OnDemand => wasm.allocation_strategy(InstanceAllocationStrategy::OnDemand),
+        Allocation::Pooling => {
+            wasm.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(config)))
+        }
+    };
+    let engine = Engine::new(&wasm)?;
+    start_clock(&engine)?;
+    Ok(engine)
+}
+
+/// An engine that compiles what [`build`]'s runs, and runs nothing. It has no pool: one takes more address space than a compiler is
+/// given.
+///
+/// # Errors
+/// When it cannot be made on this machine.
+pub fn compiler(stack_bytes: usize) -> wasmtime::Result<Engine> {
+    Engine::new(settings(stack_bytes).allocation_strategy(InstanceAllocationStrategy::OnDemand))
+}
+
+/// What compiled code depends on, and the same in both.
+fn settings(stack_bytes: usize) -> Config {
     let mut wasm = Config::new();
     wasm.wasm_features(WasmFeatures::all().difference(FEATURES), false)
         .wasm_features(FEATURES, true)
@@ -31,17 +54,9 @@ pub fn build(config: &SandboxConfig) -> wasmtime::Result<Engine> {
         .generate_address_map(false)
         // For debuggers only, and the system's unwinder would read all of it when a driver is loaded.
         .native_unwind_info(false)
-        .max_wasm_stack(config.stack_bytes)
-        .async_stack_size(config.stack_bytes.saturating_add(HOST_STACK_BYTES));
-    match config.allocation {
-        Allocation::OnDemand => wasm.allocation_strategy(InstanceAllocationStrategy::OnDemand),
-        Allocation::Pooling => {
-            wasm.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(config)))
-        }
-    };
-    let engine = Engine::new(&wasm)?;
-    start_clock(&engine)?;
-    Ok(engine)
+        .max_wasm_stack(stack_bytes)
+        .async_stack_size(stack_bytes.saturating_add(HOST_STACK_BYTES));
+    wasm
 }
 
 /// Slots for every call that the shares let in. `keep_resident` pays only together with the page map scan.

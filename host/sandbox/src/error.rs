@@ -17,7 +17,7 @@ pub enum LoadError {
     },
     /// Larger than the cap.
     #[error(
-        "the driver file has {size} bytes and at most {limit} are accepted; raise compile_max_bytes if it is meant to be that large"
+        "the driver file has {size} bytes and at most {limit} are accepted; a driver in Rust has about 1 MB: check that it is the right file"
     )]
     TooLarge {
         /// Bytes.
@@ -103,8 +103,21 @@ pub enum LoadError {
     #[error("the component could not be compiled: {0}")]
     Compile(String),
     /// Compilation took too long.
-    #[error("compiling the component took more than {} s and was given up; raise compile_timeout, or ask the vendor for a smaller component", .0.as_secs())]
+    #[error("compiling the component took more than {} s and was stopped; ask the vendor for a smaller component", .0.as_secs())]
     CompileTimeout(Duration),
+    /// Compilation took too much memory; MiB that it had.
+    #[error(
+        "compiling the component took more than {0} MiB and was stopped; ask the vendor for a smaller component"
+    )]
+    CompileMemory(u64),
+    /// Others are being compiled.
+    #[error("other components are being compiled and no turn came within {} s; try again in a minute", .0.as_secs())]
+    CompilersBusy(Duration),
+    /// The compiler itself failed: the component did something to it, or the machine has no room for it.
+    #[error(
+        "the compiler of drivers failed: {0}; try again, and tell the vendor if it happens with this component alone"
+    )]
+    CompilerFailed(String),
     /// It trapped, or ran into a limit, while it was instantiated or described itself.
     #[error(
         "the driver failed when it was asked to describe itself, without configuration and without network: {0}"

@@ -5,10 +5,12 @@
 //! store and instance, and nothing outlives it.
 
 mod account;
+mod admission;
 mod binding;
 mod bindings;
 mod broker;
 mod cache;
+mod compiler;
 mod config;
 mod convert;
 mod describe;
@@ -19,12 +21,14 @@ mod error;
 mod exports;
 mod fault;
 mod features;
+mod grant;
 mod inspect;
 mod limiter;
 mod limits;
 mod linker;
 mod output;
 mod program;
+mod quarantine;
 mod sandbox;
 mod shares;
 mod size;
@@ -34,11 +38,14 @@ mod world;
 
 pub use binding::{Binding, Secret, TargetBinding, TlsTrust};
 pub use broker::{API_VERSION, TargetState};
+pub use compiler::{COMPILER_MODE, Compiler, run_compiler};
 pub use config::{Allocation, SandboxConfig};
 pub use driver::BoundDriver;
 pub use error::{BindError, LoadError};
+pub use grant::{EffectiveGrant, Grant, Origin, PROPOSAL, Rule};
 pub use inspect::Inspection;
 pub use limits::Limits;
 pub use program::Program;
 pub use sandbox::Sandbox;
+pub use size::Counts;
 pub use world::{SERVED, World};

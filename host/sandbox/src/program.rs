@@ -14,6 +14,7 @@ use crate::convert::Convert;
 use crate::describe;
 use crate::error::LoadError;
 use crate::exports::Exports;
+use crate::grant::Rule;
 use crate::inspect::Inspection;
 use crate::limits::Limits;
 use crate::output::{Output, Speaker};
@@ -33,6 +34,7 @@ pub struct Program {
     inspection: Inspection,
     world: World,
     description: Description,
+    proposal: Vec<Rule>,
     compiled_from_cache: bool,
     load_time: Duration,
 }
@@ -86,12 +88,14 @@ impl Program {
             })??
             .convert();
         describe::validate(&description)?;
+        let proposal = describe::proposal(&description)?;
         Ok(Self {
             pre,
             exports,
             inspection,
             world,
             description,
+            proposal,
             compiled_from_cache: false,
             load_time: Duration::ZERO,
         })
@@ -119,6 +123,12 @@ impl Program {
     #[must_use]
     pub fn description(&self) -> &Description {
         &self.description
+    }
+
+    /// The requests that it proposes to be granted.
+    #[must_use]
+    pub fn proposal(&self) -> &[Rule] {
+        &self.proposal
     }
 
     /// The richest world it fits.

@@ -4,19 +4,20 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use wasmtime::Engine;
 use wasmtime::component::{Component, Linker};
 
 use crate::binding::Binding;
-use crate::cache::Cache;
+use crate::cache::{self, Cache};
+use crate::compiler::{Bounds, Compilers};
 use crate::config::SandboxConfig;
 use crate::driver::BoundDriver;
 use crate::error::{BindError, LoadError};
 use crate::inspect::{self, Inspection};
 use crate::program::Program;
 use crate::shares::Shares;
+use crate::size::{self, Counts};
 use crate::state::CallState;
 use crate::{engine, linker};
 
@@ -29,7 +30,7 @@ struct Inner {
     engine: Engine,
     linker: Linker<CallState>,
     cache: Option<Cache>,
-    compilers: Arc<Semaphore>,
+    compilers: Compilers,
     shares: Shares,
 }
 
@@ -58,7 +59,17 @@ impl Sandbox {
             engine,
             linker,
             cache,
-            compilers: Arc::new(Semaphore::new(config.compile_concurrency.max(1))),
+            compilers: Compilers::new(
+                config.compiler.clone(),
+                Bounds {
+                    memory: config.compile_memory_bytes,
+                    // On two threads; a process that waits takes none.
+                    cpu: config.compile_timeout.as_secs().saturating_mul(2).max(1),
+                    stack: config.stack_bytes,
+                },
+                config.compile_timeout,
+                config.compile_concurrency,
+            ),
             shares: Shares::new(config.max_concurrency, config.reserved_per_driver),
             config,
         })))
@@ -68,7 +79,7 @@ impl Sandbox {
     ///
     /// # Errors
     /// When it is none that this host could serve.
-    pub fn inspect(&self, path: &Path) -> Result<Inspection, LoadError> {
+    pub fn inspect(&self, path: &Path) -> Result<(Inspection, Counts), LoadError> {
         inspect::inspect(&self.read(path)?)
     }
 
@@ -79,24 +90,13 @@ impl Sandbox {
     /// Each refusal names what is wrong with the file and what to do.
     pub async fn load(&self, path: &Path) -> Result<Arc<Program>, LoadError> {
         let since = Instant::now();
-        let _turn = self.0.compilers.clone().acquire_owned().await;
-        let this = self.clone();
-        let path = path.to_owned();
-        // A compilation cannot be interrupted. When its time is up the answer is given and the thread is left to finish;
-        // it keeps its turn, so that abandoned ones cannot pile up.
-        let (give, take) = tokio::sync::oneshot::channel();
-        tokio::task::spawn_blocking(move || {
-            let _turn = _turn;
-            // Nobody waiting any more is no failure.
-            drop(give.send(this.compile(&path)));
-        });
-        let limit = self.0.config.compile_timeout;
-        let (component, inspection, from_cache) = tokio::time::timeout(limit, take)
-            .await
-            .map_err(|_| LoadError::CompileTimeout(limit))?
-            .map_err(|_| {
-                LoadError::Compile("the compiler failed; the host's log has its reason".to_owned())
-            })??;
+        let (component, inspection, from_cache) = match self.known(path).await? {
+            Known::Compiled(component, inspection) => (component, inspection, true),
+            Known::Bytes(bytes, inspection) => {
+                let component = self.compile(bytes, &inspection).await?;
+                (component, inspection, false)
+            }
+        };
         let program = Program::prepare(
             &self.0.engine,
             &self.0.linker,
@@ -135,22 +135,59 @@ impl Sandbox {
         std::fs::read(path).map_err(read)
     }
 
-    fn compile(&self, path: &Path) -> Result<(Component, Inspection, bool), LoadError> {
-        let bytes = self.read(path)?;
-        let inspection = inspect::survey(&bytes)?;
-        let Inner { engine, cache, .. } = &*self.0;
-        if let Some(component) = cache
-            .as_ref()
-            .and_then(|c| c.get(engine, &inspection.digest))
-        {
-            return Ok((component, inspection, true));
-        }
-        inspect::validate(&bytes)?;
-        let component = Component::from_binary(engine, &bytes)
-            .map_err(|e| LoadError::Compile(format!("{e:#}")))?;
-        if let Some(cache) = cache {
-            cache.put(engine, &inspection.digest, &component);
-        }
-        Ok((component, inspection, false))
+    /// Reads a file and looks for its compiled form. Off the workers that serve calls: it hashes the whole of it.
+    async fn known(&self, path: &Path) -> Result<Known, LoadError> {
+        let (this, path) = (self.clone(), path.to_owned());
+        let looked = tokio::task::spawn_blocking(move || {
+            let bytes = this.read(&path)?;
+            let inspection = inspect::survey(&bytes)?;
+            if let Some(component) = this.cached(&inspection.digest) {
+                return Ok(Known::Compiled(component, inspection));
+            }
+            // Counted here, in one pass that holds nothing; everything that costs more is the compiler's.
+            size::check(&bytes)?;
+            Ok(Known::Bytes(bytes, inspection))
+        });
+        looked.await.unwrap_or_else(|_| {
+            let reason = "the file could not be looked at, see the log".to_owned();
+            Err(LoadError::CompilerFailed(reason))
+        })
     }
+
+    fn cached(&self, digest: &str) -> Option<Component> {
+        let cache = self.0.cache.as_ref()?;
+        cache.get(&self.0.engine, digest)
+    }
+
+    async fn compile(
+        &self,
+        bytes: Vec<u8>,
+        inspection: &Inspection,
+    ) -> Result<Component, LoadError> {
+        let code = self.0.compilers.compile(&self.0.engine, bytes).await?;
+        let (this, digest) = (self.clone(), inspection.digest.clone());
+        let taken = tokio::task::spawn_blocking(move || {
+            if let Some(cache) = &this.0.cache {
+                cache.put(&this.0.engine, &digest, &code);
+            }
+            // Mapped from the cache it takes less memory than here.
+            match this.cached(&digest) {
+                Some(component) => Ok(component),
+                None => cache::adopt(&this.0.engine, &code),
+            }
+        });
+        let taken = taken.await;
+        taken
+            .map_err(|error| LoadError::CompilerFailed(error.to_string()))?
+            // It does not fit into the slots of this process, for one.
+            .map_err(|error| LoadError::Compile(format!("{error:#}")))
+    }
+}
+
+/// What is known of a file once it was read.
+enum Known {
+    /// It was compiled before.
+    Compiled(Component, Inspection),
+    /// It may be shown to the compiler.
+    Bytes(Vec<u8>, Inspection),
 }

@@ -17,11 +17,23 @@ pub const MAX_FUNCTION_BYTES: u64 = 2 << 20;
 /// Locals of one function.
 pub const MAX_LOCALS: u64 = 20_000;
 
+/// What a component is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counts {
+    /// Core modules and components, nested ones included.
+    pub parts: u64,
+    /// Functions with a body, over all modules.
+    pub functions: u64,
+    /// Bytes of those bodies.
+    pub code_bytes: u64,
+}
+
 /// Counts; stops at the first count that is too high.
 ///
 /// # Errors
 /// [`LoadError::TooComplex`] with what there is too much of; [`LoadError::Malformed`].
-pub fn check(bytes: &[u8]) -> Result<(), LoadError> {
+pub fn check(bytes: &[u8]) -> Result<Counts, LoadError> {
+    let mut code_bytes = 0_u64;
     let (mut parts, mut functions, mut items) = (0_u64, 0_u64, 0_u64);
     for payload in Parser::new(0).parse_all(bytes) {
         let payload = payload.map_err(malformed)?;
@@ -40,6 +52,7 @@ pub fn check(bytes: &[u8]) -> Result<(), LoadError> {
             Payload::CodeSectionEntry(body) => {
                 let range = body.range();
                 let length = range.end.saturating_sub(range.start) as u64;
+                code_bytes = code_bytes.saturating_add(length);
                 at_most("bytes in one function", &mut 0, length, MAX_FUNCTION_BYTES)?;
                 let mut locals = 0;
                 for group in body.get_locals_reader().map_err(malformed)? {
@@ -63,7 +76,11 @@ pub fn check(bytes: &[u8]) -> Result<(), LoadError> {
             }
         }
     }
-    Ok(())
+    Ok(Counts {
+        parts,
+        functions,
+        code_bytes,
+    })
 }
 
 fn at_most(of: &'static str, sum: &mut u64, more: u64, limit: u64) -> Result<(), LoadError> {

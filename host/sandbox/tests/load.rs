@@ -41,7 +41,17 @@ fn caching(dir: &Path) -> Sandbox {
 
 #[test]
 fn an_inspection_tells_imports_exports_and_worlds_without_running_anything() {
-    let inspection = sandbox().inspect(&guest("noop")).unwrap();
+    let (inspection, counts) = sandbox().inspect(&guest("noop")).unwrap();
+    assert_eq!(inspection.contract, "0.1.0");
+    assert!(
+        inspection
+            .producers
+            .iter()
+            .any(|tool| tool.starts_with("wit-component ")),
+        "{:?}",
+        inspection.producers
+    );
+    assert!(counts.parts > 1 && counts.functions > 100 && counts.code_bytes < inspection.size);
     assert_eq!(
         inspection.worlds,
         [World::Full, World::Replicating, World::Driver]

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::Parser;
 
 /// Requests and rows are many small allocations on all threads, and glibc's allocator keeps what a burst needed: after the load
@@ -10,9 +11,23 @@ use clap::Parser;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    match springform::cli::run(springform::cli::Cli::parse()).await {
+fn main() -> ExitCode {
+    let mut arguments = std::env::args_os().skip(1);
+    if arguments
+        .next()
+        .is_some_and(|mode| mode == springform_sandbox::COMPILER_MODE)
+    {
+        let arguments: Vec<String> = arguments
+            .map(|argument| argument.to_string_lossy().into_owned())
+            .collect();
+        return springform_sandbox::run_compiler(&arguments);
+    }
+    let done = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")
+        .and_then(|runtime| runtime.block_on(springform::cli::run(springform::cli::Cli::parse())));
+    match done {
         Ok(code) => code,
         Err(error) => {
             springform::out::note(format_args!("springform: {error:#}"));

@@ -359,3 +359,24 @@ fn tokens_want_tls_on_any_other_address_unless_a_proxy_has_it() {
         "{half}"
     );
 }
+
+#[test]
+fn grants_are_read_for_the_driver_and_for_single_targets_and_wrong_rules_are_named_with_their_line()
+{
+    let grant = "path = \"pure_async.wasm\"\n[driver.pure-async.grant]\nproposal = false\nallow = [\"GET /api/2.*/volumes\"]\n[driver.pure-async.grant.target.sec2]\ndeny = [\"DELETE /**\"]\n";
+    let config = parse(&GOOD.replace("path = \"pure_async.wasm\"\n", grant)).unwrap();
+    let read = &config.drivers["pure-async"].grant;
+    assert!(read.refuse_proposal);
+    assert_eq!(read.requests.allow[0].to_string(), "GET /api/2.*/volumes");
+    assert_eq!(read.by_target["sec2"].deny[0].to_string(), "DELETE /**");
+
+    let wrong = grant
+        .replace("GET /api", "TRACE /api")
+        .replace("deny", "denies");
+    let said = parse(&GOOD.replace("path = \"pure_async.wasm\"\n", &wrong)).unwrap_err();
+    assert!(
+        said.contains("springform.toml:9") && said.contains("the methods are GET"),
+        "{said}"
+    );
+    assert!(said.contains("unknown key `denies`"), "{said}");
+}

@@ -118,6 +118,7 @@ fn a_component_is_shown_with_its_imports_and_options() {
                  "secret": false, "doc": "NVMe transport."},
             ],
             "target_options": [],
+            "extensions": [["springform/requests", "GET,POST /api/2.*/volumes"], ["other", "x"]],
         },
     });
     insta::assert_snapshot!("inspection", driver::inspection(&answer));
@@ -231,4 +232,21 @@ fn a_reload_says_what_changed_and_what_it_waits_for() {
             reload::one(&nothing)
         )
     );
+}
+
+#[test]
+fn the_grants_of_the_generation_that_serves_are_listed_with_where_each_comes_from() {
+    let answer = json!({
+        "running": {"number": 2},
+        "generations": [
+            {"number": 3, "grants": ["egress https://other"]},
+            {"number": 2, "grants": ["egress https://pure1", "allow GET /api/2.*/volumes  # the component"]},
+        ],
+    });
+    assert_eq!(
+        driver::grants(&answer),
+        "egress https://pure1\nallow GET /api/2.*/volumes  # the component\n"
+    );
+    let none = json!({"running": null, "generations": []});
+    assert_eq!(driver::grants(&none), "no generation serves\n");
 }

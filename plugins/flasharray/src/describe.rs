@@ -59,7 +59,10 @@ pub fn of(kind: Kind) -> Description {
             Feature::Failback,
             Feature::Reconcile,
         ],
-        extensions: Vec::new(),
+        extensions: REQUESTS
+            .iter()
+            .map(|rule| (PROPOSAL.to_owned(), (*rule).to_owned()))
+            .collect(),
     }
 }
 
@@ -246,6 +249,33 @@ fn common() -> Vec<OptionSchema> {
         ),
     ]
 }
+
+/// Key under which a driver proposes to the host which requests it be granted.
+pub const PROPOSAL: &str = "springform/requests";
+
+/// All that is ever asked of an array: methods, and paths with `*` for the API version. Nothing of administrators, tokens and
+/// certificates. A request that is not among these is denied by the host, so the simulated tests hold each one against this list.
+pub const REQUESTS: [&str; 19] = [
+    "GET /api/2.*/arrays",
+    "GET /api/2.*/arrays/space",
+    "GET,POST,DELETE /api/2.*/connections",
+    "GET,PATCH /api/2.*/container-default-protections",
+    "GET,POST,PATCH,DELETE /api/2.*/hosts",
+    "GET /api/2.*/network-interfaces",
+    "GET,POST,PATCH,DELETE /api/2.*/pods",
+    "GET,POST,DELETE /api/2.*/pods/arrays",
+    "GET /api/2.*/ports",
+    "GET,POST,PATCH,DELETE /api/2.*/protection-groups",
+    "GET,POST,PATCH,DELETE /api/2.*/protection-groups/targets",
+    "GET,POST,DELETE /api/2.*/protection-groups/volumes",
+    "GET,POST,PATCH,DELETE /api/2.*/protection-group-snapshots",
+    "GET /api/2.*/protection-group-snapshots/transfer",
+    "GET,POST,PATCH,DELETE /api/2.*/volume-groups",
+    "GET,POST,PATCH,DELETE /api/2.*/volume-snapshots",
+    "GET,POST,PATCH,DELETE /api/2.*/volumes",
+    "GET,DELETE /api/2.*/volumes/tags",
+    "PUT /api/2.*/volumes/tags/batch",
+];
 
 fn target_options(kind: Kind) -> Vec<OptionSchema> {
     let mut all = vec![secret("api_token", "API token of the target array")];

@@ -176,7 +176,17 @@ fn a_driver_can_be_looked_at_without_a_host() {
     );
     let said = String::from_utf8(output.stdout).unwrap();
     assert!(
-        output.status.success() && said.contains("springform:driver/identity@0.1.0"),
+        output.status.success()
+            && said.contains("springform:driver/identity@0.1.0")
+            && said.contains("made by     wit-")
+            && !said.contains("protocols"),
+        "{said}"
+    );
+    let describe = ["driver", "inspect", "--describe", driver.to_str().unwrap()];
+    let said = springform(&describe, Path::new("/")).stdout;
+    let said = String::from_utf8(said).unwrap();
+    assert!(
+        said.starts_with("noop ") && said.contains("protocols"),
         "{said}"
     );
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json as value;
 use sha2::{Digest, Sha256};
 use springform_control::registry::{DriverStatus, Inspection};
-use uuid::Uuid;
+use tempfile::NamedTempFile;
 
 use crate::http::{Answer, Call, Refusal, Routes, json};
 
@@ -77,39 +77,45 @@ async fn show(call: Call) -> Answer {
     )
 }
 
-/// Puts the uploaded component into a file of its own and gives its path; the file is named after its digest, so that
-/// the same component is kept once.
-async fn stored(call: &Call, folder: &Path) -> Result<PathBuf, Refusal> {
+/// Writes the uploaded component to a file that is gone as soon as it is not held any more, whatever becomes of the request.
+async fn uploaded(call: &Call) -> Result<NamedTempFile, Refusal> {
     if call.body.is_empty() {
         return Err(Refusal::invalid(
             "The body must be a WebAssembly component, and it is empty.",
         ));
     }
-    let failed = |error: std::io::Error| {
-        tracing::error!(%error, folder = %folder.display(), "an uploaded driver could not be written");
-        Refusal::new(
-            http::StatusCode::INTERNAL_SERVER_ERROR,
-            "The component could not be written to the state directory.",
-        )
-    };
-    let (folder, body) = (folder.to_owned(), call.body.clone());
-    let written = tokio::task::spawn_blocking(move || keep(&folder, &body));
-    written
-        .await
-        .unwrap_or_else(|error| Err(std::io::Error::other(error)))
-        .map_err(failed)
+    let (folder, body) = (call.state.drivers_dir.clone(), call.body.clone());
+    on_disk(move || written(&folder, &body)).await
 }
 
-/// Writes a component beside its place, and moves it there once it is on the disk: the journal may name it from then on.
-fn keep(folder: &Path, body: &[u8]) -> std::io::Result<PathBuf> {
+async fn on_disk<T: Send + 'static>(
+    work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
+) -> Result<T, Refusal> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|error| Err(std::io::Error::other(error)))
+        .map_err(|error| {
+            tracing::error!(%error, "an uploaded driver could not be written");
+            Refusal::new(
+                http::StatusCode::INTERNAL_SERVER_ERROR,
+                "The component could not be written to the state directory.",
+            )
+        })
+}
+
+fn written(folder: &Path, body: &[u8]) -> std::io::Result<NamedTempFile> {
     std::fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
         .create(folder)?;
-    let path = folder.join(format!("{}.wasm", hex::encode(Sha256::digest(body))));
-    let mut part = tempfile::NamedTempFile::new_in(folder)?;
+    let mut part = NamedTempFile::new_in(folder)?;
     part.write_all(body)?;
     part.as_file().sync_all()?;
+    Ok(part)
+}
+
+/// Gives the file the name of its digest, so that the same component is kept once; the journal may name it from then on.
+fn keep(part: NamedTempFile, folder: &Path, body: &[u8]) -> std::io::Result<PathBuf> {
+    let path = folder.join(format!("{}.wasm", hex::encode(Sha256::digest(body))));
     part.persist(&path)?;
     std::fs::File::open(folder)?.sync_all()?;
     Ok(path)
@@ -117,14 +123,14 @@ fn keep(folder: &Path, body: &[u8]) -> std::io::Result<PathBuf> {
 
 async fn install(call: Call) -> Answer {
     let name = call.part("name");
-    // Nothing is written for a driver that is not configured.
-    call.control().drivers().get(&call.caller, name).await?;
-    let path = stored(&call, &call.state.drivers_dir).await?;
-    let made = call
-        .control()
-        .drivers()
-        .install(&call.caller, name, &path)
-        .await?;
+    let drivers = call.control().drivers();
+    // Nothing is written for a driver that is not configured, and nothing stays of a component that cannot be loaded.
+    drivers.get(&call.caller, name).await?;
+    let part = uploaded(&call).await?;
+    drivers.inspect(&call.caller, part.path()).await?;
+    let (folder, body) = (call.state.drivers_dir.clone(), call.body.clone());
+    let path = on_disk(move || keep(part, &folder, &body)).await?;
+    let made = drivers.install(&call.caller, name, &path).await?;
     let mut answer = value!(made);
     if let Some(fields) = answer.as_object_mut() {
         fields.insert("name".into(), value!(name));
@@ -133,22 +139,14 @@ async fn install(call: Call) -> Answer {
 }
 
 async fn inspect(call: Call) -> Answer {
-    let folder = call
-        .state
-        .drivers_dir
-        .join("inspected")
-        .join(Uuid::new_v4().to_string());
-    let path = stored(&call, &folder).await?;
-    let seen = call.control().drivers().inspect(&call.caller, &path).await;
-    if let Err(error) = tokio::fs::remove_dir_all(&folder).await {
-        tracing::warn!(%error, folder = %folder.display(), "an inspected component could not be removed");
-    }
+    let part = uploaded(&call).await?;
+    let drivers = call.control().drivers();
     let Inspection {
         digest,
         description,
         imports,
         exports,
-    } = seen?;
+    } = drivers.inspect(&call.caller, part.path()).await?;
     json(
         200,
         &value!({"digest": digest, "description": description, "imports": imports, "exports": exports}),

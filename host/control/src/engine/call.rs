@@ -256,5 +256,6 @@ fn fault_word(kind: FaultKind) -> &'static str {
         FaultKind::Partial => "partial",
         FaultKind::WrongReply => "wrong-reply",
         FaultKind::Gone => "unavailable",
+        FaultKind::Quarantined => "quarantined",
     }
 }

@@ -92,8 +92,12 @@ impl Drivers<'_> {
     ) -> Result<GenerationRecord, ControlError> {
         admin(caller)?;
         let driver = self.configured(name)?;
+        // Before the lock: compiling it may take a minute, and another driver is to be rolled back meanwhile.
+        let seen = self
+            .seen(&driver, path, self.control.loader().as_ref())
+            .await?;
         let _swap = self.control.swap().lock().await;
-        self.install_locked(&driver, path).await
+        self.install_locked(&driver, path, seen).await
     }
 
     /// Puts a generation into service on every backend of the driver: the newest installed, or the one with this digest.
@@ -159,7 +163,11 @@ impl Drivers<'_> {
             .find(|record| record.state == GenerationState::Running)
         {
             Some(record) => record,
-            None => self.install_locked(driver, &driver.path).await?,
+            None => {
+                let loader = self.control.loader();
+                let seen = self.seen(driver, &driver.path, loader.as_ref()).await?;
+                self.install_locked(driver, &driver.path, seen).await?
+            }
         };
         self.swap_to(wanted).await
     }
@@ -168,12 +176,22 @@ impl Drivers<'_> {
         &self,
         driver: &DriverConfig,
         path: &Path,
+        seen: Inspected,
     ) -> Result<GenerationRecord, ControlError> {
-        let loader = self.control.loader();
-        let record = self.installed(driver, path, loader.as_ref()).await?;
+        let record = self.installed(driver, path, seen).await?;
         let changes = Changes::new().put(&record);
         self.control.store().commit(changes).await?;
         Ok(record)
+    }
+
+    async fn seen(
+        &self,
+        driver: &DriverConfig,
+        path: &Path,
+        loader: &dyn DriverLoader,
+    ) -> Result<Inspected, ControlError> {
+        let seen = loader.inspect(path).await;
+        seen.map_err(|refusal| refused(&format!("driver {}", driver.name), &refusal))
     }
 
     /// A component's record, as it is known or new; not written down.
@@ -181,13 +199,9 @@ impl Drivers<'_> {
         &self,
         driver: &DriverConfig,
         path: &Path,
-        loader: &dyn DriverLoader,
+        seen: Inspected,
     ) -> Result<GenerationRecord, ControlError> {
         let name = &driver.name;
-        let seen = loader
-            .inspect(path)
-            .await
-            .map_err(|refusal| refused(&format!("driver {name}"), &refusal))?;
         let records = self.records(name).await?;
         if let Some(known) = records.iter().find(|record| record.digest == seen.digest) {
             let mut known = known.clone();
@@ -236,7 +250,8 @@ impl Drivers<'_> {
         let records = self.records(&driver.name).await?;
         let running = records.iter().find(|r| r.state == GenerationState::Running);
         let Some(running) = running else {
-            return self.installed(driver, &driver.path, loader).await;
+            let seen = self.seen(driver, &driver.path, loader).await?;
+            return self.installed(driver, &driver.path, seen).await;
         };
         let number = following(&records);
         Ok(GenerationRecord {
@@ -293,7 +308,10 @@ impl Drivers<'_> {
         wanted.activated_at = Some(self.control.now());
         if let Some((_, generation)) = ready.first() {
             wanted.config_digest = generation.config.digest();
-            generation.loaded.grants.clone_into(&mut wanted.grants);
+            wanted.grants.clear();
+        }
+        for (_, generation) in &ready {
+            wanted.add_grants(&generation.loaded.grants);
         }
         self.control.store().commit(changes.put(&wanted)).await?;
         let replaced = self.control.table().publish(&ready);

@@ -60,6 +60,17 @@ pub struct GenerationRecord {
     pub activated_at: Option<Timestamp>,
 }
 
+impl GenerationRecord {
+    /// Adds what one backend grants; lines that are known already are the same for several backends.
+    pub(crate) fn add_grants(&mut self, lines: &[String]) {
+        for line in lines {
+            if !self.grants.contains(line) {
+                self.grants.push(line.clone());
+            }
+        }
+    }
+}
+
 impl Record for GenerationRecord {
     const TABLE: Table = Table {
         name: "generations",

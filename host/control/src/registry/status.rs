@@ -66,6 +66,7 @@ impl Drivers<'_> {
             .map(|backend| {
                 let generation = self.control.generation(backend.name());
                 let status = backend.status();
+                let quarantine = generation.as_ref().and_then(|serving| serving.quarantine());
                 BackendGeneration {
                     backend: backend.name().to_owned(),
                     generation: generation.as_ref().map(|generation| generation.number),
@@ -73,8 +74,8 @@ impl Drivers<'_> {
                     in_flight: generation.as_ref().map_or(0, |generation| {
                         Arc::strong_count(generation).saturating_sub(2)
                     }),
-                    ready: status.is_up(),
-                    reason: status.reason.or(status.statistics_error),
+                    ready: status.is_up() && quarantine.is_none(),
+                    reason: quarantine.or(status.reason).or(status.statistics_error),
                 }
             });
         Ok(DriverStatus {

@@ -23,6 +23,20 @@ pub struct Generation {
     pub loaded: Loaded,
 }
 
+impl Generation {
+    /// Why no call is let through to the driver; `None` while it serves.
+    #[must_use]
+    pub fn quarantine(&self) -> Option<String> {
+        let quarantined = self.loaded.driver.is_quarantined();
+        quarantined.then(|| {
+            format!(
+                "driver {} is quarantined: it trapped, hung or broke its limits again and again; it is tried again by itself, `springform driver rollback {}` goes back to the component before it",
+                self.driver_name, self.driver_name
+            )
+        })
+    }
+}
+
 /// Backend name to generation.
 #[derive(Debug, Default)]
 pub struct Table {

@@ -68,6 +68,7 @@ pub(super) async fn all(
                 continue;
             }
         };
+        record.grants.clear();
         for backend in backends {
             let made = match drivers.prepare(&record, backend, loader, true).await {
                 Ok((generation, seen)) => match lost(control, backend, &seen).await {
@@ -78,7 +79,7 @@ pub(super) async fn all(
             };
             match made {
                 Ok(generation) => {
-                    record.grants.clone_from(&generation.loaded.grants);
+                    record.add_grants(&generation.loaded.grants);
                     record.config_digest = backend.digest();
                     prepared
                         .ready

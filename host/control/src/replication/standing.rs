@@ -251,12 +251,13 @@ impl Replication<'_> {
             }
         });
         let targets = targets.collect();
+        let quarantine = generation.as_ref().and_then(|serving| serving.quarantine());
         Ok(Some(BackendStanding {
             backend: name.to_owned(),
             driver: config.driver.clone(),
             generation: generation.map(|generation| generation.number),
-            up: status.is_up(),
-            reason: status.reason.or(status.statistics_error),
+            up: status.is_up() && quarantine.is_none(),
+            reason: quarantine.or(status.reason).or(status.statistics_error),
             operations: self.open(name).await?,
             observed_at: watched.at,
             failures: watched.failures,

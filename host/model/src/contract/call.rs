@@ -164,6 +164,8 @@ pub enum FaultKind {
     WrongReply,
     /// The generation is gone or the host is stopping.
     Gone,
+    /// The driver failed too often, and calls are kept from it for a while. This one has not begun.
+    Quarantined,
 }
 
 /// A failure of the machinery around a driver.
@@ -237,5 +239,15 @@ pub trait Driver: Send + Sync + 'static {
     /// What the host found out about the targets by itself; nothing where it does not speak to them.
     fn targets(&self) -> Vec<TargetFacts> {
         Vec::new()
+    }
+
+    /// Whether calls are kept from the driver because it failed too often.
+    fn is_quarantined(&self) -> bool {
+        false
+    }
+
+    /// Requests of the driver that the host denied since it was made.
+    fn denied_requests(&self) -> u64 {
+        0
     }
 }

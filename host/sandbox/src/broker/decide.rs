@@ -1,4 +1,4 @@
-//! May this request leave? One function, in one order: scheme, target, method, quota. No effect comes before the answer.
+//! May this request leave? One function, in one order: scheme, target, method, path, grant, quota. No effect comes before the answer.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,6 +6,7 @@ use std::sync::Arc;
 use http::{Method, Uri};
 
 use super::{Broker, Target};
+use crate::grant::{self, Origin, Rule, Ungranted};
 
 /// Why a request may not leave.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +24,19 @@ pub enum Denial {
     },
     /// A method that no driver needs: TRACE returns the request with its credential, CONNECT opens a tunnel.
     Method(Method),
+    /// A path that another server may read differently.
+    Path(String),
+    /// A request that the driver was not granted.
+    NotGranted {
+        /// Name of the driver in the operator's file.
+        driver: String,
+        /// Target.
+        target: String,
+        /// The rule that would allow it.
+        rule: String,
+        /// Why not.
+        why: Ungranted,
+    },
     /// Would change an array in a call that only reads.
     ReadOnly {
         /// Method.
@@ -55,9 +69,28 @@ impl Denial {
                 "open_requests = {}  # in [driver.<name>.limits]",
                 limit.saturating_mul(2)
             ),
-            Self::Scheme(_) | Self::Method(_) | Self::ReadOnly { .. } | Self::NoNetwork => {
-                "nothing in the configuration allows it".to_owned()
-            }
+            Self::NotGranted {
+                driver,
+                target,
+                rule,
+                why,
+            } => match why {
+                Ungranted::NotAllowed | Ungranted::Reserved(_) => {
+                    format!("allow = [\"{rule}\"]  # in [driver.{driver}.grant]")
+                }
+                Ungranted::Denied(denied, from) => {
+                    let table = match from {
+                        Origin::Target => format!("[driver.{driver}.grant.target.{target}]"),
+                        _ => format!("[driver.{driver}.grant]"),
+                    };
+                    format!("deny = []  # without \"{denied}\", in {table}")
+                }
+            },
+            Self::Scheme(_)
+            | Self::Method(_)
+            | Self::Path(_)
+            | Self::ReadOnly { .. }
+            | Self::NoNetwork => "nothing in the configuration allows it".to_owned(),
         }
     }
 }
@@ -88,6 +121,28 @@ impl fmt::Display for Denial {
                 "the method {} is not sent; GET, HEAD, OPTIONS, POST, PUT, PATCH and DELETE are",
                 method.as_str().escape_default()
             ),
+            Self::Path(path) => write!(
+                f,
+                "the path {:.200} is not in its plain form: no empty or dot segments, nothing encoded that changes it",
+                path.escape_default()
+            ),
+            Self::NotGranted {
+                target, rule, why, ..
+            } => match why {
+                Ungranted::NotAllowed => {
+                    write!(f, "{rule} on {target} is not granted to the driver")
+                }
+                Ungranted::Reserved(by) => write!(
+                    f,
+                    "{rule} on {target} is among what drivers get by name only ({by}): it may show a credential"
+                ),
+                Ungranted::Denied(by, _) => {
+                    write!(
+                        f,
+                        "{rule} on {target} is denied by the configuration ({by})"
+                    )
+                }
+            },
             Self::ReadOnly { method, verb } => {
                 write!(f, "{verb} only reads, and {method} could change the array")
             }
@@ -151,12 +206,25 @@ pub fn decide(
     if !SENT.contains(method) {
         return Err(Denial::Method(method.clone()));
     }
+    if !grant::is_plain(uri.path()) {
+        return Err(Denial::Path(uri.path().to_owned()));
+    }
     if read_only && !(method.is_safe()) {
         return Err(Denial::ReadOnly {
             method: method.clone(),
             verb,
         });
     }
+    let grant = broker.grants.get(&asked.to_ascii_lowercase());
+    let granted = grant.map_or(Err(Ungranted::NotAllowed), |grant| {
+        grant.decide(method, uri.path())
+    });
+    granted.map_err(|why| Denial::NotGranted {
+        driver: broker.driver.clone(),
+        target: target.name().to_owned(),
+        rule: Rule::exactly(method, uri.path()),
+        why,
+    })?;
     if quota.made >= quota.limit {
         return Err(Denial::Requests(quota.limit));
     }

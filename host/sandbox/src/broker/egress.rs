@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use http::{Request, Response, uri::Scheme};
 use http_body_util::BodyExt;
@@ -10,6 +11,7 @@ use tokio::time::Instant;
 use wasmtime_wasi_http::{Error, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpHooks};
 
 use super::decide::{Denial, Quota, decide};
+use super::denials::Denials;
 use super::exchange::Exchange;
 use super::{Broker, Target, headers};
 use crate::account::{Account, BodyError, PaidBody};
@@ -29,10 +31,11 @@ pub struct Errand {
     made: usize,
     open: Arc<Semaphore>,
     account: Account,
+    denials: Denials,
 }
 
 impl Errand {
-    /// A call's way out, with nothing sent yet.
+    /// A call's way out, with nothing sent yet. `open` has a permit for each request that may be in flight at one time.
     #[must_use]
     pub fn new(
         broker: Arc<Broker>,
@@ -41,9 +44,10 @@ impl Errand {
         verb: &'static str,
         read_only: bool,
         deadline: Instant,
+        open: Arc<Semaphore>,
     ) -> Self {
         Self {
-            open: Arc::new(Semaphore::new(limits.open_requests)),
+            open,
             account: Account::new(limits.held_bytes),
             broker,
             limits,
@@ -52,7 +56,14 @@ impl Errand {
             read_only,
             deadline,
             made: 0,
+            denials: Denials::default(),
         }
+    }
+
+    /// What is denied to it, while it goes on.
+    #[must_use]
+    pub fn denials(&self) -> Denials {
+        self.denials.clone()
     }
 
     fn admit(
@@ -81,9 +92,11 @@ impl Errand {
     }
 
     fn audit(&self, request: &Request<WasiBody>, denial: &Denial) {
+        self.denials.note(denial);
+        self.broker.denied.fetch_add(1, Ordering::Relaxed);
         tracing::warn!(
             target: "audit",
-            event = "egress-denied", backend = %self.broker.backend, operation = %self.operation, verb = self.verb,
+            event = "egress-denied", driver = %self.broker.driver, backend = %self.broker.backend, operation = %self.operation, verb = self.verb,
             method = %request.method(), path = request.uri().path(), allow_with = %denial.remedy(),
             "request of a driver denied: {denial}"
         );

@@ -7,6 +7,7 @@ mod breaker;
 mod connector;
 pub(crate) mod credential;
 mod decide;
+mod denials;
 mod distrust;
 mod egress;
 mod exchange;
@@ -17,6 +18,7 @@ mod tls;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use springform_model::contract::{Context, CredentialScheme};
 use tokio::time::Instant;
@@ -26,14 +28,20 @@ pub use target::{Target, TargetState};
 
 use crate::binding::Binding;
 use crate::error::BindError;
+use crate::grant::{EffectiveGrant, Rule};
 
 /// Key of `target.extensions` under which a driver finds the API version that was negotiated with the array.
 pub const API_VERSION: &str = "springform/api-version";
 
 /// The targets of one backend.
 pub struct Broker {
+    pub(crate) driver: String,
     pub(crate) backend: String,
+    /// By the same names as the targets.
+    pub(crate) grants: BTreeMap<String, EffectiveGrant>,
     pub(crate) targets: BTreeMap<String, Arc<Target>>,
+    /// Requests that were denied since it was made.
+    pub(crate) denied: AtomicU64,
 }
 
 impl Broker {
@@ -41,8 +49,12 @@ impl Broker {
     ///
     /// # Errors
     /// Names the target that cannot work.
-    pub fn new(binding: &Binding, scheme: &CredentialScheme) -> Result<Self, BindError> {
-        let mut targets = BTreeMap::new();
+    pub fn new(
+        binding: &Binding,
+        scheme: &CredentialScheme,
+        proposal: &[Rule],
+    ) -> Result<Self, BindError> {
+        let (mut targets, mut grants) = (BTreeMap::new(), BTreeMap::new());
         for configured in &binding.targets {
             let refuse = |reason: String| BindError::Target {
                 backend: binding.backend.clone(),
@@ -52,6 +64,8 @@ impl Broker {
             let target = Target::new(&binding.backend, configured, scheme).map_err(refuse)?;
             // Authorities are compared without regard to case, so names are as well.
             let name = configured.name.to_ascii_lowercase();
+            let grant = EffectiveGrant::new(configured.grant.clone(), proposal);
+            grants.insert(name.clone(), grant);
             if targets.insert(name, Arc::new(target)).is_some() {
                 return Err(refuse(
                     "the name is used twice; give each target its own backend_id".to_owned(),
@@ -59,8 +73,11 @@ impl Broker {
             }
         }
         Ok(Self {
+            driver: binding.driver.clone(),
             backend: binding.backend.clone(),
+            grants,
             targets,
+            denied: AtomicU64::new(0),
         })
     }
 

@@ -56,6 +56,7 @@ pub async fn driver(name: &str, targets: Vec<TargetBinding>) -> BoundDriver {
 
 pub fn binding(targets: Vec<TargetBinding>) -> Binding {
     Binding {
+        driver: "pure".to_owned(),
         backend: "pure1".to_owned(),
         generation: 7,
         targets,

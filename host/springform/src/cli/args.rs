@@ -295,10 +295,18 @@ pub enum ConfigCommand {
 pub enum DriverCommand {
     /// Show which driver generation serves each backend.
     List,
-    /// Look at a component file or an installed driver: imports, options, grants.
+    /// Look at a component file without compiling or running it, or at an installed driver.
     Inspect {
         /// A `.wasm` file or the name of a driver.
         subject: String,
+        /// Compile the file and let it describe itself, without network and configuration: options, features, protocols.
+        #[arg(long)]
+        describe: bool,
+    },
+    /// Show which requests the driver that serves may send, and where each line comes from.
+    Grants {
+        /// Name of the driver.
+        name: String,
     },
     /// Hand a component to the host. It does not serve until it is activated.
     Install {

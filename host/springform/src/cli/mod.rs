@@ -28,9 +28,9 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         } => config::check::run(&config, offline).await,
         Command::Db { command } => database::run(command).await,
         Command::Driver {
-            command: DriverCommand::Inspect { subject },
+            command: DriverCommand::Inspect { subject, describe },
         } if subject.ends_with(".wasm") => {
-            client::inspect_file(subject.as_ref(), &cli.connection).await
+            client::inspect_file(subject.as_ref(), describe, &cli.connection).await
         }
         command => client::run(&Client::new(&cli.connection)?, command).await,
     }

@@ -22,9 +22,13 @@ pub async fn run(client: &Client, command: DriverCommand) -> anyhow::Result<Exit
             let answer = client.get("/drivers").await?;
             super::operations::print(client, &answer, show::driver::list_of)?;
         }
-        DriverCommand::Inspect { subject } => {
+        DriverCommand::Inspect { subject, .. } => {
             let answer = client.get(&format!("/drivers/{subject}")).await?;
             super::operations::print(client, &answer, show::driver::inspection)?;
+        }
+        DriverCommand::Grants { name } => {
+            let answer = client.get(&format!("/drivers/{name}")).await?;
+            super::operations::print(client, &answer, show::driver::grants)?;
         }
         DriverCommand::Install { name, file } => {
             let component =
@@ -61,8 +65,15 @@ pub async fn run(client: &Client, command: DriverCommand) -> anyhow::Result<Exit
 ///
 /// # Errors
 /// The file is no driver; the reason is named.
-pub async fn inspect_file(path: &Path, connection: &Connection) -> anyhow::Result<ExitCode> {
-    let answer = inspect::file(path).await?;
+pub async fn inspect_file(
+    path: &Path,
+    describe: bool,
+    connection: &Connection,
+) -> anyhow::Result<ExitCode> {
+    let answer = match describe {
+        true => inspect::file_described(path).await?,
+        false => inspect::file(path)?,
+    };
     match connection.format {
         Format::Json => out::line(format_args!("{answer:#}"))?,
         Format::Table => out::print(&show::driver::inspection(&answer))?,

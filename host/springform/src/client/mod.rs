@@ -41,6 +41,10 @@ pub async fn run(client: &Client, command: Command) -> anyhow::Result<ExitCode> 
 ///
 /// # Errors
 /// The file is no driver; the reason is named.
-pub async fn inspect_file(path: &Path, connection: &Connection) -> anyhow::Result<ExitCode> {
-    drivers::inspect_file(path, connection).await
+pub async fn inspect_file(
+    path: &Path,
+    describe: bool,
+    connection: &Connection,
+) -> anyhow::Result<ExitCode> {
+    drivers::inspect_file(path, describe, connection).await
 }

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use springform_sandbox::Rule;
+
 use super::section::{Item, Node, Section};
 
 /// One driver.
@@ -52,11 +54,26 @@ pub struct LimitsConfig {
     pub state_bytes: Option<u64>,
 }
 
-/// What the operator grants. The effective grant is this, cut down to what the driver declares and the host allows.
+/// What the operator grants: targets, and requests beside or instead of those that the component proposes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Grant {
     /// Targets it may send requests to, by name; none: all targets of the backend it serves.
     pub targets: Option<Vec<String>>,
+    /// Whether the requests that the component proposes are refused.
+    pub refuse_proposal: bool,
+    /// Requests to every target.
+    pub requests: Requests,
+    /// Requests to one target, by its name.
+    pub by_target: BTreeMap<String, Requests>,
+}
+
+/// Requests that are allowed beside what is proposed, and those that are denied whoever allows them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Requests {
+    /// Allowed.
+    pub allow: Vec<Rule>,
+    /// Denied.
+    pub deny: Vec<Rule>,
 }
 
 /// Reads every `[driver.<name>]`.
@@ -90,7 +107,10 @@ fn read(mut section: Section<'_>, name: &str, folder: &Path) -> Option<DriverCon
         valid.then_some(digest)
     });
     let limits = read_limits(section.table("limits", format!("[driver.{name}.limits]")));
-    let grant = read_grant(section.table("grant", format!("[driver.{name}.grant]")));
+    let grant = read_grant(
+        section.table("grant", format!("[driver.{name}.grant]")),
+        name,
+    );
     let line = section.line;
     section.finish();
     Some(DriverConfig {
@@ -126,10 +146,43 @@ fn read_limits(mut section: Section<'_>) -> LimitsConfig {
     limits
 }
 
-fn read_grant(mut section: Section<'_>) -> Grant {
-    let grant = Grant {
+fn read_grant(mut section: Section<'_>, name: &str) -> Grant {
+    let mut grant = Grant {
         targets: section.texts("targets"),
+        refuse_proposal: section.boolean("proposal") == Some(false),
+        requests: read_requests(&mut section),
+        by_target: BTreeMap::new(),
     };
+    let title = format!("[driver.{name}.grant.target]");
+    let targets = section.table("target", &title);
+    let (line, problems) = (targets.line, targets.problems());
+    for (target, Item { line: at, node }) in targets.rest() {
+        let Node::Table(items) = node else {
+            problems.report(at, format!("{title} has the unknown key `{target}`; write a table for each target: [driver.{name}.grant.target.{target}]"));
+            continue;
+        };
+        let of = format!("[driver.{name}.grant.target.{target}]");
+        let mut table = Section::new(of, at.max(line), items, problems);
+        grant.by_target.insert(target, read_requests(&mut table));
+        table.finish();
+    }
     section.finish();
     grant
+}
+
+fn read_requests(section: &mut Section<'_>) -> Requests {
+    let mut rules = |key| {
+        let mut rules = Vec::new();
+        for (text, line) in section.texts_at(key).unwrap_or_default() {
+            match Rule::parse(&text) {
+                Ok(rule) => rules.push(rule),
+                Err(why) => section.report(line, format!("has in `{key}` what is none: {why}")),
+            }
+        }
+        rules
+    };
+    Requests {
+        allow: rules("allow"),
+        deny: rules("deny"),
+    }
 }

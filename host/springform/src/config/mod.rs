@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 pub use backend::{BackendConfig, RawOption, RawValue, TargetConfig, Trust};
-pub use driver::{DriverConfig, Grant, LimitsConfig};
+pub use driver::{DriverConfig, Grant, LimitsConfig, Requests};
 pub use nova::NovaConfig;
 pub use problem::{ConfigError, Problem, suggestion};
 pub use resolve::{Resolved, ResolvedTarget};

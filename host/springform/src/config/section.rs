@@ -209,6 +209,12 @@ impl<'p> Section<'p> {
 
     /// A list of strings.
     pub fn texts(&mut self, key: &'static str) -> Option<Vec<String>> {
+        let texts = self.texts_at(key)?;
+        Some(texts.into_iter().map(|(text, _)| text).collect())
+    }
+
+    /// The same, each with its line.
+    pub fn texts_at(&mut self, key: &'static str) -> Option<Vec<(String, usize)>> {
         let item = self.take(key)?;
         let Node::List(items) = item.node else {
             self.wrong_type(key, item.line, "a list of strings", &item.node);
@@ -217,7 +223,7 @@ impl<'p> Section<'p> {
         let mut texts = Vec::with_capacity(items.len());
         for member in items {
             match member.node {
-                Node::Text(text) => texts.push(text),
+                Node::Text(text) => texts.push((text, member.line)),
                 other => self.wrong_type(key, member.line, "a list of strings", &other),
             }
         }

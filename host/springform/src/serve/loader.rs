@@ -11,7 +11,8 @@ use springform_control::BackendConfig as ControlBackend;
 use springform_control::registry::{DriverLoader, Inspected, LoadRefusal, Loaded};
 use springform_model::contract::Description;
 use springform_sandbox::{
-    Binding, Limits, Program, Sandbox, SandboxConfig, Secret, TargetBinding, TlsTrust,
+    Binding, BoundDriver, Compiler, Grant, Limits, Origin, Program, Rule, Sandbox, SandboxConfig,
+    Secret, TargetBinding, TlsTrust,
 };
 
 use crate::config::{
@@ -43,6 +44,7 @@ impl Loader {
             sandbox: Sandbox::new(SandboxConfig {
                 cache_dir: Some(config.service.state_dir.join("cache")),
                 limits: pool,
+                compiler: Compiler::this_program(),
                 ..SandboxConfig::default()
             })?,
             backends: by_name(config),
@@ -122,13 +124,14 @@ impl DriverLoader for Loader {
                 .as_ref()
                 .is_none_or(|names| names.contains(&target.name))
         };
-        let targets: Vec<TargetBinding> =
-            resolved.targets.iter().filter(allowed).map(bind).collect();
-        let grants = targets
+        let targets: Vec<TargetBinding> = resolved
+            .targets
             .iter()
-            .map(|target| format!("egress https://{}", target.name))
+            .filter(allowed)
+            .map(|target| bind(target).with_grant(grant(driver, &target.name)))
             .collect();
         let binding = Binding {
+            driver: backend.driver.clone(),
             backend: backend.name.clone(),
             generation: 0,
             targets,
@@ -138,6 +141,7 @@ impl DriverLoader for Loader {
             .sandbox
             .bind(program, binding)
             .map_err(|error| LoadRefusal::new("bind", error.to_string()))?;
+        let grants = described(&bound, &backend.driver);
         Ok(Loaded {
             driver: Arc::new(bound),
             digest,
@@ -155,6 +159,53 @@ impl DriverLoader for Loader {
             exports: program.inspection().exports.clone(),
         })
     }
+}
+
+/// What the file says of a driver's requests to one target.
+fn grant(driver: Option<&DriverConfig>, target: &str) -> Grant {
+    let Some(config) = driver.map(|driver| &driver.grant) else {
+        return Grant::default();
+    };
+    let mut grant = Grant {
+        refuse_proposal: config.refuse_proposal,
+        ..Grant::default()
+    };
+    let of_target = config.by_target.get(target);
+    let both = [
+        (Some(&config.requests), Origin::Driver),
+        (of_target, Origin::Target),
+    ];
+    for (requests, origin) in both {
+        let Some(requests) = requests else { continue };
+        let from = |rule: &Rule| (rule.clone(), origin);
+        grant.allow.extend(requests.allow.iter().map(from));
+        grant.deny.extend(requests.deny.iter().map(from));
+    }
+    grant
+}
+
+/// A bound driver's grants, one line each, with the place that each comes from.
+fn described(bound: &BoundDriver, driver: &str) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    let grants = bound.grants();
+    let targets = grants.iter().map(|(target, _)| target);
+    lines.extend(targets.map(|target| format!("egress https://{target}")));
+    for (target, rules) in &grants {
+        for (rule, origin) in rules {
+            let from = match origin {
+                Origin::Component => "the component".to_owned(),
+                Origin::Host => "the host, for every driver".to_owned(),
+                Origin::Driver => format!("[driver.{driver}.grant]"),
+                Origin::Target => format!("[driver.{driver}.grant.target.{target}]"),
+            };
+            let line = format!("{rule}  # {from}");
+            // Only the last of these differs between targets.
+            if !lines.contains(&line) {
+                lines.push(line);
+            }
+        }
+    }
+    lines
 }
 
 fn bind(target: &ResolvedTarget) -> TargetBinding {

@@ -1,5 +1,5 @@
 //! Runs the host: wiring of store, control, sandbox and API. The order matters: what can be wrong for good is found
-//! first, the address is taken before the journal is resumed, and clients are let in last.
+//! first, the address is taken before the journal is resumed, and until that is done clients hear that the host is starting.
 
 pub mod access;
 pub mod inspect;
@@ -53,35 +53,42 @@ pub async fn run(path: &Path) -> anyhow::Result<ExitCode> {
     }
     let webhooks = webhooks::Webhooks::new(&config.webhooks)?;
     let loader = Arc::new(Loader::new(&config)?);
-    let settings = plan::control(&config, &loader).await;
     let stop = signals::stop_on_signal()?;
     let hangup = signals::hangup()?;
-    let control = Control::start(settings, store, loader.clone(), Clock::system())
-        .await
-        .map_err(|error| anyhow::anyhow!("cannot start: {}", error.message))?;
-
-    control.deliver_with(Arc::new(webhooks));
-    control.reload_from(Arc::new(reload::File::new(
-        config.clone(),
-        loader,
-        tls.clone(),
-    )));
-    control.spawn(signals::reload_on(hangup, control.clone()));
 
     let mut limits = access::limits(&config.limits);
     private::fit_to_descriptors(&mut limits);
-    let router = springform_api::router(ApiState {
+    announce(&config, &listener);
+    let (front, opening) = springform_api::starting();
+    let grace = config.service.shutdown_grace;
+    let serving = tokio::spawn({
+        let (limits, tls, stop) = (limits.clone(), tls.clone(), stop.clone());
+        async move { springform_api::serve_tls(listener, front, &limits, tls, stop, grace).await }
+    });
+
+    let started = async {
+        let settings = plan::control(&config, &loader).await;
+        Control::start(settings, store, loader.clone(), Clock::system()).await
+    };
+    let control = tokio::select! {
+        started = started => started.map_err(|error| anyhow::anyhow!("cannot start: {}", error.message))?,
+        // Nothing is under way yet that the journal would not take up.
+        () = stop.cancelled() => return Ok(ExitCode::SUCCESS),
+    };
+    control.deliver_with(Arc::new(webhooks));
+    control.reload_from(Arc::new(reload::File::new(config.clone(), loader, tls)));
+    control.spawn(signals::reload_on(hangup, control.clone()));
+    opening.open(springform_api::router(ApiState {
         control: control.clone(),
         auth,
         policy,
-        limits: limits.clone(),
+        limits,
         public_endpoint: config.service.public_endpoint.clone(),
         nova,
         drivers_dir: config.service.state_dir.join("drivers"),
-    });
-    announce(&config, &listener);
-    let grace = config.service.shutdown_grace;
-    springform_api::serve_tls(listener, router, &limits, tls, stop, grace).await?;
+    }));
+    tracing::info!(backends = config.backends.len(), "serving");
+    serving.await.context("the server failed")??;
     tracing::info!(
         "stopping: what is still open stays in the journal and is taken up at the next start"
     );
@@ -96,5 +103,5 @@ fn announce(config: &Config, listener: &TcpListener) {
         );
     }
     let address = listener.local_addr().unwrap_or(config.service.listen);
-    tracing::info!(%address, backends = config.backends.len(), "serving");
+    tracing::info!(%address, "listening; the drivers are loaded");
 }

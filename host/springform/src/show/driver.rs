@@ -53,35 +53,86 @@ fn generation(value: Option<&Value>) -> String {
     }
 }
 
-/// What a component says and wants.
+/// What the generation that serves may send, as the host says it.
+#[must_use]
+pub fn grants(answer: &Value) -> String {
+    let running = field(answer, "/running/number");
+    let generations = list(answer, "/generations").iter();
+    let serving = generations
+        .filter(|generation| field(generation, "/number") == running)
+        .flat_map(|generation| list(generation, "/grants"));
+    let lines: Vec<String> = serving.map(|line| field(line, "") + "\n").collect();
+    match lines.is_empty() {
+        true => "no generation serves\n".to_owned(),
+        false => lines.concat(),
+    }
+}
+
+/// What a component is and wants; what it says of itself, where that is known.
 #[must_use]
 pub fn inspection(answer: &Value) -> String {
-    let about = answer.get("description").unwrap_or(&Value::Null);
-    let mut text = format!(
-        "{} {} by {}\n{}\n\ndigest      {}\nworld       {}\nsize        {}\nreplicates  {}\nprotocols   {}\nfeatures    {}\n",
-        field(about, "/name"),
-        field(about, "/version"),
-        field(about, "/vendor"),
-        field(about, "/summary"),
-        field(answer, "/digest"),
-        field(answer, "/world"),
-        answer
-            .get("size")
-            .and_then(Value::as_u64)
-            .map_or_else(|| "-".to_owned(), bytes),
-        words(about, "/replication"),
-        words(about, "/protocols"),
-        words(about, "/features"),
-    );
+    let mut text = String::new();
+    let about = answer.get("description").filter(|about| about.is_object());
+    if let Some(about) = about {
+        text.push_str(&format!(
+            "{} {} by {}\n{}\n\n",
+            field(about, "/name"),
+            field(about, "/version"),
+            field(about, "/vendor"),
+            field(about, "/summary"),
+        ));
+    }
+    let size = |key: &str| answer.get(key).and_then(Value::as_u64).map(bytes);
+    let mut line = |name: &str, value: String| text.push_str(&format!("{name:<11} {value}\n"));
+    line("digest", field(answer, "/digest"));
+    line("world", field(answer, "/world"));
+    line("size", size("size").unwrap_or_else(|| "-".to_owned()));
+    if let Some(code) = size("code_bytes") {
+        let (functions, modules) = (field(answer, "/functions"), field(answer, "/modules"));
+        line(
+            "code",
+            format!("{code} in {functions} functions of {modules} modules"),
+        );
+        line("made by", words(answer, "/producers"));
+    }
+    if let Some(about) = about {
+        line("replicates", words(about, "/replication"));
+        line("protocols", words(about, "/protocols"));
+        line("features", words(about, "/features"));
+    }
     section(&mut text, "imports", list(answer, "/imports"));
     section(&mut text, "exports", list(answer, "/exports"));
     for (title, pointer) in [
         ("options of a backend", "/options"),
         ("options of a replication device", "/target_options"),
     ] {
-        options(&mut text, title, list(about, pointer));
+        options(
+            &mut text,
+            title,
+            about.map_or(&[], |about| list(about, pointer)),
+        );
+    }
+    if let Some(about) = about {
+        text.push_str(&proposal(about));
     }
     text
+}
+
+/// What a component proposes to be granted, as TOML to paste.
+fn proposal(about: &Value) -> String {
+    let pairs = list(about, "/extensions").iter();
+    let rules: Vec<String> = pairs
+        .filter(|pair| field(pair, "/0") == springform_sandbox::PROPOSAL)
+        .map(|pair| format!("  \"{}\",\n", field(pair, "/1").escape_default()))
+        .collect();
+    let name = field(about, "/name");
+    match rules.is_empty() {
+        true => "\nit proposes no requests: it gets all but those that the host keeps\n".to_owned(),
+        false => format!(
+            "\nrequests that it proposes; as a grant of your own\n[driver.{name}.grant]\nproposal = false\nallow = [\n{}]\n",
+            rules.concat()
+        ),
+    }
 }
 
 fn words(value: &Value, pointer: &str) -> String {

@@ -286,6 +286,19 @@ impl Rig {
 /// How many requests of one call a component has in flight at the same time.
 const IN_FLIGHT: usize = 16;
 
+/// Whether the driver proposes to be granted this request, as the host would decide it.
+fn proposed(method: &str, path: &str) -> bool {
+    let path = path.split('?').next().unwrap_or_default();
+    let Some((_, resource)) = path.strip_prefix("/api/2.").and_then(|p| p.split_once('/')) else {
+        return false;
+    };
+    flasharray::describe::REQUESTS.iter().any(|rule| {
+        let (methods, pattern) = rule.split_once(' ').unwrap();
+        pattern.strip_prefix("/api/2.*/") == Some(resource)
+            && methods.split(',').any(|known| known == method)
+    })
+}
+
 impl Http for Rig {
     fn send(&self, request: Request) -> Result<Response, HttpError> {
         self.count(1, 1);
@@ -306,6 +319,12 @@ impl Rig {
     }
 
     fn exchange(&self, request: Request) -> Result<Response, HttpError> {
+        assert!(
+            proposed(request.method.as_str(), &request.path),
+            "{} {} is not among what the driver proposes to be granted",
+            request.method.as_str(),
+            request.path
+        );
         let token = self.login(&request.target)?;
         let url = format!(
             "https://{}{}",
