@@ -54,6 +54,8 @@ pub struct BackendHandle {
     pub(crate) turns: Arc<Semaphore>,
     pub(crate) machines: Machines,
     pub(crate) wake: Notify,
+    /// Another array answers than before: the statistics are read without waiting for their time.
+    pub(crate) count: Notify,
     /// The number of the configuration, and that of the newest one whose set-up was tried.
     tried: watch::Sender<Tried>,
     /// Cancelled once the backend is not configured any more.
@@ -99,6 +101,7 @@ impl BackendHandle {
             turns,
             machines: Machines::default(),
             wake: Notify::new(),
+            count: Notify::new(),
             tried: watch::Sender::default(),
             gone: CancellationToken::new(),
             look: Notify::new(),

@@ -59,6 +59,7 @@ pub(crate) async fn watch(control: Control, backend: Arc<BackendHandle>) {
 async fn wait(backend: &BackendHandle, time: Duration) -> bool {
     tokio::select! {
         () = backend.wake.notified() => true,
+        () = backend.count.notified() => false,
         () = tokio::time::sleep(time) => false,
     }
 }
@@ -196,6 +197,12 @@ async fn edit_service(
     .await
 }
 
+/// Names of arrays that do not answer.
+fn away(known: &[TargetHealth]) -> Vec<String> {
+    let away = known.iter().filter(|target| !target.reachable);
+    away.map(|target| target.target.clone()).collect()
+}
+
 /// Finds out which of a backend's arrays answer, and writes it down.
 pub(crate) async fn health(control: &Control, backend: &str) {
     let id = Uuid::now_v7().to_string();
@@ -205,8 +212,15 @@ pub(crate) async fn health(control: &Control, backend: &str) {
         .await
         .and_then(|reply| reply.into_check());
     let Ok(health) = health else { return };
+    let mut returned = false;
     if let Some(handle) = control.backend(backend) {
+        let (before, now) = (away(&handle.status().health), away(&health));
+        returned = before.iter().any(|was| !now.contains(was));
         handle.note(|status| health.clone_into(&mut status.health));
+        if before != now {
+            // Whether the backend is up is told now, and not with the next statistics.
+            handle.count.notify_one();
+        }
     }
     let known = control.store().get::<Service>(backend).await;
     if known.is_ok_and(|known| known.is_some_and(|known| known.record.targets == health)) {
@@ -218,6 +232,9 @@ pub(crate) async fn health(control: &Control, backend: &str) {
     .await;
     if let Err(error) = stored {
         tracing::warn!(backend, error = %error.message, "which arrays answer could not be kept");
+    }
+    if returned {
+        control.settle_soon();
     }
 }
 
@@ -238,10 +255,6 @@ async fn statistics(control: &Control, backend: &BackendHandle) {
     let now = control.now();
     let mut returned = false;
     if let Ok(health) = &health {
-        let away = |known: &[TargetHealth]| -> Vec<String> {
-            let away = known.iter().filter(|target| !target.reachable);
-            away.map(|target| target.target.clone()).collect()
-        };
         let before = away(&backend.status().health);
         backend.note(|status| health.clone_into(&mut status.health));
         if away(health) != before {
