@@ -49,6 +49,7 @@ pub mod stats;
 pub mod stretched;
 pub mod tags;
 pub mod third;
+pub mod uses;
 pub mod vgroup;
 pub mod volume;
 pub mod whereabouts;

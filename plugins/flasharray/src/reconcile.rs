@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
-use springform_sdk::types::{Failure, ReplicationKind, Volume};
+use springform_sdk::types::{Error, Failure, ReplicationKind, Volume};
 
 use crate::array::{Array, flag, number, text};
 use crate::evidence::{self, Act};
 use crate::layout;
 use crate::query::Query;
 use crate::setup::Setup;
+use crate::stretched::travel::Journey;
 use crate::volume::array_name;
 use crate::{limits, names, pgroup, sets, state};
 
@@ -27,12 +28,23 @@ struct Side {
     marks: evidence::Marks,
 }
 
+/// The name that a volume has now on the array that serves it and has none of the recorded name.
+fn renamed<'s>(side: &'s Side, volume: &Volume, name: &str) -> Option<&'s str> {
+    let serial = volume.placement.as_ref().and_then(|p| p.serial.as_deref());
+    let same = |(now, found): &(&String, &Value)| match serial {
+        Some(serial) => text(found, "/serial") == Some(serial),
+        None => names::base(now) == names::base(name),
+    };
+    let found = side.live.iter().find(same);
+    found.map(|(now, _)| now.as_str())
+}
+
 impl<'a> Setup<'a> {
     /// Holds volumes against the arrays. Those of which an array knows a newer promotion are left alone.
     ///
     /// # Errors
-    /// When an array that answers does not take a change.
-    pub(crate) fn volumes(&mut self, volumes: &[Volume]) -> Result<(), Failure> {
+    /// When an array that answers does not take a change; `pending` while a volume is on its way back to its place.
+    pub(crate) fn volumes(&mut self, volumes: &[Volume]) -> Result<(), Error> {
         for on in self.arrays.all() {
             let side = match self.side(&on) {
                 Ok(side) => side,
@@ -53,6 +65,11 @@ impl<'a> Setup<'a> {
                 }
             }
             self.memberships(&on, &side, &current)?;
+            let (context, place) = (self.context, on.name());
+            self.uses(&on, volumes, |volume, name| {
+                let mark = side.marks.get(name);
+                mark.is_some_and(|mark| evidence::is_newer(context, place, volume, mark, Act::Take))
+            })?;
             self.unknown(&on, &side, volumes);
         }
         Ok(())
@@ -84,10 +101,13 @@ impl<'a> Setup<'a> {
     }
 
     /// Size, limits and mark of one volume. Says whether it is there and the record is not older.
-    fn compare(&mut self, on: &Array<'a>, side: &Side, volume: &Volume) -> Result<bool, Failure> {
+    fn compare(&mut self, on: &Array<'a>, side: &Side, volume: &Volume) -> Result<bool, Error> {
         let name = array_name(volume);
         let place = on.name();
         let Some(found) = side.live.get(&name) else {
+            if let Some(now) = renamed(side, volume, &name) {
+                return self.back(on, volume, now, &name);
+            }
             self.warnings.push(format!(
                 "{name} is not on {place}, which is recorded to serve volume {}; recover it there, or delete the volume",
                 volume.id
@@ -141,6 +161,41 @@ impl<'a> Setup<'a> {
                 ),
             );
         }
+        Ok(true)
+    }
+
+    /// A volume that is there under another name: where a switch of its replication was refused half-way it is in a pod, or
+    /// out of one, against the record, and is brought back to where that has it.
+    fn back(
+        &mut self,
+        on: &Array<'a>,
+        volume: &Volume,
+        now: &str,
+        name: &str,
+    ) -> Result<bool, Error> {
+        let place = on.name();
+        let pod = self.options.layout().pod;
+        if names::without_pod(now) != names::without_pod(name)
+            || names::pod_of(name).is_some_and(|recorded| recorded != pod)
+        {
+            self.warnings.push(format!(
+                "volume {} is {now} on {place} and {name} in the record; rename it there",
+                volume.id
+            ));
+            return Ok(false);
+        }
+        if !self.dry {
+            let (arrays, id) = (&self.arrays, &volume.id);
+            let journey = Journey::new(self.context, arrays, self.options, *on, name, id)?;
+            match names::pod_of(name) {
+                Some(_) => journey.enter()?,
+                None => journey.leave(names::pod_of(now).unwrap_or(pod))?,
+            };
+        }
+        let text = format!(
+            "moved {now} back to {name}, which a switch of its replication had left half-way"
+        );
+        self.did(on, text);
         Ok(true)
     }
 

@@ -94,6 +94,19 @@ impl<'a> Volumes<'a> {
     }
 }
 
+/// The name under which a volume lives on an array, in whatever pod; none where it does not.
+///
+/// # Errors
+/// When the array cannot be asked.
+pub fn now_at(on: &Array<'_>, base: &str, serial: Option<&str>) -> Result<Option<String>, Failure> {
+    let found = live(on, "/volumes", base)?;
+    let same = |item: &&Value| serial.is_none_or(|serial| text(item, "/serial") == Some(serial));
+    let found = found.iter().find(same);
+    Ok(found
+        .and_then(|item| text(item, "/name"))
+        .map(str::to_owned))
+}
+
 /// Whether it can have failed because there is no such object.
 fn is_about_the_object(failure: &Failure) -> bool {
     matches!(

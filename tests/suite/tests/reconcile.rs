@@ -10,6 +10,9 @@
 mod desk;
 
 use desk::Desk;
+use flasharray_sim::FaultSpec;
+use reqwest::Method;
+use serde_json::json;
 use springform_suite::site::{PRIMARY, SECOND, SERVICE};
 
 const DRY: [&str; 4] = ["reconcile", "--backend", PRIMARY, "--dry-run"];
@@ -43,6 +46,59 @@ async fn a_group_of_another_name_takes_the_volumes_over_and_the_old_one_stops() 
     // It is compared again by itself once a reconciliation is over.
     desk.shows("springform_replication_differences{backend=\"pure1\"} 0")
         .await;
+    desk.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_volume_whose_disabling_an_array_refused_half_way_works_and_is_brought_back() {
+    let desk = Desk::stretched().await;
+    let inside = format!("cinder-pod::volume-{}-cinder", desk.volume);
+    let fault = json!({
+        "kind": "status", "status": 409, "method": "DELETE", "path": "pods/arrays", "count": 1,
+    });
+    let fault: FaultSpec = serde_json::from_value(fault).unwrap();
+    desk.site.control.fault(PRIMARY, &fault).await.unwrap();
+    let volume = ["--volume", &desk.volume];
+    desk.refused(&["disable", volume[0], volume[1]]).await;
+
+    desk.attach().await;
+    let made = desk.cloud.volume(&desk.volume).await.unwrap();
+    assert_eq!(made["status"], "in-use", "{made}");
+    let plan = ["plan", "failover", volume[0], volume[1], "--to", SECOND];
+    let plan = desk.run(&plan).await;
+    let said = plan.out + &plan.err;
+    assert!(said.contains("springform reconcile"), "{said}");
+    let dry = desk.does(&DRY).await.out;
+    let back = format!("back to {inside}");
+    assert!(dry.contains(&back), "{dry}");
+    let done = desk.does(&DO).await.out;
+    assert!(done.contains(&back), "{done}");
+    let body = json!({"snapshot": {"volume_id": desk.volume, "force": true}});
+    let taken = desk.cloud.ask(Method::POST, "/v3/snapshots", Some(&body));
+    let taken = taken.await.unwrap()["snapshot"]["id"].clone();
+    let path = format!("/v3/snapshots/{}", taken.as_str().unwrap());
+    while desk.cloud.ask(Method::GET, &path, None).await.unwrap()["snapshot"]["status"]
+        != "available"
+    {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    // The attachment and the snapshot are in the records and on the arrays: nothing differs.
+    let dry = desk.does(&DRY).await.out;
+    assert!(
+        !dry.contains("would have") && !dry.contains(&desk.volume),
+        "{dry}"
+    );
+    let over = [
+        "failover",
+        volume[0],
+        volume[1],
+        "--to",
+        SECOND,
+        "--planned",
+        "--yes",
+    ];
+    desk.does(&over).await;
+    assert_eq!(desk.served_by().await, SECOND);
     desk.ends().await;
 }
 

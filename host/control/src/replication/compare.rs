@@ -7,6 +7,7 @@ use springform_model::time::Timestamp;
 use tokio::time::Instant;
 
 use super::difference;
+use super::ground::{Ground, Problem};
 use super::house::rows;
 use crate::Control;
 use crate::backend::BackendHandle;
@@ -18,6 +19,8 @@ const PAUSE: Duration = Duration::from_secs(5);
 const DAY: Duration = Duration::from_secs(86_400);
 /// Before one that failed is tried again.
 const RETRY: Duration = Duration::from_secs(300);
+/// Between two looks at what differs.
+const BETWEEN: Duration = Duration::from_secs(2);
 /// Differences that are named; more are only counted.
 const NAMED: usize = 20;
 
@@ -49,6 +52,17 @@ pub(crate) async fn keep_comparing(control: Control) {
     }
 }
 
+/// What differs twice: what somebody does between the records' being read and the array's being asked differs once.
+async fn lasting(ground: &dyn Ground, backend: &str) -> Result<Vec<String>, Problem> {
+    let mut found = difference::all(ground, backend).await?;
+    if !found.is_empty() {
+        tokio::time::sleep(BETWEEN).await;
+        let again = difference::all(ground, backend).await?;
+        found.retain(|one| again.contains(one));
+    }
+    Ok(found)
+}
+
 async fn compare(control: &Control, backend: &BackendHandle) -> bool {
     let ground = rows(control);
     let name = backend.name();
@@ -56,7 +70,7 @@ async fn compare(control: &Control, backend: &BackendHandle) -> bool {
     if ground.busy(name).await.unwrap_or(true) {
         return false;
     }
-    let found = match difference::all(&ground, name).await {
+    let found = match lasting(&ground, name).await {
         Ok(found) => found,
         Err(error) => {
             tracing::info!(backend = name, %error, "records and arrays could not be compared yet");

@@ -1,6 +1,7 @@
 //! Records held against arrays in both directions: what a driver is told of a page of volumes, and what it says of objects
 //! that none of them is.
 
+use springform_model::cloud::VolumeStatus;
 use springform_model::contract::{Call, Change, Reply, VolumeSpec};
 
 use super::Scope;
@@ -13,6 +14,12 @@ const UNKNOWN: &str = "springform/unknown";
 const AFTER: &str = "springform/after";
 /// On the last volume of a page: there is no further one.
 const LAST: &str = "springform/last";
+/// On each volume: names of its snapshots on the array that serves it, as a JSON list.
+const SNAPSHOTS: &str = "springform/snapshots";
+/// The same of those that were taken on another array, which the one that serves may have or not.
+const ELSEWHERE: &str = "springform/snapshots-elsewhere";
+/// On a volume that no attachment leads to.
+const UNATTACHED: &str = "springform/unattached";
 
 /// An object on an array that is named like a volume of the cloud.
 pub(super) struct Object {
@@ -41,9 +48,32 @@ pub(super) fn objects(all: Vec<Change>) -> (Vec<Change>, Vec<Object>) {
     (changes, objects)
 }
 
-/// What a driver is told of a page, with the part of the alphabet that it covers: what else is named so is unknown.
-pub(super) fn range(page: &[Member], after: Option<&str>, last: bool) -> Vec<VolumeSpec> {
+/// What a driver is told of a page: of each volume its snapshots, and whether no attachment leads to it; and the part of the
+/// alphabet that the page covers: what else is named so is unknown.
+///
+/// # Errors
+/// What the store says.
+pub(super) async fn range(
+    ground: &dyn Ground,
+    page: &[Member],
+    after: Option<&str>,
+    last: bool,
+) -> Result<Vec<VolumeSpec>, Problem> {
     let mut specs: Vec<VolumeSpec> = page.iter().map(|m| (*m.spec).clone()).collect();
+    if let Some(mut taken) = ground.snapshots(page).await? {
+        for (spec, member) in specs.iter_mut().zip(page) {
+            let names = taken.remove(&spec.id).unwrap_or_default();
+            for (key, names) in [(SNAPSHOTS, names.there), (ELSEWHERE, names.elsewhere)] {
+                let names = serde_json::Value::from(names).to_string();
+                spec.extensions.push((key.to_owned(), names));
+            }
+            let volume = &member.volume;
+            if volume.status == VolumeStatus::Available && volume.attachments.is_empty() {
+                let unattached = (UNATTACHED.to_owned(), "true".to_owned());
+                spec.extensions.push(unattached);
+            }
+        }
+    }
     if let (Some(first), Some(after)) = (specs.first_mut(), after) {
         let after = (AFTER.to_owned(), after.to_owned());
         first.extensions.push(after);
@@ -52,7 +82,7 @@ pub(super) fn range(page: &[Member], after: Option<&str>, last: bool) -> Vec<Vol
         let last = (LAST.to_owned(), "true".to_owned());
         end.extensions.push(last);
     }
-    specs
+    Ok(specs)
 }
 
 /// What is said of objects that no record of any backend knows. They are not touched: somebody may need them.
@@ -97,7 +127,7 @@ pub async fn all(ground: &dyn Ground, backend: &str) -> Result<Vec<String>, Prob
         let still = |m: &Member| m.volume.operation.is_none();
         let page: Vec<Member> = page.into_iter().filter(still).collect();
         let call = Call::Reconcile {
-            volumes: range(&page, after.as_deref(), !full),
+            volumes: range(ground, &page, after.as_deref(), !full).await?,
             dry_run: true,
         };
         let answer = ground.call(backend, &operation, Vec::new(), call).await;

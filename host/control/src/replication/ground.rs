@@ -51,6 +51,15 @@ impl Member {
     }
 }
 
+/// Names on arrays of the snapshots of one volume.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SnapshotNames {
+    /// Taken on the array that serves the volume now.
+    pub there: Vec<String>,
+    /// Taken on another one, or nobody knows where.
+    pub elsewhere: Vec<String>,
+}
+
 /// Everything that is written at once or not at all.
 #[derive(Debug, Default)]
 pub struct Writes {
@@ -259,6 +268,14 @@ pub trait Ground: Send + Sync + 'static {
     /// Open operations of a backend that wait until its records were brought up to the arrays, `but` one.
     async fn waiting(&self, _backend: &str, _but: &str) -> Result<Vec<Operation>, Problem> {
         Ok(Vec::new())
+    }
+
+    /// Names of the snapshots of each of these volumes, by its id; none where snapshots have no records.
+    async fn snapshots(
+        &self,
+        _members: &[Member],
+    ) -> Result<Option<BTreeMap<String, SnapshotNames>>, Problem> {
+        Ok(None)
     }
 
     /// The records of a backend are up to its arrays: where that holds of all, the database does not count as restored any

@@ -33,7 +33,7 @@ pub use consent::Consent;
 pub(crate) use executor::{is_verb, register};
 pub use facade::Replication;
 pub use failover::{Input as FailoverInput, run as run_failover};
-pub use ground::{BackendView, Ground, Member, Problem, Writes};
+pub use ground::{BackendView, Ground, Member, Problem, SnapshotNames, Writes};
 pub use group::GroupView;
 pub(crate) use house::{keep_house, rows};
 pub(crate) use members::chunks;

@@ -1,6 +1,6 @@
 //! The ground in earnest: rows in the store, arrays behind whatever calls drivers.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -13,7 +13,7 @@ use springform_model::replication::relation::Relation;
 use springform_model::time::Timestamp;
 use springform_store::{Changes, Direction, Order, Query, Store, StoreError, Stored};
 
-use super::ground::{BackendView, Ground, Member, Problem, Writes};
+use super::ground::{BackendView, Ground, Member, Problem, SnapshotNames, Writes};
 use super::{GroupView, Plan, Scope};
 use crate::observer::{Lookout, Watched};
 use crate::outbox::{CloudEvent, deliver};
@@ -392,6 +392,14 @@ impl Ground for Rows {
         let open = self.store.list::<Operation>(&query).await;
         let open = open.map_err(internal)?.into_iter().map(|o| o.record);
         Ok(open.filter(|o| o.id != but).collect())
+    }
+
+    async fn snapshots(
+        &self,
+        members: &[Member],
+    ) -> Result<Option<BTreeMap<String, SnapshotNames>>, Problem> {
+        let taken = crate::snapshots::names(&self.store, members).await;
+        taken.map(Some).map_err(internal)
     }
 
     async fn adopted(&self) -> Result<(), Problem> {

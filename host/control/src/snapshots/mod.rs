@@ -5,12 +5,13 @@ mod work;
 
 pub use manage::ManageSnapshot;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::json;
 use springform_model::cloud::{Metadata, Snapshot, SnapshotStatus, Volume, VolumeStatus};
 use springform_model::operation::Verb;
-use springform_store::{Changes, Query, StoreError, Stored};
+use springform_store::{Changes, Query, Store, StoreError, Stored};
 use uuid::Uuid;
 
 use crate::edit::{Setback, again};
@@ -18,6 +19,7 @@ use crate::engine::{Executors, NewOperation};
 use crate::error::ErrorKind;
 use crate::ownership::{edit_of_caller, of_caller};
 use crate::quotas::{Adds, over};
+use crate::replication::{Member, SnapshotNames};
 use crate::specs::full_type;
 use crate::{Caller, Control, ControlError, lock};
 
@@ -389,4 +391,33 @@ fn new_snapshot(
         created_at: control.now(),
         updated_at: None,
     }
+}
+
+/// Names of the snapshots of each of these volumes.
+///
+/// # Errors
+/// What the store says.
+pub(crate) async fn names(
+    store: &Store,
+    members: &[Member],
+) -> Result<BTreeMap<String, SnapshotNames>, StoreError> {
+    let mut names: BTreeMap<String, SnapshotNames> = BTreeMap::new();
+    for some in members.chunks(500) {
+        let ids = some.iter().map(|m| m.volume.id.as_str());
+        let query = Query::new().is_in("volume_id", ids);
+        for taken in store.list::<Snapshot>(&query).await? {
+            let volume = some.iter().find(|m| m.volume.id == taken.volume_id);
+            let serving = volume.and_then(|m| m.volume.placement.as_ref());
+            let serving = serving.map(|p| p.target.as_str());
+            let Some(name) = &taken.array_name else {
+                continue;
+            };
+            let of_it = names.entry(taken.volume_id.clone()).or_default();
+            match taken.target.as_deref() == serving {
+                true => of_it.there.push(name.clone()),
+                false => of_it.elsewhere.push(name.clone()),
+            }
+        }
+    }
+    Ok(names)
 }

@@ -7,11 +7,12 @@ use springform_sdk::interfaces::replication::{
 };
 use springform_sdk::types::{Context, Error, Failure, FailureCode, Outcome, Volume};
 
+use crate::array::Array;
 use crate::arrays::Arrays;
 use crate::layout::{self, Layout};
 use crate::pod::{self, Status};
 use crate::volume::{array_name, placed};
-use crate::{names, plan, sets};
+use crate::{names, plan, sets, whereabouts};
 
 /// How long to wait before looking at a resync again, in milliseconds.
 const LOOK: u32 = 1000;
@@ -77,8 +78,7 @@ pub fn plan(
             }
             Some(_) => not_now.clone().or_else(|| {
                 let name = array_name(volume);
-                (!present.contains_key(&name))
-                    .then(|| format!("{name} is not in the pod on {}", target.name()))
+                (!present.contains_key(&name)).then(|| absent(&source, volume, &name, &target))
             }),
         };
         possible(context, volume, served_by, &pod, reason)
@@ -90,6 +90,21 @@ pub fn plan(
         interrupts: Vec::new(),
         token: Vec::new(),
     })
+}
+
+/// Why a volume that the pod does not hold cannot move, and what to do.
+fn absent(source: &Array<'_>, volume: &Volume, name: &str, target: &Array<'_>) -> String {
+    let there = format!("{name} is not in the pod on {}", target.name());
+    let serial = volume.placement.as_ref().and_then(|p| p.serial.as_deref());
+    let base = names::without_pod(name);
+    match whereabouts::now_at(source, base, serial) {
+        Ok(Some(now)) if now != name => format!(
+            "{there}: it is {now} on {}, where a switch of its replication left it half-way; run `springform reconcile`, \
+             which brings it back",
+            source.name()
+        ),
+        _ => format!("{there}; `springform reconcile --dry-run` says where it is"),
+    }
 }
 
 fn possible(

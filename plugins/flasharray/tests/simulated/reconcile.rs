@@ -253,3 +253,78 @@ fn limits_that_somebody_changed_are_those_of_the_type_again() {
     );
     assert_eq!(rig.get("a", &path)[0]["qos"]["iops_limit"], 500);
 }
+
+/// A volume as the host tells of it in a comparison.
+fn compared(volume: &Volume, snapshots: &[&str], attached: bool) -> Volume {
+    let mut volume = volume.clone();
+    let known = (
+        "springform/snapshots".to_owned(),
+        json!(snapshots).to_string(),
+    );
+    volume.extensions.push(known);
+    if !attached {
+        let unattached = ("springform/unattached".to_owned(), "true".to_owned());
+        volume.extensions.push(unattached);
+    }
+    volume
+}
+
+#[test]
+fn snapshots_and_connections_that_differ_from_the_records_are_named_and_left_alone() {
+    let rig = Rig::pair();
+    rig.set_up();
+    let volume = filled(&rig, replicated(ID), b"x");
+    let name = format!("volume-{ID}-cinder");
+    let known = format!("{name}.snapshot-s1");
+    let path = format!("/volume-snapshots?source_names={name}");
+    for suffix in ["snapshot-s1", "snapshot-s2", "by-hand"] {
+        rig.ask(
+            Method::Post,
+            "a",
+            &path,
+            Some(json!({ "suffix": suffix }).to_string().into_bytes()),
+        );
+    }
+    let warnings = |volume: Volume| reconciled(&rig, &[volume], true).warnings;
+    let none = warnings(compared(
+        &volume,
+        &[&known, &format!("{name}.snapshot-s2")],
+        true,
+    ));
+    assert_eq!(none, Vec::<String>::new());
+
+    let said = warnings(compared(&volume, &[&known], true));
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(
+        said[0].contains(&format!(
+            "{name}.snapshot-s2 is on a and no record knows it"
+        )),
+        "{said:?}"
+    );
+    assert!(said[0].contains("snapshot-manage"), "{said:?}");
+    let lost = format!("{name}.snapshot-s3");
+    let all = [known.as_str(), &format!("{name}.snapshot-s2"), &lost];
+    let said = warnings(compared(&volume, &all, true));
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said[0].contains(&format!("{lost} is not on a")), "{said:?}");
+
+    // A machine wrote to it, and is connected still.
+    let all = [known.as_str(), &format!("{name}.snapshot-s2")];
+    assert_eq!(
+        warnings(compared(&volume, &all, true)),
+        Vec::<String>::new()
+    );
+    let said = warnings(compared(&volume, &all, false));
+    assert!(said[0].contains("has no attachment"), "{said:?}");
+
+    // It moved, and the machine is still connected where it was.
+    let mut moved = compared(&volume, &[], true);
+    if let Some(placement) = &mut moved.placement {
+        placement.target = "b".to_owned();
+    }
+    let said = warnings(moved).join("\n");
+    assert!(said.contains("on a, which does not serve"), "{said}");
+    assert!(said.contains("springform fence"), "{said}");
+    // Nobody asks an array for that where the host does not say what its records have.
+    assert_eq!(warnings(volume), Vec::<String>::new());
+}

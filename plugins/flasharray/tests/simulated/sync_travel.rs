@@ -1,11 +1,12 @@
 //! Drills of stretched volumes, and volumes that travel into the pod and out of it without losing a byte.
 
+use springform_sdk::interfaces::replication::FailoverMode;
 use springform_sdk::interfaces::volumes::Reference;
 use springform_sdk::types::{
     Error, FailureCode, Qos, ReplicationKind, Snapshot, Volume, VolumeType,
 };
 
-use crate::rig::{MIB, Rig, connector, filled, replicated, stretched};
+use crate::rig::{MIB, Rig, connector, filled, replicated, request, stretched};
 
 fn name(volume: &Volume) -> String {
     volume.placement.as_ref().unwrap().array_name.clone()
@@ -541,5 +542,73 @@ fn disabling_that_is_refused_half_way_leaves_a_volume_that_every_verb_finds_and_
             assert_ne!(now, name(&stale), "{method} {path}");
             every_verb_finds(&rig, &stale, taken, &now);
         }
+    }
+}
+
+/// A volume whose replication was to be switched off, which an array refused half-way.
+fn half_out(rig: &Rig, method: &str, path: &str, id: &str) -> (Volume, String) {
+    let stale = filled(rig, stretched(id), b"carried");
+    let one = std::slice::from_ref(&stale);
+    let fault = format!(
+        r#"{{"kind":"status","status":409,"method":"{method}","path":"{path}","count":1}}"#
+    );
+    rig.fault("a", &fault);
+    let refused = rig.call("disable", |d| d.switch(one, false)).unwrap();
+    assert!(refused[0].result.is_err(), "{method} {path}: {refused:?}");
+    let found = rig.get("a", "/volumes?destroyed=false");
+    let now = found[0]["name"].as_str().unwrap().to_owned();
+    assert_ne!(now, name(&stale), "{method} {path}");
+    (stale, now)
+}
+
+const HALF_WAY: [(&str, &str); 2] = [("DELETE", "pods/arrays"), ("PATCH", "pods")];
+
+#[test]
+fn a_volume_that_was_left_half_way_out_of_the_pod_is_seen_and_brought_back_by_a_reconciliation() {
+    for (method, path) in HALF_WAY {
+        let rig = Rig::uniform();
+        rig.set_up();
+        let id = "30000000-0000-0000-0000-000000000009";
+        let (stale, now) = half_out(&rig, method, path, id);
+        let one = std::slice::from_ref(&stale);
+        let dry = rig.call("reconcile", |d| d.reconcile(one, true)).unwrap();
+        let said: Vec<_> = dry.changes.iter().map(|c| c.text.clone()).collect();
+        let said = said.join("\n");
+        assert!(
+            said.contains(&format!("{now} back to {}", name(&stale))),
+            "{said} {:?}",
+            dry.warnings
+        );
+        assert!(
+            !dry.warnings.iter().any(|w| w.contains("delete the volume")),
+            "{:?}",
+            dry.warnings
+        );
+        assert!(rig.get("a", "/volumes?destroyed=false")[0]["name"] == now.as_str());
+        rig.call("reconcile", |d| d.reconcile(one, false)).unwrap();
+        let found = rig.get("a", &format!("/volumes?names={}", name(&stale)));
+        assert_eq!(found[0]["destroyed"], false, "{found}");
+        assert!(!ghosts(&rig), "{method} {path}");
+        assert_eq!(rig.read("a", &name(&stale), 7), b"carried");
+        let clean = rig.call("reconcile", |d| d.reconcile(one, true)).unwrap();
+        assert!(
+            clean.changes.is_empty() && clean.warnings.is_empty(),
+            "{clean:?}"
+        );
+    }
+}
+
+#[test]
+fn the_plan_of_a_volume_that_was_left_half_way_says_what_to_do() {
+    for (method, path) in HALF_WAY {
+        let rig = Rig::uniform();
+        rig.set_up();
+        let id = "30000000-0000-0000-0000-00000000000a";
+        let (stale, now) = half_out(&rig, method, path, id);
+        let ask = request(&stale, Some("b"), FailoverMode::Planned);
+        let plan = rig.call("plan", |d| d.plan(&ask)).unwrap();
+        assert!(!plan.volumes[0].possible, "{plan:?}");
+        let why = plan.volumes[0].reason.clone().unwrap_or_default();
+        assert!(why.contains(&now) && why.contains("reconcile"), "{why}");
     }
 }

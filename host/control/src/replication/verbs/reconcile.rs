@@ -41,7 +41,8 @@ impl Work<'_, '_> {
             };
             let done = page.len() as u64;
             let call = Call::Reconcile {
-                volumes: difference::range(&page, after.as_deref(), total < PAGE as u64),
+                volumes: difference::range(ground, &page, after.as_deref(), total < PAGE as u64)
+                    .await?,
                 dry_run,
             };
             match self
