@@ -99,10 +99,10 @@ impl Door {
 }
 
 impl Pass<'_> {
-    /// Tells what became of the call. `waited`: for its array and not for the driver, when its time was over.
-    pub fn end(mut self, result: &Result<Reply, CallError>, waited: bool) {
+    /// Tells what became of the call. `asked`: it sent a request, and may have spent its time waiting for an array.
+    pub fn end(mut self, result: &Result<Reply, CallError>, asked: bool) {
         self.ended = true;
-        self.door.ended(self.probe, outcome(result, waited));
+        self.door.ended(self.probe, outcome(result, asked));
     }
 }
 
@@ -114,13 +114,13 @@ impl Drop for Pass<'_> {
     }
 }
 
-fn outcome(result: &Result<Reply, CallError>, waited: bool) -> Outcome {
+fn outcome(result: &Result<Reply, CallError>, asked: bool) -> Outcome {
     let Err(CallError::Fault(fault)) = result else {
         return Outcome::Answered;
     };
     match fault.kind {
         FaultKind::Trap | FaultKind::Memory | FaultKind::Limit => Outcome::Fault,
-        FaultKind::Deadline if !waited => Outcome::Fault,
+        FaultKind::Deadline if !asked => Outcome::Fault,
         _ => Outcome::Unknown,
     }
 }

@@ -7,7 +7,6 @@ use async_trait::async_trait;
 use springform_model::contract::{
     Call, CallError, Context, Description, Driver, Fault, FaultKind, Reply, TargetFacts,
 };
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use wasmtime::Engine;
 
@@ -105,7 +104,7 @@ impl BoundDriver {
         call: Call,
         deadline: Instant,
         begun: &AtomicBool,
-        open: &Arc<Semaphore>,
+        asked: &Arc<AtomicBool>,
     ) -> Result<Reply, CallError> {
         let verb = call.name();
         let Some(function) = self.program.exports.get(verb) else {
@@ -148,7 +147,7 @@ impl BoundDriver {
             verb,
             call.is_read_only(),
             deadline,
-            open.clone(),
+            asked.clone(),
         );
         let denials = errand.denials();
         let expected = Expectation::of(&context, &call);
@@ -238,9 +237,9 @@ impl Driver for BoundDriver {
         let deadline = Instant::now() + time;
         let pass = self.door.enter(verb).map_err(CallError::Fault)?;
         let begun = AtomicBool::new(false);
-        let open = Arc::new(Semaphore::new(self.limits.open_requests));
+        let asked = Arc::new(AtomicBool::new(false));
         // The guest yields at every epoch and every host function is a future, so dropping the call ends it.
-        let running = self.run(context, call, deadline, &begun, &open);
+        let running = self.run(context, call, deadline, &begun, &asked);
         let result = tokio::time::timeout_at(deadline, running)
             .await
             .unwrap_or_else(|_| {
@@ -257,8 +256,8 @@ impl Driver for BoundDriver {
                     )
                 }))
             });
-        let waited = open.available_permits() < self.limits.open_requests;
-        pass.end(&result, waited);
+        // A call that asked an array may have spent its time there: a dark array must not quarantine the driver that leaves it.
+        pass.end(&result, asked.load(Ordering::Relaxed));
         if let Err(CallError::Fault(fault)) = &result {
             tracing::warn!(
                 driver = %self.name, backend = %self.backend, generation = self.generation, operation = %operation,

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::{Request, Response, uri::Scheme};
 use http_body_util::BodyExt;
@@ -31,11 +31,12 @@ pub struct Errand {
     made: usize,
     open: Arc<Semaphore>,
     account: Account,
+    asked: Arc<AtomicBool>,
     denials: Denials,
 }
 
 impl Errand {
-    /// A call's way out, with nothing sent yet. `open` has a permit for each request that may be in flight at one time.
+    /// A call's way out, with nothing sent yet. `asked` is set with the first request that leaves.
     #[must_use]
     pub fn new(
         broker: Arc<Broker>,
@@ -44,10 +45,11 @@ impl Errand {
         verb: &'static str,
         read_only: bool,
         deadline: Instant,
-        open: Arc<Semaphore>,
+        asked: Arc<AtomicBool>,
     ) -> Self {
         Self {
-            open,
+            open: Arc::new(Semaphore::new(limits.open_requests)),
+            asked,
             account: Account::new(limits.held_bytes),
             broker,
             limits,
@@ -88,6 +90,7 @@ impl Errand {
             .try_acquire_owned()
             .map_err(|_| Denial::OpenRequests(self.limits.open_requests))?;
         self.made += 1;
+        self.asked.store(true, Ordering::Relaxed);
         Ok((target, slot))
     }
 
