@@ -29,6 +29,7 @@ def token(role, project=PROJECT):
 def write_tokens(folder):
     entries = [("admin", PROJECT), ("member", PROJECT), ("reader", PROJECT), ("stranger", OTHER), ("service", PROJECT)]
     roles = {"stranger": "member"}
+    (folder / "tokens.toml").touch(mode=0o600)
     (folder / "tokens.toml").write_text("".join(
         f'[[token]]\ntoken = "{token(name, project)}"\nuser = "{name}"\nproject = "{project}"\nroles = ["{roles.get(name, name)}"]\n'
         for name, project in entries))

@@ -33,6 +33,7 @@ def code():
 @pytest.fixture(scope="module")
 def host(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tokens")
+    (folder / "tokens.toml").touch(mode=0o600)
     (folder / "tokens.toml").write_text(code()[0])
     with QuickHost(folder, TOKENS) as running:
         pools = eventually(lambda: running.call("GET", "/v3/scheduler-stats/get_pools", token=ANN)[2].get("pools"))

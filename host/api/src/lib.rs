@@ -18,6 +18,7 @@ mod limits;
 mod metrics;
 mod nova;
 mod openapi;
+mod secret_file;
 mod serve;
 mod starting;
 mod state;
@@ -40,6 +41,7 @@ pub use auth::{
     TokenFileError, Tokens,
 };
 pub use nova::NovaService;
+pub use secret_file::{SecretFileError, read_secret_file};
 pub use serve::{Certificate, Tls, TlsError, serve, serve_tls};
 pub use starting::{Opening, starting};
 pub use state::{ApiState, Limits};

@@ -10,7 +10,6 @@ mod support;
 
 use axum::body::Body;
 use serde_json::{Value, json};
-use springform_api::Auth;
 use support::Api;
 
 /// A replicating volume type, a group type for replication and one without specs.
@@ -383,18 +382,7 @@ async fn bodies_that_make_no_sense_are_refused_with_the_reason() {
 
 #[tokio::test]
 async fn a_member_has_groups_of_the_own_project_and_resets_nothing() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("tokens.toml");
-    let entry = |token: &str, project: &str, role: &str| {
-        format!(
-            "[[token]]\ntoken = \"{token}\"\nuser = \"u\"\nproject = \"{project}\"\nroles = [\"{role}\"]\n"
-        )
-    };
-    let text = entry("admin-token-of-test", "aa", "admin")
-        + &entry("member-token-of-test", "bb", "member")
-        + &entry("other-token-of-the-test", "cc", "member");
-    std::fs::write(&file, text).unwrap();
-    let auth = Auth::Tokens(springform_api::Tokens::read(&file).unwrap());
+    let auth = Api::known_tokens();
     let api = Api::with_driver_and(auth).await;
     let send = async |token: &str, method: &str, path: &str, body: Value| {
         let headers = [

@@ -183,7 +183,7 @@ async fn no_chap_password_is_in_the_journal_or_in_an_attachment() {
         .initialize_connection(&admin(), &made.id, connector)
         .await
         .unwrap();
-    let password = connection.chap.unwrap().password;
+    let password = connection.chap.unwrap().password.to_string();
     let journal = control
         .operations()
         .list(&admin(), Query::new())

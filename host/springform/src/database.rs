@@ -1,4 +1,4 @@
-//! Backup and restore of the database that a configuration names.
+//! Backup, restore and key of the database that a configuration names.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -7,9 +7,9 @@ use springform_model::time::Timestamp;
 
 use crate::cli::DbCommand;
 use crate::config::Config;
-use crate::out;
+use crate::{out, sealing};
 
-/// Makes or restores a backup.
+/// Makes or restores a backup, or changes the key.
 ///
 /// # Errors
 /// What is wrong with the configuration, the database or the backup; nothing was changed then.
@@ -17,6 +17,7 @@ pub async fn run(command: DbCommand) -> anyhow::Result<ExitCode> {
     match command {
         DbCommand::Backup { file, config } => backup(&file, &config).await,
         DbCommand::Restore { file, config } => restore(&file, &config).await,
+        DbCommand::RotateKey { config } => rotate(&config).await,
     }
     .map(|()| ExitCode::SUCCESS)
 }
@@ -33,8 +34,11 @@ async fn backup(file: &Path, config: &Path) -> anyhow::Result<()> {
 }
 
 async fn restore(file: &Path, config: &Path) -> anyhow::Result<()> {
-    let database = Config::load(config)?.service.database;
-    let restored = springform_store::restore(&database, file, Timestamp::now()).await?;
+    let service = Config::load(config)?.service;
+    let keys = sealing::find(&service.sealing_key)?;
+    let database = service.database;
+    let restored =
+        springform_store::restore(&database, file, keys.as_ref(), Timestamp::now()).await?;
     let made = restored.backup_made_at.map_or_else(String::new, |made| {
         format!(", made at {}", made.to_cinder())
     });
@@ -49,5 +53,20 @@ async fn restore(file: &Path, config: &Path) -> anyhow::Result<()> {
             replaced.display()
         ))?;
     }
+    Ok(())
+}
+
+async fn rotate(config: &Path) -> anyhow::Result<()> {
+    let service = Config::load(config)?.service;
+    let rotated = sealing::rotate(&service).await?;
+    out::line(format_args!(
+        "the secrets in {} are sealed with the new key {}; the old key {} is forgotten",
+        service.database.display(),
+        rotated.new,
+        rotated.old
+    ))?;
+    out::line(format_args!(
+        "backups made before can be restored with the old key only: make a new one now"
+    ))?;
     Ok(())
 }

@@ -2,10 +2,11 @@
 //!
 //! - [`cli`]: the command line, its words and their dispatch.
 //! - [`config`]: the TOML file.
-//! - [`database`]: backup and restore.
+//! - [`database`]: backup, restore and its key.
 //! - [`client`]: the commands which talk to a running host.
 //! - [`out`]: what commands print.
 //! - [`show`]: tables, plans and progress bars.
+//! - [`sealing`]: the key of the secrets in the database.
 //! - [`serve`]: wiring of store, control, sandbox and API; signals; logs.
 #![deny(missing_docs)]
 // They panic when the reader has gone away: [`out`] does not.
@@ -16,5 +17,6 @@ pub mod client;
 pub mod config;
 pub mod database;
 pub mod out;
+pub mod sealing;
 pub mod serve;
 pub mod show;

@@ -49,6 +49,24 @@ pub enum OpenError {
         /// What `chmod` is to be told.
         wanted: &'static str,
     },
+    /// It is sealed, and no key was given.
+    #[error("the secrets in the database {} are sealed with the key {wanted}, and there is no key; put back the key's file, or name where the key is with `sealing_key_file`, `sealing_key_env` or `sealing_key_credential` in [service]", .path.display())]
+    NoKey {
+        /// The file.
+        path: PathBuf,
+        /// Id of the key.
+        wanted: String,
+    },
+    /// It is sealed with another key.
+    #[error("the secrets in the database {} are sealed with the key {wanted}, and the key given is {given}; put back the key that belongs to this database, or the database that belongs to this key", .path.display())]
+    WrongKey {
+        /// The file.
+        path: PathBuf,
+        /// Id of the key it is sealed with.
+        wanted: String,
+        /// Ids of the keys that were given.
+        given: String,
+    },
     /// Anything else.
     #[error("the database {} cannot be opened: {reason}", .path.display())]
     Other {
@@ -96,6 +114,16 @@ pub enum BackupError {
         found: i64,
         /// Newest schema version of this release.
         known: i64,
+    },
+    /// Its secrets are sealed with a key that is not there.
+    #[error("the secrets in {} are sealed with the key {wanted}, and the key given is {given}; put back the key that was in use when it was made, then restore it; nothing was changed", .path.display())]
+    WrongKey {
+        /// The file.
+        path: PathBuf,
+        /// Id of the key it is sealed with.
+        wanted: String,
+        /// Ids of the keys that were given, or `none`.
+        given: String,
     },
     /// Anything else.
     #[error("{}: {reason}", .path.display())]

@@ -22,6 +22,7 @@ mod read;
 mod records;
 mod restore;
 mod script;
+mod seal;
 mod table;
 mod writer;
 
@@ -41,6 +42,7 @@ pub use outage::{Attempt, Fault, FaultHook};
 pub use query::{Direction, Filter, Order, Query};
 pub use records::verb_word;
 pub use restore::{Restored, restore};
+pub use seal::{KeyError, Keyring, SealingKey, sealed_with};
 pub use table::{DOCUMENT_COLUMNS, Record, Stored, Table, Value};
 
 use kept::Shelf;
@@ -48,6 +50,7 @@ use lock::Lock;
 use outage::Health;
 use plans::Plans;
 use query::Sql;
+use seal::Cipher;
 use writer::Job;
 
 /// The database. Cheap to clone; the last clone that goes ends the writer after what is queued.
@@ -63,6 +66,7 @@ struct Inner {
     shelf: Arc<Shelf>,
     health: Arc<Health>,
     plans: Option<Plans>,
+    cipher: Option<Cipher>,
     writer: Mutex<Option<JoinHandle<()>>>,
     lock: Mutex<Option<Lock>>,
 }
@@ -74,7 +78,8 @@ impl std::fmt::Debug for Store {
 }
 
 impl Store {
-    /// Opens or makes the database and brings its schema up to date.
+    /// Opens or makes the database and brings its schema up to date. It has no key: a database that is sealed is refused, and
+    /// what is written to another is in clear. For tests.
     ///
     /// # Errors
     /// [`OpenError`], each in words for the operator.
@@ -90,25 +95,9 @@ impl Store {
         open::open(path, options).await
     }
 
-    fn assemble(
-        sender: mpsc::Sender<Job>,
-        readers: SqlitePool,
-        shelf: Arc<Shelf>,
-        health: Arc<Health>,
-        plans: Option<Plans>,
-        writer: JoinHandle<()>,
-        lock: Lock,
-    ) -> Self {
+    fn assemble(inner: Inner) -> Self {
         Self {
-            inner: Arc::new(Inner {
-                jobs: Mutex::new(Some(sender)),
-                readers,
-                shelf,
-                health,
-                plans,
-                writer: Mutex::new(Some(writer)),
-                lock: Mutex::new(Some(lock)),
-            }),
+            inner: Arc::new(inner),
             patient: false,
         }
     }

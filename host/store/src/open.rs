@@ -3,7 +3,7 @@
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use sqlx::migrate::{MigrateError, Migrator};
@@ -11,14 +11,15 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{ConnectOptions, SqliteConnection};
 use tokio::sync::mpsc;
 
-use crate::Store;
 use crate::error::{OpenError, code};
 use crate::kept::Shelf;
 use crate::lock::{lock, resolve};
 use crate::outage::Health;
 use crate::plans::Plans;
 use crate::private;
+use crate::seal::{Keyring, Lockout, unlock};
 use crate::writer;
+use crate::{Inner, Store};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
@@ -32,7 +33,7 @@ pub enum Durability {
 }
 
 /// Settings of a store.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct StoreOptions {
     /// What a commit survives.
     pub durability: Durability,
@@ -40,6 +41,9 @@ pub struct StoreOptions {
     pub readers: u32,
     /// Whether every read is explained first, for [`Store::scans`]. Costs a second statement for each.
     pub explain: bool,
+    /// What the secrets in it are sealed with. A database that is in clear, or sealed with an older key, is sealed with the first
+    /// one when it is opened.
+    pub keys: Option<Keyring>,
 }
 
 impl Default for StoreOptions {
@@ -48,17 +52,19 @@ impl Default for StoreOptions {
             durability: Durability::Power,
             readers: 4,
             explain: false,
+            keys: None,
         }
     }
 }
 
 pub(crate) async fn open(path: &Path, options: StoreOptions) -> Result<Store, OpenError> {
+    let fresh = std::fs::metadata(path).map_or(0, |file| file.len()) == 0;
     writable(path)?;
     let path = &resolve(path)?;
     private::tighten(path)?;
     let lock = lock(path)?;
     warn_of_other_names(path);
-    let connect = connect_options(path, options)?;
+    let connect = connect_options(path, &options)?;
     let mut connection = connect
         .connect()
         .await
@@ -70,6 +76,9 @@ pub(crate) async fn open(path: &Path, options: StoreOptions) -> Result<Store, Op
             reason,
         })?;
     migrate(path, &mut connection).await?;
+    let cipher = unlock(&mut connection, options.keys.as_ref(), fresh)
+        .await
+        .map_err(|lockout| locked_out(path, lockout))?;
     let readers = SqlitePoolOptions::new()
         .max_connections(options.readers.max(1))
         .acquire_timeout(Duration::from_secs(10))
@@ -79,14 +88,19 @@ pub(crate) async fn open(path: &Path, options: StoreOptions) -> Result<Store, Op
     let shelf = Arc::new(Shelf::default());
     let health = Arc::new(Health::new());
     let writer = writer::run(connection, jobs, shelf.clone(), health.clone());
-    let writer = tokio::spawn(writer);
-    let plans = options.explain.then(Plans::default);
-    Ok(Store::assemble(
-        sender, readers, shelf, health, plans, writer, lock,
-    ))
+    Ok(Store::assemble(Inner {
+        jobs: Mutex::new(Some(sender)),
+        readers,
+        shelf,
+        health,
+        plans: options.explain.then(Plans::default),
+        cipher,
+        writer: Mutex::new(Some(tokio::spawn(writer))),
+        lock: Mutex::new(Some(lock)),
+    }))
 }
 
-fn connect_options(path: &Path, options: StoreOptions) -> Result<SqliteConnectOptions, OpenError> {
+fn connect_options(path: &Path, options: &StoreOptions) -> Result<SqliteConnectOptions, OpenError> {
     let url = "sqlite:";
     let connect = SqliteConnectOptions::from_str(url).map_err(|error| refused(path, &error))?;
     Ok(connect
@@ -112,6 +126,23 @@ fn connect_options(path: &Path, options: StoreOptions) -> Result<SqliteConnectOp
         // A page of a list in few hand-overs from the thread that reads it.
         .row_buffer_size(250)
         .disable_statement_logging())
+}
+
+pub(crate) fn locked_out(path: &Path, lockout: Lockout) -> OpenError {
+    let path = path.to_owned();
+    match lockout {
+        Lockout::NoKey(wanted) => OpenError::NoKey { path, wanted },
+        Lockout::WrongKey(wanted, given) => OpenError::WrongKey {
+            path,
+            wanted,
+            given: given.join(", "),
+        },
+        Lockout::Damaged(reason) => OpenError::Corrupt { path, reason },
+        Lockout::Failed(error) => OpenError::Other {
+            path,
+            reason: error.to_string(),
+        },
+    }
 }
 
 fn writable(path: &Path) -> Result<(), OpenError> {

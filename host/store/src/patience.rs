@@ -65,9 +65,12 @@ impl Store {
     /// [`StoreError::Conflict`], [`StoreError::Duplicate`], [`StoreError::Limit`]: nothing was changed.
     /// [`StoreError::Unavailable`]: nothing was changed that could be read, now or after a restart, unless the process
     /// ends before the next commit. [`StoreError::Database`]: nothing was changed either.
-    pub async fn commit(&self, changes: Changes) -> Result<(), StoreError> {
+    pub async fn commit(&self, mut changes: Changes) -> Result<(), StoreError> {
         if changes.is_empty() {
             return Ok(());
+        }
+        if let Some(cipher) = &self.inner.cipher {
+            cipher.seal_changes(&mut changes)?;
         }
         let changes = Arc::new(changes);
         if self.patient {

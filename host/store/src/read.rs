@@ -10,6 +10,7 @@ use crate::changes::{Measure, Total};
 use crate::error::StoreError;
 use crate::kept::Shelf;
 use crate::query::{Query, Sql, conditions, measured, order};
+use crate::seal::secret_fields;
 use crate::table::{Record, Stored, Value};
 
 impl Store {
@@ -27,13 +28,13 @@ impl Store {
             return self
                 .fetch::<T>(id)
                 .await?
-                .map(|row| decode(&row))
+                .map(|row| self.decode(id, &row))
                 .transpose();
         }
         let since = match self.inner.shelf.find(table, id) {
             Ok(kept) => {
                 return kept
-                    .map(|(revision, doc)| record(revision, &doc))
+                    .map(|(revision, doc)| self.record(id, revision, &doc))
                     .transpose();
             }
             Err(since) => since,
@@ -45,7 +46,7 @@ impl Store {
         if let Some(since) = since {
             self.inner.shelf.keep(since, table, id, row.clone());
         }
-        row.map(|(revision, doc)| record(revision, &doc))
+        row.map(|(revision, doc)| self.record(id, revision, &doc))
             .transpose()
     }
 
@@ -85,7 +86,11 @@ impl Store {
             Some(marker) => Some(self.position::<T>(query, marker).await?),
             None => None,
         };
-        let mut sql = Sql::new(format!("SELECT revision, doc FROM \"{}\"", T::TABLE.name));
+        let table = T::TABLE.name;
+        // What is sealed is bound to the id of its row.
+        let sealed = !secret_fields(table).is_empty();
+        let id = if sealed { ", id" } else { "" };
+        let mut sql = Sql::new(format!("SELECT revision, doc{id} FROM \"{table}\""));
         conditions(&mut sql, &T::TABLE, query, after.as_deref())?;
         order(&mut sql, &T::TABLE, query)?;
         self.look(&sql).await?;
@@ -94,7 +99,8 @@ impl Store {
             sqlx::query_with(&sql.text, arguments(sql.binds)?).fetch(&self.inner.readers);
         let mut found = Vec::with_capacity(query.limit.map_or(0, |limit| limit.min(1000) as usize));
         while let Some(row) = rows.try_next().await? {
-            found.push(decode(&row)?);
+            let id = if sealed { row.try_get(2)? } else { "" };
+            found.push(self.decode(id, &row)?);
         }
         Ok(found)
     }
@@ -258,6 +264,26 @@ impl Store {
         let row = row.ok_or_else(|| StoreError::NoMarker(marker.to_owned()))?;
         (0..keys.len()).map(|index| value(&row, index)).collect()
     }
+
+    fn decode<T: Record>(&self, id: &str, row: &SqliteRow) -> Result<Stored<T>, StoreError> {
+        self.record(id, revision(row)?, row.try_get(1)?)
+    }
+
+    /// A record of its document, which is opened where it has secrets.
+    fn record<T: Record>(
+        &self,
+        id: &str,
+        revision: u64,
+        doc: &str,
+    ) -> Result<Stored<T>, StoreError> {
+        let table = T::TABLE.name;
+        match &self.inner.cipher {
+            Some(cipher) if !secret_fields(table).is_empty() => {
+                record(revision, &cipher.open_document(table, id, doc)?)
+            }
+            _ => record(revision, doc),
+        }
+    }
 }
 
 fn value(row: &SqliteRow, index: usize) -> Result<Value, StoreError> {
@@ -269,10 +295,6 @@ fn value(row: &SqliteRow, index: usize) -> Result<Value, StoreError> {
         return Ok(Value::Int(row.try_get(index)?));
     }
     Ok(Value::Text(row.try_get(index)?))
-}
-
-fn decode<T: Record>(row: &SqliteRow) -> Result<Stored<T>, StoreError> {
-    record(revision(row)?, row.try_get(1)?)
 }
 
 fn revision(row: &SqliteRow) -> Result<u64, StoreError> {

@@ -13,7 +13,8 @@ use crate::changes::Changes;
 use crate::error::{BackupError, OpenError, StoreError};
 use crate::lock::{beside, lock, resolve};
 use crate::marks::{BackupMark, RestoreMark};
-use crate::open::{migrate, sound};
+use crate::open::{locked_out, migrate, sound};
+use crate::seal::{Keyring, is_known};
 
 /// What a restore did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,19 +25,21 @@ pub struct Restored {
     pub backup_made_at: Option<Timestamp>,
 }
 
-/// Puts a copy of `from` in the place of `database` and marks it as restored ([`RestoreMark`]). `from` itself stays as it is.
+/// Puts a copy of `from` in the place of `database` and marks it as restored ([`RestoreMark`]). `from` itself stays as it is. One
+/// that is sealed has to open with one of these keys.
 ///
 /// # Errors
 /// [`BackupError`]; the database is then still the one it was.
 pub async fn restore(
     database: &Path,
     from: &Path,
+    keys: Option<&Keyring>,
     now: Timestamp,
 ) -> Result<Restored, BackupError> {
     let database = resolve(database)?;
     let held = lock(&database)?;
     let copy = beside(&database, ".restoring");
-    let outcome = replace(&database, from, &copy, now).await;
+    let outcome = replace(&database, from, &copy, keys, now).await;
     for suffix in ["", "-wal", "-shm", "-journal"] {
         // Of a restore that went well there is none left.
         let _ = std::fs::remove_file(beside(&copy, suffix));
@@ -50,10 +53,11 @@ async fn replace(
     database: &Path,
     from: &Path,
     copy: &Path,
+    keys: Option<&Keyring>,
     now: Timestamp,
 ) -> Result<Restored, BackupError> {
     take_copy(database, from, copy)?;
-    let backup_made_at = prepare(from, copy, now).await?;
+    let backup_made_at = prepare(from, copy, keys, now).await?;
     let file = std::fs::File::open(copy).map_err(|error| BackupError::io(copy, error))?;
     file.sync_all()
         .map_err(|error| BackupError::io(copy, error))?;
@@ -106,6 +110,7 @@ fn take_copy(database: &Path, from: &Path, copy: &Path) -> Result<(), BackupErro
 async fn prepare(
     from: &Path,
     copy: &Path,
+    keys: Option<&Keyring>,
     now: Timestamp,
 ) -> Result<Option<Timestamp>, BackupError> {
     let failed = |error: sqlx::Error| BackupError::of(from, &error);
@@ -123,6 +128,9 @@ async fn prepare(
         });
     }
     migrate(from, &mut connection).await?;
+    is_known(&mut connection, keys)
+        .await
+        .map_err(|lockout| locked_out(from, lockout))?;
     let made = made_at(&mut connection).await.map_err(failed)?;
     let marks = Changes::new()
         .put(&RestoreMark::new(now, made))
@@ -217,6 +225,20 @@ impl From<OpenError> for BackupError {
                 Self::Other { path, reason }
             }
             OpenError::Corrupt { path, reason } => Self::NotOurs { path, reason },
+            OpenError::NoKey { path, wanted } => Self::WrongKey {
+                path,
+                wanted,
+                given: "none".to_owned(),
+            },
+            OpenError::WrongKey {
+                path,
+                wanted,
+                given,
+            } => Self::WrongKey {
+                path,
+                wanted,
+                given,
+            },
         }
     }
 }

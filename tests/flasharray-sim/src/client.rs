@@ -121,6 +121,13 @@ impl SimControl {
         .map(drop)
     }
 
+    /// Tokens of the sessions that are open on an array.
+    pub async fn sessions(&self, array: &str) -> anyhow::Result<Vec<String>> {
+        let path = format!("/arrays/{array}/sessions");
+        let answer = self.call(Method::GET, &path, &Value::Null).await?;
+        Ok(serde_json::from_value(answer)?)
+    }
+
     /// Lets an array date its answers as if its clock were so many seconds ahead.
     pub async fn date_ahead(&self, array: &str, seconds: i64) -> anyhow::Result<()> {
         self.post(

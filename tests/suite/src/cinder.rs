@@ -15,6 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 pub struct Cinder {
     http: reqwest::Client,
     base: String,
+    token: String,
 }
 
 impl Cinder {
@@ -24,6 +25,16 @@ impl Cinder {
         Self {
             http: reqwest::Client::new(),
             base: base.to_owned(),
+            token: "admin:0123456789abcdef0123456789abcdef".to_owned(),
+        }
+    }
+
+    /// One that shows another token.
+    #[must_use]
+    pub fn with_token(self, token: &str) -> Self {
+        Self {
+            token: token.to_owned(),
+            ..self
         }
     }
 
@@ -47,7 +58,7 @@ impl Cinder {
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.http
             .request(method, format!("{}{path}", self.base))
-            .header("x-auth-token", "admin:0123456789abcdef0123456789abcdef")
+            .header("x-auth-token", &self.token)
             .header("openstack-api-version", "volume 3.59")
     }
 

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
@@ -29,7 +30,7 @@ pub struct KeystoneConfig {
     /// Service user.
     pub user: String,
     /// Its password.
-    pub password: String,
+    pub password: SecretString,
     /// Its domain, by name.
     pub user_domain: String,
     /// Its project.
@@ -241,7 +242,7 @@ impl Keystone {
         let config = &self.config;
         let body = json!({"auth": {
             "identity": {"methods": ["password"], "password": {"user": {
-                "name": config.user, "password": config.password, "domain": {"name": config.user_domain}}}},
+                "name": config.user, "password": config.password.expose_secret(), "domain": {"name": config.user_domain}}}},
             "scope": {"project": {"name": config.project, "domain": {"name": config.project_domain}}},
         }});
         let url = format!("{}/auth/tokens?nocatalog", config.url.trim_end_matches('/'));

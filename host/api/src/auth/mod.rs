@@ -39,30 +39,41 @@ pub struct Identity {
     pub roles: Vec<String>,
 }
 
+/// What the tokens of a request say.
+#[derive(Debug)]
+pub struct Identified {
+    /// Who asks: 401 for a token nobody knows; 503 where the identity service does not answer.
+    pub caller: Result<Caller, Refusal>,
+    /// Whether the service's token, where there is one, is known: as above. One that is not vouches for nobody.
+    pub service_token: Result<(), Refusal>,
+}
+
 impl Auth {
-    /// Finds out who asks.
-    ///
-    /// # Errors
-    /// 401 for a token nobody knows; 503 where the identity service does not answer.
-    pub async fn identify(&self, headers: &HeaderMap) -> Result<Caller, Refusal> {
+    /// Finds out who asks, and whether somebody vouches for them.
+    pub async fn identify(&self, headers: &HeaderMap) -> Identified {
         let token = text_of(headers, "x-auth-token");
         let service_token = text_of(headers, "x-service-token").filter(|token| !token.is_empty());
         if matches!(self, Self::NoAuth) {
-            return Ok(self.caller(noauth(token), service_token.is_some()));
+            return Identified {
+                caller: Ok(self.caller(noauth(token), service_token.is_some())),
+                service_token: Ok(()),
+            };
         }
-        let by_service = match service_token {
-            None => false,
-            Some(_) => self
-                .known(service_token, Life::Needed)
-                .await
-                .is_ok_and(|service| service.roles.iter().any(|role| role == "service")),
+        let service = match service_token {
+            None => Ok(None),
+            Some(_) => self.known(service_token, Life::Needed).await.map(Some),
         };
+        let has_role = |service: &Identity| service.roles.iter().any(|role| role == "service");
+        let by_service = matches!(&service, Ok(Some(service)) if has_role(service));
         let life = match by_service {
             true => Life::MayHaveEnded,
             false => Life::Needed,
         };
-        let identity = self.known(token, life).await?;
-        Ok(self.caller(identity, by_service))
+        let identity = self.known(token, life).await;
+        Identified {
+            caller: identity.map(|identity| self.caller(identity, by_service)),
+            service_token: service.map(drop),
+        }
     }
 
     async fn known(&self, token: Option<&str>, life: Life) -> Result<Identity, Refusal> {

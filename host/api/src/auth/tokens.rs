@@ -13,9 +13,11 @@ use std::path::Path;
 
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
 
 use super::Identity;
 use crate::http::Refusal;
+use crate::secret_file::{SecretFileError, read_secret_file};
 
 /// Tokens, kept as digests only.
 #[derive(Debug)]
@@ -26,16 +28,16 @@ pub struct Tokens {
 /// Why a token file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenFileError {
-    /// It cannot be read.
-    #[error("token file {path} cannot be read: {source}")]
+    /// It cannot be read, or others can read it.
+    #[error("takes tokens from `tokens_file` {path}, which {source}")]
     Unreadable {
         /// File.
         path: String,
         /// Cause.
-        source: std::io::Error,
+        source: SecretFileError,
     },
     /// It is no such file.
-    #[error("token file {path} is not valid: {reason}")]
+    #[error("takes tokens from `tokens_file` {path}, which is not valid: {reason}")]
     Malformed {
         /// File.
         path: String,
@@ -54,7 +56,7 @@ struct File {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Entry {
-    token: Option<String>,
+    token: Option<Zeroizing<String>>,
     sha256: Option<String>,
     user: String,
     project: String,
@@ -68,11 +70,14 @@ impl Tokens {
     /// With the file's name and what is wrong in it; never with a token.
     pub fn read(path: &Path) -> Result<Self, TokenFileError> {
         let name = path.display().to_string();
-        let text = std::fs::read_to_string(path).map_err(|source| TokenFileError::Unreadable {
+        let bytes = read_secret_file(path).map_err(|source| TokenFileError::Unreadable {
             path: name.clone(),
             source,
         })?;
-        Self::parse(&text).map_err(|reason| TokenFileError::Malformed { path: name, reason })
+        std::str::from_utf8(&bytes)
+            .map_err(|_| "it is not UTF-8 text".to_owned())
+            .and_then(Self::parse)
+            .map_err(|reason| TokenFileError::Malformed { path: name, reason })
     }
 
     fn parse(text: &str) -> Result<Self, String> {

@@ -136,7 +136,7 @@ async fn identify(
 ) -> Result<Caller, Refusal> {
     let address = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.address);
     if state.auth.is_open() {
-        let caller = state.auth.identify(headers).await?;
+        let caller = state.auth.identify(headers).await.caller?;
         // Here a caller may have any name.
         let client = match peer {
             Some(_) => Client::Address(address),
@@ -146,20 +146,29 @@ async fn identify(
         return Ok(caller);
     }
     // An empty one is none, and no guess.
-    let token = headers.get("x-auth-token").map(HeaderValue::as_bytes);
-    let token = token.filter(|token| !token.is_empty());
-    if let Some(token) = token {
+    let sent = |name| {
+        let token = headers.get(name).map(HeaderValue::as_bytes);
+        token.filter(|token| !token.is_empty())
+    };
+    let tokens = [sent("x-auth-token"), sent("x-service-token")];
+    for token in tokens.into_iter().flatten() {
         state.tokens.may_try(address, token)?;
     }
     let found = state.auth.identify(headers).await;
-    match (&found, token) {
-        (Ok(_), Some(token)) => state.tokens.was_right(address, token),
-        (Err(refusal), Some(token)) if refusal.status == StatusCode::UNAUTHORIZED => {
-            state.tokens.was_wrong(address, token);
+    let outcomes = [
+        found.caller.as_ref().err(),
+        found.service_token.as_ref().err(),
+    ];
+    for (token, refusal) in tokens.into_iter().zip(outcomes) {
+        match (token, refusal) {
+            (Some(token), None) => state.tokens.was_right(address, token),
+            (Some(token), Some(refusal)) if refusal.status == StatusCode::UNAUTHORIZED => {
+                state.tokens.was_wrong(address, token);
+            }
+            _ => {}
         }
-        _ => {}
     }
-    let caller = found?;
+    let caller = found.caller?;
     let client = Client::User(caller.user_id.clone(), caller.project_id.clone());
     state.rates.take(&client)?;
     Ok(caller)

@@ -1,7 +1,6 @@
 //! TLS of the API: a certificate and its key, which can be exchanged while connections are open.
 
 use std::io;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -17,20 +16,19 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use webpki::{EndEntityCert, KeyUsage};
 
+use crate::secret_file::{SecretFileError, read_secret_file};
+
 /// Why a certificate and its key cannot be used. Each says what to do.
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs)]
 pub enum TlsError {
-    #[error("`{key}` {path} cannot be read: {source}")]
-    Unreadable {
-        key: &'static str,
+    #[error("`tls_certificate_file` {path} cannot be read: {source}")]
+    Unreadable { path: String, source: io::Error },
+    #[error("takes its key from `tls_key_file` {path}, which {source}")]
+    Key {
         path: String,
-        source: io::Error,
+        source: SecretFileError,
     },
-    #[error(
-        "`tls_key_file` {path} can be read by every user of this machine; run `chmod 600 {path}` and get a new key"
-    )]
-    Exposed { path: String },
     #[error("`tls_certificate_file` {path} holds no certificate in PEM form")]
     NoCertificate { path: String },
     #[error("`tls_key_file` {path} holds no private key in PEM form that can be used: {reason}")]
@@ -80,7 +78,10 @@ impl Certificate {
     /// [`TlsError`], in words for the operator; never with the key.
     pub fn read(certificate: &Path, key: &Path) -> Result<Self, TlsError> {
         let path = certificate.display().to_string();
-        let pem = read("tls_certificate_file", certificate)?;
+        let pem = std::fs::read(certificate).map_err(|source| TlsError::Unreadable {
+            path: path.clone(),
+            source,
+        })?;
         let chain: Vec<_> = CertificateDer::pem_slice_iter(&pem)
             .collect::<Result<_, _>>()
             .unwrap_or_default();
@@ -93,10 +94,10 @@ impl Certificate {
             path: key_path.clone(),
             reason,
         };
-        let pem = read("tls_key_file", key)?;
-        if exposed(key) {
-            return Err(TlsError::Exposed { path: key_path });
-        }
+        let pem = read_secret_file(key).map_err(|source| TlsError::Key {
+            path: key_path.clone(),
+            source,
+        })?;
         let secret =
             PrivateKeyDer::from_pem_slice(&pem).map_err(|error| unusable(error.to_string()))?;
         let signer =
@@ -142,20 +143,6 @@ fn in_its_time(own: &CertificateDer<'_>, path: &str) -> Result<(), TlsError> {
         }),
         _ => Ok(()),
     }
-}
-
-fn read(key: &'static str, path: &Path) -> Result<zeroize::Zeroizing<Vec<u8>>, TlsError> {
-    let read = std::fs::read(path).map_err(|source| TlsError::Unreadable {
-        key,
-        path: path.display().to_string(),
-        source,
-    });
-    Ok(zeroize::Zeroizing::new(read?))
-}
-
-fn exposed(path: &Path) -> bool {
-    // A group that may read keys is usual: Debian has `ssl-cert`.
-    std::fs::metadata(path).is_ok_and(|data| data.permissions().mode() & 0o007 != 0)
 }
 
 impl Tls {

@@ -89,7 +89,7 @@ fn iscsi(connection: &Connection, data: &mut Map<String, Value>) {
     if let Some(chap) = &connection.chap {
         data.insert("auth_method".into(), json!("CHAP"));
         data.insert("auth_username".into(), json!(chap.user));
-        data.insert("auth_password".into(), json!(chap.password));
+        data.insert("auth_password".into(), json!(*chap.password));
     }
 }
 

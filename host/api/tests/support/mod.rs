@@ -12,6 +12,8 @@ pub mod array;
 pub mod driver;
 pub mod furnished;
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,7 +29,7 @@ use springform_control::{
     LoadRefusal, Loaded,
 };
 use springform_model::contract::{ReplicationKind, Target};
-use springform_store::{Durability, Store, StoreOptions};
+use springform_store::{Durability, Keyring, Store, StoreOptions};
 use tempfile::TempDir;
 use tower::ServiceExt;
 
@@ -124,9 +126,11 @@ impl Api {
             + &entry("other-reader-of-the-test", "cc", "reader")
             + &entry("no-role-of-the-test", "bb", "auditor")
             + &entry("service-token-of-the-test", "dd", "service");
-        std::fs::write(folder.path().join("tokens.toml"), text).unwrap();
+        let tokens = folder.path().join("tokens.toml");
+        std::fs::write(&tokens, text).unwrap();
+        std::fs::set_permissions(&tokens, Permissions::from_mode(0o600)).unwrap();
         std::fs::write(folder.path().join("policy.toml"), policy).unwrap();
-        let tokens = Tokens::read(&folder.path().join("tokens.toml")).unwrap();
+        let tokens = Tokens::read(&tokens).unwrap();
         let policy = Policy::read(&folder.path().join("policy.toml")).unwrap();
         (Auth::Tokens(tokens), policy)
     }
@@ -199,6 +203,7 @@ impl Api {
         let options = StoreOptions {
             durability: Durability::Process,
             explain: true,
+            keys: Some(Keyring::parse(&"5a".repeat(32)).unwrap()),
             ..StoreOptions::default()
         };
         let path = folder.path().join("springform.db");

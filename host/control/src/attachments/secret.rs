@@ -6,13 +6,14 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use springform_model::contract::{Chap, Connector};
 use springform_store::{Changes, Record, Store, StoreError, Table, Value};
+use zeroize::Zeroizing;
 
 /// One credential.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Secret {
     id: String,
     user: String,
-    pub(crate) password: String,
+    pub(crate) password: Zeroizing<String>,
 }
 
 impl Record for Secret {
@@ -54,11 +55,12 @@ pub(crate) async fn chap_for(
                 password: known.record.password,
             }));
         }
-        let password: String = rand::rng()
+        let password = rand::rng()
             .sample_iter(Alphanumeric)
             .take(16)
             .map(char::from)
-            .collect();
+            .collect::<String>()
+            .into();
         let secret = Secret {
             id: id.clone(),
             user: user.clone(),

@@ -22,7 +22,7 @@ use springform_model::contract::{
     Disconnected, Driver, Failure, FailureCode, Placement, Pool, ReplicationKind, Reply,
     SetupReport, SnapshotPlacement, Statistics, Target,
 };
-use springform_store::{Durability, Store, StoreOptions};
+use springform_store::{Durability, Keyring, Store, StoreOptions};
 
 /// What the arrays hold and how they misbehave.
 #[derive(Default)]
@@ -404,6 +404,7 @@ pub async fn open(path: &Path) -> Store {
             StoreOptions {
                 durability: Durability::Process,
                 readers: 4,
+                keys: Some(Keyring::parse(&"5a".repeat(32)).unwrap()),
                 ..StoreOptions::default()
             },
         )

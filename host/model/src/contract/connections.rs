@@ -1,6 +1,7 @@
 //! Interface `connections`.
 
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 use super::Extensions;
 
@@ -9,8 +10,8 @@ use super::Extensions;
 pub struct Chap {
     /// User.
     pub user: String,
-    /// Password.
-    pub password: String,
+    /// Password; wiped from memory when it is dropped.
+    pub password: Zeroizing<String>,
 }
 
 impl std::fmt::Debug for Chap {

@@ -1,9 +1,22 @@
 //! Interface `connections`.
 
 use springform_model::contract as model;
+use zeroize::Zeroizing;
 
-use super::record;
+use super::{Convert, record};
 use crate::bindings::exports::springform::driver::connections as wit;
+
+impl Convert<String> for Zeroizing<String> {
+    fn convert(mut self) -> String {
+        std::mem::take(&mut *self)
+    }
+}
+
+impl Convert<Zeroizing<String>> for String {
+    fn convert(self) -> Zeroizing<String> {
+        Zeroizing::new(self)
+    }
+}
 
 record!(both wit::Chap, model::Chap { user, password });
 record!(lower wit::Connector, model::Connector {

@@ -257,7 +257,7 @@ fn a_compute_node_is_not_told_to_open_a_file_of_its_own() {
             with(|c| {
                 c.chap = Some(Chap {
                     user: "other".to_owned(),
-                    password: "p".to_owned(),
+                    password: "p".to_owned().into(),
                 });
             }),
             "chap",

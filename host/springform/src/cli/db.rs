@@ -15,6 +15,13 @@ pub enum DbCommand {
         #[arg(long, env = "SPRINGFORM_CONFIG", default_value = "springform.toml")]
         config: PathBuf,
     },
+    /// Seal the secrets in the database of a host that is stopped with a new key, and forget the old one. Backups made before
+    /// can be restored with the old key only.
+    RotateKey {
+        /// The configuration, which names the database and the key's file.
+        #[arg(long, env = "SPRINGFORM_CONFIG", default_value = "springform.toml")]
+        config: PathBuf,
+    },
     /// Put a backup in the place of the database of a host that is stopped. What is replaced is kept beside it.
     Restore {
         /// The backup.

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use super::{Config, ConfigError};
+use crate::sealing;
 use crate::serve::{access, inspect};
 
 /// Checks a file, its secrets, and each backend's options against its driver.
@@ -16,6 +17,10 @@ pub async fn run(path: &Path, offline: bool) -> anyhow::Result<ExitCode> {
     if let Err(problem) = access::certificate(&config.service) {
         problems.push(problem);
     }
+    // Files that the host reads when it starts.
+    let said = |error: anyhow::Error| super::Problem::general(format!("{error:#}"));
+    problems.extend(sealing::find(&config.service.sealing_key).err().map(said));
+    problems.extend(access::auth(&config.auth).err().map(said));
     if !offline {
         for driver in config.drivers.values() {
             match inspect::describe(driver).await {

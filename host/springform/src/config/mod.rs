@@ -25,7 +25,9 @@ pub use nova::NovaConfig;
 pub use problem::{ConfigError, Problem, suggestion};
 pub use resolve::{Resolved, ResolvedTarget};
 pub use secret::{Secret, secret_from};
-pub use service::{ApiLimits, AuthConfig, AuthMode, LogFormat, ServiceConfig, TlsFiles};
+pub use service::{
+    ApiLimits, AuthConfig, AuthMode, LogFormat, SealingKeySource, ServiceConfig, TlsFiles,
+};
 pub use webhook::WebhookConfig;
 
 use problem::Problems;

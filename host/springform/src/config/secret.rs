@@ -4,21 +4,32 @@
 use std::fmt;
 use std::path::Path;
 
-/// A password or token. Neither `Debug` nor any message shows it.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
+use secrecy::{ExposeSecret as _, SecretString};
+use springform_api::read_secret_file;
+
+/// A password or token. Neither `Debug` nor any message shows it, and it is wiped from memory when it is dropped.
+#[derive(Clone)]
+pub struct Secret(SecretString);
+
+impl PartialEq for Secret {
+    fn eq(&self, other: &Self) -> bool {
+        self.reveal() == other.reveal()
+    }
+}
+
+impl Eq for Secret {}
 
 impl Secret {
     /// Wraps a value.
     #[must_use]
     pub fn new(value: impl Into<String>) -> Self {
-        Self(value.into())
+        Self(SecretString::from(value.into()))
     }
 
     /// The value, for whoever sends it to an array.
     #[must_use]
     pub fn reveal(&self) -> &str {
-        &self.0
+        self.0.expose_secret()
     }
 }
 
@@ -53,21 +64,13 @@ pub fn from_env(option: &str, variable: &str) -> Result<Secret, String> {
 /// A sentence for the operator: the file cannot be read, is empty, or may be read by everybody.
 pub fn from_file(option: &str, path: &Path) -> Result<Secret, String> {
     let shown = path.display();
-    let text = std::fs::read_to_string(path).map_err(|error| {
-        format!("takes the secret `{option}` from the file {shown}, which cannot be read: {error}")
-    })?;
-    let value = text.trim_end_matches(['\r', '\n']);
-    if value.is_empty() {
-        return Err(format!(
-            "takes the secret `{option}` from the file {shown}, which is empty"
-        ));
+    let place = format!("takes the secret `{option}` from the file {shown}, which");
+    let bytes = read_secret_file(path).map_err(|error| format!("{place} {error}"))?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| format!("{place} is not UTF-8 text"))?;
+    match text.trim_end_matches(['\r', '\n']) {
+        "" => Err(format!("{place} is empty")),
+        value => Ok(Secret::new(value)),
     }
-    if readable_by_others(path) {
-        return Err(format!(
-            "takes the secret `{option}` from the file {shown}, which every user of this machine can read; run `chmod 600 {shown}`"
-        ));
-    }
-    Ok(Secret::new(value))
 }
 
 /// Reads a secret from wherever it is named.
@@ -84,15 +87,4 @@ pub fn secret_from(
         (None, Some(path)) => from_file(option, path),
         (None, None) => Err(format!("needs `{option}_env` or `{option}_file`")),
     }
-}
-
-#[cfg(unix)]
-fn readable_by_others(path: &Path) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::metadata(path).is_ok_and(|data| data.permissions().mode() & 0o004 != 0)
-}
-
-#[cfg(not(unix))]
-fn readable_by_others(_path: &Path) -> bool {
-    false
 }

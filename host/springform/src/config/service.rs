@@ -26,6 +26,17 @@ pub struct TlsFiles {
     pub line: usize,
 }
 
+/// Where the key is that secrets in the database are sealed with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SealingKeySource {
+    /// A file; made where it is not there and nothing is sealed yet.
+    File(PathBuf),
+    /// An environment variable.
+    Env(String),
+    /// A credential that systemd hands over, by name.
+    Credential(String),
+}
+
 /// `[service]`.
 #[derive(Debug, Clone)]
 pub struct ServiceConfig {
@@ -39,6 +50,8 @@ pub struct ServiceConfig {
     pub behind_tls_proxy: bool,
     /// The database file.
     pub database: PathBuf,
+    /// The key of the secrets in the database.
+    pub sealing_key: SealingKeySource,
     /// Installed drivers, the compilation cache and its key. Private to the user the host runs as.
     pub state_dir: PathBuf,
     /// First half of Cinder's `host@backend`.
@@ -78,14 +91,16 @@ impl ServiceConfig {
         let path = |text: Option<String>, default: &str| {
             folder.join(text.unwrap_or_else(|| default.to_owned()))
         };
+        let state_dir = path(section.text("state_dir"), "springform-state");
         let service = Self {
+            sealing_key: read_sealing_key(&mut section, folder, &state_dir),
             listen: listen
                 .unwrap_or_else(|| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8776)),
             public_endpoint: section.text("public_endpoint"),
             tls: read_tls(&mut section, folder),
             behind_tls_proxy: section.boolean("behind_tls_proxy").unwrap_or(false),
             database: path(section.text("database"), "springform.db"),
-            state_dir: path(section.text("state_dir"), "springform-state"),
+            state_dir,
             host: section
                 .text("host")
                 .unwrap_or_else(|| "springform".to_owned()),
@@ -118,6 +133,32 @@ impl ServiceConfig {
         };
         section.finish();
         service
+    }
+}
+
+/// Where the key is kept if nothing is said: not beside the database, whose copies would have it with them.
+const SEALING_KEY: &str = "sealing.key";
+
+fn read_sealing_key(
+    section: &mut Section<'_>,
+    folder: &Path,
+    state_dir: &Path,
+) -> SealingKeySource {
+    let file = section.text("sealing_key_file");
+    let variable = section.text("sealing_key_env");
+    let credential = section.text("sealing_key_credential");
+    match (file, variable, credential) {
+        (None, None, None) => SealingKeySource::File(state_dir.join(SEALING_KEY)),
+        (Some(file), None, None) => SealingKeySource::File(folder.join(file)),
+        (None, Some(variable), None) => SealingKeySource::Env(variable),
+        (None, None, Some(name)) => SealingKeySource::Credential(name),
+        _ => {
+            section.report(
+                section.line,
+                "names its sealing key in two ways; keep one of `sealing_key_file`, `sealing_key_env` and `sealing_key_credential`",
+            );
+            SealingKeySource::File(state_dir.join(SEALING_KEY))
+        }
     }
 }
 

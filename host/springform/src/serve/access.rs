@@ -18,7 +18,12 @@ use crate::config::{
 pub fn auth(config: &AuthConfig) -> anyhow::Result<Auth> {
     match &config.mode {
         AuthMode::NoAuth => Ok(Auth::NoAuth),
-        AuthMode::Tokens(path) => Ok(Auth::Tokens(Tokens::read(path)?)),
+        AuthMode::Tokens(path) => {
+            let tokens = Tokens::read(path);
+            Ok(Auth::Tokens(
+                tokens.map_err(|error| anyhow::anyhow!("[auth] {error}"))?,
+            ))
+        }
         AuthMode::Keystone => {
             let password = secret_from(
                 "keystone_password",
@@ -36,7 +41,7 @@ pub fn auth(config: &AuthConfig) -> anyhow::Result<Auth> {
             let keystone = Keystone::new(KeystoneConfig {
                 url: config.keystone_url.clone().unwrap_or_default(),
                 user: config.keystone_user.clone().unwrap_or_default(),
-                password: password.reveal().to_owned(),
+                password: password.reveal().into(),
                 user_domain: config.keystone_domain.clone(),
                 project: config.keystone_project.clone(),
                 project_domain: config.keystone_domain.clone(),

@@ -62,6 +62,16 @@ impl Loader {
         }
     }
 
+    /// The same sandbox without a configuration: what is kept to load others with keeps no secret of one that was replaced.
+    #[must_use]
+    pub fn without_configuration(&self) -> Self {
+        Self {
+            sandbox: self.sandbox.clone(),
+            backends: BTreeMap::new(),
+            drivers: BTreeMap::new(),
+        }
+    }
+
     /// What a driver file says of itself.
     ///
     /// # Errors

@@ -18,10 +18,11 @@ use std::sync::Arc;
 use anyhow::Context;
 use springform_api::{ApiState, Tls};
 use springform_control::{Clock, Control};
-use springform_store::Store;
+use springform_store::{Store, StoreOptions};
 use tokio::net::TcpListener;
 
 use crate::config::{AuthMode, Config, ConfigError};
+use crate::sealing;
 use loader::Loader;
 
 /// Runs the host until it is told to stop.
@@ -44,7 +45,11 @@ pub async fn run(path: &Path) -> anyhow::Result<ExitCode> {
         .await
         .with_context(|| format!("cannot listen on {}", config.service.listen))?;
     signals::outlive_file_limits()?;
-    let store = Store::open(&config.service.database).await?;
+    let options = StoreOptions {
+        keys: Some(sealing::find_or_make(&config.service).await?),
+        ..StoreOptions::default()
+    };
+    let store = Store::open_with(&config.service.database, options).await?;
     if let Some(mark) = store.restored().await? {
         tracing::warn!(
             restored_at = %mark.restored_at.to_cinder(),
@@ -76,18 +81,23 @@ pub async fn run(path: &Path) -> anyhow::Result<ExitCode> {
         () = stop.cancelled() => return Ok(ExitCode::SUCCESS),
     };
     control.deliver_with(Arc::new(webhooks));
-    control.reload_from(Arc::new(reload::File::new(config.clone(), loader, tls)));
+    let backends = config.backends.len();
+    let service = config.service.clone();
+    // Who reloads is the only one to keep the configuration: it has secrets that may be exchanged.
+    let file = reload::File::new(config, &loader, tls);
+    drop(loader);
+    control.reload_from(Arc::new(file));
     control.spawn(signals::reload_on(hangup, control.clone()));
     opening.open(springform_api::router(ApiState {
         control: control.clone(),
         auth,
         policy,
         limits,
-        public_endpoint: config.service.public_endpoint.clone(),
+        public_endpoint: service.public_endpoint,
         nova,
-        drivers_dir: config.service.state_dir.join("drivers"),
+        drivers_dir: service.state_dir.join("drivers"),
     }));
-    tracing::info!(backends = config.backends.len(), "serving");
+    tracing::info!(backends, "serving");
     serving.await.context("the server failed")??;
     tracing::info!(
         "stopping: what is still open stays in the journal and is taken up at the next start"

@@ -12,7 +12,7 @@ use springform_api::Limits;
 use crate::config::ServiceConfig;
 
 /// What the host keeps in its state directory.
-const OURS: &[&str] = &["cache", "drivers"];
+const OURS: &[&str] = &["cache", "drivers", "sealing.key"];
 /// Descriptors for everything but connections: the database, arrays, drivers, logs.
 const OTHER_FILES: usize = 256;
 

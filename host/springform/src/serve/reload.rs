@@ -22,7 +22,7 @@ struct Serving {
 
 /// The host's own file.
 pub struct File {
-    loader: Arc<Loader>,
+    loader: Loader,
     tls: Option<Tls>,
     serving: Arc<Mutex<Arc<Serving>>>,
 }
@@ -30,9 +30,9 @@ pub struct File {
 impl File {
     /// The file that this configuration was read from, and that serves.
     #[must_use]
-    pub fn new(config: Config, loader: Arc<Loader>, tls: Option<Tls>) -> Self {
+    pub fn new(config: Config, loader: &Loader, tls: Option<Tls>) -> Self {
         Self {
-            loader,
+            loader: loader.without_configuration(),
             tls,
             serving: Arc::new(Mutex::new(Arc::new(Serving::new(config)))),
         }

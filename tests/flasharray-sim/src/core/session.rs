@@ -39,6 +39,11 @@ impl Sessions {
         self.last_used.clear();
     }
 
+    /// Tokens of the sessions that are open.
+    pub fn tokens(&self) -> impl Iterator<Item = &str> {
+        self.last_used.keys().map(String::as_str)
+    }
+
     /// How many sessions are open.
     pub fn count(&self) -> usize {
         self.last_used.len()

@@ -50,7 +50,10 @@ pub fn routes(shared: Arc<Shared>) -> Router {
         .route("/arrays/{array}/capacity", post(capacity))
         .route("/arrays/{array}/volume-limit", post(volume_limit))
         .route("/arrays/{array}/safemode", post(safemode))
-        .route("/arrays/{array}/sessions", delete(drop_sessions))
+        .route(
+            "/arrays/{array}/sessions",
+            get(list_sessions).delete(drop_sessions),
+        )
         .route("/arrays/{array}/api-token", post(api_token))
         .route("/arrays/{array}/date", post(date))
         .route("/pods/{pod}/stuck", post(pod_stuck))
@@ -354,6 +357,20 @@ async fn date(
         Ok(json!({}))
     });
     reply(done)
+}
+
+async fn list_sessions(State(shared): Sim, Path(array): Path<String>) -> Response {
+    let found = find(&shared, &array).and_then(|ix| {
+        let mut world = shared.world();
+        let tokens: Vec<String> = world
+            .array_mut(ix)?
+            .sessions
+            .tokens()
+            .map(str::to_owned)
+            .collect();
+        Ok(json!(tokens))
+    });
+    reply(found)
 }
 
 async fn drop_sessions(State(shared): Sim, Path(array): Path<String>) -> Response {

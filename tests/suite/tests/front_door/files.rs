@@ -46,7 +46,9 @@ async fn everything_the_host_writes_is_private_whatever_the_umask() {
 async fn files_of_an_older_release_are_taken_from_other_users() {
     let house = House::new("", "");
     house.runs().await.kill().await.unwrap();
-    let files = made(&house);
+    let mut files = made(&house);
+    // A key that others could read is no secret any more, and is refused.
+    files.retain(|path| !path.ends_with("sealing.key"));
     for path in &files {
         chmod(path, if path.is_dir() { 0o755 } else { 0o644 });
     }

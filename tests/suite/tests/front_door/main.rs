@@ -6,8 +6,10 @@
     clippy::indexing_slicing
 )]
 
+mod canary;
 mod crowd;
 mod files;
 mod house;
 mod log;
+mod sealing;
 mod tls;
