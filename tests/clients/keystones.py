@@ -118,12 +118,12 @@ class Keystone:
     def revoke(self, token):
         self.first.delete(f"{self.url}/v3/auth/tokens", headers={"X-Subject-Token": token})
 
-    def host(self, folder, fresh=60, more=""):
+    def host(self, folder, fresh=60, more="", kind=QuickHost):
         """A host that asks this Keystone; to be used as a context. `more` is added to its configuration."""
         folder = pathlib.Path(folder)
         (folder / "password").write_text("springform-password\n")
         (folder / "password").chmod(0o600)
-        return QuickHost(folder, CONFIGURATION.format(url=self.url, fresh=fresh) + more, backends=("quick", "slow"))
+        return kind(folder, CONFIGURATION.format(url=self.url, fresh=fresh) + more, backends=("quick", "slow"))
 
     def users(self, host):
         return {name: Clients(host.url, project=self.projects[USERS[name][0]], words=self.words(name),

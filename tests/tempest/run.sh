@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs Tempest's volume tests and those of Cinder's plugin against the built host and a real Keystone. Builds nothing.
-# Usage: run.sh [arguments of suite.py]     SPRINGFORM_TEMPEST=n: processes (2)
+# Usage: run.sh [--stage api|pure-async|rbac] [arguments of suite.py]     SPRINGFORM_TEMPEST=n: processes (2)
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 cache=$HOME/.cache/springform

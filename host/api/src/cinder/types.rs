@@ -303,7 +303,9 @@ async fn set_specs(call: Call) -> Answer {
 async fn spec(call: Call) -> Answer {
     let (id, key) = (call.part("type_id"), call.part("key"));
     let found = call.control().types().get(&call.caller, id).await?;
-    match found.extra_specs.get(key) {
+    // A member is not told whether there is one that only administrators see.
+    let visible = call.caller.is_admin || USER_VISIBLE.contains(&key);
+    match found.extra_specs.get(key).filter(|_| visible) {
         Some(text) => json(200, &value!({key: text})),
         None => Err(Refusal::not_found(format!(
             "Volume Type {id} has no extra specs with key {key}."

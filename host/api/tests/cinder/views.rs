@@ -110,3 +110,34 @@ async fn links_have_the_project_where_the_request_had_it() {
         format!("http://cloud:8776/v3/volumes/{id}")
     );
 }
+
+#[tokio::test]
+async fn a_member_is_not_told_of_specs_that_only_administrators_see() {
+    let api = Api::with_tokens("").await;
+    let send = async |method: &str, path: &str, token: &str, body: Value| {
+        let headers = [
+            ("x-auth-token", token),
+            ("openstack-api-version", "volume 3.71"),
+        ];
+        api.send(method, path, &headers, body.to_string()).await
+    };
+    let specs = json!({"volume_backend_name": "pure1", "multiattach": "<is> True"});
+    let wanted = json!({"volume_type": {"name": "gold", "extra_specs": specs}});
+    let made = send("POST", "/v3/types", "admin-token-of-test", wanted).await;
+    let path = format!(
+        "/v3/types/{}/extra_specs",
+        made.body["volume_type"]["id"].as_str().unwrap()
+    );
+    for (token, hidden) in [
+        ("admin-token-of-test", 200),
+        ("member-token-of-test", 404),
+        ("reader-token-of-test", 404),
+    ] {
+        let one = async |key: &str| {
+            let path = format!("{path}/{key}");
+            send("GET", &path, token, Value::Null).await.status.as_u16()
+        };
+        assert_eq!(one("volume_backend_name").await, hidden, "{token}");
+        assert_eq!(one("multiattach").await, 200, "{token}");
+    }
+}
