@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 
-from cinder_api import ApiCloud
+from cinder_api import ApiCloud, Refused
 from cinder_world import DRIVERS
 from simulator import end_with_parent
 
@@ -141,6 +141,10 @@ class Springform:
                     return
             except (OSError, LookupError):
                 pass
+            except Refused as refused:
+                # It listens before it has loaded its drivers.
+                if refused.status != 503:
+                    raise
             if time.monotonic() > deadline:
                 raise AssertionError(self.log())
             time.sleep(0.05)
