@@ -182,3 +182,47 @@ async fn stretched_volumes_survive_the_loss_of_an_array_and_come_home() {
         "the host did not end with status 0"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_volume_that_a_retype_or_a_switch_renamed_is_shown_under_the_name_that_it_has_now() {
+    let site = Site::stretched().unwrap();
+    let _host = site.host().await.unwrap();
+    let cloud = site.cinder();
+    cloud.service_becomes(SERVICE, "state", "up").await.unwrap();
+    let specs = json!({"replication_enabled": "<is> True", "replication_type": "<in> sync"});
+    cloud.create_type("stretched", &specs).await.unwrap();
+    cloud.create_type("plain", &json!({})).await.unwrap();
+    let volume = cloud.create_volume("ledger", 1, "plain").await.unwrap();
+    cloud.volume_becomes(&volume, "available").await.unwrap();
+    let shown = async || {
+        let seen = cloud.volume_becomes(&volume, "available").await.unwrap();
+        let text = seen["metadata"]["array_volume_name"].as_str();
+        text.unwrap_or_default().to_owned()
+    };
+    let (plain, replicated) = (format!("volume-{volume}-cinder"), name(&volume));
+    assert_eq!(shown().await, plain);
+    let retype = json!({"os-retype": {"new_type": "stretched", "migration_policy": "never"}});
+    let path = format!("/v3/volumes/{volume}/action");
+    let asked = cloud.ask(Method::POST, &path, Some(&retype)).await;
+    asked.unwrap();
+    assert_eq!(shown().await, replicated);
+    for (verb, expected) in [("disable", &plain), ("enable", &replicated)] {
+        let scope = json!({"scope": {"volumes": [volume]}});
+        let path = format!("/admin/v1/{verb}");
+        let begun = cloud.ask(Method::POST, &path, Some(&scope)).await.unwrap();
+        let path = format!(
+            "/admin/v1/operations/{}",
+            begun["operation"].as_str().unwrap()
+        );
+        let deadline = Instant::now() + Duration::from_secs(120);
+        loop {
+            let seen = cloud.ask(Method::GET, &path, None).await.unwrap();
+            if seen["state"] == "succeeded" {
+                break;
+            }
+            assert!(Instant::now() < deadline, "{verb}: {seen}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        assert_eq!(&shown().await, expected);
+    }
+}

@@ -84,12 +84,11 @@ pub(crate) fn available(
 ) {
     volume.status = VolumeStatus::Available;
     volume.launched_at = volume.launched_at.or(Some(now));
-    volume.metadata.extend(placement.metadata.iter().cloned());
+    volume.place(placement);
     volume.replication_status = Some(match placement.replication {
         Some(_) => ReplicationStatus::Enabled,
         None => ReplicationStatus::NotCapable,
     });
-    volume.placement = Some(placement.clone());
 }
 
 /// Key of the volume that is locked meanwhile.

@@ -352,7 +352,7 @@ fn done(volume: &mut Volume, operation: &Operation, reply: &Reply) {
         }
         (Verb::RetypeVolume, Reply::Placement(placement)) => {
             let replication = placement.replication.is_some();
-            volume.placement = Some(placement.clone());
+            volume.place(placement);
             volume.replication_status = Some(if replication {
                 ReplicationStatus::Enabled
             } else {

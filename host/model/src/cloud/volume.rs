@@ -102,4 +102,11 @@ impl Volume {
     pub fn size_bytes(&self) -> u64 {
         self.size.saturating_mul(1 << 30)
     }
+
+    /// Records where the volume is now, and under which name. Clients read both in its metadata, so an entry that the driver
+    /// gives replaces the one of before.
+    pub fn place(&mut self, placement: &Placement) {
+        self.metadata.extend(placement.metadata.iter().cloned());
+        self.placement = Some(placement.clone());
+    }
 }

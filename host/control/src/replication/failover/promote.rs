@@ -43,6 +43,9 @@ impl Failover<'_> {
         // Also what was not completed yet: its host was told a way that leads nowhere now.
         let used = self.ledger.ground().followed(used?).await?;
         if !used.is_empty() {
+            // A run before a restart may have left them locked, and an attachment is locked before its volume: whoever
+            // detaches a host waits for the volume, and would be waited for here.
+            let used = members::release(&self.ledger, used).await?;
             let waits = "hosts to be connected to the array that serves now".to_owned();
             self.ledger.enter("reconnecting", Some(waits)).await?;
             self.ledger
@@ -226,9 +229,7 @@ impl Failover<'_> {
             let (relation, effects) = member.relation.step(Event::Promoted(id.clone()), now)?;
             *member.relation = relation;
             if let Some(placement) = placements.get(&member.volume.id) {
-                let told = placement.metadata.iter().cloned();
-                member.volume.metadata.extend(told);
-                member.volume.placement = Some(placement.clone());
+                member.volume.place(placement);
                 member.spec.placement = Some(placement.clone());
             }
             let resized = sizes.get(&member.volume.id);

@@ -157,7 +157,7 @@ impl Failover<'_> {
         let home = self.view.primary().map(|t| t.name.clone());
         members::change(self.ledger.ground(), good, |m| {
             if let Some(placement) = placed.get(&m.volume.id) {
-                m.volume.placement = Some(placement.clone());
+                m.volume.place(placement);
             }
             m.volume.replication_status = Some(if m.relation.serving == home {
                 ReplicationStatus::Enabled

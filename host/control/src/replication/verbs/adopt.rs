@@ -227,7 +227,7 @@ impl Work<'_, '_> {
             m.volume.size = adoption.size;
             m.spec.size = adoption.size.saturating_mul(GIB);
             if let Some(placement) = &adoption.placement {
-                m.volume.placement = Some(placement.clone());
+                m.volume.place(placement);
                 m.spec.placement = Some(placement.clone());
             }
             if adoption.moved {

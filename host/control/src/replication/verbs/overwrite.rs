@@ -136,7 +136,7 @@ pub async fn overwrite(
         }
         m.relation.wanted = true;
         if let Some(placement) = placements.get(&m.volume.id) {
-            m.volume.placement = Some(placement.clone());
+            m.volume.place(placement);
         }
         if m.relation.serving == home {
             m.volume.replication_status = Some(ReplicationStatus::Enabled);

@@ -68,7 +68,7 @@ impl Work<'_, '_> {
         members::change(ground, good, |m| {
             *m.relation = m.relation.step(Event::Want(on), now)?.0;
             if let Some(placement) = placements.get(&m.volume.id) {
-                m.volume.placement = Some(placement.clone());
+                m.volume.place(placement);
             }
             m.volume.replication_status = Some(if on {
                 ReplicationStatus::Enabled
