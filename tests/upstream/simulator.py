@@ -19,8 +19,8 @@ GIB = 1 << 30
 
 
 def end_with_parent():
-    """In the child: a test process that is killed leaves no simulator behind."""
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+    """In the child: a test process that is killed leaves no simulator behind, and that takes its directory along."""
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
 
 
 class ControlError(Exception):
@@ -86,8 +86,13 @@ class Simulator:
     def stop(self):
         if self._process is None:
             return
-        self._process.kill()
-        self._process.wait()
+        # Not killed at once: it removes its directory of certificates.
+        self._process.terminate()
+        try:
+            self._process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
         self._process.stdout.close()
         self._reader.join()
         self._process.stderr.close()
