@@ -20,6 +20,8 @@ pub enum Bench {
     Api,
     /// A failover of 1,000 volumes beside the upstream Cinder driver's.
     Failover,
+    /// What the host holds while 64 clients do everything at once for half an hour; fails if it grows.
+    Mix,
     /// Requests per verb beside the upstream Cinder driver's; writes docs/drivers/requests.md.
     Requests,
 }
@@ -38,6 +40,7 @@ impl Bench {
             Self::Create => ("springform-suite", "springform-bench", "create", true),
             Self::Api => ("springform-suite", "springform-bench", "api", true),
             Self::Failover => ("springform-suite", "springform-bench", "failover", true),
+            Self::Mix => ("springform-suite", "springform-bench", "mix", true),
             Self::Requests => return requests(),
         };
         guests::build()?;
@@ -89,10 +92,10 @@ fn requests() -> anyhow::Result<()> {
 pub struct Sim {
     /// How many seeds.
     #[arg(long, default_value_t = 2000)]
-    seeds: u64,
+    pub seeds: u64,
     /// The first seed: one seed is reproduced with `--from N --seeds 1`.
     #[arg(long, default_value_t = 0)]
-    from: u64,
+    pub from: u64,
 }
 
 impl Sim {

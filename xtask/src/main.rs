@@ -1,9 +1,11 @@
 //! `cargo xtask …`: everything a contributor types, on a fresh machine too.
 
 mod bench;
+mod chaos;
 mod ci;
 mod demo;
 mod guests;
+mod judge;
 mod prometheus;
 mod shell;
 mod tests;
@@ -33,6 +35,10 @@ enum Task {
     Bench(bench::Bench),
     /// Seeded simulation of hosts, arrays and operators on paused time.
     Sim(bench::Sim),
+    /// The real host before real simulators while everything goes wrong that can.
+    Chaos(chaos::Chaos),
+    /// The long forms of what the tests do in short.
+    Judge(judge::Judge),
     /// What CI runs: format, lints, licences, tests.
     Ci,
 }
@@ -44,6 +50,8 @@ fn main() -> ExitCode {
         Task::BuildGuests => guests::build(),
         Task::Bench(bench) => bench.run(),
         Task::Sim(sim) => sim.run(),
+        Task::Chaos(chaos) => chaos.run(),
+        Task::Judge(judge) => judge.run(),
         Task::Ci => ci::run(),
     };
     match outcome {

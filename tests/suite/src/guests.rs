@@ -41,6 +41,21 @@ pub fn springform() -> anyhow::Result<PathBuf> {
     Ok(path)
 }
 
+/// The built simulator.
+///
+/// # Errors
+/// It was not built; the message says how.
+pub fn flasharray_sim() -> anyhow::Result<PathBuf> {
+    let path = profile()?.join("flasharray-sim");
+    if !path.is_file() {
+        bail!(
+            "{} is not there: run `cargo build -p flasharray-sim`",
+            path.display()
+        );
+    }
+    Ok(path)
+}
+
 /// `<target>/debug` or `<target>/release`, from where this program is: `<profile>/x` or `<profile>/deps/x`.
 fn profile() -> anyhow::Result<PathBuf> {
     let here = std::env::current_exe().context("this program does not know where it is")?;

@@ -2,6 +2,7 @@
 //! benchmarks have in common.
 
 pub mod bench;
+pub mod chaos;
 pub mod cinder;
 pub mod guests;
 pub mod host;

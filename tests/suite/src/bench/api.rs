@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
 use futures_util::future::try_join_all;
-use reqwest::{Client, Method};
+use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -38,7 +38,7 @@ mod peer {
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A host on the driver that does nothing, and a client of it.
-struct Place {
+pub(super) struct Place {
     host: Host,
     client: Client,
     start_ms: f64,
@@ -134,7 +134,8 @@ fn line(what: &str, figure: f64, unit: &str, ratio: f64) {
 }
 
 impl Place {
-    async fn open() -> anyhow::Result<Self> {
+    /// Starts it, twice: the first start compiles.
+    pub(super) async fn open() -> anyhow::Result<Self> {
         let (folder, address) = (tempfile::tempdir()?, free_address()?);
         let config = folder.path().join("springform.toml");
         let driver = guests::guest("noop")?;
@@ -193,16 +194,30 @@ impl Place {
         Ok(serde_json::from_slice(&text)?)
     }
 
-    async fn text(
+    fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        let url = format!("{}{path}", self.host.url);
+        let request = self.client.request(method, url);
+        let request = request.header("X-Service-Token", "nova:service");
+        request.header("OpenStack-API-Version", "volume 3.71")
+    }
+
+    /// The status of the answer to a look.
+    pub(super) async fn status(&self, path: &str) -> anyhow::Result<StatusCode> {
+        let answer = self.request(Method::GET, path).send().await?;
+        let status = answer.status();
+        // Read to its end, or the connection is not used again.
+        answer.bytes().await?;
+        Ok(status)
+    }
+
+    /// The body of an answer that says yes.
+    pub(super) async fn text(
         &self,
         method: Method,
         path: &str,
         body: Option<&Value>,
     ) -> anyhow::Result<Vec<u8>> {
-        let mut request = self
-            .client
-            .request(method, format!("{}{path}", self.host.url));
-        request = request.header("OpenStack-API-Version", "volume 3.71");
+        let mut request = self.request(method, path);
         if let Some(body) = body {
             request = request.json(body);
         }
@@ -300,7 +315,7 @@ impl Place {
     }
 
     /// Resident memory of the host, MiB, as the system counts it.
-    fn memory(&self) -> anyhow::Result<f64> {
+    pub(super) fn memory(&self) -> anyhow::Result<f64> {
         let pid = self.host.pid().context("the host has ended")?;
         let text =
             std::fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("status"))?;

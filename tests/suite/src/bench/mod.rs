@@ -4,6 +4,7 @@ pub mod api;
 pub mod baseline;
 pub mod create;
 pub mod failover;
+pub mod mix;
 pub mod start;
 
 /// The value that a share of the samples does not exceed; `quantile` from 0 to 1. Zero without samples.

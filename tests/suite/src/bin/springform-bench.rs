@@ -1,4 +1,4 @@
-//! Measures the whole host. `cargo xtask bench start|create|api|failover` builds what it needs and runs it.
+//! Measures the whole host. `cargo xtask bench start|create|api|failover|mix` builds what it needs and runs it.
 
 use clap::{Parser, Subcommand};
 use springform_suite::bench;
@@ -36,6 +36,15 @@ enum What {
         #[arg(long)]
         alone: bool,
     },
+    /// What the host holds while many clients do everything at once.
+    Mix {
+        /// Clients.
+        #[arg(default_value_t = 64)]
+        clients: usize,
+        /// How long.
+        #[arg(default_value_t = 30.0)]
+        minutes: f64,
+    },
     /// What the host adds to creating a replicated volume.
     Create {
         /// Volumes for each latency.
@@ -54,6 +63,7 @@ async fn main() -> anyhow::Result<()> {
             latency_ms,
             alone,
         } => bench::failover::report(volumes, latency_ms, alone).await,
+        What::Mix { clients, minutes } => bench::mix::report(clients, minutes).await,
         What::Create { rounds } => bench::create::report(rounds).await,
     }
 }
