@@ -37,16 +37,20 @@ def toml(value):
 
 
 class WholeCinder:
-    """Real Cinder with the upstream driver; see whole_cinder.py. A context manager."""
+    """Real Cinder with the upstream driver; see whole_cinder.py. A context manager.
 
-    def __init__(self, options, protocol="iscsi"):
+    `directory`: where cinder.conf and the database stay when it has ended.
+    """
+
+    def __init__(self, options, protocol="iscsi", directory=None):
         driver = DRIVERS[protocol]
         options = dict(options, volume_driver="%s.%s" % (driver.__module__, driver.__name__))
         self._process = subprocess.Popen(
             [sys.executable, "-W", "ignore", str(HERE / "whole_cinder.py")],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self._process.stdin.write(json.dumps(
-            {"name": options["volume_backend_name"], "options": options}) + "\n")
+            {"name": options["volume_backend_name"], "options": options,
+             "directory": directory and str(directory)}) + "\n")
         self._process.stdin.flush()
         first = self._process.stdout.readline()
         if not first:
@@ -109,12 +113,15 @@ class Springform:
             ]
         config = folder / "springform.toml"
         config.write_text("\n".join(lines) + "\n")
-        self._log = folder / "springform.log"
+        self._start(config, "springform@pure1")
+
+    def _start(self, config, host):
+        self._log = config.with_suffix(".log")
         with self._log.open("w") as log:
             self._process = subprocess.Popen(
                 [built("SPRINGFORM_BIN", "debug", "springform"), "serve", "--config", config],
                 stdout=log, stderr=log, preexec_fn=end_with_parent)
-        self.cloud = ApiCloud("http://%s/v3" % self._address, "springform@pure1",
+        self.cloud = ApiCloud("http://%s/v3" % self._address, host,
                               token="admin:0123456789abcdef0123456789abcdef")
 
     @staticmethod
@@ -157,3 +164,21 @@ class Springform:
             self._process.kill()
             self._process.wait()
         self._folder.cleanup()
+
+
+class Imported(Springform):
+    """The host with a configuration that an import wrote; `cloud` knows what was made before."""
+
+    def __init__(self, config, host, before):
+        self._folder = tempfile.TemporaryDirectory(prefix="imported-host-")
+        self._address = free_address()
+        config.write_text(config.read_text().replace(
+            "[service]\n", '[service]\nlisten = "%s"\nlog_filter = "warn"\n' % self._address))
+        self._start(config, host)
+        for known in ("volumes", "snapshots", "groups", "group_snapshots", "_types",
+                      "_group_types", "_attachments"):
+            setattr(self.cloud, known, dict(getattr(before, known)))
+
+    def __enter__(self):
+        self.wait("up")
+        return self.cloud

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """A whole Cinder in one process: API, scheduler and one volume service, without authentication.
 
-Reads one JSON line, {"name": backend name, "options": {option: value}}, prints one JSON line,
-{"endpoint": ..., "host": ...}, and serves until its input ends. It is the other side of the
-differential test: what the real service does with the same requests.
+Reads one JSON line, {"name": backend name, "options": {option: value}, "directory": null or where
+its configuration and database are kept}, prints one JSON line, {"endpoint": ..., "host": ...}, and
+serves until its input ends. It is the other side of the differential test: what the real service
+does with the same requests.
 """
 
 import eventlet
@@ -81,7 +82,7 @@ def main():
     logging.disable(logging.WARNING)
     asked = json.loads(sys.stdin.readline())
     name = asked["name"]
-    directory = tempfile.mkdtemp(prefix="whole-cinder-")
+    directory = asked.get("directory") or tempfile.mkdtemp(prefix="whole-cinder-")
     configure(directory, name, asked["options"])
     migration.db_sync()
     rpc.init(CONF)
@@ -97,7 +98,8 @@ def main():
             pass
     finally:
         coordination.COORDINATOR.stop()
-        shutil.rmtree(directory, ignore_errors=True)
+        if not asked.get("directory"):
+            shutil.rmtree(directory, ignore_errors=True)
         os._exit(0)
 
 

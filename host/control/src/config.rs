@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use springform_model::contract::Target;
 
+use crate::scheduler::Weighers;
+
 /// One driver of the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DriverConfig {
@@ -31,6 +33,9 @@ pub struct BackendConfig {
     pub targets: Vec<Target>,
     /// Availability zone.
     pub availability_zone: String,
+    /// How well the operator speaks of it, 0 to 100, for the scheduler's weigher of this name.
+    #[serde(default)]
+    pub goodness: u8,
     /// Whether initiators get a CHAP credential.
     pub use_chap: bool,
     /// Whether a failback asked for through Cinder's API may overwrite what only the primary has since it was left behind.
@@ -51,6 +56,7 @@ impl BackendConfig {
             options: Vec::new(),
             targets,
             availability_zone: "nova".to_owned(),
+            goodness: 0,
             use_chap: false,
             failback_discards_old_primary: false,
             parallel: 64,
@@ -84,6 +90,8 @@ pub struct ControlConfig {
     pub default_type: Option<String>,
     /// Whether the GiB of snapshots are left out of the quota `gigabytes`, as Cinder's option of this name says.
     pub no_snapshot_gb_quota: bool,
+    /// What pools are weighed by.
+    pub weighers: Weighers,
     /// How often statistics are read.
     pub statistics_interval: Duration,
     /// How often replication is observed while all is well; more often while something happens.
@@ -108,6 +116,7 @@ impl Default for ControlConfig {
             availability_zone: "nova".to_owned(),
             default_type: None,
             no_snapshot_gb_quota: false,
+            weighers: Weighers::default(),
             statistics_interval: Duration::from_secs(60),
             observe_interval: Duration::from_secs(60),
             receivers: Vec::new(),

@@ -17,6 +17,7 @@ pub mod group_snapshots;
 pub mod group_types;
 pub mod groups;
 mod holders;
+pub mod images;
 pub mod limits;
 mod lock;
 mod machines;

@@ -12,11 +12,15 @@ use tokio::time::{Instant, timeout_at};
 use crate::backend::BackendHandle;
 use crate::{Control, ControlError};
 
+mod hints;
 mod ledger;
 mod ops;
+mod weigh;
 
+pub use hints::{Affinity, Hints};
 pub(crate) use ledger::Ledger;
 pub use ops::matches;
+pub use weigh::{Weigher, Weighers};
 
 /// How long a request waits for backends that are set up for the first time since the start.
 const FIRST_SET_UP: Duration = Duration::from_secs(20);
@@ -38,6 +42,8 @@ pub struct Request {
     pub not: Vec<String>,
     /// Whether the type asks for several attachments.
     pub multiattach: bool,
+    /// Backends that the creator's hints leave.
+    pub affinity: Affinity,
 }
 
 /// One pool and the backend it is in.
@@ -224,7 +230,7 @@ impl Control {
         let until = Instant::now() + FIRST_SET_UP;
         loop {
             let (candidates, mut refusals) = self.candidates().await?;
-            let Some(chosen) = choose(candidates, request, &mut refusals) else {
+            let Some(chosen) = choose(candidates, request, self.weighers(), &mut refusals) else {
                 if self.first_set_up(until).await {
                     continue;
                 }
@@ -273,13 +279,17 @@ impl Control {
         let until = Instant::now() + FIRST_SET_UP;
         loop {
             let (candidates, mut refusals) = self.candidates().await?;
-            if let Some(chosen) = choose_all(candidates, requests, &mut refusals) {
+            if let Some(chosen) = choose_all(candidates, requests, self.weighers(), &mut refusals) {
                 return Ok(chosen);
             }
             if !self.first_set_up(until).await {
                 return Err(none_fits(refusals));
             }
         }
+    }
+
+    fn weighers(&self) -> &Weighers {
+        &self.config().weighers
     }
 
     /// Waits for a backend whose first set-up is under way: a host that has just started knows nothing of its backends, and
@@ -307,6 +317,7 @@ fn none_fits(mut refusals: Vec<String>) -> ControlError {
 pub fn choose_all(
     candidates: Vec<Candidate>,
     requests: &[Request],
+    weighers: &Weighers,
     refusals: &mut Vec<String>,
 ) -> Option<Candidate> {
     let mut pools: BTreeMap<String, Vec<Candidate>> = BTreeMap::new();
@@ -314,26 +325,20 @@ pub fn choose_all(
         let name = candidate.backend.name().to_owned();
         pools.entry(name).or_default().push(candidate);
     }
-    let mut best: Option<Candidate> = None;
+    let mut found = Vec::new();
     for pools in pools.into_values() {
         let mut chosen = None;
         for request in requests {
             let mut why = Vec::new();
-            chosen = choose(pools.clone(), request, &mut why);
+            chosen = choose(pools.clone(), request, weighers, &mut why);
             if chosen.is_none() {
                 refusals.extend(why);
                 break;
             }
         }
-        let Some(chosen) = chosen else { continue };
-        if best
-            .as_ref()
-            .is_none_or(|best| chosen.virtual_free() > best.virtual_free())
-        {
-            best = Some(chosen);
-        }
+        found.extend(chosen);
     }
-    best
+    weighers.best(found)
 }
 
 /// The best of the candidates; the reasons against the others are added to `refusals`.
@@ -341,9 +346,10 @@ pub fn choose_all(
 pub fn choose(
     candidates: Vec<Candidate>,
     request: &Request,
+    weighers: &Weighers,
     refusals: &mut Vec<String>,
 ) -> Option<Candidate> {
-    let mut best: Option<Candidate> = None;
+    let mut found = Vec::new();
     for candidate in candidates {
         if let Err(why) = fits(&candidate, request) {
             refusals.push(format!(
@@ -351,14 +357,11 @@ pub fn choose(
                 candidate.backend.name(),
                 candidate.pool.name
             ));
-        } else if best
-            .as_ref()
-            .is_none_or(|best| candidate.virtual_free() > best.virtual_free())
-        {
-            best = Some(candidate);
+        } else {
+            found.push(candidate);
         }
     }
-    best
+    weighers.best(found)
 }
 
 fn fits(candidate: &Candidate, request: &Request) -> Result<(), String> {
@@ -397,6 +400,7 @@ fn may_hold(candidate: &Candidate, request: &Request) -> Result<(), String> {
             candidate.service.availability_zone
         ));
     }
+    request.affinity.allows(candidate.backend.name())?;
     capabilities(candidate, request)
 }
 

@@ -16,6 +16,7 @@ pub mod cli;
 pub mod client;
 pub mod config;
 pub mod database;
+pub mod import;
 pub mod out;
 pub mod sealing;
 pub mod serve;

@@ -1,8 +1,8 @@
 //! Where the nouns of the model are kept and which of their fields can be asked for.
 
 use springform_model::cloud::{
-    Attachment, DefaultType, Group, GroupSnapshot, GroupType, QosSpecs, QuotaSet, Service,
-    Snapshot, Transfer, UserMessage, Volume, VolumeType,
+    Attachment, DefaultType, GoldenImage, Group, GroupSnapshot, GroupType, QosSpecs, QuotaSet,
+    Service, Snapshot, Transfer, UserMessage, Volume, VolumeType,
 };
 use springform_model::operation::Operation;
 use springform_model::replication::drill::Drill;
@@ -93,6 +93,8 @@ record!(GroupSnapshot, "group_snapshots", id, |r| {
 record!(QuotaSet, "quota_sets", id, |_r| {});
 
 record!(DefaultType, "default_types", project_id, |r| { type_id: &r.type_id });
+
+record!(GoldenImage, "images", id, |r| { volume_id: &r.volume_id });
 
 record!(UserMessage, "messages", id, |r| {
     project_id: &r.project_id, event_id: &r.event_id, level: &r.level, request_id: &r.request_id,

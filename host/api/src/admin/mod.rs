@@ -1,5 +1,5 @@
 //! Our own API: drivers and their generations, operations and their progress, how replication stands and its
-//! verbs, events on their way, attachments after a failover, reloads of the configuration. For administrators.
+//! verbs, events on their way, images, attachments after a failover, reloads of the configuration. For administrators.
 
 mod asks;
 mod attachments;
@@ -7,6 +7,7 @@ mod backends;
 mod configuration;
 mod drills;
 mod drivers;
+mod images;
 mod operations;
 mod outbox;
 mod pages;
@@ -28,5 +29,6 @@ pub fn routes() -> Routes {
     configuration::routes(&mut routes);
     attachments::routes(&mut routes);
     outbox::routes(&mut routes);
+    images::routes(&mut routes);
     routes
 }

@@ -75,47 +75,8 @@ const ADMIN: &[&str] = &[
 
 /// A connector as Nova and os-brick send it: what a driver knows by name, and the rest as it came.
 pub(super) fn connector(value: Value) -> Result<Connector, Refusal> {
-    let wrong = || Refusal::invalid("Invalid input received: Connector is not valid.");
-    let Value::Object(mut members) = value else {
-        return Err(wrong());
-    };
-    let text = |members: &mut Map<String, Value>, name: &str| match members.remove(name) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) if text.len() <= 1024 => Ok(Some(text)),
-        Some(_) => Err(wrong()),
-    };
-    let list = |members: &mut Map<String, Value>, name: &str| match members.remove(name) {
-        None | Some(Value::Null) => Ok(Vec::new()),
-        Some(Value::String(one)) => Ok(vec![one]),
-        Some(list) => serde_json::from_value::<Vec<String>>(list).map_err(|_| wrong()),
-    };
-    let mut read = Connector {
-        host: text(&mut members, "host")?.unwrap_or_default(),
-        ip: text(&mut members, "ip")?,
-        initiator: text(&mut members, "initiator")?,
-        wwpns: list(&mut members, "wwpns")?,
-        wwnns: list(&mut members, "wwnns")?,
-        nqn: text(&mut members, "nqn")?,
-        system_uuid: text(&mut members, "system uuid")?,
-        multipath: matches!(members.remove("multipath"), Some(Value::Bool(true))),
-        chap: None,
-        extensions: Vec::new(),
-    };
-    if read.host.is_empty()
-        && read.initiator.is_none()
-        && read.wwpns.is_empty()
-        && read.nqn.is_none()
-    {
-        return Err(wrong());
-    }
-    for (key, value) in members.into_iter().take(32) {
-        let text = match value {
-            Value::String(text) => text,
-            other => other.to_string(),
-        };
-        read.extensions.push((key, text));
-    }
-    Ok(read)
+    Connector::from_cinder(value)
+        .ok_or_else(|| Refusal::invalid("Invalid input received: Connector is not valid."))
 }
 
 fn members(name: &str, parameters: Value) -> Result<Fields, Refusal> {

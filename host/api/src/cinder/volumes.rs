@@ -2,12 +2,13 @@
 
 use serde_json::json as value;
 use springform_control::query::Query;
+use springform_control::scheduler::Hints;
 use springform_control::volumes::{CreateVolume, UpdateVolume};
 use springform_model::cloud::Volume;
 
 use super::collection::asked;
 use super::listing::{Kind, Known, listed};
-use crate::http::{Answer, Call, Page, Refusal, Routes, Under, empty, json};
+use crate::http::{Answer, Call, Fields, Page, Refusal, Routes, Under, empty, json};
 use crate::views::{AnswerTo, Brief, Links, VolumeView};
 
 /// Filters of the lists.
@@ -100,7 +101,8 @@ pub(super) fn routes(r: &mut Routes) {
         .says("Makes a volume.")
         .takes(
             "{volume:{size?:size?, name?:short?, description?:short?, volume_type?:name?, availability_zone?:name?, \
-            metadata?:map?, snapshot_id?:id?, source_volid?:id?, group_id?:id?, multiattach?:bool?}}",
+            metadata?:map?, snapshot_id?:id?, source_volid?:id?, group_id?:id?, imageRef?:id?, multiattach?:bool?}, \
+            OS-SCH-HNT:scheduler_hints?:object?}",
         )
         .gives(202, ONE);
     r.get("/volumes/{volume_id}", "volume:get", show)
@@ -202,17 +204,10 @@ async fn summary(call: Call) -> Answer {
 async fn create(call: Call) -> Answer {
     let mut body = call.fields()?;
     let mut fields = body.object("volume")?;
-    // The scheduler's hints are for placing beside other volumes of a pool of hosts; a backend has no such hosts.
-    body.take("OS-SCH-HNT:scheduler_hints");
+    let hints = hints(&mut body)?;
     body.finish()?;
-    for absent in ["imageRef", "image_id"] {
-        if fields.has(absent) {
-            return Err(Refusal::invalid(
-                "Invalid image identifier or unable to access requested image: this service is not connected to an image service.",
-            ));
-        }
-        fields.take(absent);
-    }
+    let image = fields.uuid("imageRef")?;
+    let image_id = image.or(fields.uuid("image_id")?);
     for absent in ["backup_id", "consistencygroup_id", "source_replica"] {
         if fields.has(absent) {
             return Err(Refusal::invalid(format!(
@@ -238,9 +233,11 @@ async fn create(call: Call) -> Answer {
         metadata: fields.pairs("metadata")?.unwrap_or_default(),
         snapshot_id: fields.uuid("snapshot_id")?,
         source_volid: fields.uuid("source_volid")?,
+        image_id,
         group_id: fields
             .text("group_id", 0..=255)?
             .filter(|id| !id.is_empty()),
+        hints,
     };
     if fields.boolean("multiattach")?.unwrap_or(false) {
         return Err(Refusal::invalid(MULTIATTACH));
@@ -255,6 +252,17 @@ async fn create(call: Call) -> Answer {
         .create(&call.caller, wanted)
         .await?;
     one(&call, 202, &made, AnswerTo::Create)
+}
+
+/// What the creator says of where it shall be. Hints that no filter of Cinder's knows are taken and ignored, as there.
+fn hints(body: &mut Fields) -> Result<Hints, Refusal> {
+    let name = "OS-SCH-HNT:scheduler_hints";
+    let mut hints = body.object_or_empty(name)?;
+    Ok(Hints {
+        different_host: hints.uuids("different_host")?,
+        same_host: hints.uuids("same_host")?,
+        local_to_instance: hints.uuid("local_to_instance")?,
+    })
 }
 
 async fn show(call: Call) -> Answer {

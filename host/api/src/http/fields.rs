@@ -206,6 +206,22 @@ impl Fields {
         Err(wrong(name, &value, &why))
     }
 
+    /// Ids that must be UUIDs: one text, or a list of them; none where it is missing.
+    ///
+    /// # Errors
+    /// 400 for what is no UUID.
+    pub fn uuids(&mut self, name: &str) -> Result<Vec<String>, Refusal> {
+        let one = |value: Value| {
+            let mut member = Self::over(Map::from_iter([(name.to_owned(), value)]));
+            member.required_uuid(name)
+        };
+        match self.members.remove(name) {
+            None => Ok(Vec::new()),
+            Some(Value::Array(values)) => values.into_iter().map(one).collect(),
+            Some(value) => one(value).map(|id| vec![id]),
+        }
+    }
+
     /// An id that must be there and be a UUID.
     ///
     /// # Errors

@@ -39,6 +39,10 @@ const NAMED: &[(&str, &str)] = &[
         "{name:text, configured:text?, deployed:object?, running:object?, rollback:object?, backends:[object], generations:[object]}",
     ),
     (
+        "image",
+        "{id:text, volume_id:text, metadata:map, created_at:int}",
+    ),
+    (
         "delivery",
         "{id:text, receiver:text, state:text, attempts:int, last_error:text?, due_at:int, created_at:int, event:object}",
     ),

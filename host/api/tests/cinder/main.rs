@@ -13,6 +13,7 @@ mod attachments;
 mod conduct;
 mod defaults;
 mod filters;
+mod images;
 mod manage;
 mod moves;
 mod nova;

@@ -1,18 +1,20 @@
 //! Creating a volume: two commits, one before the array is asked and one after it answered.
 
 use serde_json::json;
-use springform_model::cloud::{Group, Metadata, Snapshot, SnapshotStatus, Volume, VolumeStatus};
-use springform_model::operation::Verb;
+use springform_model::cloud::{
+    GoldenImage, Group, Metadata, Snapshot, SnapshotStatus, Volume, VolumeStatus,
+};
+use springform_model::operation::{Operation, Verb};
 use springform_store::{Changes, StoreError, Stored};
 use uuid::Uuid;
 
 use super::Volumes;
-use super::place::step_name;
-use super::turn::{not_frozen, not_overtaken};
+use super::place::{GOLDEN, step_name};
+use super::turn::{not_frozen, not_overtaken, report};
 use crate::edit::{Setback, again, moved};
-use crate::engine::NewOperation;
+use crate::engine::{NewOperation, failure};
 use crate::quotas::{Adds, over};
-use crate::scheduler::Request;
+use crate::scheduler::{Affinity, Hints, Request};
 use crate::specs::{FullType, as_read, is_multiattach, with_qos, without_keys};
 use crate::{Caller, Control, ControlError};
 
@@ -35,8 +37,12 @@ pub struct CreateVolume {
     pub snapshot_id: Option<String>,
     /// From this volume.
     pub source_volid: Option<String>,
+    /// From the golden volume of this image.
+    pub image_id: Option<String>,
     /// Into this group.
     pub group_id: Option<String>,
+    /// Apart from other volumes, or beside them.
+    pub hints: Hints,
 }
 
 /// What a volume is made from, as it was read.
@@ -72,13 +78,24 @@ impl Volumes<'_> {
 
     async fn begin(&self, caller: &Caller, wanted: CreateVolume) -> Result<Volume, Setback> {
         let control = self.control;
-        if wanted.snapshot_id.is_some() && wanted.source_volid.is_some() {
-            return Err(
-                ControlError::input("May specify only one of snapshot, source volume").into(),
-            );
+        let from = [&wanted.snapshot_id, &wanted.source_volid, &wanted.image_id];
+        if from.into_iter().flatten().count() > 1 {
+            return Err(ControlError::input(
+                "May specify only one of snapshot, imageRef or source volume",
+            )
+            .into());
         }
-        let source = self.source(caller, &wanted).await?;
-        let full = self.type_of(caller, &wanted, source.as_ref()).await?;
+        let golden = self.golden(&wanted).await?;
+        let source = match &golden {
+            Some((_, volume)) => Some(Source {
+                snapshot: None,
+                volume: volume.clone(),
+            }),
+            None => self.source(caller, &wanted).await?,
+        };
+        // What an operator made the golden volume of says nothing of what its creator wants.
+        let like = source.as_ref().filter(|_| golden.is_none());
+        let full = self.type_of(caller, &wanted, like).await?;
         let group = self.group_of(caller, &wanted, full.as_ref()).await?;
         let mut wanted = wanted;
         if let Some(group) = &group {
@@ -90,11 +107,19 @@ impl Volumes<'_> {
             Some(source.volume.availability_zone.clone())
         });
         wanted.availability_zone = super::zone::zone_of(control, asked, full.as_ref())?;
+        let hints = wanted.hints.clone();
+        let affinity = hints.resolve(control, caller).await?;
         let volume = new_volume(control, caller, wanted, source.as_ref(), full.as_ref())?;
+        let mut volume = volume;
+        if let Some((image, _)) = &golden {
+            volume.image_metadata.clone_from(&image.metadata);
+            volume.bootable = true;
+        }
         let mut request = request(&volume, full.as_ref(), source.as_ref(), Vec::new());
         if let Some(group) = &group {
             request.backend.clone_from(&group.backend);
         }
+        request.affinity = affinity.clone();
         let kind = full.as_ref().map(|full| &full.volume_type);
         let limits = control
             .quotas()
@@ -102,9 +127,9 @@ impl Volumes<'_> {
             .await?;
         let scheduled = control.schedule(&request).await;
         let placed = scheduled.as_ref().ok().map(|chosen| chosen.backend.clone());
-        let mut volume = volume;
+        let golden = golden.map(|(_, volume)| volume.record.id);
         let mut new = NewOperation::new(Verb::CreateVolume, "volume", &volume.id)
-            .input(json!({ "tried": [] }));
+            .input(json!({ "tried": [], "affinity": affinity, GOLDEN: golden }));
         if let Ok(chosen) = &scheduled {
             volume.backend = Some(chosen.backend.name().to_owned());
             volume.host = Some(chosen.host());
@@ -121,6 +146,9 @@ impl Volumes<'_> {
         })?;
         volume.operation = Some(operation.id.clone());
         let mut changes = as_read(limits.insert(&volume), full.as_ref());
+        if let Some(server) = &hints.local_to_instance {
+            changes = changes.and(not_local(control, &operation, server));
+        }
         if let Some(source) = &source {
             changes = source.as_read(changes);
         }
@@ -162,6 +190,30 @@ impl Volumes<'_> {
             None => limits,
         };
         Ok((volume, limits))
+    }
+
+    /// The golden volume of the image that is asked for.
+    async fn golden(
+        &self,
+        wanted: &CreateVolume,
+    ) -> Result<Option<(GoldenImage, Stored<Volume>)>, ControlError> {
+        let Some(id) = &wanted.image_id else {
+            return Ok(None);
+        };
+        let (image, volume) = self.control.images().golden(id).await?;
+        if !matches!(volume.status, VolumeStatus::Available | VolumeStatus::InUse) {
+            return Err(ControlError::invalid(format!(
+                "Invalid volume: the volume of image {id} is {}; try again when it is available.",
+                volume.status
+            )));
+        }
+        if wanted.size < volume.size && wanted.size > 0 {
+            return Err(ControlError::input(format!(
+                "Size of specified image {}GB is larger than volume size {}GB.",
+                volume.size, wanted.size
+            )));
+        }
+        Ok(Some((image, volume)))
     }
 
     async fn source(
@@ -307,7 +359,19 @@ pub(super) fn request(
         backend: source.and_then(|source| source.volume.backend.clone()),
         not,
         multiattach: volume.multiattach,
+        affinity: Affinity::default(),
     }
+}
+
+/// Tells the creator that a hint means nothing here.
+fn not_local(control: &Control, operation: &Operation, server: &str) -> Changes {
+    let why = failure(
+        "ignored",
+        format!(
+            "The hint local_to_instance was ignored: no backend is on the machine of server {server}."
+        ),
+    );
+    report(operation, control, "001", "001", &why)
 }
 
 impl Volumes<'_> {

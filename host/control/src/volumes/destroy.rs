@@ -1,7 +1,7 @@
 //! Deleting, extending and reverting: the checks before the journal.
 
 use serde_json::json;
-use springform_model::cloud::{Snapshot, SnapshotStatus, Volume, VolumeStatus};
+use springform_model::cloud::{GoldenImage, Snapshot, SnapshotStatus, Volume, VolumeStatus};
 use springform_model::operation::Verb;
 use springform_model::replication::relation::Relation;
 use springform_store::{Changes, Direction, Query};
@@ -10,6 +10,7 @@ use super::Volumes;
 use super::turn::try_turn;
 use crate::edit::{Setback, again, no_more};
 use crate::error::ErrorKind;
+use crate::images::not_golden;
 use crate::ownership::is_visible;
 use crate::quotas::Adds;
 use crate::specs::full_type;
@@ -78,6 +79,14 @@ impl Volumes<'_> {
             self.control.attachments().may_take_all(caller, id).await?;
         }
         let query = Query::new().eq("volume_id", id);
+        if let Some(image) = self.control.store().first::<GoldenImage>(&query).await? {
+            return Err(ControlError::invalid(format!(
+                "Invalid volume: Volume {id} has the content of image {image}, and volumes are cloned from it; say `springform image \
+                 unregister {image}` first.",
+                image = image.id
+            ))
+            .into());
+        }
         let snapshots = self.control.store().list::<Snapshot>(&query).await?;
         if !snapshots.is_empty() && !cascade {
             return Err(refuse_delete(&volume).into());
@@ -107,7 +116,8 @@ impl Volumes<'_> {
         };
         // They go with the volume, so nobody takes them, and none is added, once it is decided that it goes.
         let take = |volume: &Volume| {
-            let all = no_more::<Snapshot>(Changes::new(), query.clone(), snapshots.len());
+            let all = not_golden(Changes::new(), id);
+            let all = no_more::<Snapshot>(all, query.clone(), snapshots.len());
             snapshots.iter().fold(all, |changes, snapshot| {
                 let mut going = snapshot.clone();
                 going.record.status = SnapshotStatus::Deleting;

@@ -11,6 +11,7 @@ use super::create::request;
 use super::turn::report;
 use crate::engine::{Executor, Run, failure};
 use crate::groups::settle::{Fate, settle};
+use crate::scheduler::Affinity;
 use crate::specs::{build, full_type, snapshot_spec, volume_spec};
 use crate::{Control, lock};
 
@@ -91,6 +92,9 @@ pub(crate) fn available(
     });
 }
 
+/// Key of the golden volume that it is cloned from.
+pub(super) const GOLDEN: &str = "golden";
+
 /// Key of the volume that is locked meanwhile.
 const LOCKED: &str = "source";
 
@@ -140,17 +144,25 @@ async fn place(run: &mut Run, id: &str) -> Result<Placement, OperationError> {
             .ok_or_else(gone)?
             .record;
         let backend = volume.backend.clone().unwrap_or_default();
+        let golden = run.operation().input.get(GOLDEN).cloned();
+        let golden = golden.and_then(|known| Some(known.as_str()?.to_owned()));
         // What it is copied from stays where it is meanwhile.
-        let source = source_of(control.store(), id).await?;
+        let source = match &golden {
+            Some(golden) => Some(golden.clone()),
+            None => source_of(control.store(), id).await?,
+        };
         let held = match &source {
             Some(source) => {
                 // Written down: it is given back even where what it is copied from is gone by then.
-                run.note(|operation| operation.input = json!({ LOCKED: source }));
+                run.note(|operation| operation.input = json!({ LOCKED: source, GOLDEN: golden }));
                 lock::take(run, std::slice::from_ref(source)).await?
             }
             None => Vec::new(),
         };
-        let call = call_for(&control, &volume).await?;
+        let call = match &golden {
+            Some(golden) => clone_of(&control, &volume, golden).await?,
+            None => call_for(&control, &volume).await?,
+        };
         let outcome = lock::call(run, &step_name(&backend), &backend, call, &held).await;
         let error = match outcome {
             Ok(Some(reply)) => {
@@ -175,6 +187,7 @@ async fn place(run: &mut Run, id: &str) -> Result<Placement, OperationError> {
         tried.push(backend);
         let bound = volume.snapshot_id.is_some()
             || volume.source_volid.is_some()
+            || golden.is_some()
             || volume.group_id.is_some();
         if bound
             || tried.len() >= TRIES
@@ -185,14 +198,21 @@ async fn place(run: &mut Run, id: &str) -> Result<Placement, OperationError> {
         let full = full_type(control.store(), volume.type_id.as_deref())
             .await
             .map_err(store_error)?;
-        let request = request(&volume, full.as_ref(), None, tried.clone());
+        let affinity: Affinity = run
+            .operation()
+            .input
+            .get("affinity")
+            .and_then(|known| serde_json::from_value(known.clone()).ok())
+            .unwrap_or_default();
+        let mut request = request(&volume, full.as_ref(), None, tried.clone());
+        request.affinity = affinity.clone();
         let Ok(next) = control.schedule(&request).await else {
             return Err(error);
         };
         let (name, host) = (next.backend.name().to_owned(), next.host());
         run.note(|operation| {
             operation.backend = Some(name.clone());
-            operation.input = json!({ "tried": tried });
+            operation.input = json!({ "tried": tried, "affinity": affinity });
         });
         run.settle::<Volume>(
             id,
@@ -264,15 +284,25 @@ pub(crate) async fn call_for(control: &Control, volume: &Volume) -> Result<Call,
         });
     }
     if let Some(id) = &volume.source_volid {
-        let source = store
-            .get::<Volume>(id)
-            .await
-            .map_err(broken)?
-            .ok_or_else(|| gone("volume"))?;
-        return Ok(Call::CloneVolume {
-            volume: spec,
-            source: volume_spec(store, &source.record).await.map_err(broken)?,
-        });
+        return clone_of(control, volume, id).await;
     }
     Ok(Call::CreateVolume { volume: spec })
+}
+
+/// The call that makes a volume from another one.
+async fn clone_of(control: &Control, volume: &Volume, id: &str) -> Result<Call, OperationError> {
+    let store = control.store();
+    let broken = |error: StoreError| failure("store", error.to_string());
+    let full = full_type(store, volume.type_id.as_deref())
+        .await
+        .map_err(broken)?;
+    let source = store
+        .get::<Volume>(id)
+        .await
+        .map_err(broken)?
+        .ok_or_else(|| failure("not-found", "the source volume is gone"))?;
+    Ok(Call::CloneVolume {
+        volume: build(volume, full.as_ref()),
+        source: volume_spec(store, &source.record).await.map_err(broken)?,
+    })
 }

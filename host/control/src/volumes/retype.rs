@@ -106,6 +106,7 @@ impl Volumes<'_> {
             backend: volume.backend.clone(),
             not: Vec::new(),
             multiattach: is_multiattach(kind),
+            ..Request::default()
         };
         let host = volume.host.clone().unwrap_or_default();
         let Err(why) = self.control.may_stay(&host, &request).await? else {

@@ -4,6 +4,7 @@
 
 mod attachment;
 mod group;
+mod image;
 mod quota;
 mod service;
 mod snapshot;
@@ -13,6 +14,7 @@ mod volume;
 
 pub use attachment::*;
 pub use group::*;
+pub use image::*;
 pub use quota::*;
 pub use service::*;
 pub use snapshot::*;

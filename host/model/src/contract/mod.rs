@@ -6,6 +6,7 @@
 mod backend;
 mod call;
 mod connections;
+mod connector;
 mod facts;
 mod groups;
 mod identity;

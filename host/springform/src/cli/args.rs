@@ -5,6 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::db::DbCommand;
+use super::image::ImageCommand;
+use super::import::ImportCommand;
+use super::outbox::OutboxCommand;
 use super::scope::{ScopeArgs, StatusArgs, TargetArgs};
 
 /// Driver host for storage replication: vendors' drivers in a sandbox, Cinder's API in front.
@@ -84,6 +87,18 @@ pub enum Command {
         /// What to do with it.
         #[command(subcommand)]
         command: DbCommand,
+    },
+    /// Take over the volumes of a Cinder that is stopped.
+    Import {
+        /// Whose.
+        #[command(subcommand)]
+        command: ImportCommand,
+    },
+    /// Say which volumes have the content of images.
+    Image {
+        /// What to do with them.
+        #[command(subcommand)]
+        command: ImageCommand,
     },
     /// Install, activate, roll back and look at drivers.
     Driver {
@@ -415,31 +430,6 @@ pub enum DrillCommand {
         /// How to go about it.
         #[command(flatten)]
         wait: Wait,
-    },
-}
-
-/// What to do with the outbox.
-#[derive(Debug, Subcommand)]
-pub enum OutboxCommand {
-    /// List deliveries, newest first.
-    List {
-        /// Only those in this state: pending, delivered, dead.
-        #[arg(long)]
-        state: Option<String>,
-        /// Only those for this webhook.
-        #[arg(long)]
-        receiver: Option<String>,
-        /// Only those about this volume or backend.
-        #[arg(long)]
-        subject: Option<String>,
-        /// At most so many.
-        #[arg(long, default_value_t = 20)]
-        limit: u32,
-    },
-    /// Send one again that was given up, or that waits for its next attempt.
-    Retry {
-        /// Its id: event and webhook, as listed.
-        id: String,
     },
 }
 

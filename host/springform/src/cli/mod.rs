@@ -2,18 +2,25 @@
 
 mod args;
 mod db;
+mod image;
+mod import;
+mod outbox;
 mod scope;
 
 use std::process::ExitCode;
 
 pub use args::{
     AttachmentsCommand, Cli, Command, ConfigCommand, Connection, DrillCommand, DriverCommand,
-    Format, OperationCommand, OutboxCommand, Wait,
+    Format, OperationCommand, Wait,
 };
 pub use db::DbCommand;
+pub use image::ImageCommand;
+pub use import::{ImportCinder, ImportCommand};
+pub use outbox::OutboxCommand;
 pub use scope::{ScopeArgs, StatusArgs, TargetArgs};
 
 use crate::client::{self, Client};
+use crate::import::cinder;
 use crate::{config, database, serve};
 
 /// Carries out a command line.
@@ -27,6 +34,9 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             command: ConfigCommand::Check { config, offline },
         } => config::check::run(&config, offline).await,
         Command::Db { command } => database::run(command).await,
+        Command::Import {
+            command: ImportCommand::Cinder(asked),
+        } => cinder(asked).await,
         Command::Driver {
             command: DriverCommand::Inspect { subject, describe },
         } if subject.ends_with(".wasm") => {

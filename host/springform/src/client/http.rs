@@ -64,6 +64,14 @@ impl Client {
         self.json(Method::POST, path, Some(body)).await
     }
 
+    /// DELETE, JSON back (null where there is none).
+    ///
+    /// # Errors
+    /// Not reached, or refused with a reason.
+    pub async fn delete(&self, path: &str) -> anyhow::Result<Value> {
+        self.json(Method::DELETE, path, None).await
+    }
+
     /// PUT of a component.
     ///
     /// # Errors

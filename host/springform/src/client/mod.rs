@@ -5,6 +5,7 @@ mod configuration;
 mod drivers;
 mod events;
 mod http;
+mod images;
 pub mod keystone;
 mod operations;
 mod outbox;
@@ -32,6 +33,7 @@ pub async fn run(client: &Client, command: Command) -> anyhow::Result<ExitCode> 
         Command::Operation { command } => operations::run(client, command).await,
         Command::Attachments { command } => attachments::run(client, command).await,
         Command::Status(status) => standing::run(client, status).await,
+        Command::Image { command } => images::run(client, command).await,
         Command::Outbox { command } => outbox::run(client, command).await,
         other => replication::run(client, other).await,
     }

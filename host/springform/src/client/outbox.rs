@@ -52,7 +52,7 @@ pub async fn run(client: &Client, command: OutboxCommand) -> anyhow::Result<Exit
 }
 
 /// A part of a URL.
-fn encode(text: &str) -> String {
+pub(super) fn encode(text: &str) -> String {
     text.bytes().fold(String::new(), |mut encoded, byte| {
         match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {

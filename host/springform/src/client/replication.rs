@@ -102,6 +102,8 @@ pub async fn run(client: &Client, command: Command) -> anyhow::Result<ExitCode> 
         Command::Serve { .. }
         | Command::Config { .. }
         | Command::Db { .. }
+        | Command::Import { .. }
+        | Command::Image { .. }
         | Command::Status(_)
         | Command::Driver { .. }
         | Command::Outbox { .. }

@@ -25,6 +25,8 @@ pub struct BackendConfig {
     pub host: String,
     /// Availability zone.
     pub availability_zone: String,
+    /// How well the operator speaks of it, 0 to 100, for the scheduler's weigher of this name.
+    pub goodness: u8,
     /// Whether Cinder's failback may overwrite what only the primary has since it was left behind.
     pub failback_discards_old_primary: bool,
     /// Whether secrets may stand in the file.
@@ -148,6 +150,7 @@ fn read(
     let availability_zone = section
         .text("backend_availability_zone")
         .unwrap_or_else(|| service.availability_zone.clone());
+    let goodness = section.number("goodness", 0..=100).unwrap_or(0);
     let failback_discards_old_primary = section
         .boolean("failback_discards_old_primary")
         .unwrap_or(false);
@@ -166,6 +169,7 @@ fn read(
         line,
         driver: driver?,
         availability_zone,
+        goodness: u8::try_from(goodness).unwrap_or(100),
         failback_discards_old_primary,
         allow_inline_secrets: service.allow_inline_secrets,
         primary: TargetConfig {

@@ -43,6 +43,10 @@ pub fn fixed(serving: &Config, wanted: &Config) -> Vec<Problem> {
         ("service", service(&serving.service, &wanted.service)),
         ("auth", auth(&serving.auth, &wanted.auth)),
         ("nova", nova(serving.nova.as_ref(), wanted.nova.as_ref())),
+        (
+            "scheduler",
+            unequal(&[("weighers", serving.scheduler == wanted.scheduler)]),
+        ),
         ("limits", limits(&serving.limits, &wanted.limits)),
     ];
     for (table, keys) in tables {

@@ -11,6 +11,7 @@ mod driver;
 mod nova;
 mod problem;
 mod resolve;
+mod scheduler;
 mod secret;
 mod section;
 mod service;
@@ -24,6 +25,7 @@ pub use driver::{DriverConfig, Grant, LimitsConfig, Requests};
 pub use nova::NovaConfig;
 pub use problem::{ConfigError, Problem, suggestion};
 pub use resolve::{Resolved, ResolvedTarget};
+pub use scheduler::SchedulerConfig;
 pub use secret::{Secret, secret_from};
 pub use service::{
     ApiLimits, AuthConfig, AuthMode, LogFormat, SealingKeySource, ServiceConfig, TlsFiles,
@@ -44,6 +46,8 @@ pub struct Config {
     pub auth: AuthConfig,
     /// `[nova]`, where there is one to ask.
     pub nova: Option<NovaConfig>,
+    /// `[scheduler]`: which pool is the best.
+    pub scheduler: SchedulerConfig,
     /// `[limits]`: what the API takes from its clients.
     pub limits: ApiLimits,
     /// `[driver.<name>]`.
@@ -98,6 +102,7 @@ impl Config {
         let auth = AuthConfig::read(root.table("auth", "[auth]"), &folder, &service);
         let nova = NovaConfig::read(root.table("nova", "[nova]"), &folder, &auth);
         let limits = ApiLimits::read(root.table("limits", "[limits]"), &service);
+        let scheduler = SchedulerConfig::read(root.table("scheduler", "[scheduler]"));
         let drivers = driver::read_all(root.table("driver", "[driver]"), &folder);
         let backends = backend::read_all(&mut root, &folder, &service, &drivers);
         let webhooks = webhook::read_all(&mut root, &folder, &service);
@@ -110,6 +115,7 @@ impl Config {
                 service,
                 auth,
                 nova,
+                scheduler,
                 limits,
                 drivers,
                 backends,

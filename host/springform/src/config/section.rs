@@ -195,6 +195,19 @@ impl<'p> Section<'p> {
         }
     }
 
+    /// A number, with or without a fraction.
+    pub fn decimal(&mut self, key: &'static str) -> Option<f64> {
+        let item = self.take(key)?;
+        let number = match &item.node {
+            Node::Scalar(text, _) => text.parse::<f64>().ok().filter(|number| number.is_finite()),
+            _ => None,
+        };
+        if number.is_none() {
+            self.wrong_type(key, item.line, "a number", &item.node);
+        }
+        number
+    }
+
     /// `true` or `false`.
     pub fn boolean(&mut self, key: &'static str) -> Option<bool> {
         let item = self.take(key)?;

@@ -61,6 +61,14 @@ pub async fn describe(driver: &DriverConfig) -> anyhow::Result<Description> {
     }
 }
 
+/// What the component in a file says of itself.
+///
+/// # Errors
+/// Why it is no driver.
+pub async fn describe_file(path: &Path) -> anyhow::Result<Description> {
+    Ok(load(path).await?.description().clone())
+}
+
 /// The refusal's own sentence names its cause; as a chain it would be said twice.
 async fn load(path: &Path) -> anyhow::Result<Arc<Program>> {
     let sandbox = Sandbox::new(SandboxConfig {

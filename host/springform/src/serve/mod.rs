@@ -11,6 +11,7 @@ mod signals;
 mod telemetry;
 pub mod webhooks;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -21,9 +22,9 @@ use springform_control::{Clock, Control};
 use springform_store::{Store, StoreOptions};
 use tokio::net::TcpListener;
 
-use crate::config::{AuthMode, Config, ConfigError};
+use crate::config::{AuthMode, Config, ConfigError, Problem};
 use crate::sealing;
-use loader::Loader;
+pub(crate) use loader::Loader;
 
 /// Runs the host until it is told to stop.
 ///
@@ -104,6 +105,14 @@ pub async fn run(path: &Path) -> anyhow::Result<ExitCode> {
     );
     control.shutdown(grace).await;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Backends as control knows them, and what their drivers say is wrong with them, for a program that serves none of them.
+pub(crate) async fn backends(
+    config: &Config,
+    loader: &Loader,
+) -> (Vec<springform_control::BackendConfig>, Vec<Problem>) {
+    plan::backends(config, loader, &BTreeMap::new()).await
 }
 
 fn announce(config: &Config, listener: &TcpListener) {

@@ -25,6 +25,7 @@ pub async fn control(config: &Config, loader: &Loader) -> ControlConfig {
             .map(|webhook| webhook.name.clone())
             .collect(),
         observe_interval: config.service.observe_interval,
+        weighers: config.scheduler.weighers.clone(),
         ..ControlConfig::default()
     }
 }
@@ -112,6 +113,7 @@ fn plan_backend(
     planned
         .availability_zone
         .clone_from(&backend.availability_zone);
+    planned.goodness = backend.goodness;
     planned.failback_discards_old_primary = backend.failback_discards_old_primary;
     planned.options = resolved
         .map(|resolved| resolved.options)
