@@ -1,5 +1,7 @@
 //! The log: standard error, for people or as JSON.
 
+use std::io::IsTerminal as _;
+
 use anyhow::Context;
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
@@ -26,6 +28,7 @@ pub fn start(service: &ServiceConfig) -> anyhow::Result<WorkerGuard> {
         .finish(std::io::stderr());
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
         // It would be reported with `eprintln!`, which panics once nobody reads standard error.
         .log_internal_errors(false)
         .with_writer(writer);

@@ -1,5 +1,6 @@
 //! Logging and printing never stop anything.
 
+use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
 
 use crate::house::House;
@@ -25,6 +26,28 @@ async fn the_reader_of_the_log_may_stop_reading_and_go_away() {
     drop(reader);
     asks(50).await;
     assert!(child.try_wait().unwrap().is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_goes_into_a_file_has_no_colours() {
+    let house = House::new("", "");
+    let (reader, writer) = std::io::pipe().unwrap();
+    let _child = house.serve("exec", writer);
+    let read = tokio::task::spawn_blocking(move || {
+        let mut seen = Vec::new();
+        for line in BufReader::new(reader).lines() {
+            let line = line.unwrap();
+            let last = line.contains("serving");
+            seen.push(line);
+            if last {
+                break;
+            }
+        }
+        seen
+    });
+    let seen = read.await.unwrap().join("\n");
+    assert!(seen.contains("serving"), "{seen}");
+    assert!(!seen.contains('\u{1b}'), "{seen:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
