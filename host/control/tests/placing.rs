@@ -1,4 +1,10 @@
 //! Where the scheduler puts a volume: beside others, apart from them, by the weighers that the operator chose.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
 
 mod common;
 
