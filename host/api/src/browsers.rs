@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use http::uri::Authority;
 use http::{HeaderMap, Method, StatusCode, Uri, header};
 
-use crate::http::Refusal;
+use crate::http::ApiError;
 
 /// What a client without a browser says that it sends. Everything else is sent by web pages without asking.
 const BODIES: &[&str] = &[
@@ -28,7 +28,7 @@ pub(crate) fn check(
     uri: &Uri,
     headers: &HeaderMap,
     public_endpoint: Option<&str>,
-) -> Result<(), Refusal> {
+) -> Result<(), ApiError> {
     let public = public_endpoint.and_then(|text| text.parse::<Uri>().ok());
     let host = match headers.get(header::HOST) {
         Some(host) => Some(host.to_str().unwrap_or("?")),
@@ -62,7 +62,7 @@ pub(crate) fn check(
     }
     let reads = [Method::GET, Method::HEAD, Method::OPTIONS].contains(method);
     match headers.get(header::CONTENT_TYPE) {
-        Some(said) if !reads && !is_a_body(said.to_str().unwrap_or("?")) => Err(Refusal::new(
+        Some(said) if !reads && !is_a_body(said.to_str().unwrap_or("?")) => Err(ApiError::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "Send the body as Content-Type: application/json. Other types are what web pages can send without asking.",
         )),
@@ -70,8 +70,8 @@ pub(crate) fn check(
     }
 }
 
-fn forbidden(message: String) -> Refusal {
-    Refusal::new(StatusCode::FORBIDDEN, message)
+fn forbidden(message: String) -> ApiError {
+    ApiError::new(StatusCode::FORBIDDEN, message)
 }
 
 /// What somebody sent, short and without what a terminal would obey.

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::browsers;
 use crate::health::is_about_health;
-use crate::http::{Inbound, Refusal, RouteName};
+use crate::http::{ApiError, Inbound, RouteName};
 use crate::state::State;
 
 /// Takes `/v3/<project>/…` apart: the project, and the path that is routed.
@@ -101,7 +101,7 @@ where
 }
 
 /// Where nobody is asked who they are, whoever makes a browser ask would be an administrator.
-fn may_come_in(state: &State, request: &Request) -> Result<(), Refusal> {
+fn may_come_in(state: &State, request: &Request) -> Result<(), ApiError> {
     if !state.auth.is_open() || is_about_health(request.uri().path()) {
         return Ok(());
     }
@@ -118,13 +118,13 @@ async fn guarded(work: impl Future<Output = Response>, within: Duration) -> Resp
         Ok(Ok(response)) => response,
         Ok(Err(_)) => {
             tracing::error!("a request ended in a panic");
-            Refusal::new(
+            ApiError::new(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "The server has encountered an unexpected error.",
             )
             .into_response()
         }
-        Err(_) => Refusal::busy(
+        Err(_) => ApiError::busy(
             "The request took longer than the server allows; what it began goes on.",
             5,
         )

@@ -46,7 +46,7 @@ pub use serve::{Certificate, Tls, TlsError, serve, serve_tls};
 pub use starting::{Opening, starting};
 pub use state::{ApiState, Limits};
 
-use http::{Face, Refusal, Routes, dispatch, unknown_path};
+use http::{ApiError, Face, Routes, dispatch, unknown_path};
 use state::State;
 
 /// Both tables of routes: Cinder's and our own.
@@ -130,7 +130,7 @@ fn mount(
                     .iter()
                     .map(|(name, value)| (name.to_owned(), value.to_owned()))
                     .collect(),
-                Err(_) => return Refusal::invalid("Malformed request url").into_response(),
+                Err(_) => return ApiError::invalid("Malformed request url").into_response(),
             };
             dispatch(state, route, face, parts, request).await
         };
@@ -141,7 +141,7 @@ fn mount(
     }
     for (path, methods) in paths {
         let methods = methods.fallback(|| async {
-            Refusal::new(
+            ApiError::new(
                 ::http::StatusCode::METHOD_NOT_ALLOWED,
                 "The path does not know this method.",
             )

@@ -16,7 +16,7 @@ use http::StatusCode;
 use sha2::{Digest, Sha256};
 use tokio::time::{Duration, Instant};
 
-use crate::http::Refusal;
+use crate::http::ApiError;
 
 /// Wrong tokens an address may send in a second, and at once. Each time the limit is met one more has been looked at, so that
 /// a steady guesser has twice the rate.
@@ -82,10 +82,10 @@ fn rate(per_second: u32, burst: u32) -> Option<Quota> {
     Some(Quota::per_second(per_second).allow_burst(NonZeroU32::new(burst).unwrap_or(per_second)))
 }
 
-fn too_many(message: &str, wait: Duration) -> Refusal {
-    Refusal {
+fn too_many(message: &str, wait: Duration) -> ApiError {
+    ApiError {
         retry_after: Some(wait.as_secs_f64().ceil().max(1.0) as u64),
-        ..Refusal::new(StatusCode::TOO_MANY_REQUESTS, message)
+        ..ApiError::new(StatusCode::TOO_MANY_REQUESTS, message)
     }
 }
 
@@ -109,7 +109,7 @@ impl Rates {
     }
 
     /// Counts one request.
-    pub fn take(&self, client: &Client) -> Result<(), Refusal> {
+    pub fn take(&self, client: &Client) -> Result<(), ApiError> {
         let Some(buckets) = &self.0 else {
             return Ok(());
         };
@@ -149,7 +149,7 @@ impl TokenBrake {
     }
 
     /// Refuses to look at a token of an address that guesses.
-    pub fn may_try(&self, address: IpAddr, token: &[u8]) -> Result<(), Refusal> {
+    pub fn may_try(&self, address: IpAddr, token: &[u8]) -> Result<(), ApiError> {
         let now = Instant::now();
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(until) = held.get(&address).copied() else {
@@ -214,7 +214,7 @@ impl KeyBrake {
     }
 
     /// Counts one try, whatever comes of it.
-    pub fn may_try(&self, project: &str, transfer: &str) -> Result<(), Refusal> {
+    pub fn may_try(&self, project: &str, transfer: &str) -> Result<(), ApiError> {
         let tried = self.0.take(&(project.to_owned(), transfer.to_owned()));
         tried.map_err(|wait| {
             too_many(

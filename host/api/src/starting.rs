@@ -9,7 +9,7 @@ use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use tower::ServiceExt;
 
-use crate::http::Refusal;
+use crate::http::ApiError;
 
 /// Seconds after which a client may ask again.
 const RETRY_AFTER: u64 = 2;
@@ -45,7 +45,7 @@ fn not_yet(path: &str) -> Response {
     if path == "/healthz" {
         return "OK".into_response();
     }
-    Refusal::busy(
+    ApiError::busy(
         "The host is starting: it loads its drivers and takes up its journal.",
         RETRY_AFTER,
     )

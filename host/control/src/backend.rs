@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::BackendConfig;
 use crate::machines::Machines;
 use crate::replication::Differences;
-use crate::scheduler::Ledger;
+use crate::scheduler::Reservations;
 
 /// After a start, before records and arrays are compared: what was interrupted goes on first.
 const SETTLES: Duration = Duration::from_secs(30);
@@ -65,7 +65,7 @@ pub struct BackendHandle {
     /// When one ended last, microseconds; 0 where none has since the host began.
     ended: AtomicI64,
     /// What was placed on it since its statistics were read.
-    pub(crate) ledger: Ledger,
+    pub(crate) reservations: Reservations,
     status: RwLock<BackendStatus>,
     /// When records and arrays are to be compared next.
     compare_at: RwLock<Instant>,
@@ -106,7 +106,7 @@ impl BackendHandle {
             gone: CancellationToken::new(),
             look: Notify::new(),
             ended: AtomicI64::new(0),
-            ledger: Ledger::default(),
+            reservations: Reservations::default(),
             status: RwLock::new(status),
             compare_at: RwLock::new(Instant::now() + SETTLES),
         }

@@ -19,8 +19,8 @@ use crate::clock::Clock;
 use crate::config::{BackendConfig, ControlConfig, DriverConfig};
 use crate::engine::{Executors, Runner};
 use crate::metrics::Metrics;
-use crate::observer::{self, Pace, Since};
-use crate::outbox::Bell;
+use crate::observer::{self, PollInterval, Since};
+use crate::outbox::OutboxNotify;
 use crate::registry::{DriverLoader, Generation, Loaded, Table};
 use crate::reload::Source;
 use crate::{ControlError, watch};
@@ -38,7 +38,7 @@ pub struct Control {
 struct Inner {
     config: ControlConfig,
     clock: Clock,
-    setting: ArcSwap<Setting>,
+    setting: ArcSwap<LiveConfig>,
     table: Table,
     swap: Mutex<()>,
     /// Operations of replication are journalled by readers; a reload publishes as the writer.
@@ -51,13 +51,13 @@ struct Inner {
     started: Timestamp,
     /// An array that was left behind answers again.
     returned: Notify,
-    mail: Bell,
+    outbox_notify: OutboxNotify,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
 
 /// What a reload of the configuration exchanges, as a whole.
-pub(crate) struct Setting {
+pub(crate) struct LiveConfig {
     pub(crate) loader: Arc<dyn DriverLoader>,
     pub(crate) drivers: Vec<DriverConfig>,
     pub(crate) backends: BTreeMap<String, Arc<BackendHandle>>,
@@ -101,7 +101,7 @@ impl Control {
         let backends = backends
             .map(|backend| (backend.name.clone(), Arc::new(BackendHandle::new(backend))))
             .collect();
-        let setting = Setting {
+        let setting = LiveConfig {
             loader,
             drivers: std::mem::take(&mut config.drivers),
             backends,
@@ -122,12 +122,12 @@ impl Control {
                 source: OnceLock::new(),
                 metrics: Metrics::new(),
                 returned: Notify::new(),
-                mail: Bell::default(),
+                outbox_notify: OutboxNotify::default(),
             }),
         };
         control.make_services().await?;
         control.default_types().make_built_in().await?;
-        for driver in &control.setting().drivers {
+        for driver in &control.live_config().drivers {
             if let Err(error) = control.drivers().start(driver).await {
                 tracing::error!(driver = %driver.name, error = %error.message, "a driver cannot be loaded; its backends are down");
                 for backend in control
@@ -139,10 +139,10 @@ impl Control {
             }
         }
         for backend in control.backends() {
-            control.tend(backend);
+            control.watch_backend(backend);
         }
         control.spawn(watch::prune(control.clone()));
-        control.spawn(crate::replication::keep_house(control.clone()));
+        control.spawn(crate::replication::reconcile_in_background(control.clone()));
         control.spawn(crate::replication::keep_comparing(control.clone()));
         control.resume().await?;
         if let Err(error) = crate::holders::look(&control).await {
@@ -153,7 +153,7 @@ impl Control {
     }
 
     /// Sets a backend up and observes it, until it is not configured any more.
-    pub(crate) fn tend(&self, backend: Arc<BackendHandle>) {
+    pub(crate) fn watch_backend(&self, backend: Arc<BackendHandle>) {
         // That the database cannot be written says nothing of a backend.
         let control = self.patient();
         self.spawn(async move {
@@ -299,17 +299,17 @@ impl Control {
     }
 
     /// What a reload exchanges, as it is now.
-    pub(crate) fn setting(&self) -> Arc<Setting> {
+    pub(crate) fn live_config(&self) -> Arc<LiveConfig> {
         self.inner.setting.load_full()
     }
 
-    pub(crate) fn set(&self, setting: Setting) {
+    pub(crate) fn set(&self, setting: LiveConfig) {
         self.inner.setting.store(Arc::new(setting));
     }
 
     /// Every configured backend, by name, as configured now.
     pub fn backends(&self) -> impl Iterator<Item = Arc<BackendHandle>> + use<> {
-        let all: Vec<_> = self.setting().backends.values().cloned().collect();
+        let all: Vec<_> = self.live_config().backends.values().cloned().collect();
         all.into_iter()
     }
 
@@ -348,7 +348,7 @@ impl Control {
     }
 
     /// Resolves when an array that was left behind answers again.
-    pub(crate) async fn array_returned(&self) {
+    pub(crate) async fn array_recovered(&self) {
         self.inner.returned.notified().await;
     }
 
@@ -358,8 +358,8 @@ impl Control {
     }
 
     /// Rings when there is something to deliver.
-    pub(crate) fn mail(&self) -> &Bell {
-        &self.inner.mail
+    pub(crate) fn outbox_notify(&self) -> &OutboxNotify {
+        &self.inner.outbox_notify
     }
 
     pub(crate) fn runner(&self) -> &Runner {
@@ -367,7 +367,7 @@ impl Control {
     }
 
     pub(crate) fn loader(&self) -> Arc<dyn DriverLoader> {
-        self.setting().loader.clone()
+        self.live_config().loader.clone()
     }
 
     pub(crate) fn table(&self) -> &Table {
@@ -385,11 +385,11 @@ impl Control {
         self.inner.source.get().cloned()
     }
 
-    pub(crate) fn gate(&self) -> &RwLock<()> {
+    pub(crate) fn reload_lock(&self) -> &RwLock<()> {
         &self.inner.gate
     }
 
-    pub(crate) fn swap(&self) -> &Mutex<()> {
+    pub(crate) fn driver_lock(&self) -> &Mutex<()> {
         &self.inner.swap
     }
 
@@ -418,9 +418,9 @@ impl Control {
 
 /// Observes the replication of one backend for ever.
 async fn observe(control: Control, backend: Arc<BackendHandle>) {
-    let lookout = crate::replication::rows(&control);
-    let pace = Pace::steady(control.config().observe_interval);
-    observer::watch(&lookout, backend.name(), pace, &Seen(&control)).await;
+    let env = crate::replication::store_env(&control);
+    let pace = PollInterval::steady(control.config().observe_interval);
+    observer::watch(&env, backend.name(), pace, &Seen(&control)).await;
 }
 
 /// What was seen is counted; an array that came back is fenced at once.

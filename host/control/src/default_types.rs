@@ -4,7 +4,7 @@ use springform_model::cloud::{DefaultType, Metadata, VolumeType};
 use springform_store::{Changes, Direction, Query, StoreError, Stored};
 use uuid::Uuid;
 
-use crate::edit::{again, missing};
+use crate::edit::{missing, retry_on_conflict};
 use crate::{Caller, Control, ControlError, ErrorKind};
 
 /// Name of the type that is there from the beginning, as in Cinder.
@@ -35,7 +35,7 @@ impl DefaultTypes<'_> {
         project: &str,
         kind: &str,
     ) -> Result<DefaultType, ControlError> {
-        again(|| async {
+        retry_on_conflict(|| async {
             let found = self.control.types().stored(caller, kind).await;
             let found = found.map_err(|error| match error.kind {
                 ErrorKind::NotFound => ControlError::invalid(error.message),

@@ -27,28 +27,28 @@ pub(crate) fn no_more<T: Record>(changes: Changes, query: Query, read: usize) ->
 }
 
 /// Whether a commit was refused because something it was decided from is not so any more.
-pub(crate) fn moved(error: &StoreError) -> bool {
+pub(crate) fn is_conflict(error: &StoreError) -> bool {
     error.is_conflict() || matches!(error, StoreError::Limit { name, .. } if name == READ)
 }
 
-/// Why a round of [`again`] did not end well.
-pub(crate) enum Setback {
+/// Why a round of [`retry_on_conflict`] did not end well.
+pub(crate) enum TxError {
     /// Something that was read is not so any more.
-    Moved,
+    Conflict,
     /// Another round would end in the same way.
     Refused(ControlError),
 }
 
-impl From<ControlError> for Setback {
+impl From<ControlError> for TxError {
     fn from(error: ControlError) -> Self {
         Self::Refused(error)
     }
 }
 
-impl From<StoreError> for Setback {
+impl From<StoreError> for TxError {
     fn from(error: StoreError) -> Self {
-        if moved(&error) {
-            Self::Moved
+        if is_conflict(&error) {
+            Self::Conflict
         } else {
             Self::Refused(error.into())
         }
@@ -59,15 +59,15 @@ impl From<StoreError> for Setback {
 ///
 /// # Errors
 /// Whatever a round refuses with.
-pub(crate) async fn again<T, F>(round: impl Fn() -> F) -> Result<T, ControlError>
+pub(crate) async fn retry_on_conflict<T, F>(round: impl Fn() -> F) -> Result<T, ControlError>
 where
-    F: Future<Output = Result<T, Setback>>,
+    F: Future<Output = Result<T, TxError>>,
 {
     for _ in 0..ROUNDS {
         match round().await {
             Ok(done) => return Ok(done),
-            Err(Setback::Moved) => {}
-            Err(Setback::Refused(error)) => return Err(error),
+            Err(TxError::Conflict) => {}
+            Err(TxError::Refused(error)) => return Err(error),
         }
     }
     Err(contended())

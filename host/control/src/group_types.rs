@@ -5,7 +5,7 @@ use springform_model::time::Timestamp;
 use springform_store::{Changes, Measure, Query, Store, StoreError, Stored};
 use uuid::Uuid;
 
-use crate::edit::{Setback, again, edit, is_duplicate, missing};
+use crate::edit::{TxError, edit, is_duplicate, missing, retry_on_conflict};
 use crate::{Caller, Control, ControlError};
 
 /// Group types, read and changed.
@@ -150,10 +150,10 @@ impl GroupTypes<'_> {
     /// # Errors
     /// Invalid while groups have it.
     pub async fn delete(&self, id: &str) -> Result<(), ControlError> {
-        again(|| self.remove(id)).await
+        retry_on_conflict(|| self.remove(id)).await
     }
 
-    async fn remove(&self, id: &str) -> Result<(), Setback> {
+    async fn remove(&self, id: &str) -> Result<(), TxError> {
         let stored = self
             .store
             .get::<GroupType>(id)

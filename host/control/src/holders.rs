@@ -135,7 +135,7 @@ async fn try_abandon(
             Ok(()) if more => {}
             Ok(()) => {
                 control.runner().show(&operation.record);
-                control.mail().ring();
+                control.outbox_notify().notify();
                 return Ok(());
             }
             Err(error) if error.is_conflict() => rounds += 1,

@@ -4,7 +4,7 @@
 use springform_model::cloud::{GoldenImage, Metadata, Volume, VolumeStatus};
 use springform_store::{Changes, Direction, Query, Store, StoreError, Stored};
 
-use crate::edit::{Setback, again, missing};
+use crate::edit::{TxError, missing, retry_on_conflict};
 use crate::{Caller, Control, ControlError};
 
 /// Golden volumes, by the image.
@@ -48,14 +48,14 @@ impl Images<'_> {
         caller: &Caller,
         wanted: RegisterImage,
     ) -> Result<GoldenImage, ControlError> {
-        again(|| self.try_register(caller, &wanted)).await
+        retry_on_conflict(|| self.try_register(caller, &wanted)).await
     }
 
     async fn try_register(
         &self,
         caller: &Caller,
         wanted: &RegisterImage,
-    ) -> Result<GoldenImage, Setback> {
+    ) -> Result<GoldenImage, TxError> {
         let volume = self
             .control
             .volumes()

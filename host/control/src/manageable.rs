@@ -7,7 +7,7 @@ use springform_model::contract::{Call, Manageable, ManageablePage, Reference};
 use springform_store::Query;
 use uuid::Uuid;
 
-use crate::engine::{DriverCall, Unseen};
+use crate::engine::{DriverCall, IgnorePending};
 use crate::volumes::name_of;
 use crate::{Control, ControlError};
 
@@ -227,7 +227,10 @@ impl Reader<'_> {
             deadline: self.control.config().step_deadline,
             call,
         };
-        let reply = self.control.call_driver(&wanted, &mut Unseen).await?;
+        let reply = self
+            .control
+            .call_driver(&wanted, &mut IgnorePending)
+            .await?;
         let ManageablePage { items, next } = reply
             .into_manageable()
             .map_err(|error| ControlError::internal(error.to_string()))?;

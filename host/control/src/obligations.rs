@@ -251,7 +251,7 @@ pub(crate) fn owe(control: &Control, owed: &[Obligation]) -> Changes {
 pub(crate) fn wake(control: &Control, owed: &[Obligation]) {
     if !owed.is_empty() {
         control.settle_soon();
-        control.mail().ring();
+        control.outbox_notify().notify();
     }
 }
 

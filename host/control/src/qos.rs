@@ -5,7 +5,7 @@ use springform_model::time::Timestamp;
 use springform_store::{Changes, Query, Store, StoreError};
 use uuid::Uuid;
 
-use crate::edit::{Setback, again, edit, missing, no_more};
+use crate::edit::{TxError, edit, missing, no_more, retry_on_conflict};
 use crate::{Control, ControlError};
 
 /// QoS specs, read and changed.
@@ -143,10 +143,10 @@ impl Qos<'_> {
     /// # Errors
     /// Not found; invalid while a type has them and `force` is off.
     pub async fn delete(&self, id: &str, force: bool) -> Result<(), ControlError> {
-        again(|| self.remove(id, force)).await
+        retry_on_conflict(|| self.remove(id, force)).await
     }
 
-    async fn remove(&self, id: &str, force: bool) -> Result<(), Setback> {
+    async fn remove(&self, id: &str, force: bool) -> Result<(), TxError> {
         let stored = self
             .store
             .get::<QosSpecs>(id)
@@ -176,7 +176,7 @@ impl Qos<'_> {
     /// # Errors
     /// Not found; invalid where the type has others already.
     pub async fn associate(&self, id: &str, type_id: &str) -> Result<(), ControlError> {
-        again(|| async {
+        retry_on_conflict(|| async {
             let specs = self.store.get::<QosSpecs>(id).await?;
             let specs = specs.ok_or_else(|| unknown(id))?;
             let found = self.store.get::<VolumeType>(type_id).await?;

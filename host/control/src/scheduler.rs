@@ -13,13 +13,13 @@ use crate::backend::BackendHandle;
 use crate::{Control, ControlError};
 
 mod hints;
-mod ledger;
 mod ops;
+mod reservations;
 mod weigh;
 
 pub use hints::{Affinity, Hints};
-pub(crate) use ledger::Ledger;
 pub use ops::matches;
+pub(crate) use reservations::Reservations;
 pub use weigh::{Weigher, Weighers};
 
 /// How long a request waits for backends that are set up for the first time since the start.
@@ -130,8 +130,8 @@ impl Candidate {
         let pools = &self.statistics.pools;
         let told = pools.iter().find(|pool| pool.name == self.pool.name);
         let room = told.map_or(0, room);
-        let ledger = &self.backend.ledger;
-        ledger.place(volume, &self.pool.name, bytes, room)
+        let reservations = &self.backend.reservations;
+        reservations.place(volume, &self.pool.name, bytes, room)
     }
 }
 
@@ -149,8 +149,8 @@ fn room(pool: &Pool) -> u64 {
 }
 
 /// A pool as it will be once everything is made that was placed in it since its statistics were read.
-fn ahead(mut pool: Pool, ledger: &Ledger) -> Pool {
-    let pending = ledger.pending(&pool.name);
+fn ahead(mut pool: Pool, reservations: &Reservations) -> Pool {
+    let pending = reservations.pending(&pool.name);
     pool.provisioned_bytes = pool.provisioned_bytes.saturating_add(pending);
     if !pool.thin {
         pool.free_bytes = pool.free_bytes.saturating_sub(pending);
@@ -212,7 +212,7 @@ impl Control {
                             backend: backend.clone(),
                             service: service.clone(),
                             statistics: statistics.clone(),
-                            pool: ahead(pool, &backend.ledger),
+                            pool: ahead(pool, &backend.reservations),
                             features: features.clone(),
                         });
                     }

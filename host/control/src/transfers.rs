@@ -12,7 +12,7 @@ use springform_model::time::Timestamp;
 use springform_store::{Changes, Direction, Query, Store, StoreError};
 use uuid::Uuid;
 
-use crate::edit::{Setback, again, no_more};
+use crate::edit::{TxError, no_more, retry_on_conflict};
 use crate::ownership::{Owned, of_caller};
 use crate::quotas::{Adds, over};
 use crate::specs::full_type;
@@ -75,7 +75,7 @@ impl Transfers<'_> {
         name: Option<String>,
         no_snapshots: bool,
     ) -> Result<(Transfer, String), ControlError> {
-        again(|| self.offer(caller, volume_id, name.clone(), no_snapshots)).await
+        retry_on_conflict(|| self.offer(caller, volume_id, name.clone(), no_snapshots)).await
     }
 
     async fn offer(
@@ -84,7 +84,7 @@ impl Transfers<'_> {
         volume_id: &str,
         name: Option<String>,
         no_snapshots: bool,
-    ) -> Result<(Transfer, String), Setback> {
+    ) -> Result<(Transfer, String), TxError> {
         let mut volume = of_caller::<Volume>(self.store, caller, volume_id).await?;
         let held = lock::changes(self.store, &volume).await?;
         if volume.status != VolumeStatus::Available || held {
@@ -157,10 +157,10 @@ impl Transfers<'_> {
     /// # Errors
     /// Not found.
     pub async fn delete(&self, caller: &Caller, id: &str) -> Result<(), ControlError> {
-        again(|| self.withdraw(caller, id)).await
+        retry_on_conflict(|| self.withdraw(caller, id)).await
     }
 
-    async fn withdraw(&self, caller: &Caller, id: &str) -> Result<(), Setback> {
+    async fn withdraw(&self, caller: &Caller, id: &str) -> Result<(), TxError> {
         let transfer = of_caller::<Transfer>(self.store, caller, id).await?;
         if transfer.accepted {
             // What was accepted cannot be withdrawn any more.
@@ -188,10 +188,10 @@ impl Transfers<'_> {
         id: &str,
         key: &str,
     ) -> Result<Transfer, ControlError> {
-        again(|| self.take(caller, id, key)).await
+        retry_on_conflict(|| self.take(caller, id, key)).await
     }
 
-    async fn take(&self, caller: &Caller, id: &str, key: &str) -> Result<Transfer, Setback> {
+    async fn take(&self, caller: &Caller, id: &str, key: &str) -> Result<Transfer, TxError> {
         let mut transfer = self
             .store
             .get::<Transfer>(id)

@@ -8,7 +8,7 @@ use springform_store::{Changes, Direction, Query, Store, StoreError, Stored};
 use uuid::Uuid;
 
 use crate::default_types::DefaultTypes;
-use crate::edit::{Setback, again, edit, is_duplicate, missing, no_more};
+use crate::edit::{TxError, edit, is_duplicate, missing, no_more, retry_on_conflict};
 use crate::{Caller, Control, ControlError};
 
 /// Types, read and changed.
@@ -189,10 +189,10 @@ impl<'a> Types<'a> {
     /// # Errors
     /// Invalid while volumes have it.
     pub async fn delete(&self, id: &str) -> Result<(), ControlError> {
-        again(|| self.remove(id)).await
+        retry_on_conflict(|| self.remove(id)).await
     }
 
-    async fn remove(&self, id: &str) -> Result<(), Setback> {
+    async fn remove(&self, id: &str) -> Result<(), TxError> {
         let stored = self
             .store
             .get::<VolumeType>(id)
@@ -276,7 +276,7 @@ impl<'a> Types<'a> {
         id: &str,
         decide: impl Fn(&mut VolumeType) -> Result<(), ControlError>,
     ) -> Result<VolumeType, ControlError> {
-        again(|| async {
+        retry_on_conflict(|| async {
             let stored = self.store.get::<VolumeType>(id).await?;
             let mut stored = stored.ok_or_else(|| unknown(id))?;
             if self.in_use(id).await? {

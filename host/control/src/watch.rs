@@ -13,8 +13,8 @@ use uuid::Uuid;
 use crate::Control;
 use crate::backend::BackendHandle;
 use crate::config::BackendConfig;
-use crate::edit::{again, edit};
-use crate::engine::{DriverCall, Patience};
+use crate::edit::{edit, retry_on_conflict};
+use crate::engine::{DriverCall, OnPending};
 use crate::error::ControlError;
 use crate::outbox::{CloudEvent, Delivery};
 
@@ -67,7 +67,7 @@ async fn wait(backend: &BackendHandle, time: Duration) -> bool {
 struct Waiting<'a>(&'a BackendHandle);
 
 #[async_trait]
-impl Patience for Waiting<'_> {
+impl OnPending for Waiting<'_> {
     async fn wait(&mut self, pending: &Pending) {
         self.0.note(|status| {
             status.reason = Some(format!("set-up waits for {}", pending.waiting_for))
@@ -140,7 +140,7 @@ async fn write_down(
     backend: &str,
     reason: Option<&str>,
 ) -> Result<(), ControlError> {
-    let changed = again(async || {
+    let changed = retry_on_conflict(async || {
         let Some(mut stored) = control.store().get::<Service>(backend).await? else {
             return Ok(false);
         };
@@ -173,7 +173,7 @@ async fn write_down(
         _ => {}
     }
     if changed {
-        control.mail().ring();
+        control.outbox_notify().notify();
     }
     Ok(())
 }
@@ -293,7 +293,7 @@ async fn statistics(control: &Control, backend: &BackendHandle) {
         status.statistics_error = error;
     });
     if counted {
-        backend.ledger.counted(asked);
+        backend.reservations.counted(asked);
     }
     if backend.status().ready {
         tell(control, backend).await;

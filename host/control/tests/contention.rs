@@ -13,7 +13,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use async_trait::async_trait;
 use springform_control::replication::{
-    Arrays, Ask, BackendView, Problem, Request, Rows, Scope, Who, begin, reset_active_backend,
+    Arrays, Ask, BackendView, ReplicationError, Request, Scope, StoreEnv, Who, begin,
+    reset_active_backend,
 };
 use springform_model::cloud::{ReplicationStatus, Service, Volume};
 use springform_model::contract::{Call, CallError, ReplicationKind, Reply, Target, VolumeSpec};
@@ -56,7 +57,7 @@ impl Arrays for Watched {
         Timestamp::now()
     }
 
-    async fn backend(&self, name: &str) -> Result<BackendView, Problem> {
+    async fn backend(&self, name: &str) -> Result<BackendView, ReplicationError> {
         let target = |name: &str, primary| Target {
             name: name.to_owned(),
             primary,
@@ -76,7 +77,7 @@ impl Arrays for Watched {
         })
     }
 
-    async fn specs(&self, _: &[Volume]) -> Result<Vec<VolumeSpec>, Problem> {
+    async fn specs(&self, _: &[Volume]) -> Result<Vec<VolumeSpec>, ReplicationError> {
         Ok(Vec::new())
     }
 
@@ -97,7 +98,7 @@ impl Arrays for Watched {
 
 struct Rig {
     store: Store,
-    rows: Rows,
+    rows: StoreEnv,
     left: Arc<AtomicU32>,
 }
 
@@ -111,7 +112,7 @@ impl Rig {
             store: store.clone(),
             left: left.clone(),
         };
-        let rows = Rows::new(store.clone(), Arc::new(arrays));
+        let rows = StoreEnv::new(store.clone(), Arc::new(arrays));
         let rig = Self { store, rows, left };
         let made = Changes::new().insert(&service());
         rig.store.commit(made).await.unwrap();
@@ -206,7 +207,7 @@ async fn what_is_decided_again_is_decided_from_what_was_written_meanwhile() {
     assert_eq!(first.verb, Verb::Failover);
     rig.disturb(3);
     let second = begin(&rig.rows, BACKEND, Request::Failover(ask()), Who::default());
-    let Err(Problem::Conflict { operation, .. }) = second.await else {
+    let Err(ReplicationError::Conflict { operation, .. }) = second.await else {
         panic!("two failovers of one backend at once");
     };
     assert_eq!(operation, Some(first.id));
@@ -232,7 +233,7 @@ async fn nobody_reads_again_for_ever() {
     rig.disturb(u32::MAX);
     let request = Request::Failover(ask());
     let given_up = begin(&rig.rows, BACKEND, request, Who::default()).await;
-    assert!(matches!(given_up, Err(Problem::Moved(_))));
+    assert!(matches!(given_up, Err(ReplicationError::Moved(_))));
     rig.disturb(0);
     assert_eq!(rig.service().await.operation, None);
 }
@@ -271,7 +272,7 @@ async fn of_two_that_want_the_same_drill_one_gets_it() {
         for one in wanted {
             match one.await.unwrap() {
                 Ok(operation) => got.push(operation.id),
-                Err(Problem::Conflict { .. }) => {}
+                Err(ReplicationError::Conflict { .. }) => {}
                 Err(other) => panic!("{other}"),
             }
         }

@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use common::{Array, Loader, admin, config, open, until};
 use serde_json::json;
-use springform_control::outbox::{CloudEvent, Courier, Delivery, DeliveryState, Rebuff};
+use springform_control::outbox::{CloudEvent, Delivery, DeliveryError, DeliveryState, EventSender};
 use springform_control::query::Query;
 use springform_control::{Clock, Control, ControlConfig};
 use springform_model::time::Timestamp;
@@ -43,21 +43,21 @@ impl Door {
 }
 
 #[async_trait]
-impl Courier for Door {
-    async fn carry(&self, receiver: &str, event: &CloudEvent) -> Result<(), Rebuff> {
+impl EventSender for Door {
+    async fn send(&self, receiver: &str, event: &CloudEvent) -> Result<(), DeliveryError> {
         tokio::task::yield_now().await;
         if self.dead.lock().unwrap().contains(&receiver.to_owned()) {
             std::future::pending::<()>().await;
         }
         if self.gone.lock().unwrap().contains(&receiver.to_owned()) {
             let gone = true;
-            return Err(Rebuff {
+            return Err(DeliveryError {
                 gone,
-                ..Rebuff::passing("410 Gone")
+                ..DeliveryError::passing("410 Gone")
             });
         }
         if self.refused.lock().unwrap().contains(&event.id) {
-            return Err(Rebuff::passing("500 Internal Server Error"));
+            return Err(DeliveryError::passing("500 Internal Server Error"));
         }
         let mut taken = self.taken.lock().unwrap();
         taken.push((receiver.to_owned(), event.id.clone()));

@@ -12,13 +12,13 @@ use wasmtime::Engine;
 
 use crate::admission::Door;
 use crate::binding::Binding;
-use crate::broker::{Broker, Egress, Errand, TargetState};
+use crate::broker::{Broker, CallEgress, Egress, TargetState};
 use crate::dispatch::{self, Guest};
 use crate::error::BindError;
 use crate::fault;
 use crate::grant::Origin;
 use crate::limits::Limits;
-use crate::output::{Output, Speaker};
+use crate::output::{LogContext, Output};
 use crate::program::Program;
 use crate::shares::Share;
 use crate::state;
@@ -132,7 +132,7 @@ impl BoundDriver {
         context.deadline_ms = u64::try_from(left).unwrap_or(u64::MAX);
 
         let output = Output::new(
-            Speaker {
+            LogContext {
                 driver: self.name.clone(),
                 backend: self.backend.clone(),
                 generation: self.generation,
@@ -140,7 +140,7 @@ impl BoundDriver {
             },
             self.limits.log_bytes,
         );
-        let errand = Errand::new(
+        let egress = CallEgress::new(
             self.broker.clone(),
             self.limits.clone(),
             context.operation_id.clone(),
@@ -149,13 +149,13 @@ impl BoundDriver {
             deadline,
             asked.clone(),
         );
-        let denials = errand.denials();
+        let denials = egress.denials();
         let expected = Expectation::of(&context, &call);
         let mut store = state::store(
             &self.engine,
             &self.limits,
             output,
-            Egress::allowed(errand),
+            Egress::allowed(egress),
             deadline,
         );
         // Before anything is lifted, wasmtime counts what the guest's answer would make the host allocate.

@@ -23,7 +23,7 @@ pub const ERROR: &str = "stderr";
 
 /// Who is speaking.
 #[derive(Debug, Clone)]
-pub struct Speaker {
+pub struct LogContext {
     /// Driver name.
     pub driver: Arc<str>,
     /// Backend.
@@ -35,7 +35,7 @@ pub struct Speaker {
 }
 
 struct Journal {
-    speaker: Speaker,
+    speaker: LogContext,
     left: usize,
     dropped: usize,
     tail: Vec<u8>,
@@ -48,7 +48,7 @@ pub struct Output(Arc<Mutex<Journal>>);
 impl Output {
     /// An empty log with a budget in bytes.
     #[must_use]
-    pub fn new(speaker: Speaker, budget: usize) -> Self {
+    pub fn new(speaker: LogContext, budget: usize) -> Self {
         Self(Arc::new(Mutex::new(Journal {
             speaker,
             left: budget,
@@ -100,7 +100,7 @@ impl Output {
             return;
         };
         journal.left = left;
-        let Speaker {
+        let LogContext {
             driver,
             backend,
             generation,
@@ -138,7 +138,7 @@ fn plain(text: &str) -> String {
 impl Drop for Journal {
     fn drop(&mut self) {
         if self.dropped > 0 {
-            let Speaker {
+            let LogContext {
                 driver,
                 backend,
                 generation,

@@ -17,7 +17,7 @@ use crate::exports::Exports;
 use crate::grant::Rule;
 use crate::inspect::Inspection;
 use crate::limits::Limits;
-use crate::output::{Output, Speaker};
+use crate::output::{LogContext, Output};
 use crate::state::{self, CallState};
 use crate::world::{SERVED, World};
 
@@ -58,7 +58,7 @@ impl Program {
             exports: inspection.exports.join(", "),
         })?;
         let deadline = Instant::now() + DESCRIBE_TIME;
-        let speaker = Speaker {
+        let speaker = LogContext {
             driver: inspection.digest.get(..12).unwrap_or_default().into(),
             backend: "".into(),
             generation: 0,

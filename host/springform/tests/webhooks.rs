@@ -20,7 +20,7 @@ use rustls::pki_types::PrivateKeyDer;
 use serde_json::{Value, json};
 use springform::config::Config;
 use springform::serve::webhooks::Webhooks;
-use springform_control::outbox::{CloudEvent, Courier, Rebuff, verify};
+use springform_control::outbox::{CloudEvent, DeliveryError, EventSender, verify};
 use springform_model::time::Timestamp;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
@@ -85,15 +85,15 @@ fn event() -> CloudEvent {
     )
 }
 
-async fn send(url: &str) -> Result<(), Rebuff> {
+async fn send(url: &str) -> Result<(), DeliveryError> {
     send_within(url, 60).await
 }
 
-async fn send_within(url: &str, seconds: u32) -> Result<(), Rebuff> {
+async fn send_within(url: &str, seconds: u32) -> Result<(), DeliveryError> {
     let text = format!(
         "[[webhook]]\nname = \"ops\"\nurl = \"{url}\"\nsecret = \"{SECRET}\"\ntimeout_seconds = {seconds}\n"
     );
-    webhooks(&text).carry("ops", &event()).await
+    webhooks(&text).send("ops", &event()).await
 }
 
 #[tokio::test]
@@ -149,9 +149,9 @@ async fn a_receiver_that_hangs_or_is_not_there_is_given_up_without_telling_its_u
         .unwrap();
     let nobody = format!("http://{}/?token=hidden", bound.local_addr().unwrap());
     let nobody = send(&nobody).await.unwrap_err();
-    for rebuff in [hangs, nobody] {
-        assert!(!rebuff.gone && !rebuff.why.is_empty());
-        assert!(!rebuff.why.contains("hidden"), "{}", rebuff.why);
+    for refused in [hangs, nobody] {
+        assert!(!refused.gone && !refused.why.is_empty());
+        assert!(!refused.why.contains("hidden"), "{}", refused.why);
     }
 }
 
@@ -198,13 +198,13 @@ async fn behind_tls(folder: &Path, name: &str) -> (String, std::path::PathBuf) {
     (url, ca_file)
 }
 
-async fn send_trusting(url: &str, ca_file: Option<&Path>) -> Result<(), Rebuff> {
+async fn send_trusting(url: &str, ca_file: Option<&Path>) -> Result<(), DeliveryError> {
     let trust = ca_file.map(|path| format!("ca_file = \"{}\"\n", path.display()));
     let text = format!(
         "[[webhook]]\nname = \"ops\"\nurl = \"{url}\"\nsecret = \"{SECRET}\"\n{}",
         trust.unwrap_or_default()
     );
-    webhooks(&text).carry("ops", &event()).await
+    webhooks(&text).send("ops", &event()).await
 }
 
 #[tokio::test]
@@ -214,9 +214,9 @@ async fn a_receiver_behind_tls_is_trusted_by_its_own_ca_and_by_no_other() {
     let (_, other) = behind_tls(folder.path(), "other").await;
     send_trusting(&url, Some(&ca_file)).await.unwrap();
     for wrong in [Some(other.as_path()), None] {
-        let rebuff = send_trusting(&url, wrong).await.unwrap_err();
-        assert!(!rebuff.gone, "it is tried again");
-        assert!(rebuff.why.contains("certificate"), "{}", rebuff.why);
+        let refused = send_trusting(&url, wrong).await.unwrap_err();
+        assert!(!refused.gone, "it is tried again");
+        assert!(refused.why.contains("certificate"), "{}", refused.why);
     }
 }
 

@@ -261,7 +261,7 @@ async fn update(connection: &mut SqliteConnection, rows: &[(&Row, u64)]) -> Resu
 
 /// Columns that change as a record does. Of the others most changes leave everything as it is, and to write one costs every index
 /// it is in.
-const LIVELY: &[&str] = &[
+const HOT_COLUMNS: &[&str] = &[
     "status",
     "state",
     "open",
@@ -280,7 +280,7 @@ const FEW: usize = 5;
 /// Writes one row: what changes, and in a second statement what does so seldom, where it did.
 pub(crate) fn update_one(row: &Row, revision: u64) -> (Sql, Option<Sql>) {
     let table = row.table.name;
-    let is_lively = |column: &str| row.columns.len() < FEW || LIVELY.contains(&column);
+    let is_lively = |column: &str| row.columns.len() < FEW || HOT_COLUMNS.contains(&column);
     let (lively, steady): (Vec<_>, Vec<_>) = row
         .columns
         .iter()

@@ -26,7 +26,7 @@ const FALLBACK_VERSION: &str = "2.26";
 
 /// Why a request did not do what was asked.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Trouble {
+pub enum ArrayError {
     /// The array said no to this request (400, 404, 409, 422). Why is found by reading back.
     Refused {
         /// On which target.
@@ -38,7 +38,7 @@ pub enum Trouble {
     Failed(Failure),
 }
 
-impl Trouble {
+impl ArrayError {
     /// As a failure, with a sentence of ours for a refusal.
     #[must_use]
     pub fn into_failure(self, code: FailureCode, sentence: &str) -> Failure {
@@ -56,7 +56,7 @@ impl Trouble {
 type Read = fn(&[u8]) -> Option<Value>;
 
 /// Answer of a request.
-pub type Answer<T> = Result<T, Trouble>;
+pub type Answer<T> = Result<T, ArrayError>;
 
 #[derive(Default)]
 struct Page {
@@ -136,7 +136,7 @@ impl<'a> Array<'a> {
     /// Sends one request; returns the items of its answer.
     ///
     /// # Errors
-    /// See [`Trouble`].
+    /// See [`ArrayError`].
     pub fn send(
         &self,
         method: Method,
@@ -152,7 +152,7 @@ impl<'a> Array<'a> {
     /// Reads every page of a list.
     ///
     /// # Errors
-    /// See [`Trouble`].
+    /// See [`ArrayError`].
     pub fn list(&self, path: &str, query: &Query) -> Answer<Vec<Value>> {
         self.pages(path, query, crate::json::value)
     }
@@ -160,7 +160,7 @@ impl<'a> Array<'a> {
     /// Reads every page of a list, of which nothing but the names matter: a long one is read several times faster.
     ///
     /// # Errors
-    /// See [`Trouble`].
+    /// See [`ArrayError`].
     pub fn names(&self, path: &str, query: &Query) -> Answer<Vec<String>> {
         let found = self.sizes(path, query)?;
         Ok(found.into_iter().map(|(name, _)| name).collect())
@@ -169,7 +169,7 @@ impl<'a> Array<'a> {
     /// The same with what was provisioned for each, where the array tells.
     ///
     /// # Errors
-    /// See [`Trouble`].
+    /// See [`ArrayError`].
     pub fn sizes(&self, path: &str, query: &Query) -> Answer<Vec<(String, Option<u64>)>> {
         let found = self.pages(path, query, crate::json::names)?;
         let item = |item: &Value| {
@@ -200,10 +200,10 @@ impl<'a> Array<'a> {
     /// Reads a list; nothing of that name is an empty list.
     ///
     /// # Errors
-    /// Only [`Trouble::Failed`].
+    /// Only [`ArrayError::Failed`].
     pub fn find(&self, path: &str, query: &Query) -> Answer<Vec<Value>> {
         match self.list(path, query) {
-            Err(Trouble::Refused { .. }) => Ok(Vec::new()),
+            Err(ArrayError::Refused { .. }) => Ok(Vec::new()),
             other => other,
         }
     }
@@ -219,22 +219,22 @@ impl<'a> Array<'a> {
     }
 
     fn understand(&self, answer: Result<Response, HttpError>, read: Read) -> Answer<Page> {
-        let response = answer.map_err(|error| Trouble::Failed(self.no_answer(error)))?;
+        let response = answer.map_err(|error| ArrayError::Failed(self.no_answer(error)))?;
         match response.status {
             200..=299 if response.body.iter().all(u8::is_ascii_whitespace) => Ok(Page::default()),
             200..=299 => match read(&response.body) {
                 Some(answer @ Value::Object(_)) => Ok(Page::of(answer)),
-                _ => Err(Trouble::Failed(failure_on(
+                _ => Err(ArrayError::Failed(failure_on(
                     self.name(),
                     FailureCode::Protocol,
                     "the array's answer is not the JSON of a FlashArray",
                 ))),
             },
-            400 | 404 | 409 | 422 => Err(Trouble::Refused {
+            400 | 404 | 409 | 422 => Err(ArrayError::Refused {
                 target: self.name().to_owned(),
                 words: words(&response),
             }),
-            status => Err(Trouble::Failed(self.unusable(status, &response))),
+            status => Err(ArrayError::Failed(self.unusable(status, &response))),
         }
     }
 

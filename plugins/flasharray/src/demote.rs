@@ -9,12 +9,12 @@ use serde_json::Value;
 use springform_sdk::http::Method;
 use springform_sdk::types::{Failure, FailureCode, Outcome, Volume};
 
-use crate::array::{Array, Trouble, text};
+use crate::array::{Array, ArrayError, text};
 use crate::arrays::Arrays;
 use crate::options::Options;
 use crate::query::Query;
 use crate::volume::{array_name, placed};
-use crate::{host, pgroup, sets};
+use crate::{collections, host, pgroup};
 
 /// Demotes volumes. A few requests for all of them; one by one only where the array refuses a batch.
 ///
@@ -61,8 +61,8 @@ pub(crate) fn leave(on: &Array<'_>, group: &str, names: &[String]) -> Result<boo
             .list("member_names", chunk);
         match on.send(Method::Delete, "/protection-groups/volumes", &query, None) {
             Ok(_) => {}
-            Err(Trouble::Refused { .. }) => return Ok(false),
-            Err(Trouble::Failed(failure)) => return Err(failure),
+            Err(ArrayError::Refused { .. }) => return Ok(false),
+            Err(ArrayError::Failed(failure)) => return Err(failure),
         }
     }
     Ok(true)
@@ -75,8 +75,8 @@ fn connected_of(on: &Array<'_>, names: &[String]) -> Result<BTreeSet<String>, Fa
     for chunk in names.chunks(pgroup::NAMES) {
         match on.list("/connections", &Query::new().list("volume_names", chunk)) {
             Ok(some) => found.extend(of_volumes(&some)),
-            Err(Trouble::Refused { .. }) => return connected(on),
-            Err(Trouble::Failed(failure)) => return Err(failure),
+            Err(ArrayError::Refused { .. }) => return connected(on),
+            Err(ArrayError::Failed(failure)) => return Err(failure),
         }
     }
     Ok(found)
@@ -98,5 +98,5 @@ pub fn connected(on: &Array<'_>) -> Result<BTreeSet<String>, Failure> {
 
 fn of_volumes(connections: &[Value]) -> BTreeSet<String> {
     let names = connections.iter().filter_map(|c| text(c, "/volume/name"));
-    sets::set(names.map(str::to_owned))
+    collections::set(names.map(str::to_owned))
 }

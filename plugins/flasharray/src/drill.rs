@@ -6,13 +6,13 @@ use springform_sdk::http::Method;
 use springform_sdk::interfaces::replication::{FailoverPlan, RecoveryPoint, TestCopy};
 use springform_sdk::types::{Context, Failure, FailureCode, Outcome, Volume};
 
-use crate::array::{Trouble, flag, text};
+use crate::array::{ArrayError, flag, text};
 use crate::arrays::Arrays;
 use crate::options::Options;
 use crate::promoted::Promoted;
 use crate::query::Query;
 use crate::volume::{array_name, placed, read};
-use crate::{host, names, pgroup, plan, third, vgroup};
+use crate::{async_leg, host, names, pgroup, plan, vgroup};
 
 /// Makes the copies, of what this group of the serving array has sent.
 ///
@@ -70,9 +70,9 @@ pub fn start(
                     .map(str::to_owned),
                 None,
             )),
-            Err(Trouble::Failed(failure)) => Err(failure),
+            Err(ArrayError::Failed(failure)) => Err(failure),
             // Made by an earlier attempt of this operation, or not in the recovery point.
-            Err(refused @ Trouble::Refused { .. }) => match read(&on, copy)? {
+            Err(refused @ ArrayError::Refused { .. }) => match read(&on, copy)? {
                 Some(found) if !flag(&found, "/destroyed") => Ok(placed(
                     &on,
                     copy,
@@ -120,8 +120,8 @@ pub fn stop(
             Some(&json!({ "destroyed": true })),
         ) {
             match trouble {
-                Trouble::Failed(failure) => return Err(failure),
-                refused @ Trouble::Refused { .. } => {
+                ArrayError::Failed(failure) => return Err(failure),
+                refused @ ArrayError::Refused { .. } => {
                     if read(&on, &copy)?.is_some_and(|v| !flag(&v, "/destroyed")) {
                         return Err(refused.into_failure(
                             FailureCode::FailedPrecondition,
@@ -132,8 +132,8 @@ pub fn stop(
             }
         }
         match on.send(Method::Delete, "/volumes", &query, None) {
-            Ok(_) | Err(Trouble::Refused { .. }) => {}
-            Err(Trouble::Failed(failure)) => return Err(failure),
+            Ok(_) | Err(ArrayError::Refused { .. }) => {}
+            Err(ArrayError::Failed(failure)) => return Err(failure),
         }
     }
     Ok(())
@@ -151,7 +151,7 @@ pub fn commit(
     volumes: &[Volume],
 ) -> Result<Vec<Outcome>, Failure> {
     let on = arrays.named(&plan.target)?;
-    let there = |v: &Volume| third::name_there(arrays, options, v, &on);
+    let there = |v: &Volume| async_leg::name_there(arrays, options, v, &on);
     let names: Vec<_> = volumes.iter().map(there).collect();
     vgroup::ensure_all(&on, volumes.iter().zip(&names))?;
     let requests = names
@@ -188,5 +188,5 @@ pub fn commit(
         })
         .collect();
     promoted.limit(&on);
-    third::at_home(options, &on, volumes, outcomes)
+    async_leg::at_home(options, &on, volumes, outcomes)
 }

@@ -22,8 +22,8 @@ use crate::layout::Kind;
 use crate::options::Options;
 use crate::volume::Volumes;
 use crate::{
-    demote, drill, failover, health, moves, observe, plan, reprotect, setup, snapshot, stats,
-    stretched, third,
+    async_leg, demote, drill, failover, health, mixed_failover, observe, plan, reprotect, setup,
+    snapshot, stats, stretched,
 };
 
 /// One call's view of the world.
@@ -152,7 +152,7 @@ impl<'a> Driver<'a> {
             |single| observe::observe(context, arrays, options, single),
             |pod| {
                 let mut seen = stretched::observe::observe(context, arrays, pod)?;
-                third::observe::observe(context, arrays, options, pod, &mut seen);
+                async_leg::observe::observe(context, arrays, options, pod, &mut seen);
                 Ok::<_, Failure>(seen)
             },
         )?;
@@ -165,7 +165,7 @@ impl<'a> Driver<'a> {
     /// # Errors
     /// See the contract.
     pub fn plan(&self, request: &PlanRequest) -> Result<FailoverPlan, Error> {
-        Ok(moves::plan(
+        Ok(mixed_failover::plan(
             self.context,
             &self.arrays,
             &self.options,
@@ -182,7 +182,7 @@ impl<'a> Driver<'a> {
         plan: &FailoverPlan,
         volumes: &[Volume],
     ) -> Result<FailoverPlan, Error> {
-        moves::final_sync(self.context, &self.arrays, &self.options, plan, volumes)
+        mixed_failover::final_sync(self.context, &self.arrays, &self.options, plan, volumes)
     }
 
     /// `replication.demote`.
@@ -198,7 +198,7 @@ impl<'a> Driver<'a> {
 
     /// What volumes are called on an array, wherever they are now.
     fn names_on(&self, on: &Array<'_>, volumes: &[Volume]) -> Vec<String> {
-        let there = |v| third::name_there(&self.arrays, &self.options, v, on);
+        let there = |v| async_leg::name_there(&self.arrays, &self.options, v, on);
         volumes.iter().map(there).collect()
     }
 
@@ -215,18 +215,18 @@ impl<'a> Driver<'a> {
                 // What is served beyond the pod has its stretched self here.
                 if single
                     .iter()
-                    .any(|v| third::comes_home(arrays, options, v, on))
+                    .any(|v| async_leg::comes_home(arrays, options, v, on))
                 {
-                    return third::demote::apart(arrays, options, target, single);
+                    return async_leg::demote::apart(arrays, options, target, single);
                 }
                 demote::demote(arrays, options, target, single)
             },
             |pod| {
                 if pod
                     .iter()
-                    .any(|v| third::demote::leaves(arrays, options, v))
+                    .any(|v| async_leg::demote::leaves(arrays, options, v))
                 {
-                    return third::demote::demote(arrays, options, target, pod);
+                    return async_leg::demote::demote(arrays, options, target, pod);
                 }
                 stretched::demote::demote(arrays, target, pod)
             },
@@ -280,7 +280,7 @@ impl<'a> Driver<'a> {
     /// See the contract.
     pub fn finish_failover(&self, plan: &FailoverPlan) -> Result<(), Error> {
         failover::finish(&self.arrays, &self.options, plan)?;
-        let away = third::is_beyond(&self.arrays, &self.options, &plan.target);
+        let away = async_leg::is_beyond(&self.arrays, &self.options, &plan.target);
         if self.options.layout().kind == Kind::TriSync && !away {
             self.tidy_up_at_home(&plan.target)?;
         }
@@ -307,12 +307,12 @@ impl<'a> Driver<'a> {
 
     /// Whether a plan leads beyond the pod. Then no machine is left on the array that the host does not demote.
     fn leaves_the_pod(&self, plan: &FailoverPlan, volumes: &[Volume]) -> Result<bool, Error> {
-        let beyond = third::is_beyond(&self.arrays, &self.options, &plan.target);
+        let beyond = async_leg::is_beyond(&self.arrays, &self.options, &plan.target);
         if beyond && plan.mode != FailoverMode::Planned {
             let layout = self.options.layout();
             let inside = volumes.iter().filter(|v| layout.is_stretched(v));
             let inside: Vec<_> = inside.cloned().collect();
-            third::demote::cut_off(&self.arrays, &self.options, &inside)?;
+            async_leg::demote::cut_off(&self.arrays, &self.options, &inside)?;
         }
         Ok(beyond)
     }
@@ -367,7 +367,7 @@ impl<'a> Driver<'a> {
             volumes,
             |single| reprotect::reprotect(context, arrays, options, single, goal),
             |pod| match options.layout().kind {
-                Kind::TriSync => third::protect::reprotect(context, arrays, options, pod, goal),
+                Kind::TriSync => async_leg::protect::reprotect(context, arrays, options, pod, goal),
                 _ => stretched::reprotect::reprotect(context, arrays, pod, to, wait),
             },
         )
@@ -405,7 +405,7 @@ impl<'a> Driver<'a> {
     ) -> Result<Vec<TestCopy>, Error> {
         let (context, arrays) = (self.context, &self.arrays);
         stretched::drill::elsewhere(target, volumes)?;
-        let beyond = third::is_beyond(arrays, &self.options, target);
+        let beyond = async_leg::is_beyond(arrays, &self.options, target);
         let (plain, inside) = (self.options.pgroup(), self.options.third_group());
         Ok(self.options.layout().each(
             volumes,
@@ -423,7 +423,7 @@ impl<'a> Driver<'a> {
     /// See the contract.
     pub fn stop_test(&self, test: &str, target: &str, volumes: &[Volume]) -> Result<(), Error> {
         drill::stop(&self.arrays, test, target, volumes)?;
-        if third::is_beyond(&self.arrays, &self.options, target) {
+        if async_leg::is_beyond(&self.arrays, &self.options, target) {
             // Its copies are made of what was sent there; there is no snapshot of the drill's own.
             return Ok(());
         }

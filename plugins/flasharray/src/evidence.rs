@@ -12,9 +12,9 @@ use springform_sdk::fail::failure_on;
 use springform_sdk::http::Method;
 use springform_sdk::types::{Context, Failure, FailureCode, Outcome, Placement, Volume};
 
-use crate::array::{Array, Trouble, number, text};
+use crate::array::{Array, ArrayError, number, text};
 use crate::query::Query;
-use crate::{pgroup, sets};
+use crate::{collections, pgroup};
 
 /// Key under which the host says who it is, and under which evidence goes back to it.
 pub const HOST: &str = "springform/host";
@@ -65,8 +65,8 @@ pub fn put(on: &Array<'_>, names: &[&str], mark: &str) {
     let path = "/volumes/tags/batch";
     if let Err(trouble) = on.send(Method::Put, path, &query, Some(&tag)) {
         let why = match trouble {
-            Trouble::Refused { words, .. } => words,
-            Trouble::Failed(failure) => failure.message,
+            ArrayError::Refused { words, .. } => words,
+            ArrayError::Failed(failure) => failure.message,
         };
         let (many, array) = (names.len(), on.name());
         eprintln!("the promotion of {many} volumes could not be marked on array {array}: {why}");
@@ -112,8 +112,8 @@ pub fn of(on: &Array<'_>, names: &[String]) -> Result<Marks, Failure> {
         match on.list("/volumes/tags", &query) {
             Ok(found) => marks.extend(understand(&found)),
             // One of them is not there.
-            Err(Trouble::Refused { .. }) => return all(on),
-            Err(Trouble::Failed(failure)) => return Err(failure),
+            Err(ArrayError::Refused { .. }) => return all(on),
+            Err(ArrayError::Failed(failure)) => return Err(failure),
         }
     }
     Ok(marks)
@@ -121,7 +121,7 @@ pub fn of(on: &Array<'_>, names: &[String]) -> Result<Marks, Failure> {
 
 fn understand(tags: &[Value]) -> Marks {
     let ours = tags.iter().filter(|tag| text(tag, "/key") == Some(KEY));
-    sets::table(ours.filter_map(|tag| {
+    collections::table(ours.filter_map(|tag| {
         let (name, value) = (text(tag, "/resource/name")?, text(tag, "/value")?);
         let read = crate::json::value(value.as_bytes());
         let mark = read.filter(|m| number(m, "/generation").is_some());

@@ -8,14 +8,14 @@ use springform_sdk::http::Method;
 use springform_sdk::interfaces::replication::{FailoverPlan, RecoveryPoint};
 use springform_sdk::types::{Failure, FailureCode, Outcome, ReplicationKind, Volume};
 
-use crate::array::{Array, Trouble};
+use crate::array::{Array, ArrayError};
 use crate::arrays::Arrays;
 use crate::options::Options;
 use crate::plan::{Token, point_of};
 use crate::promoted::Promoted;
 use crate::query::Query;
 use crate::volume::{array_name, placed};
-use crate::{names, pgroup, restore, third, vgroup};
+use crate::{async_leg, names, pgroup, restore, vgroup};
 
 /// Makes a batch writable on the target. An outcome for each, in order.
 ///
@@ -33,14 +33,14 @@ pub fn fail_over(
     let target = arrays.named(&plan.target)?;
     let names: Vec<_> = volumes
         .iter()
-        .map(|v| third::name_there(arrays, options, v, &target))
+        .map(|v| async_leg::name_there(arrays, options, v, &target))
         .collect();
     let points: Vec<_> = volumes.iter().map(|v| point_of(plan, v)).collect();
     let restored = restore_together(plan, &target, &names, &points);
     let connected = if restored.len() == volumes.len() {
         BTreeSet::new()
     } else {
-        third::in_use(arrays, options, &target, volumes)?
+        async_leg::in_use(arrays, options, &target, volumes)?
     };
     let sources: Vec<_> = names
         .iter()
@@ -81,12 +81,12 @@ pub fn fail_over(
                     let made = items.first().unwrap_or(&Value::Null);
                     Ok(promoted.placed(&target, name, volume, made))
                 }
-                Some(Err(trouble @ Trouble::Refused { .. })) => {
+                Some(Err(trouble @ ArrayError::Refused { .. })) => {
                     let sentence =
                         format!("recovery point {} does not give the volume back", point.id);
                     Err(trouble.into_failure(FailureCode::NotFound, &sentence))
                 }
-                Some(Err(Trouble::Failed(failure))) => Err(failure),
+                Some(Err(ArrayError::Failed(failure))) => Err(failure),
                 None => Err(failure_on(
                     target.name(),
                     FailureCode::Protocol,
@@ -101,7 +101,7 @@ pub fn fail_over(
     })
     .collect();
     promoted.limit(&target);
-    third::at_home(options, &target, volumes, outcomes)
+    async_leg::at_home(options, &target, volumes, outcomes)
 }
 
 /// Gives volumes back the role that they gave up on the array they are on: they are sent from there again, where they were.

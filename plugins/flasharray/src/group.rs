@@ -9,10 +9,10 @@ use springform_sdk::http::Method;
 use springform_sdk::interfaces::groups::{Group, SnapshotOutcome};
 use springform_sdk::types::{Failure, FailureCode, Outcome, Snapshot, SnapshotPlacement, Volume};
 
-use crate::array::{Array, Trouble, flag, text};
+use crate::array::{Array, ArrayError, flag, text};
 use crate::query::Query;
 use crate::volume::{Volumes, array_name};
-use crate::{layout, names, pgroup, third};
+use crate::{async_leg, layout, names, pgroup};
 
 impl<'a> Volumes<'a> {
     /// Creates an empty group; says what it is called.
@@ -197,8 +197,8 @@ impl<'a> Volumes<'a> {
         let path = "/protection-group-snapshots";
         self.discard(on, path, taken, || pgroup::is_taken(on, taken))?;
         match on.send(Method::Delete, path, &Query::new().name(taken), None) {
-            Ok(_) | Err(Trouble::Refused { .. }) => Ok(()),
-            Err(Trouble::Failed(failure)) => Err(failure),
+            Ok(_) | Err(ArrayError::Refused { .. }) => Ok(()),
+            Err(ArrayError::Failed(failure)) => Err(failure),
         }
     }
 
@@ -237,7 +237,7 @@ impl<'a> Volumes<'a> {
             None => self.holding(group)?,
         };
         let stored = self.group_name(group);
-        let away = third::is_beyond(&self.arrays, &self.options, on.name());
+        let away = async_leg::is_beyond(&self.arrays, &self.options, on.name());
         let home = placed.and_then(|placement| names::pod_of(&placement.array_name));
         let name = match home {
             _ if away => names::without_pod(&stored).to_owned(),
@@ -273,8 +273,8 @@ impl<'a> Volumes<'a> {
             Some(&json!({ "destroyed": true })),
         ) {
             Ok(_) => {}
-            Err(Trouble::Failed(failure)) => return Err(failure),
-            Err(refused @ Trouble::Refused { .. }) => {
+            Err(ArrayError::Failed(failure)) => return Err(failure),
+            Err(refused @ ArrayError::Refused { .. }) => {
                 if is_there()? {
                     let sentence = format!("{name} cannot be deleted (a lock or retention)");
                     return Err(refused.into_failure(FailureCode::FailedPrecondition, &sentence));
@@ -284,8 +284,8 @@ impl<'a> Volumes<'a> {
         }
         if self.options.eradicate() {
             match on.send(Method::Delete, path, &query, None) {
-                Ok(_) | Err(Trouble::Refused { .. }) => {}
-                Err(Trouble::Failed(failure)) => return Err(failure),
+                Ok(_) | Err(ArrayError::Refused { .. }) => {}
+                Err(ArrayError::Failed(failure)) => return Err(failure),
             }
         }
         Ok(found)
@@ -306,8 +306,8 @@ impl Seat<'_> {
         let make = || on.send(Method::Post, "/protection-groups", &query, None);
         let refused = match make() {
             Ok(_) => return Ok(()),
-            Err(Trouble::Failed(failure)) => return Err(failure),
-            Err(refused @ Trouble::Refused { .. }) => refused,
+            Err(ArrayError::Failed(failure)) => return Err(failure),
+            Err(refused @ ArrayError::Refused { .. }) => refused,
         };
         match pgroup::read(on, name)? {
             Some(found) if !flag(&found, "/destroyed") => Ok(()),

@@ -5,7 +5,7 @@ use springform_sdk::fail::failure_on;
 use springform_sdk::http::Method;
 use springform_sdk::types::{Failure, FailureCode};
 
-use crate::array::{Array, Trouble, number, text};
+use crate::array::{Array, ArrayError, number, text};
 use crate::machine::Machine;
 use crate::protocol::Protocol;
 use crate::query::Query;
@@ -102,8 +102,8 @@ impl Volumes<'_> {
         let body = machine.protocol.held(initiators);
         if let Err(trouble) = on.send(Method::Post, "/hosts", &query, Some(&body)) {
             let refused = match trouble {
-                Trouble::Failed(failure) => return Err(failure),
-                refused @ Trouble::Refused { .. } => refused,
+                ArrayError::Failed(failure) => return Err(failure),
+                refused @ ArrayError::Refused { .. } => refused,
             };
             // Another call for the same machine made it a moment ago.
             let found = find_hosts(machine.protocol, on, initiators)?;
@@ -164,8 +164,8 @@ pub(crate) fn connected(on: &Array<'_>, host: &str, volume: &str) -> Result<u32,
         .one("volume_names", volume);
     let items = match on.send(Method::Post, "/connections", &query, None) {
         Ok(items) => items,
-        Err(Trouble::Failed(failure)) => return Err(failure),
-        Err(refused @ Trouble::Refused { .. }) => {
+        Err(ArrayError::Failed(failure)) => return Err(failure),
+        Err(refused @ ArrayError::Refused { .. }) => {
             let found = on
                 .find("/connections", &query)
                 .map_err(pgroup::unexpected)?;
@@ -201,8 +201,8 @@ pub(crate) fn release(on: &Array<'_>, host: &str, volume: &str) -> Result<(bool,
         .one("volume_names", volume);
     if let Err(trouble) = on.send(Method::Delete, "/connections", &query, None) {
         match trouble {
-            Trouble::Failed(failure) => return Err(failure),
-            refused @ Trouble::Refused { .. } => {
+            ArrayError::Failed(failure) => return Err(failure),
+            refused @ ArrayError::Refused { .. } => {
                 there = false;
                 if !on
                     .find("/connections", &query)
@@ -224,8 +224,8 @@ pub(crate) fn release(on: &Array<'_>, host: &str, volume: &str) -> Result<(bool,
     if last && names::is_our_host(host) {
         // Somebody may have connected it again in between: then the array keeps it, and rightly so.
         match on.send(Method::Delete, "/hosts", &Query::new().name(host), None) {
-            Ok(_) | Err(Trouble::Refused { .. }) => {}
-            Err(Trouble::Failed(failure)) => return Err(failure),
+            Ok(_) | Err(ArrayError::Refused { .. }) => {}
+            Err(ArrayError::Failed(failure)) => return Err(failure),
         }
     }
     Ok((there, last))

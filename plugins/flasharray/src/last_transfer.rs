@@ -8,7 +8,7 @@ use crate::array::{Array, text};
 use crate::arrays::Arrays;
 use crate::plan::{contents, source_of};
 use crate::volume::array_name;
-use crate::{names, pgroup, sets};
+use crate::{collections, names, pgroup};
 
 /// How long a transfer is given before it is looked at again, in milliseconds.
 const ARRIVES: u32 = 1000;
@@ -103,7 +103,7 @@ pub fn final_sync(
             let name = array_name(v);
             (v.id.clone(), held.contains_key(names::without_pod(&name)))
         });
-        let sent = sets::table(sent);
+        let sent = collections::table(sent);
         let asked = |entry: &&mut VolumePlan| entry.possible;
         for entry in renewed.volumes.iter_mut().filter(asked) {
             match sent.get(&entry.volume_id) {
@@ -129,7 +129,7 @@ pub fn final_sync(
 /// is not in the snapshot.
 fn send(source: &Array<'_>, leg: &Leg, suffix: &str) -> Result<Vec<String>, Failure> {
     let group = &leg.here;
-    let members = sets::set(pgroup::members(source, group)?);
+    let members = collections::set(pgroup::members(source, group)?);
     let lent: Vec<_> = leg
         .volumes
         .iter()

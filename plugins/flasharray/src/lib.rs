@@ -7,6 +7,8 @@
 
 pub mod array;
 pub mod arrays;
+pub mod async_leg;
+pub mod collections;
 #[cfg(target_arch = "wasm32")]
 pub mod component;
 pub mod connection;
@@ -26,7 +28,7 @@ pub mod layout;
 pub mod limits;
 pub(crate) mod machine;
 pub mod manage;
-pub mod moves;
+pub mod mixed_failover;
 pub mod names;
 pub mod observe;
 pub mod options;
@@ -41,14 +43,12 @@ pub mod reconcile;
 pub mod reprotect;
 pub mod restore;
 pub mod retype;
-pub mod sets;
 pub mod setup;
 pub mod snapshot;
 pub mod state;
 pub mod stats;
 pub mod stretched;
 pub mod tags;
-pub mod third;
 pub mod uses;
 pub mod vgroup;
 pub mod volume;

@@ -10,10 +10,10 @@ use springform_sdk::types::{
     Context, Error, Failure, FailureCode, ReplicationKind, Snapshot, SnapshotPlacement, Volume,
 };
 
-use crate::array::{Array, Trouble, flag, number, text};
+use crate::array::{Array, ArrayError, flag, number, text};
 use crate::query::Query;
 use crate::snapshot::name_of;
-use crate::stretched::travel::Journey;
+use crate::stretched::pod_migration::PodMigration;
 use crate::vgroup::{self, Vgroup};
 use crate::volume::{Volumes, array_name, read};
 use crate::{layout, limits, names, pgroup, tags};
@@ -107,8 +107,9 @@ impl Volumes<'_> {
         let serial = text(&found, "/serial");
         let placement = if into {
             if inside.is_none() {
-                name = Journey::new(context, &self.arrays, self.options, on, &name, &volume.id)?
-                    .enter()?;
+                name =
+                    PodMigration::new(context, &self.arrays, self.options, on, &name, &volume.id)?
+                        .enter()?;
             }
             let kind = self.third_leg(&on, &name, layout::wanted(volume))?;
             self.placement(&on, &name, serial, Some(kind))?
@@ -346,8 +347,8 @@ fn give_back(on: &Array<'_>, path: &str, old: &str, new: &str) -> Result<(), Fai
         Some(&json!({ "name": new })),
     ) {
         Ok(_) => Ok(()),
-        Err(Trouble::Failed(failure)) => Err(failure),
-        Err(refused @ Trouble::Refused { .. }) => {
+        Err(ArrayError::Failed(failure)) => Err(failure),
+        Err(refused @ ArrayError::Refused { .. }) => {
             let there = on
                 .find(path, &Query::new().name(new))
                 .map_err(pgroup::unexpected)?;

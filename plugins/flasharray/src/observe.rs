@@ -12,7 +12,7 @@ use crate::layout::Kind;
 use crate::options::Options;
 use crate::query::Query;
 use crate::volume::array_name;
-use crate::{demote, names, pgroup, plan, sets, setup};
+use crate::{collections, demote, names, pgroup, plan, setup};
 
 /// What is known of the volumes that one array serves.
 struct Side {
@@ -111,7 +111,7 @@ pub fn writable(array: &Array<'_>, options: &Options<'_>) -> Result<BTreeSet<Str
         found.extend(pgroup::members(array, &options.third_group())?);
     }
     let bare = |name: String| names::without_pod(&name).to_owned();
-    Ok(sets::set(found.into_iter().map(bare)))
+    Ok(collections::set(found.into_iter().map(bare)))
 }
 
 fn look(
@@ -126,7 +126,7 @@ fn look(
         .map_err(pgroup::unexpected)?;
     let names = all.iter().filter_map(|v| text(v, "/name"));
     let mut here = Here {
-        present: sets::set(names.map(str::to_owned)),
+        present: collections::set(names.map(str::to_owned)),
         members: BTreeSet::new(),
     };
     let mut ways = Vec::new();
@@ -139,7 +139,7 @@ fn look(
             true => LinkState::Healthy,
             false => LinkState::Paused,
         };
-        here.members = sets::set(pgroup::members(on, group)?);
+        here.members = collections::set(pgroup::members(on, group)?);
         if !pgroup::targets(on, group)?.is_empty() {
             let members = || served.iter().filter(|name| here.members.contains(*name));
             ways = arrays

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use springform_sdk::http::Method;
 use springform_sdk::types::{Failure, FailureCode};
 
-use crate::array::{Answer, Array, Trouble, flag, number, text};
+use crate::array::{Answer, Array, ArrayError, flag, number, text};
 use crate::query::Query;
 
 /// Most names in one request: what fits into a URL that every proxy passes.
@@ -125,7 +125,7 @@ pub fn join_each(
                 joined.extend(chunk.iter().map(|_| Ok(())));
                 continue;
             }
-            Err(Trouble::Failed(failure)) => return Err(failure),
+            Err(ArrayError::Failed(failure)) => return Err(failure),
             Err(refused) => refused.into_failure(FailureCode::FailedPrecondition, sentence),
         };
         // One member of the batch may be in it already, or be gone: read back, then add what is missing one by one.
@@ -145,7 +145,7 @@ pub fn join_each(
                 .one("member_names", volume);
             joined.push(match array.send(Method::Post, MEMBERS, &query, None) {
                 Ok(_) => Ok(()),
-                Err(Trouble::Failed(failure)) => return Err(failure),
+                Err(ArrayError::Failed(failure)) => return Err(failure),
                 Err(refused) => {
                     Err(refused.into_failure(FailureCode::FailedPrecondition, sentence))
                 }
@@ -166,7 +166,7 @@ pub fn leave(array: &Array<'_>, group: &str, volumes: &[&str]) -> Result<(), Fai
             .one("member_names", volume);
         match array.send(Method::Delete, "/protection-groups/volumes", &query, None) {
             Ok(_) => {}
-            Err(trouble @ Trouble::Refused { .. }) => {
+            Err(trouble @ ArrayError::Refused { .. }) => {
                 if groups_of(array, volume)?.iter().any(|g| g == group) {
                     return Err(trouble.into_failure(
                         FailureCode::FailedPrecondition,
@@ -174,7 +174,7 @@ pub fn leave(array: &Array<'_>, group: &str, volumes: &[&str]) -> Result<(), Fai
                     ));
                 }
             }
-            Err(Trouble::Failed(failure)) => return Err(failure),
+            Err(ArrayError::Failed(failure)) => return Err(failure),
         }
     }
     Ok(())
@@ -252,7 +252,7 @@ fn snapshot(array: &Array<'_>, query: Query, group: &str, suffix: &str) -> Resul
         Some(&json!({ "suffix": suffix })),
     ) {
         Ok(_) => Ok(()),
-        Err(Trouble::Failed(failure)) => Err(failure),
+        Err(ArrayError::Failed(failure)) => Err(failure),
         Err(_) if is_taken(array, &format!("{group}.{suffix}"))? => Ok(()),
         Err(refused) => Err(refused.into_failure(
             FailureCode::FailedPrecondition,
@@ -262,7 +262,7 @@ fn snapshot(array: &Array<'_>, query: Query, group: &str, suffix: &str) -> Resul
 }
 
 /// A trouble of a read: whatever was refused, the sentence is the same.
-pub fn unexpected(trouble: Trouble) -> Failure {
+pub fn unexpected(trouble: ArrayError) -> Failure {
     trouble.into_failure(
         FailureCode::Protocol,
         "the array refused a question that it should answer",

@@ -15,7 +15,7 @@ use crate::options::Options;
 use crate::pgroup::Arrival;
 use crate::query::Query;
 use crate::volume::array_name;
-use crate::{names, pgroup, restore, sets, setup, third};
+use crate::{async_leg, collections, names, pgroup, restore, setup};
 
 /// What a plan must carry from call to call.
 pub(crate) struct Token {
@@ -66,14 +66,14 @@ pub fn plan(
     let arrivals = pgroup::arrivals(&target, &group)?;
     let wanted = request.point.as_deref();
     let points = points(&target, &arrivals, wanted, &request.volumes)?;
-    let closed = third::way_home_closed(arrays, options, &source, &target)?;
+    let closed = async_leg::way_home_closed(arrays, options, &source, &target)?;
     let volumes: Vec<_> = request
         .volumes
         .iter()
         .map(|v| {
             let closed = closed
                 .as_deref()
-                .filter(|_| third::comes_home(arrays, options, v, &target));
+                .filter(|_| async_leg::comes_home(arrays, options, v, &target));
             let mut one = plan_one(context, v, &target, &points, closed);
             // A planned move sends what is there now.
             if one.possible && request.mode != FailoverMode::Planned {
@@ -237,7 +237,7 @@ pub fn contents(target: &Array<'_>, point: &str) -> Result<Contents, Failure> {
         let name = name.strip_prefix(&prefix)?.to_owned();
         Some((name, size))
     };
-    Ok(sets::table(found.into_iter().filter_map(inside)))
+    Ok(collections::table(found.into_iter().filter_map(inside)))
 }
 
 /// The recovery point of one volume in a plan.

@@ -8,7 +8,7 @@ use springform_sdk::types::{Failure, FailureCode};
 
 use crate::array::{Array, flag, number, text};
 use crate::query::Query;
-use crate::{names, pgroup, sets, setup};
+use crate::{collections, names, pgroup, setup};
 
 /// How a pod is doing on one array.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -166,7 +166,7 @@ pub fn volumes(array: &Array<'_>, pod: &str) -> Result<BTreeMap<String, Option<S
     let found = array
         .find("/volumes", &Query::new().filter(&filter))
         .map_err(pgroup::unexpected)?;
-    Ok(sets::table(found.iter().filter_map(|v| {
+    Ok(collections::table(found.iter().filter_map(|v| {
         let name = text(v, "/name")?;
         let serial = text(v, "/serial").map(str::to_owned);
         (names::pod_of(name) == Some(pod)).then(|| (name.to_owned(), serial))

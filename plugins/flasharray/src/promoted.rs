@@ -3,7 +3,7 @@
 use serde_json::Value;
 use springform_sdk::types::{Placement, Volume};
 
-use crate::array::{Array, Trouble, number, text};
+use crate::array::{Array, ArrayError, number, text};
 use crate::volume::placed;
 use crate::{limits, pgroup};
 
@@ -48,7 +48,7 @@ impl Promoted {
         for (wanted, names) in self.limits {
             for chunk in names.chunks(pgroup::NAMES) {
                 match limits::give(on, chunk, &wanted) {
-                    Err(Trouble::Refused { .. }) if chunk.len() > 1 => {
+                    Err(ArrayError::Refused { .. }) if chunk.len() > 1 => {
                         for name in chunk {
                             tell(on, limits::give(on, std::slice::from_ref(name), &wanted));
                         }
@@ -60,7 +60,7 @@ impl Promoted {
     }
 }
 
-fn tell(on: &Array<'_>, given: Result<(), Trouble>) {
+fn tell(on: &Array<'_>, given: Result<(), ArrayError>) {
     if given.is_err() {
         eprintln!(
             "{} did not take the limits of volumes that it serves now",

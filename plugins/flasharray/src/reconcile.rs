@@ -10,9 +10,9 @@ use crate::evidence::{self, Act};
 use crate::layout;
 use crate::query::Query;
 use crate::setup::Setup;
-use crate::stretched::travel::Journey;
+use crate::stretched::pod_migration::PodMigration;
 use crate::volume::array_name;
-use crate::{limits, names, pgroup, sets, state};
+use crate::{collections, limits, names, pgroup, state};
 
 /// Begins what the host is told of an object that none of the volumes is; JSON with `name` and `id` follows.
 pub const UNKNOWN: &str = "springform/unknown";
@@ -78,7 +78,8 @@ impl<'a> Setup<'a> {
     fn side(&self, on: &Array<'a>) -> Result<Side, Failure> {
         let live = on.list("/volumes", &Query::new().filter("destroyed='false'"));
         let live = live.map_err(pgroup::unexpected)?.into_iter();
-        let live = sets::table(live.filter_map(|v| Some((text(&v, "/name")?.to_owned(), v))));
+        let live =
+            collections::table(live.filter_map(|v| Some((text(&v, "/name")?.to_owned(), v))));
         let members = on.list("/protection-groups/volumes", &Query::new());
         let mut groups: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for member in members.map_err(pgroup::unexpected)? {
@@ -186,7 +187,7 @@ impl<'a> Setup<'a> {
         }
         if !self.dry {
             let (arrays, id) = (&self.arrays, &volume.id);
-            let journey = Journey::new(self.context, arrays, self.options, *on, name, id)?;
+            let journey = PodMigration::new(self.context, arrays, self.options, *on, name, id)?;
             match names::pod_of(name) {
                 Some(_) => journey.enter()?,
                 None => journey.leave(names::pod_of(now).unwrap_or(pod))?,
@@ -295,7 +296,7 @@ impl<'a> Setup<'a> {
         let first = volumes.first();
         let after = said(first, AFTER);
         let last = volumes.last().filter(|v| said(Some(v), LAST).is_none());
-        let ids = sets::set(volumes.iter().map(|v| v.id.as_str()));
+        let ids = collections::set(volumes.iter().map(|v| v.id.as_str()));
         for name in side.live.keys() {
             let Some(id) = names::volume_id(name) else {
                 continue;

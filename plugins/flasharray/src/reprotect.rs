@@ -12,7 +12,7 @@ use crate::arrays::Arrays;
 use crate::options::Options;
 use crate::setup::{self, Setup};
 use crate::volume::{array_name, placed};
-use crate::{names, observe, pgroup, plan, sets, third};
+use crate::{async_leg, collections, names, observe, pgroup, plan};
 
 /// How long the first copy is given before it is looked at again, in milliseconds.
 const ARRIVES: u32 = 1000;
@@ -58,7 +58,7 @@ pub fn reprotect(
     };
     let sent = send(context, arrays, options, &way, volumes, goal)?;
     if goal.wait {
-        third::protect::settled(arrays, options, &targets, volumes)?;
+        async_leg::protect::settled(arrays, options, &targets, volumes)?;
     }
     Ok(volumes
         .iter()
@@ -142,7 +142,7 @@ fn written_there(
         let failure = failure_on(target.name(), FailureCode::FailedPrecondition, sentence);
         (name.clone(), failure)
     };
-    sets::table(names.iter().filter(independent).map(refused))
+    collections::table(names.iter().filter(independent).map(refused))
 }
 
 /// The first copy under a snapshot of this operation's and this batch's own.

@@ -9,12 +9,12 @@ use springform_sdk::http::Method;
 use springform_sdk::interfaces::replication::{FailoverMode, PlanRequest};
 use springform_sdk::types::Volume;
 
-use crate::array::{Array, Trouble, flag, text};
+use crate::array::{Array, ArrayError, flag, text};
 use crate::arrays::Arrays;
 use crate::options::Options;
 use crate::plan::Contents;
 use crate::query::Query;
-use crate::{names, pgroup, sets, third};
+use crate::{async_leg, collections, names, pgroup};
 
 /// Fewer volumes than this are copied one by one: that is not more requests, and leaves no group to clear away.
 const MANY: usize = 32;
@@ -33,7 +33,7 @@ pub fn group_for(
     there: &Contents,
 ) -> Option<String> {
     let bare = |volume: &Volume| {
-        let name = third::name_there(arrays, options, volume, target);
+        let name = async_leg::name_there(arrays, options, volume, target);
         there.contains_key(&name) && names::pod_of(&name).is_none() && !name.contains('/')
     };
     let volumes = &request.volumes;
@@ -65,7 +65,7 @@ pub fn point(target: &Array<'_>, group: &str, point: &str, volumes: &[String]) -
         let ours = answers.next().map(|members| {
             let members = members.unwrap_or_default();
             let names = members.iter().filter_map(|m| text(m, "/member/name"));
-            sets::set(names.map(str::to_owned))
+            collections::set(names.map(str::to_owned))
         });
         for volume in found {
             let name = text(&volume, "/name").filter(|_| !flag(&volume, "/destroyed"));
@@ -84,7 +84,7 @@ pub fn clear_away(target: &Array<'_>, group: &str, eradicate: bool) {
     let query = Query::new().name(group);
     let body = json!({ "destroyed": true });
     let gone = target.send(Method::Patch, "/protection-groups", &query, Some(&body));
-    if eradicate && !matches!(gone, Err(Trouble::Failed(_))) {
+    if eradicate && !matches!(gone, Err(ArrayError::Failed(_))) {
         let _ = target.send(Method::Delete, "/protection-groups", &query, None);
     }
 }

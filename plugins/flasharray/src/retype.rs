@@ -3,10 +3,10 @@
 use springform_sdk::types::{Context, Error, FailureCode, Placement, Volume, VolumeType};
 
 use crate::array::Array;
-use crate::stretched::travel::Journey;
+use crate::stretched::pod_migration::PodMigration;
 use crate::vgroup::{self, Vgroup};
 use crate::volume::{Volumes, array_name};
-use crate::{layout, limits, names, pgroup, third};
+use crate::{async_leg, layout, limits, names, pgroup};
 
 impl<'a> Volumes<'a> {
     /// Gives a volume another type. An attempt that was cut off finds what it had done, and goes on.
@@ -27,7 +27,7 @@ impl<'a> Volumes<'a> {
             ..volume.clone()
         };
         let (before, wants) = (layout::wanted(volume), layout::wanted(&after));
-        third::protect::not_away(&self.arrays, &self.options, &on, before, wants)?;
+        async_leg::protect::not_away(&self.arrays, &self.options, &on, before, wants)?;
         let group = Vgroup::of(&after)?;
         let old = array_name(volume);
         let limited = limits::wanted(volume).is_some();
@@ -45,7 +45,8 @@ impl<'a> Volumes<'a> {
         }
         let into = self.stretches(&on) && layout::wants_pod(wants);
         if into != names::pod_of(&name).is_some() {
-            let journey = Journey::new(context, &self.arrays, self.options, on, &name, &volume.id)?;
+            let journey =
+                PodMigration::new(context, &self.arrays, self.options, on, &name, &volume.id)?;
             name = match names::pod_of(&name) {
                 Some(pod) => {
                     left = true;

@@ -7,7 +7,7 @@ use springform_sdk::http::Method;
 use springform_sdk::interfaces::backend::{Change, SetupReport};
 use springform_sdk::types::{Context, Error, Failure, FailureCode, Volume};
 
-use crate::array::{Array, Trouble, flag, is_away, number, text};
+use crate::array::{Array, ArrayError, flag, is_away, number, text};
 use crate::arrays::Arrays;
 use crate::layout::Kind;
 use crate::options::Options;
@@ -251,7 +251,7 @@ impl<'a> Setup<'a> {
                 let there = pgroup::targets(from, group)?
                     .iter()
                     .any(|(name, _)| *name == target_name);
-                if !there || matches!(trouble, Trouble::Failed(_)) {
+                if !there || matches!(trouble, ArrayError::Failed(_)) {
                     let sentence = "the target array cannot be added to the protection group; connect the two arrays for asynchronous replication";
                     return Err(trouble
                         .into_failure(FailureCode::FailedPrecondition, sentence)

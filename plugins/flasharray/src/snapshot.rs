@@ -4,7 +4,7 @@ use serde_json::json;
 use springform_sdk::http::Method;
 use springform_sdk::types::{Failure, FailureCode, Snapshot, SnapshotPlacement, Volume};
 
-use crate::array::{Array, Trouble, flag, text};
+use crate::array::{Array, ArrayError, flag, text};
 use crate::query::Query;
 use crate::volume::{Volumes, array_name};
 use crate::{names, pgroup};
@@ -52,8 +52,8 @@ impl Volumes<'_> {
             Some(&json!({ "suffix": snapshot.name })),
         ) {
             Ok(_) => {}
-            Err(Trouble::Failed(failure)) => return Err(failure),
-            Err(refused @ Trouble::Refused { .. }) => {
+            Err(ArrayError::Failed(failure)) => return Err(failure),
+            Err(refused @ ArrayError::Refused { .. }) => {
                 if !exists(on, &name)? {
                     return Err(refused.into_failure(FailureCode::FailedPrecondition, "the array does not take the snapshot (the volume is gone, or too many snapshots)"));
                 }
@@ -100,8 +100,8 @@ impl Volumes<'_> {
             Some(&json!({ "destroyed": true })),
         ) {
             Ok(_) => {}
-            Err(Trouble::Failed(failure)) => return Err(failure),
-            Err(refused @ Trouble::Refused { .. }) => {
+            Err(ArrayError::Failed(failure)) => return Err(failure),
+            Err(refused @ ArrayError::Refused { .. }) => {
                 let found = on
                     .find("/volume-snapshots", &query)
                     .map_err(pgroup::unexpected)?;
@@ -117,8 +117,8 @@ impl Volumes<'_> {
         }
         if self.options.eradicate() {
             match on.send(Method::Delete, "/volume-snapshots", &query, None) {
-                Ok(_) | Err(Trouble::Refused { .. }) => {}
-                Err(Trouble::Failed(failure)) => return Err(failure),
+                Ok(_) | Err(ArrayError::Refused { .. }) => {}
+                Err(ArrayError::Failed(failure)) => return Err(failure),
             }
         }
         Ok(there)

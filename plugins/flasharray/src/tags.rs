@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use springform_sdk::http::Method;
 use springform_sdk::types::Volume;
 
-use crate::array::{Answer, Array, Trouble};
+use crate::array::{Answer, Array, ArrayError};
 use crate::query::Query;
 
 const NAMESPACE: &str = "openstack-integration.purestorage.com";
@@ -41,8 +41,8 @@ pub fn erase(on: &Array<'_>, name: &str) {
 fn report(on: &Array<'_>, name: &str, what: &str, done: Answer<Vec<Value>>) {
     let why = match done {
         Ok(_) => return,
-        Err(Trouble::Refused { words, .. }) => words,
-        Err(Trouble::Failed(failure)) => failure.message,
+        Err(ArrayError::Refused { words, .. }) => words,
+        Err(ArrayError::Failed(failure)) => failure.message,
     };
     let array = on.name();
     eprintln!(

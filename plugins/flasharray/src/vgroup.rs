@@ -6,7 +6,7 @@ use springform_sdk::fail::failure;
 use springform_sdk::http::Method;
 use springform_sdk::types::{Failure, FailureCode, Volume};
 
-use crate::array::{Answer, Array, Trouble, flag, number};
+use crate::array::{Answer, Array, ArrayError, flag, number};
 use crate::query::Query;
 use crate::volume::read;
 use crate::{layout, limits, names, pgroup};
@@ -71,13 +71,13 @@ impl Vgroup {
         let body = json!({ "qos": self.limits });
         let refused = match on.send(Method::Post, PATH, &query, Some(&body)) {
             Ok(_) => return Ok(()),
-            Err(Trouble::Failed(failure)) => return Err(failure),
-            Err(refused @ Trouble::Refused { .. }) => refused,
+            Err(ArrayError::Failed(failure)) => return Err(failure),
+            Err(refused @ ArrayError::Refused { .. }) => refused,
         };
         match on.send(Method::Patch, PATH, &query, Some(&body)) {
             Ok(_) => return Ok(()),
-            Err(Trouble::Failed(failure)) => return Err(failure),
-            Err(Trouble::Refused { .. }) => {}
+            Err(ArrayError::Failed(failure)) => return Err(failure),
+            Err(ArrayError::Refused { .. }) => {}
         }
         let found = on.find(PATH, &query).map_err(pgroup::unexpected)?;
         if !found.iter().any(|group| flag(group, "/destroyed")) {
@@ -108,13 +108,13 @@ pub fn fill(
     let Some(group) = group else {
         return make();
     };
-    group.ensure(on).map_err(Trouble::Failed)?;
+    group.ensure(on).map_err(ArrayError::Failed)?;
     let made = make();
-    if matches!(made, Err(Trouble::Refused { .. }))
-        && !is_live(on, name).map_err(Trouble::Failed)?
+    if matches!(made, Err(ArrayError::Refused { .. }))
+        && !is_live(on, name).map_err(ArrayError::Failed)?
     {
         // Its last volume may have been deleted in between, and the group with it.
-        group.ensure(on).map_err(Trouble::Failed)?;
+        group.ensure(on).map_err(ArrayError::Failed)?;
         return make();
     }
     made
@@ -148,8 +148,8 @@ pub fn carry(on: &Array<'_>, from: &str, to: Option<&str>) -> Result<String, Fai
     let query = Query::new().name(from);
     match on.send(Method::Patch, "/volumes", &query, Some(&body)) {
         Ok(_) => Ok(there),
-        Err(Trouble::Failed(failure)) => Err(failure),
-        Err(refused @ Trouble::Refused { .. }) => {
+        Err(ArrayError::Failed(failure)) => Err(failure),
+        Err(refused @ ArrayError::Refused { .. }) => {
             if is_live(on, &there)? {
                 return Ok(there);
             }
@@ -181,8 +181,8 @@ pub fn tidy(on: &Array<'_>, group: &str, eradicate: bool) -> Result<(), Failure>
     ];
     for (method, body) in end.into_iter().flatten() {
         match on.send(method, PATH, &query, body) {
-            Ok(_) | Err(Trouble::Refused { .. }) => {}
-            Err(Trouble::Failed(failure)) => return Err(failure),
+            Ok(_) | Err(ArrayError::Refused { .. }) => {}
+            Err(ArrayError::Failed(failure)) => return Err(failure),
         }
     }
     Ok(())

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use springform_sdk::http::Method;
 use springform_sdk::types::{Failure, FailureCode, Placement, ReplicationKind, Snapshot, Volume};
 
-use crate::array::{Array, Trouble, flag, number, text};
+use crate::array::{Array, ArrayError, flag, number, text};
 use crate::arrays::Arrays;
 use crate::layout::{Kind, Layout};
 use crate::options::Options;
@@ -129,11 +129,11 @@ impl<'a> Volumes<'a> {
         name: &str,
         volume: &Volume,
         copied: bool,
-        trouble: Trouble,
+        trouble: ArrayError,
     ) -> Result<Value, Failure> {
         let refused = match trouble {
-            Trouble::Failed(failure) => return Err(failure),
-            refused @ Trouble::Refused { .. } => refused,
+            ArrayError::Failed(failure) => return Err(failure),
+            refused @ ArrayError::Refused { .. } => refused,
         };
         match read(on, name)? {
             Some(found) if !flag(&found, "/destroyed") => {
@@ -279,8 +279,8 @@ impl<'a> Volumes<'a> {
         host::release_all(on, name)?;
         if let Err(trouble) = on.send(Method::Patch, "/volumes", &query, Some(&destroy)) {
             match trouble {
-                Trouble::Failed(failure) => return Err(failure),
-                refused @ Trouble::Refused { .. } => {
+                ArrayError::Failed(failure) => return Err(failure),
+                refused @ ArrayError::Refused { .. } => {
                     let found = read(on, name)?;
                     there = found.is_some();
                     if found.is_some_and(|v| !flag(&v, "/destroyed")) {
@@ -297,8 +297,8 @@ impl<'a> Volumes<'a> {
         if eradicate {
             // What cannot be eradicated (SafeMode) goes by its timer.
             match on.send(Method::Delete, "/volumes", &query, None) {
-                Ok(_) | Err(Trouble::Refused { .. }) => {}
-                Err(Trouble::Failed(failure)) => return Err(failure),
+                Ok(_) | Err(ArrayError::Refused { .. }) => {}
+                Err(ArrayError::Failed(failure)) => return Err(failure),
             }
         }
         Ok(there)
@@ -326,8 +326,8 @@ impl<'a> Volumes<'a> {
             Some(&body),
         ) {
             Ok(_) => Ok(()),
-            Err(Trouble::Failed(failure)) => Err(failure),
-            Err(refused @ Trouble::Refused { .. }) => match read(on, &name)? {
+            Err(ArrayError::Failed(failure)) => Err(failure),
+            Err(refused @ ArrayError::Refused { .. }) => match read(on, &name)? {
                 Some(found) if number(&found, "/provisioned") == Some(new_size) => Ok(()),
                 Some(found) if number(&found, "/provisioned").is_some_and(|s| s > new_size) => {
                     Err(refused.into_failure(

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 
 use async_trait::async_trait;
-use springform_control::replication::{Arrays, BackendView, Problem};
+use springform_control::replication::{Arrays, BackendView, ReplicationError};
 use springform_model::cloud::Volume;
 use springform_model::contract::{
     Call, CallError, FailoverPlan, Outcome, RecoveryPoint, ReplicationKind, Reply, Target,
@@ -114,7 +114,7 @@ impl Arrays for Simulated {
         Timestamp::now()
     }
 
-    async fn backend(&self, name: &str) -> Result<BackendView, Problem> {
+    async fn backend(&self, name: &str) -> Result<BackendView, ReplicationError> {
         let up: Vec<bool> = match &self.kind {
             Kind::Disk(path) => {
                 let world = read(path);
@@ -123,7 +123,9 @@ impl Arrays for Simulated {
             Kind::Nothing(_) => vec![true; ARRAYS.len()],
         };
         if name != BACKEND {
-            return Err(Problem::NotFound(format!("there is no backend {name}")));
+            return Err(ReplicationError::NotFound(format!(
+                "there is no backend {name}"
+            )));
         }
         let targets = ARRAYS.iter().zip(up).map(|(n, up)| Target {
             name: (*n).into(),
@@ -144,7 +146,7 @@ impl Arrays for Simulated {
         })
     }
 
-    async fn specs(&self, volumes: &[Volume]) -> Result<Vec<VolumeSpec>, Problem> {
+    async fn specs(&self, volumes: &[Volume]) -> Result<Vec<VolumeSpec>, ReplicationError> {
         Ok(volumes.iter().map(spec).collect())
     }
 

@@ -4,7 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use springform_control::outbox::Delivery;
-use springform_control::replication::{self, Ask, Consent, Ground, Request, Rows, Scope, Who};
+use springform_control::replication::{
+    self, Ask, Consent, ReplicationEnv, Request, Scope, StoreEnv, Who,
+};
 use springform_model::cloud::{Group, Service, Volume};
 use springform_model::contract::{FailoverMode, Role};
 use springform_model::operation::Operation;
@@ -46,10 +48,10 @@ pub const VERBS: [&str; 20] = [
     "group-disable-as-one",
 ];
 
-async fn open(dir: &Path) -> (Store, Rows) {
+async fn open(dir: &Path) -> (Store, StoreEnv) {
     let store = Store::open(&dir.join("springform.db")).await.unwrap();
     let simulated = Simulated::new(Kind::Disk(dir.join("world.json")), 2);
-    let rows = Rows::new(store.clone(), Arc::new(simulated));
+    let rows = StoreEnv::new(store.clone(), Arc::new(simulated));
     (store, rows)
 }
 
@@ -121,7 +123,7 @@ async fn request(store: &Store, verb: &str) -> Request {
     }
 }
 
-async fn finish(rows: &Rows, operation: Operation) {
+async fn finish(rows: &StoreEnv, operation: Operation) {
     let ended = replication::run(rows, operation).await.unwrap();
     assert!(ended.state.is_terminal());
 }
@@ -206,7 +208,7 @@ pub async fn carry_out(dir: &Path, verb: &str) -> String {
 }
 
 /// Everything that must be the same whether the host died in between or not.
-async fn outcome(dir: &Path, store: &Store, rows: &Rows) -> String {
+async fn outcome(dir: &Path, store: &Store, rows: &StoreEnv) -> String {
     let world = arrays::read(&dir.join("world.json"));
     assert!(world.violations.is_empty(), "{:?}", world.violations);
     let mut lines = Vec::new();

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use springform_control::replication::{self, Ask, Request, Rows, Scope, Who};
+use springform_control::replication::{self, Ask, Request, Scope, StoreEnv, Who};
 use springform_model::operation::OperationState;
 use springform_sim_tests::arrays::{Kind, Simulated};
 use springform_sim_tests::nouns::{self, BACKEND};
@@ -109,7 +109,7 @@ async fn bench(volumes: u64, ms: u64) -> ExitCode {
         });
         store.commit(changes).await.unwrap();
     }
-    let rows = Rows::new(
+    let rows = StoreEnv::new(
         store.clone(),
         Arc::new(Simulated::new(Kind::Nothing(ms), 64)),
     );

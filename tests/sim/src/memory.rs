@@ -1,4 +1,4 @@
-//! The ground of the simulation: rows in memory, arrays as a model, time that tokio turns.
+//! The env of the simulation: rows in memory, arrays as a model, time that tokio turns.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard};
@@ -8,7 +8,9 @@ use async_trait::async_trait;
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use springform_control::outbox::CloudEvent;
-use springform_control::replication::{BackendView, Ground, Member, Plan, Problem, Scope, Writes};
+use springform_control::replication::{
+    BackendView, Member, Plan, ReplicationEnv, ReplicationError, Scope, Writes,
+};
 use springform_model::cloud::{Service, Volume};
 use springform_model::contract::{
     Call, CallError, Failure, FailureCode, Fault, FaultKind, Pending, ReplicationKind, Reply,
@@ -58,7 +60,7 @@ pub struct Faults {
     pub lie: u32,
 }
 
-/// The simulation's ground.
+/// The simulation's env.
 pub struct Memory {
     /// Rows.
     pub rows: Mutex<Rows>,
@@ -87,7 +89,7 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// An empty ground.
+    /// An empty env.
     #[must_use]
     pub fn new(seed: u64, latency: u64) -> Self {
         Self {
@@ -177,7 +179,7 @@ fn within(scope: &Scope, volume: &Volume) -> bool {
 }
 
 #[async_trait]
-impl Ground for Memory {
+impl ReplicationEnv for Memory {
     fn now(&self) -> Timestamp {
         Timestamp(1_700_000_000_000_000 + i64::try_from(self.epoch.elapsed().as_micros()).unwrap())
     }
@@ -189,9 +191,11 @@ impl Ground for Memory {
         format!("{:08x}-{ids}", self.rng.lock().unwrap().random::<u32>())
     }
 
-    async fn backend(&self, name: &str) -> Result<BackendView, Problem> {
+    async fn backend(&self, name: &str) -> Result<BackendView, ReplicationError> {
         if name != BACKEND {
-            return Err(Problem::NotFound(format!("there is no backend {name}")));
+            return Err(ReplicationError::NotFound(format!(
+                "there is no backend {name}"
+            )));
         }
         let (parallel, batch) = *self.shape.lock().unwrap();
         let world = self.world();
@@ -218,11 +222,11 @@ impl Ground for Memory {
         })
     }
 
-    async fn service(&self, _backend: &str) -> Result<(Service, u64), Problem> {
+    async fn service(&self, _backend: &str) -> Result<(Service, u64), ReplicationError> {
         self.rows()
             .service
             .clone()
-            .ok_or_else(|| Problem::NotFound("no service".into()))
+            .ok_or_else(|| ReplicationError::NotFound("no service".into()))
     }
 
     async fn members(
@@ -231,7 +235,7 @@ impl Ground for Memory {
         backend: &str,
         after: Option<&str>,
         limit: usize,
-    ) -> Result<Vec<Member>, Problem> {
+    ) -> Result<Vec<Member>, ReplicationError> {
         tokio::task::yield_now().await;
         let rows = self.rows();
         let from = after.map_or(std::ops::Bound::Unbounded, |a| {
@@ -246,7 +250,7 @@ impl Ground for Memory {
             .collect())
     }
 
-    async fn count(&self, scope: &Scope, _backend: &str) -> Result<u64, Problem> {
+    async fn count(&self, scope: &Scope, _backend: &str) -> Result<u64, ReplicationError> {
         Ok(self
             .rows()
             .volumes
@@ -255,11 +259,11 @@ impl Ground for Memory {
             .count() as u64)
     }
 
-    async fn backends_of(&self, _scope: &Scope) -> Result<Vec<String>, Problem> {
+    async fn backends_of(&self, _scope: &Scope) -> Result<Vec<String>, ReplicationError> {
         Ok(vec![BACKEND.into()])
     }
 
-    async fn commit(&self, writes: Writes) -> Result<(), Problem> {
+    async fn commit(&self, writes: Writes) -> Result<(), ReplicationError> {
         tokio::task::yield_now().await;
         let mut guard = self.rows();
         let rows = &mut *guard;
@@ -267,17 +271,23 @@ impl Ground for Memory {
             let stored = rows.volumes.get(&member.volume.id).map(|(_, r)| *r);
             let relation = rows.relations.get(&member.volume.id).map(|(_, r)| *r);
             if stored != Some(member.revision) || relation != member.relation_revision {
-                return Err(Problem::Moved(format!("volume {}", member.volume.id)));
+                return Err(ReplicationError::Moved(format!(
+                    "volume {}",
+                    member.volume.id
+                )));
             }
         }
         for (service, revision) in &writes.services {
             if rows.service.as_ref().map(|(_, r)| *r) != Some(*revision) {
-                return Err(Problem::Moved(format!("service {}", service.backend)));
+                return Err(ReplicationError::Moved(format!(
+                    "service {}",
+                    service.backend
+                )));
             }
         }
         for (drill, revision) in &writes.taken {
             if rows.drills.get(&drill.id).map(|(_, r)| *r) != Some(*revision) {
-                return Err(Problem::Moved(format!("drill {}", drill.id)));
+                return Err(ReplicationError::Moved(format!("drill {}", drill.id)));
             }
         }
         rows.commits += 1;
@@ -318,11 +328,11 @@ impl Ground for Memory {
         self.rows().cancelled.iter().any(|o| o == operation)
     }
 
-    async fn plan(&self, id: &str) -> Result<Option<Plan>, Problem> {
+    async fn plan(&self, id: &str) -> Result<Option<Plan>, ReplicationError> {
         Ok(self.rows().plans.get(id).cloned())
     }
 
-    async fn drill_row(&self, id: &str) -> Result<Option<(Drill, u64)>, Problem> {
+    async fn drill_row(&self, id: &str) -> Result<Option<(Drill, u64)>, ReplicationError> {
         Ok(self.rows().drills.get(id).cloned())
     }
 

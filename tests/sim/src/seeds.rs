@@ -7,7 +7,7 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use rand::{Rng as _, SeedableRng as _};
-use springform_control::replication::{self, Ask, Ground as _, Order, Request, Scope, Who};
+use springform_control::replication::{self, Ask, Order, ReplicationEnv as _, Request, Scope, Who};
 use springform_model::contract::{FailoverMode, Role};
 use springform_model::operation::Operation;
 use springform_model::replication::relation::{Acknowledge, DebtState, Phase, Relation};
@@ -22,7 +22,7 @@ const REPLICATED: usize = 5;
 const STEPS: usize = 40;
 
 struct Sim {
-    ground: Arc<Memory>,
+    env: Arc<Memory>,
     rng: StdRng,
     running: Vec<JoinHandle<()>>,
     before: BTreeMap<String, Relation>,
@@ -59,22 +59,17 @@ pub fn play(seed: u64) -> (Result<Summary, String>, String) {
     runtime.block_on(async {
         let mut sim = Sim::new(seed);
         let outcome = sim.play().await;
-        let outcome = outcome.map_err(|law| format!("seed {seed}: {law}\n{}", sim.ground.told()));
+        let outcome = outcome.map_err(|law| format!("seed {seed}: {law}\n{}", sim.env.told()));
         let history = sim.history();
         (outcome, history)
     })
 }
 
-async fn carry_out(ground: Arc<Memory>, operation: Operation) {
+async fn carry_out(env: Arc<Memory>, operation: Operation) {
     // The store says `Moved` when somebody else wrote a row: whoever runs operations runs them again.
     for _ in 0..20 {
-        let now = ground
-            .rows()
-            .operations
-            .get(&operation.id)
-            .cloned()
-            .unwrap();
-        if now.state.is_terminal() || replication::run(ground.as_ref(), now).await.is_ok() {
+        let now = env.rows().operations.get(&operation.id).cloned().unwrap();
+        if now.state.is_terminal() || replication::run(env.as_ref(), now).await.is_ok() {
             return;
         }
     }
@@ -82,10 +77,10 @@ async fn carry_out(ground: Arc<Memory>, operation: Operation) {
 
 impl Sim {
     fn new(seed: u64) -> Self {
-        let ground = Arc::new(Memory::new(seed, 20));
+        let env = Arc::new(Memory::new(seed, 20));
         {
-            let mut rows = ground.rows();
-            let mut world = ground.world();
+            let mut rows = env.rows();
+            let mut world = env.world();
             for i in 0..=REPLICATED {
                 let (id, replicated) = (format!("v{i}"), i < REPLICATED);
                 world.create(&id, replicated);
@@ -96,7 +91,7 @@ impl Sim {
         }
         let rng = StdRng::seed_from_u64(seed ^ 0x5eed);
         Self {
-            ground,
+            env,
             rng,
             running: Vec::new(),
             before: BTreeMap::new(),
@@ -104,13 +99,13 @@ impl Sim {
     }
 
     fn history(&self) -> String {
-        let rows = self.ground.rows();
-        let world = self.ground.world();
-        format!("{}\n{rows:?}\n{world:?}", self.ground.told())
+        let rows = self.env.rows();
+        let world = self.env.world();
+        format!("{}\n{rows:?}\n{world:?}", self.env.told())
     }
 
     fn relations(&self) -> BTreeMap<String, Relation> {
-        self.ground
+        self.env
             .rows()
             .relations
             .iter()
@@ -120,7 +115,7 @@ impl Sim {
 
     fn check(&mut self) -> Result<(), String> {
         let now = self.relations();
-        laws::hold(&self.before, &now, &self.ground.world())?;
+        laws::hold(&self.before, &now, &self.env.world())?;
         self.before = now;
         Ok(())
     }
@@ -138,7 +133,7 @@ impl Sim {
             }
         }
         self.come_to_rest().await?;
-        let rows = self.ground.rows();
+        let rows = self.env.rows();
         summary.operations = rows.operations.len();
         summary.succeeded = rows
             .operations
@@ -156,8 +151,8 @@ impl Sim {
             50..60 => {
                 let name = *ARRAYS.choose(&mut self.rng).unwrap();
                 let up = self.rng.random_bool(0.6);
-                self.ground.world().arrays.get_mut(name).unwrap().up = up;
-                self.ground
+                self.env.world().arrays.get_mut(name).unwrap().up = up;
+                self.env
                     .tell(format!("array {name} {}", if up { "up" } else { "down" }));
             }
             60..65 => {
@@ -168,14 +163,14 @@ impl Sim {
                     pending: percent(),
                     lie: percent(),
                 };
-                *self.ground.faults.lock().unwrap() = faults;
-                self.ground.tell(format!("{faults:?}"));
+                *self.env.faults.lock().unwrap() = faults;
+                self.env.tell(format!("{faults:?}"));
             }
             65..72 => {
                 summary.restarts += 1;
                 self.restart().await;
             }
-            72..75 => *self.ground.driver.lock().unwrap() += 1,
+            72..75 => *self.env.driver.lock().unwrap() += 1,
             _ => self.operator().await,
         }
         Ok(())
@@ -184,20 +179,20 @@ impl Sim {
     fn hosts_write(&mut self) {
         for _ in 0..self.rng.random_range(1..5) {
             let id = format!("v{}", self.rng.random_range(0..=REPLICATED));
-            let target = self.ground.rows().volumes[&id]
+            let target = self.env.rows().volumes[&id]
                 .0
                 .placement
                 .clone()
                 .unwrap()
                 .target;
-            self.ground.world().write(&id, &target);
+            self.env.world().write(&id, &target);
         }
     }
 
     fn replicate(&mut self) {
         for (id, relation) in self.relations() {
             if let (Some(serving), Phase::Settled) = (&relation.serving, &relation.phase) {
-                self.ground.world().replicate(&id, serving);
+                self.env.world().replicate(&id, serving);
             }
         }
     }
@@ -208,17 +203,17 @@ impl Sim {
             let _ = task.await;
         }
         let open: Vec<Operation> = self
-            .ground
+            .env
             .rows()
             .operations
             .values()
             .filter(|o| !o.state.is_terminal())
             .cloned()
             .collect();
-        self.ground.tell(format!("restart, {} open", open.len()));
+        self.env.tell(format!("restart, {} open", open.len()));
         for operation in open {
             self.running
-                .push(tokio::spawn(carry_out(Arc::clone(&self.ground), operation)));
+                .push(tokio::spawn(carry_out(Arc::clone(&self.env), operation)));
         }
     }
 
@@ -270,7 +265,7 @@ impl Sim {
 
     async fn operator(&mut self) {
         let mut ask = self.ask();
-        let drill = self.ground.rows().drills.keys().next_back().cloned();
+        let drill = self.env.rows().drills.keys().next_back().cloned();
         let request = match self.rng.random_range(0..14) {
             0..4 => {
                 if self.rng.random_bool(0.3) {
@@ -281,10 +276,10 @@ impl Sim {
                         point: None,
                     };
                     if let Ok(plan) =
-                        replication::make_plan(self.ground.as_ref(), BACKEND, order).await
+                        replication::make_plan(self.env.as_ref(), BACKEND, order).await
                     {
                         ask.plan = Some(plan.id.clone());
-                        self.ground.rows().plans.insert(plan.id.clone(), plan);
+                        self.env.rows().plans.insert(plan.id.clone(), plan);
                     }
                 }
                 Request::Failover(ask)
@@ -296,14 +291,14 @@ impl Sim {
             9 if drill.is_some() => Request::CommitDrill(drill.unwrap()),
             10 => {
                 let open = self
-                    .ground
+                    .env
                     .rows()
                     .operations
                     .values()
                     .find(|o| !o.state.is_terminal())
                     .map(|o| o.id.clone());
-                self.ground.tell(format!("cancel {open:?}"));
-                self.ground.rows().cancelled.extend(open);
+                self.env.tell(format!("cancel {open:?}"));
+                self.env.rows().cancelled.extend(open);
                 return;
             }
             11 => Request::Reconcile(ask),
@@ -311,20 +306,20 @@ impl Sim {
             _ => Request::Fence(Ask::about(Scope::Project("p".into()))),
         };
         let text = format!("{request:?}");
-        match replication::begin(self.ground.as_ref(), BACKEND, request, Who::default()).await {
+        match replication::begin(self.env.as_ref(), BACKEND, request, Who::default()).await {
             Ok(operation) => {
-                self.ground.tell(format!("{} {text}", operation.id));
+                self.env.tell(format!("{} {text}", operation.id));
                 self.running
-                    .push(tokio::spawn(carry_out(Arc::clone(&self.ground), operation)));
+                    .push(tokio::spawn(carry_out(Arc::clone(&self.env), operation)));
             }
-            Err(problem) => self.ground.tell(format!("refused: {problem}: {text}")),
+            Err(problem) => self.env.tell(format!("refused: {problem}: {text}")),
         }
     }
 
     /// The weather clears up: everything answers, and whatever is open comes to its end.
     async fn come_to_rest(&mut self) -> Result<(), String> {
-        *self.ground.faults.lock().unwrap() = Faults::default();
-        for array in self.ground.world().arrays.values_mut() {
+        *self.env.faults.lock().unwrap() = Faults::default();
+        for array in self.env.world().arrays.values_mut() {
             array.up = true;
         }
         self.restart().await;
@@ -333,7 +328,7 @@ impl Sim {
         }
         self.check()?;
         let (operations, held) = {
-            let rows = self.ground.rows();
+            let rows = self.env.rows();
             let mut held: Vec<String> = rows
                 .volumes
                 .values()
@@ -381,28 +376,28 @@ impl Sim {
                 })
                 .into();
             let operation = replication::begin(
-                self.ground.as_ref(),
+                self.env.as_ref(),
                 BACKEND,
                 Request::Failover(ask),
                 Who::default(),
             )
             .await
             .map_err(|p| format!("{id} is stranded and there is no way out: {p}"))?;
-            carry_out(Arc::clone(&self.ground), operation).await;
+            carry_out(Arc::clone(&self.env), operation).await;
             self.check()?;
         }
         let ask = Ask::about(Scope::Project("p".into()));
         let fence = replication::begin(
-            self.ground.as_ref(),
+            self.env.as_ref(),
             BACKEND,
             Request::Fence(ask),
             Who::default(),
         )
         .await
         .map_err(|p| format!("nobody can be fenced: {p}"))?;
-        carry_out(Arc::clone(&self.ground), fence).await;
-        let world = self.ground.world();
-        let rows = self.ground.rows();
+        carry_out(Arc::clone(&self.env), fence).await;
+        let world = self.env.world();
+        let rows = self.env.rows();
         for (id, (volume, _)) in &rows.volumes {
             let writable: Vec<&String> = world
                 .arrays
@@ -435,6 +430,6 @@ impl Sim {
 
 /// Now, for what is shown to people; the simulation itself never asks.
 #[must_use]
-pub fn clock(ground: &Memory) -> i64 {
-    ground.now().0
+pub fn clock(env: &Memory) -> i64 {
+    env.now().0
 }

@@ -1,4 +1,4 @@
-//! How operations end that are disturbed: the reasons of what failed, turns that are taken and given back, cancel.
+//! How operations end that are operation_changed: the reasons of what failed, turns that are taken and given back, cancel.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -19,16 +19,16 @@ use springform_sim_tests::memory::Memory;
 use springform_sim_tests::nouns::{self, BACKEND};
 use springform_sim_tests::world::ARRAYS;
 
-fn ground(volumes: usize, latency: u64) -> Arc<Memory> {
-    let ground = Memory::new(1, latency);
+fn env(volumes: usize, latency: u64) -> Arc<Memory> {
+    let env = Memory::new(1, latency);
     for i in 0..volumes {
         let id = format!("v{i:04}");
-        ground.world().create(&id, true);
+        env.world().create(&id, true);
         let volume = nouns::volume(&id, ARRAYS[0], true);
-        ground.rows().volumes.insert(id, (volume, 1));
+        env.rows().volumes.insert(id, (volume, 1));
     }
-    ground.rows().service = Some((nouns::service(), 1));
-    Arc::new(ground)
+    env.rows().service = Some((nouns::service(), 1));
+    Arc::new(env)
 }
 
 fn everything() -> Ask {
@@ -48,34 +48,34 @@ fn over_the_old_primary() -> Ask {
     }
 }
 
-async fn begin(ground: &Arc<Memory>, request: Request) -> Operation {
-    replication::begin(ground.as_ref(), BACKEND, request, Who::default())
+async fn begin(env: &Arc<Memory>, request: Request) -> Operation {
+    replication::begin(env.as_ref(), BACKEND, request, Who::default())
         .await
         .unwrap()
 }
 
-async fn done(ground: &Arc<Memory>, request: Request) -> Operation {
-    let operation = begin(ground, request).await;
-    replication::run(ground.as_ref(), operation).await.unwrap()
+async fn done(env: &Arc<Memory>, request: Request) -> Operation {
+    let operation = begin(env, request).await;
+    replication::run(env.as_ref(), operation).await.unwrap()
 }
 
 /// Carries a verb out and cancels it as soon as the journal fulfils a condition; gives what `cancel` says at that time.
 async fn cancelled(
-    ground: &Arc<Memory>,
+    env: &Arc<Memory>,
     request: Request,
     when: impl Fn(&Operation) -> bool,
 ) -> (Operation, String) {
-    let operation = begin(ground, request).await;
+    let operation = begin(env, request).await;
     let id = operation.id.clone();
     let running = tokio::spawn({
-        let ground = Arc::clone(ground);
-        async move { replication::run(ground.as_ref(), operation).await.unwrap() }
+        let env = Arc::clone(env);
+        async move { replication::run(env.as_ref(), operation).await.unwrap() }
     });
     let deadline = tokio::time::Instant::now() + Duration::from_secs(600);
     let word = loop {
-        let now = ground.rows().operations[&id].clone();
+        let now = env.rows().operations[&id].clone();
         if when(&now) {
-            ground.rows().cancelled.push(id);
+            env.rows().cancelled.push(id);
             break takes_effect(&now);
         }
         assert!(tokio::time::Instant::now() < deadline, "{now:?}");
@@ -90,8 +90,8 @@ fn at(operation: &Operation, step: &str) -> bool {
 }
 
 /// Nobody is held, nobody is half-way; gives how many `target` serves.
-fn at_rest(ground: &Memory, target: &str) -> usize {
-    let rows = ground.rows();
+fn at_rest(env: &Memory, target: &str) -> usize {
+    let rows = env.rows();
     assert!(rows.service.as_ref().unwrap().0.operation.is_none());
     for (id, (volume, _)) in &rows.volumes {
         assert_eq!(volume.operation, None, "{id}");
@@ -111,8 +111,8 @@ fn at_rest(ground: &Memory, target: &str) -> usize {
 }
 
 /// Lines of the history that begin a call or end it, by what they are about.
-fn order(ground: &Memory, of: &[&str]) -> Vec<String> {
-    let told = ground.told();
+fn order(env: &Memory, of: &[&str]) -> Vec<String> {
+    let told = env.told();
     let called = told
         .lines()
         .filter_map(|line| Some(line.split_once(": ")?.1));
@@ -124,10 +124,10 @@ fn order(ground: &Memory, of: &[&str]) -> Vec<String> {
 
 #[tokio::test(start_paused = true)]
 async fn an_old_array_that_takes_long_to_be_fenced_keeps_nobody_waiting() {
-    let ground = ground(3, 0);
-    *ground.shape.lock().unwrap() = (1, 1);
-    *ground.slow_fence.lock().unwrap() = Duration::from_secs(300);
-    let ended = done(&ground, Request::Failover(everything())).await;
+    let env = env(3, 0);
+    *env.shape.lock().unwrap() = (1, 1);
+    *env.slow_fence.lock().unwrap() = Duration::from_secs(300);
+    let ended = done(&env, Request::Failover(everything())).await;
     assert_eq!(ended.state, OperationState::Succeeded);
     let words = ["promote", "replication.finish", "demote"];
     let expected = [
@@ -139,17 +139,17 @@ async fn an_old_array_that_takes_long_to_be_fenced_keeps_nobody_waiting() {
         "demote on a v0001",
         "demote on a v0002",
     ];
-    assert_eq!(order(&ground, &words), expected);
-    assert_eq!(at_rest(&ground, ARRAYS[1]), 3);
+    assert_eq!(order(&env, &words), expected);
+    assert_eq!(at_rest(&env, ARRAYS[1]), 3);
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_old_array_that_answers_is_fenced_while_others_are_still_promoted() {
-    let ground = ground(3, 0);
-    *ground.shape.lock().unwrap() = (1, 1);
-    let ended = done(&ground, Request::Failover(everything())).await;
+    let env = env(3, 0);
+    *env.shape.lock().unwrap() = (1, 1);
+    let ended = done(&env, Request::Failover(everything())).await;
     assert_eq!(ended.state, OperationState::Succeeded);
-    let calls = order(&ground, &["promote", "demote"]);
+    let calls = order(&env, &["promote", "demote"]);
     let place = |call: &str| calls.iter().position(|c| c == call).unwrap();
     for volume in ["v0000", "v0001", "v0002"] {
         let promoted = place(&format!("promote on b {volume}"));
@@ -160,18 +160,17 @@ async fn an_old_array_that_answers_is_fenced_while_others_are_still_promoted() {
 
 #[tokio::test(start_paused = true)]
 async fn a_partly_failed_reprotect_says_which_volume_failed_and_why() {
-    let ground = ground(3, 0);
-    done(&ground, Request::Failover(everything())).await;
+    let env = env(3, 0);
+    done(&env, Request::Failover(everything())).await;
     // Its copy on the serving array is gone: there is nothing to copy from.
     let lost = "v0001";
-    ground
-        .world()
+    env.world()
         .arrays
         .get_mut(ARRAYS[1])
         .unwrap()
         .copies
         .remove(lost);
-    let ended = done(&ground, Request::Reprotect(over_the_old_primary())).await;
+    let ended = done(&env, Request::Reprotect(over_the_old_primary())).await;
     assert_eq!(ended.state, OperationState::PartlyFailed);
     let error = ended.error.expect("why");
     assert!(
@@ -184,47 +183,47 @@ async fn a_partly_failed_reprotect_says_which_volume_failed_and_why() {
 
 #[tokio::test(start_paused = true)]
 async fn a_reprotect_fences_an_array_that_nobody_has_seen_to_answer_again() {
-    let ground = ground(3, 0);
-    let up = |up| ground.world().arrays.get_mut(ARRAYS[0]).unwrap().up = up;
+    let env = env(3, 0);
+    let up = |up| env.world().arrays.get_mut(ARRAYS[0]).unwrap().up = up;
     up(false);
-    done(&ground, Request::Failover(everything())).await;
+    done(&env, Request::Failover(everything())).await;
     let over_all = Ask {
         to: None,
         ..over_the_old_primary()
     };
-    let ended = done(&ground, Request::Reprotect(over_all.clone())).await;
+    let ended = done(&env, Request::Reprotect(over_all.clone())).await;
     assert_eq!(ended.state, OperationState::Failed, "it is dark");
     up(true);
-    ground.unseen.lock().unwrap().insert(ARRAYS[0].to_owned());
-    let ended = done(&ground, Request::Reprotect(over_all)).await;
+    env.unseen.lock().unwrap().insert(ARRAYS[0].to_owned());
+    let ended = done(&env, Request::Reprotect(over_all)).await;
     assert_eq!(ended.state, OperationState::Succeeded, "{:?}", ended.error);
-    for (id, (relation, _)) in &ground.rows().relations {
+    for (id, (relation, _)) in &env.rows().relations {
         assert!(relation.debt(ARRAYS[0]).is_none(), "{id}: {relation:?}");
     }
-    assert_eq!(at_rest(&ground, ARRAYS[1]), 3);
+    assert_eq!(at_rest(&env, ARRAYS[1]), 3);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_reprotect_waits_a_little_for_volumes_that_the_host_fences_just_then() {
-    let ground = ground(3, 0);
-    done(&ground, Request::Failover(everything())).await;
-    let hold = |ground: &Memory, holder: Option<&str>| {
-        let mut rows = ground.rows();
+    let env = env(3, 0);
+    done(&env, Request::Failover(everything())).await;
+    let hold = |env: &Memory, holder: Option<&str>| {
+        let mut rows = env.rows();
         let (volume, revision) = rows.volumes.get_mut("v0001").unwrap();
         volume.operation = holder.map(str::to_owned);
         *revision += 1;
     };
-    hold(&ground, Some("a fence"));
-    let fencing = ground.clone();
+    hold(&env, Some("a fence"));
+    let fencing = env.clone();
     tokio::spawn(async move {
         tokio::time::sleep(Duration::from_secs(3)).await;
         hold(&fencing, None);
     });
-    let ended = done(&ground, Request::Reprotect(over_the_old_primary())).await;
+    let ended = done(&env, Request::Reprotect(over_the_old_primary())).await;
     assert_eq!(ended.state, OperationState::Succeeded, "{:?}", ended.error);
 
-    hold(&ground, Some("somebody who goes on for ever"));
-    let ended = done(&ground, Request::Reprotect(over_the_old_primary())).await;
+    hold(&env, Some("somebody who goes on for ever"));
+    let ended = done(&env, Request::Reprotect(over_the_old_primary())).await;
     assert_eq!(ended.state, OperationState::PartlyFailed);
     let error = ended.error.expect("why");
     assert!(
@@ -235,17 +234,16 @@ async fn a_reprotect_waits_a_little_for_volumes_that_the_host_fences_just_then()
 
 #[tokio::test(start_paused = true)]
 async fn volumes_of_which_replication_cannot_be_switched_say_why() {
-    let ground = ground(2, 0);
+    let env = env(2, 0);
     let holder = Some("another".to_owned());
-    ground
-        .rows()
+    env.rows()
         .volumes
         .get_mut("v0001")
         .unwrap()
         .0
         .operation
         .clone_from(&holder);
-    let ended = done(&ground, Request::Disable(everything())).await;
+    let ended = done(&env, Request::Disable(everything())).await;
     assert_eq!(ended.state, OperationState::PartlyFailed);
     let error = ended.error.expect("why");
     assert!(
@@ -256,23 +254,23 @@ async fn volumes_of_which_replication_cannot_be_switched_say_why() {
 
 #[tokio::test(start_paused = true)]
 async fn reconcile_takes_the_turn_of_every_volume_it_asks_about_and_leaves_out_those_others_hold() {
-    let ground = ground(3, 2_000);
+    let env = env(3, 2_000);
     let hold = |holder: Option<&str>| {
-        let mut rows = ground.rows();
+        let mut rows = env.rows();
         let volume = &mut rows.volumes.get_mut("v0001").unwrap().0;
         volume.operation = holder.map(str::to_owned);
     };
     hold(Some("another"));
-    let operation = begin(&ground, Request::Reconcile(everything())).await;
+    let operation = begin(&env, Request::Reconcile(everything())).await;
     let id = operation.id.clone();
     let running = tokio::spawn({
-        let ground = Arc::clone(&ground);
-        async move { replication::run(ground.as_ref(), operation).await.unwrap() }
+        let env = Arc::clone(&env);
+        async move { replication::run(env.as_ref(), operation).await.unwrap() }
     });
     let deadline = tokio::time::Instant::now() + Duration::from_secs(600);
     loop {
         let holders: Vec<Option<String>> = {
-            let rows = ground.rows();
+            let rows = env.rows();
             rows.volumes
                 .values()
                 .map(|v| v.0.operation.clone())
@@ -288,8 +286,8 @@ async fn reconcile_takes_the_turn_of_every_volume_it_asks_about_and_leaves_out_t
     assert_eq!(ended.state, OperationState::PartlyFailed);
     assert!(ended.result["failures"]["v0001"]["message"].is_string());
     hold(None);
-    assert_eq!(at_rest(&ground, ARRAYS[0]), 3);
-    let ended = done(&ground, Request::Reconcile(everything())).await;
+    assert_eq!(at_rest(&env, ARRAYS[0]), 3);
+    let ended = done(&env, Request::Reconcile(everything())).await;
     assert_eq!(
         (ended.state, ended.progress.done),
         (OperationState::Succeeded, 3)
@@ -298,13 +296,13 @@ async fn reconcile_takes_the_turn_of_every_volume_it_asks_about_and_leaves_out_t
 
 #[tokio::test(start_paused = true)]
 async fn an_unplanned_failover_that_is_cancelled_stops_between_batches() {
-    let ground = ground(600, 500);
-    let (ended, word) = cancelled(&ground, Request::Failover(everything()), |o| {
+    let env = env(600, 500);
+    let (ended, word) = cancelled(&env, Request::Failover(everything()), |o| {
         at(o, "promote") && o.progress.done > 0
     })
     .await;
     assert_eq!(ended.state, OperationState::Cancelled);
-    let moved = at_rest(&ground, ARRAYS[1]);
+    let moved = at_rest(&env, ARRAYS[1]);
     assert!(moved > 0 && moved < 600, "{moved} of 600 moved");
     assert_eq!(ended.progress.done, moved as u64);
     assert_eq!(ended.progress.failed, 0, "nothing failed");
@@ -314,9 +312,9 @@ async fn an_unplanned_failover_that_is_cancelled_stops_between_batches() {
         to: Some(ARRAYS[1].into()),
         ..everything()
     };
-    let ended = done(&ground, Request::Failover(rest)).await;
+    let ended = done(&env, Request::Failover(rest)).await;
     assert_eq!(ended.state, OperationState::Succeeded, "{:?}", ended.error);
-    assert_eq!(at_rest(&ground, ARRAYS[1]), 600);
+    assert_eq!(at_rest(&env, ARRAYS[1]), 600);
 }
 
 #[tokio::test(start_paused = true)]
@@ -327,14 +325,14 @@ async fn a_planned_failover_is_cancelled_before_the_sources_give_their_role_up_a
             ..everything()
         })
     };
-    let early = ground(200, 500);
+    let early = env(200, 500);
     let (ended, word) = cancelled(&early, planned(), |o| at(o, "final sync")).await;
     assert_eq!(ended.state, OperationState::Cancelled);
     assert_eq!((ended.progress.done, ended.progress.failed), (0, 0));
     assert_eq!(at_rest(&early, ARRAYS[0]), 200);
     assert!(word.contains("before any further volume moves"), "{word}");
 
-    let late = ground(200, 500);
+    let late = env(200, 500);
     let (ended, word) = cancelled(&late, planned(), |o| at(o, "demote")).await;
     assert_eq!(ended.state, OperationState::Succeeded, "{:?}", ended.error);
     assert_eq!(at_rest(&late, ARRAYS[1]), 200);
@@ -347,13 +345,13 @@ async fn a_planned_failover_is_cancelled_before_the_sources_give_their_role_up_a
 
 #[tokio::test(start_paused = true)]
 async fn a_reprotect_that_is_cancelled_stops_between_batches() {
-    let ground = ground(300, 0);
-    done(&ground, Request::Failover(everything())).await;
-    *ground.faults.lock().unwrap() = springform_sim_tests::memory::Faults {
+    let env = env(300, 0);
+    done(&env, Request::Failover(everything())).await;
+    *env.faults.lock().unwrap() = springform_sim_tests::memory::Faults {
         pending: 50,
         ..Default::default()
     };
-    let (ended, word) = cancelled(&ground, Request::Reprotect(over_the_old_primary()), |o| {
+    let (ended, word) = cancelled(&env, Request::Reprotect(over_the_old_primary()), |o| {
         o.progress.done > 0
     })
     .await;
@@ -363,38 +361,38 @@ async fn a_reprotect_that_is_cancelled_stops_between_batches() {
         "{:?}",
         ended.progress
     );
-    at_rest(&ground, ARRAYS[1]);
+    at_rest(&env, ARRAYS[1]);
     assert!(word.contains("before its next batch"), "{word}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_reprotect_copies_several_batches_at_once_and_never_more_than_the_backend_allows() {
-    let ground = ground(20 * 64, 100);
-    done(&ground, Request::Failover(everything())).await;
-    ground.calls.lock().unwrap().1 = 0;
-    let ended = done(&ground, Request::Reprotect(over_the_old_primary())).await;
+    let env = env(20 * 64, 100);
+    done(&env, Request::Failover(everything())).await;
+    env.calls.lock().unwrap().1 = 0;
+    let ended = done(&env, Request::Reprotect(over_the_old_primary())).await;
     assert_eq!(ended.state, OperationState::Succeeded, "{:?}", ended.error);
     assert_eq!(ended.progress.done, 20 * 64);
-    let most = ground.calls.lock().unwrap().1;
+    let most = env.calls.lock().unwrap().1;
     assert!((8..=16).contains(&most), "{most} calls at one time");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_failback_copies_several_batches_at_once_and_counts_what_failed_in_any_of_them() {
-    let ground = ground(200, 100);
-    done(&ground, Request::Failover(everything())).await;
+    let env = env(200, 100);
+    done(&env, Request::Failover(everything())).await;
     // Its copy on the serving array is gone: there is nothing to copy from, and the volume is of the first batch.
     {
-        let mut world = ground.world();
+        let mut world = env.world();
         let serving = world.arrays.get_mut(ARRAYS[1]).unwrap();
         serving.copies.remove("v0001");
     }
-    ground.calls.lock().unwrap().1 = 0;
+    env.calls.lock().unwrap().1 = 0;
     let ask = Ask {
         to: None,
         ..over_the_old_primary()
     };
-    let ended = done(&ground, Request::Failback(ask)).await;
+    let ended = done(&env, Request::Failback(ask)).await;
     assert_eq!(
         ended.state,
         OperationState::PartlyFailed,
@@ -402,25 +400,25 @@ async fn a_failback_copies_several_batches_at_once_and_counts_what_failed_in_any
         ended.error
     );
     assert_eq!((ended.progress.done, ended.progress.failed), (199, 1));
-    assert!(ground.calls.lock().unwrap().1 > 1);
+    assert!(env.calls.lock().unwrap().1 > 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_promotion_writes_off_what_an_array_owes_that_is_not_configured_any_more_and_says_so() {
-    let ground = ground(3, 0);
-    ground.world().arrays.get_mut(ARRAYS[0]).unwrap().up = false;
-    done(&ground, Request::Failover(everything())).await;
+    let env = env(3, 0);
+    env.world().arrays.get_mut(ARRAYS[0]).unwrap().up = false;
+    done(&env, Request::Failover(everything())).await;
     let owed = || {
-        let rows = ground.rows();
+        let rows = env.rows();
         let owed = rows.relations.values().map(|(r, _)| r.owed().count());
         owed.sum::<usize>()
     };
     assert_eq!(owed(), 3, "the array does not answer and is not fenced");
-    *ground.dropped.lock().unwrap() = vec![ARRAYS[0].into()];
-    let ended = done(&ground, Request::Promote(everything())).await;
+    *env.dropped.lock().unwrap() = vec![ARRAYS[0].into()];
+    let ended = done(&env, Request::Promote(everything())).await;
     assert_eq!(ended.state, OperationState::Succeeded, "{:?}", ended.error);
     assert_eq!(owed(), 0);
-    let told: Vec<_> = ground.rows().events.values().cloned().collect();
+    let told: Vec<_> = env.rows().events.values().cloned().collect();
     let told: Vec<_> = told
         .iter()
         .filter(|e| e.kind == "org.springform.replication.array-written-off")
@@ -430,7 +428,7 @@ async fn a_promotion_writes_off_what_an_array_owes_that_is_not_configured_any_mo
     assert_eq!(told[0].data["volumes"].as_array().unwrap().len(), 3);
 
     // Should it be named again, it is owed a fence again: what it holds is old.
-    ground.dropped.lock().unwrap().clear();
-    done(&ground, Request::Reconcile(everything())).await;
+    env.dropped.lock().unwrap().clear();
+    done(&env, Request::Reconcile(everything())).await;
     assert_eq!(owed(), 3);
 }

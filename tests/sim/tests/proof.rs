@@ -19,16 +19,16 @@ use springform_sim_tests::world::ARRAYS;
 
 const VOLUMES: usize = 4;
 
-fn ground() -> Memory {
-    let ground = Memory::new(1, 0);
+fn env() -> Memory {
+    let env = Memory::new(1, 0);
     for i in 0..VOLUMES {
         let id = format!("v{i}");
-        ground.world().create(&id, true);
+        env.world().create(&id, true);
         let volume = nouns::volume(&id, ARRAYS[0], true);
-        ground.rows().volumes.insert(id, (volume, 1));
+        env.rows().volumes.insert(id, (volume, 1));
     }
-    ground.rows().service = Some((nouns::service(), 1));
-    ground
+    env.rows().service = Some((nouns::service(), 1));
+    env
 }
 
 fn everything() -> Ask {
@@ -38,21 +38,21 @@ fn everything() -> Ask {
     }
 }
 
-async fn done(ground: &Memory, request: Request) -> Operation {
-    let operation = replication::begin(ground, BACKEND, request, Who::default())
+async fn done(env: &Memory, request: Request) -> Operation {
+    let operation = replication::begin(env, BACKEND, request, Who::default())
         .await
         .unwrap();
-    replication::run(ground, operation).await.unwrap()
+    replication::run(env, operation).await.unwrap()
 }
 
-fn service(ground: &Memory) -> Service {
-    ground.rows().service.clone().unwrap().0
+fn service(env: &Memory) -> Service {
+    env.rows().service.clone().unwrap().0
 }
 
 /// Every volume is served by this array and writable there and nowhere else, has every acknowledged write, and is held by
 /// nobody.
-fn all_on(ground: &Memory, target: &str) {
-    let (rows, world) = (ground.rows(), ground.world());
+fn all_on(env: &Memory, target: &str) {
+    let (rows, world) = (env.rows(), env.world());
     for (id, (volume, _)) in &rows.volumes {
         let relation = &rows.relations[id].0;
         assert_eq!(relation.phase, Phase::Settled, "{id}");
@@ -75,46 +75,46 @@ fn all_on(ground: &Memory, target: &str) {
     assert!(world.violations.is_empty(), "{:?}", world.violations);
 }
 
-fn hosts_write(ground: &Memory, target: &str) {
+fn hosts_write(env: &Memory, target: &str) {
     for i in 0..VOLUMES {
-        assert!(ground.world().write(&format!("v{i}"), target));
+        assert!(env.world().write(&format!("v{i}"), target));
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_driver_that_answers_the_last_transfer_with_the_points_of_before_moves_nothing() {
     for honest in [0, 1] {
-        let ground = ground();
-        hosts_write(&ground, "a");
-        ground.world().otherwise = Otherwise {
+        let env = env();
+        hosts_write(&env, "a");
+        env.world().otherwise = Otherwise {
             lies_after: Some(honest),
             written_at_demotion: true,
             ..Otherwise::default()
         };
-        let ended = done(&ground, Request::Failover(everything())).await;
+        let ended = done(&env, Request::Failover(everything())).await;
         assert_eq!(ended.state, OperationState::Failed, "{ended:?}");
         assert_eq!(ended.progress.failed, VOLUMES as u64);
         let why = ended.error.unwrap().message;
         assert!(why.contains("last writes have not arrived"), "{why}");
         assert!(why.contains("it was not moved, a serves it"), "{why}");
-        all_on(&ground, "a");
-        let backend = service(&ground);
+        all_on(&env, "a");
+        let backend = service(&env);
         assert_eq!(backend.replication_status, ReplicationStatus::Enabled);
         assert!(!backend.disabled);
         // An honest driver afterwards.
-        ground.world().otherwise = Otherwise::default();
-        hosts_write(&ground, "a");
-        let moved = done(&ground, Request::Failover(everything())).await;
+        env.world().otherwise = Otherwise::default();
+        hosts_write(&env, "a");
+        let moved = done(&env, Request::Failover(everything())).await;
         assert_eq!(moved.state, OperationState::Succeeded, "{moved:?}");
-        all_on(&ground, "b");
+        all_on(&env, "b");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_last_transfer_that_fails_gives_the_role_back() {
-    let ground = ground();
-    hosts_write(&ground, "a");
-    ground.world().otherwise = Otherwise {
+    let env = env();
+    hosts_write(&env, "a");
+    env.world().otherwise = Otherwise {
         written_at_demotion: true,
         dark_after_demotion: vec!["b".into()],
         ..Otherwise::default()
@@ -123,25 +123,22 @@ async fn a_last_transfer_that_fails_gives_the_role_back() {
         to: Some("b".into()),
         ..everything()
     };
-    let ended = done(&ground, Request::Failover(to_b)).await;
+    let ended = done(&env, Request::Failover(to_b)).await;
     assert_eq!(ended.state, OperationState::Failed, "{ended:?}");
     let failures = ended.result["failures"].as_object().unwrap();
     assert_eq!(failures.len(), VOLUMES, "{failures:?}");
-    all_on(&ground, "a");
-    assert_eq!(
-        service(&ground).replication_status,
-        ReplicationStatus::Enabled
-    );
-    hosts_write(&ground, "a");
+    all_on(&env, "a");
+    assert_eq!(service(&env).replication_status, ReplicationStatus::Enabled);
+    hosts_write(&env, "a");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_demotion_that_fails_half_way_leaves_the_volume_writable_where_it_is() {
-    let ground = ground();
-    ground.world().otherwise.half_demoted = ["v1".to_owned()].into();
-    let ended = done(&ground, Request::Failover(everything())).await;
+    let env = env();
+    env.world().otherwise.half_demoted = ["v1".to_owned()].into();
+    let ended = done(&env, Request::Failover(everything())).await;
     assert_eq!(ended.state, OperationState::PartlyFailed, "{ended:?}");
-    let (rows, world) = (ground.rows(), ground.world());
+    let (rows, world) = (env.rows(), env.world());
     let relation = &rows.relations["v1"].0;
     assert_eq!(relation.phase, Phase::Settled);
     assert_eq!(relation.serving.as_deref(), Some("a"));
@@ -151,53 +148,50 @@ async fn a_demotion_that_fails_half_way_leaves_the_volume_writable_where_it_is()
 
 #[tokio::test(start_paused = true)]
 async fn a_failback_whose_last_transfer_is_not_proven_stays_failed_over_and_can_be_tried_again() {
-    let ground = ground();
-    let moved = done(&ground, Request::Failover(everything())).await;
+    let env = env();
+    let moved = done(&env, Request::Failover(everything())).await;
     assert_eq!(moved.state, OperationState::Succeeded, "{moved:?}");
-    hosts_write(&ground, "b");
-    ground.world().otherwise = Otherwise {
+    hosts_write(&env, "b");
+    env.world().otherwise = Otherwise {
         lies_after: Some(1),
         written_at_demotion: true,
         ..Otherwise::default()
     };
-    let ended = done(&ground, Request::Failback(everything())).await;
+    let ended = done(&env, Request::Failback(everything())).await;
     assert_eq!(ended.state, OperationState::Failed, "{ended:?}");
-    all_on(&ground, "b");
-    let backend = service(&ground);
+    all_on(&env, "b");
+    let backend = service(&env);
     assert_eq!(backend.replication_status, ReplicationStatus::FailedOver);
     assert_eq!(backend.active_target.as_deref(), Some("b"));
-    ground.world().otherwise = Otherwise::default();
-    let back = done(&ground, Request::Failback(everything())).await;
+    env.world().otherwise = Otherwise::default();
+    let back = done(&env, Request::Failback(everything())).await;
     assert_eq!(back.state, OperationState::Succeeded, "{back:?}");
-    all_on(&ground, "a");
-    assert_eq!(
-        service(&ground).replication_status,
-        ReplicationStatus::Enabled
-    );
+    all_on(&env, "a");
+    assert_eq!(service(&env).replication_status, ReplicationStatus::Enabled);
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_could_not_be_given_back_is_planned_truly_and_its_retry_mends_the_backend() {
-    let ground = ground();
+    let env = env();
     let to_b = Ask {
         to: Some("b".into()),
         ..everything()
     };
-    done(&ground, Request::Failover(to_b)).await;
-    hosts_write(&ground, "b");
+    done(&env, Request::Failover(to_b)).await;
+    hosts_write(&env, "b");
     // Both arrays go dark when the serving one has given its role up: nobody can take it, and nobody can be given it back.
-    ground.world().otherwise = Otherwise {
+    env.world().otherwise = Otherwise {
         written_at_demotion: true,
         dark_after_demotion: vec!["a".into(), "b".into()],
         ..Otherwise::default()
     };
-    let ended = done(&ground, Request::Failback(everything())).await;
+    let ended = done(&env, Request::Failback(everything())).await;
     assert_eq!(ended.state, OperationState::Failed, "{ended:?}");
     assert_eq!(
-        service(&ground).replication_status,
+        service(&env).replication_status,
         ReplicationStatus::FailoverError
     );
-    for array in ground.world().arrays.values_mut() {
+    for array in env.world().arrays.values_mut() {
         array.up = true;
     }
     let failed: Vec<String> = ended.result["failures"]
@@ -214,15 +208,15 @@ async fn what_could_not_be_given_back_is_planned_truly_and_its_retry_mends_the_b
         mode: FailoverMode::Planned,
         point: None,
     };
-    let plan = replication::make_plan_back(&ground, BACKEND, Verb::Failback, order)
+    let plan = replication::make_plan_back(&env, BACKEND, Verb::Failback, order)
         .await
         .unwrap();
     assert_eq!(plan.possible, plan.total, "{plan:?}");
     let again = Ask::about(Scope::Volumes(failed));
-    let back = done(&ground, Request::Failback(again)).await;
+    let back = done(&env, Request::Failback(again)).await;
     assert_eq!(back.state, OperationState::Succeeded, "{back:?}");
-    all_on(&ground, "a");
-    let backend = service(&ground);
+    all_on(&env, "a");
+    let backend = service(&env);
     assert_eq!(backend.replication_status, ReplicationStatus::Enabled);
     assert_eq!((backend.active_target, backend.disabled), (None, false));
 }
@@ -230,13 +224,13 @@ async fn what_could_not_be_given_back_is_planned_truly_and_its_retry_mends_the_b
 #[tokio::test(start_paused = true)]
 async fn a_failback_ends_with_protection_and_leaves_it_out_where_it_is_told_to() {
     for protect in [true, false] {
-        let ground = ground();
-        done(&ground, Request::Failover(everything())).await;
+        let env = env();
+        done(&env, Request::Failover(everything())).await;
         let ask = Ask {
             reprotect: protect,
             ..everything()
         };
-        let back = done(&ground, Request::Failback(ask)).await;
+        let back = done(&env, Request::Failback(ask)).await;
         assert_eq!(back.state, OperationState::Succeeded, "{back:?}");
         let last = back.steps.iter().find(|s| s.name == "protecting");
         assert_eq!(last.is_some(), protect, "{:?}", back.steps);
@@ -244,7 +238,7 @@ async fn a_failback_ends_with_protection_and_leaves_it_out_where_it_is_told_to()
             true => ReplicationStatus::Enabled,
             false => ReplicationStatus::Disabled,
         };
-        for (volume, _) in ground.rows().volumes.values() {
+        for (volume, _) in env.rows().volumes.values() {
             assert_eq!(volume.replication_status, Some(expected));
             assert_eq!(volume.operation, None);
         }
@@ -253,30 +247,30 @@ async fn a_failback_ends_with_protection_and_leaves_it_out_where_it_is_told_to()
 
 #[tokio::test(start_paused = true)]
 async fn a_volume_that_was_never_made_holds_up_no_other() {
-    let ground = ground();
-    done(&ground, Request::Failover(everything())).await;
+    let env = env();
+    done(&env, Request::Failover(everything())).await;
     {
-        let mut rows = ground.rows();
+        let mut rows = env.rows();
         let mut broken = nouns::volume("v9", "b", true);
         broken.status = springform_model::cloud::VolumeStatus::Error;
         broken.placement = None;
         rows.volumes.insert("v9".into(), (broken, 1));
     }
-    let back = done(&ground, Request::Failback(everything())).await;
+    let back = done(&env, Request::Failback(everything())).await;
     assert_eq!(back.state, OperationState::Succeeded, "{back:?}");
-    ground.rows().volumes.remove("v9");
-    all_on(&ground, "a");
+    env.rows().volumes.remove("v9");
+    all_on(&env, "a");
 }
 
 #[tokio::test(start_paused = true)]
 async fn after_single_volumes_were_moved_the_verbs_of_the_backend_work_for_all() {
-    let ground = ground();
+    let env = env();
     let one = Ask {
         mode: Some(FailoverMode::Planned),
         to: Some("b".into()),
         ..Ask::about(Scope::Volumes(vec!["v0".into()]))
     };
-    done(&ground, Request::Failover(one)).await;
+    done(&env, Request::Failover(one)).await;
     for request in [
         Request::Reprotect(everything()),
         Request::Resync(Ask {
@@ -285,11 +279,11 @@ async fn after_single_volumes_were_moved_the_verbs_of_the_backend_work_for_all()
         }),
         Request::StartDrill(everything()),
     ] {
-        let ended = done(&ground, request).await;
+        let ended = done(&env, request).await;
         assert_eq!(ended.state, OperationState::Succeeded, "{ended:?}");
     }
-    let drill = ground.rows().drills.keys().next().cloned().unwrap();
-    done(&ground, Request::StopDrill(drill)).await;
+    let drill = env.rows().drills.keys().next().cloned().unwrap();
+    done(&env, Request::StopDrill(drill)).await;
     // Towards an array that serves one of them: that one is told why not, the others go.
     let to_b = Ask {
         to: Some("b".into()),
@@ -299,32 +293,32 @@ async fn after_single_volumes_were_moved_the_verbs_of_the_backend_work_for_all()
         Request::Resync(to_b.clone()),
         Request::StartDrill(to_b.clone()),
     ] {
-        let ended = done(&ground, request).await;
+        let ended = done(&env, request).await;
         assert_eq!(ended.state, OperationState::PartlyFailed, "{ended:?}");
         assert_eq!((ended.progress.done, ended.progress.failed), (3, 1));
         let why = &ended.result["failures"]["v0"]["message"];
         assert!(why.as_str().unwrap().contains('b'), "{ended:?}");
         assert!(ended.error.is_some());
     }
-    let drill = ground.rows().drills.keys().next_back().cloned().unwrap();
-    done(&ground, Request::StopDrill(drill)).await;
-    let gathered = done(&ground, Request::Failback(everything())).await;
+    let drill = env.rows().drills.keys().next_back().cloned().unwrap();
+    done(&env, Request::StopDrill(drill)).await;
+    let gathered = done(&env, Request::Failback(everything())).await;
     assert_eq!(gathered.state, OperationState::Succeeded, "{gathered:?}");
-    all_on(&ground, "a");
+    all_on(&env, "a");
 }
 
 #[tokio::test(start_paused = true)]
 async fn after_a_drill_became_the_failover_backend_volumes_and_failback_agree() {
-    let ground = ground();
+    let env = env();
     let to_b = Ask {
         to: Some("b".into()),
         ..Ask::about(Scope::Backend(BACKEND.into()))
     };
-    done(&ground, Request::StartDrill(to_b)).await;
-    let drill = ground.rows().drills.keys().next().cloned().unwrap();
-    let taken = done(&ground, Request::CommitDrill(drill)).await;
+    done(&env, Request::StartDrill(to_b)).await;
+    let drill = env.rows().drills.keys().next().cloned().unwrap();
+    let taken = done(&env, Request::CommitDrill(drill)).await;
     assert_eq!(taken.state, OperationState::Succeeded, "{taken:?}");
-    let backend = service(&ground);
+    let backend = service(&env);
     assert_eq!(backend.active_target.as_deref(), Some("b"));
     assert_eq!(backend.replication_status, ReplicationStatus::FailedOver);
     assert_eq!((backend.operation, backend.disabled), (None, true));
@@ -335,32 +329,32 @@ async fn after_a_drill_became_the_failover_backend_volumes_and_failback_agree() 
         mode: FailoverMode::Planned,
         point: None,
     };
-    let plan = replication::make_plan_back(&ground, BACKEND, Verb::Failback, order)
+    let plan = replication::make_plan_back(&env, BACKEND, Verb::Failback, order)
         .await
         .unwrap();
     let leave = Ask {
         acknowledge: replication::Consent(plan.acknowledge),
         ..everything()
     };
-    let back = done(&ground, Request::Failback(leave)).await;
+    let back = done(&env, Request::Failback(leave)).await;
     assert_eq!(back.state, OperationState::Succeeded, "{back:?}");
-    all_on(&ground, "a");
-    let backend = service(&ground);
+    all_on(&env, "a");
+    let backend = service(&env);
     assert_eq!(backend.replication_status, ReplicationStatus::Enabled);
     assert_eq!(backend.active_target, None);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_plan_of_a_planned_move_loses_nothing() {
-    let ground = ground();
-    hosts_write(&ground, "a");
+    let env = env();
+    hosts_write(&env, "a");
     let order = |mode| Order {
         scope: Scope::Backend(BACKEND.into()),
         to: Some("b".into()),
         mode,
         point: None,
     };
-    let plan = |mode| replication::make_plan(&ground, BACKEND, order(mode));
+    let plan = |mode| replication::make_plan(&env, BACKEND, order(mode));
     let forced = plan(FailoverMode::Unplanned).await.unwrap();
     assert_eq!(forced.worst_loss_seconds, Some(1));
     let planned = plan(FailoverMode::Planned).await.unwrap();

@@ -6,7 +6,7 @@ use springform_control::replication::{Ask, Consent, Scope};
 use springform_model::contract::{FailoverMode, Role};
 use springform_model::replication::relation::Acknowledge;
 
-use crate::http::{Call, Fields, Refusal};
+use crate::http::{ApiError, Call, Fields};
 
 /// Volumes that one request may name.
 const VOLUMES: usize = 1024;
@@ -40,7 +40,7 @@ pub(super) enum Takes {
 ///
 /// # Errors
 /// 400 for what is missing, of a wrong type, or not taken by this verb.
-pub(super) fn ask(call: &Call, takes: &[Takes]) -> Result<Ask, Refusal> {
+pub(super) fn ask(call: &Call, takes: &[Takes]) -> Result<Ask, ApiError> {
     let mut fields = call.fields()?;
     let ask = read(&mut fields, takes)?;
     fields.finish()?;
@@ -51,7 +51,7 @@ pub(super) fn ask(call: &Call, takes: &[Takes]) -> Result<Ask, Refusal> {
 ///
 /// # Errors
 /// 400.
-pub(super) fn read(fields: &mut Fields, takes: &[Takes]) -> Result<Ask, Refusal> {
+pub(super) fn read(fields: &mut Fields, takes: &[Takes]) -> Result<Ask, ApiError> {
     let mut ask = Ask::about(scope(fields)?);
     for one in takes {
         match one {
@@ -79,14 +79,14 @@ pub(super) fn read(fields: &mut Fields, takes: &[Takes]) -> Result<Ask, Refusal>
     Ok(ask)
 }
 
-fn word(fields: &mut Fields, name: &str) -> Result<Option<String>, Refusal> {
+fn word(fields: &mut Fields, name: &str) -> Result<Option<String>, ApiError> {
     fields.text(name, 1..=255)
 }
 
-fn scope(fields: &mut Fields) -> Result<Scope, Refusal> {
+fn scope(fields: &mut Fields) -> Result<Scope, ApiError> {
     let mut scope = fields.object("scope")?;
     let one_of = || {
-        Refusal::invalid(
+        ApiError::invalid(
             "'scope' is exactly one of {\"backend\": name}, {\"volumes\": [ids]}, {\"group\": id}, {\"project\": id}",
         )
     };
@@ -107,9 +107,9 @@ fn scope(fields: &mut Fields) -> Result<Scope, Refusal> {
     }
 }
 
-fn ids(list: Value) -> Result<Vec<String>, Refusal> {
+fn ids(list: Value) -> Result<Vec<String>, ApiError> {
     let wrong = || {
-        Refusal::invalid(format!(
+        ApiError::invalid(format!(
             "'volumes' is a list of 1 to {VOLUMES} ids of volumes, each once"
         ))
     };
@@ -125,25 +125,25 @@ fn ids(list: Value) -> Result<Vec<String>, Refusal> {
     Ok(ids)
 }
 
-fn mode(fields: &mut Fields) -> Result<Option<FailoverMode>, Refusal> {
+fn mode(fields: &mut Fields) -> Result<Option<FailoverMode>, ApiError> {
     match word(fields, "mode")?.as_deref() {
         None => Ok(None),
         Some("planned") => Ok(Some(FailoverMode::Planned)),
         Some("unplanned") => Ok(Some(FailoverMode::Unplanned)),
-        Some(_) => Err(Refusal::invalid(
+        Some(_) => Err(ApiError::invalid(
             "'mode' is planned (nothing is lost, or nothing is switched) or unplanned (what the target has is taken)",
         )),
     }
 }
 
-fn acknowledge(fields: &mut Fields) -> Result<Consent, Refusal> {
+fn acknowledge(fields: &mut Fields) -> Result<Consent, ApiError> {
     let given = match fields.take("acknowledge") {
         None | Some(Value::Null) => return Ok(Consent::default()),
         Some(Value::Array(list)) => list,
         Some(one) => vec![one],
     };
     if given.len() > ACKNOWLEDGEMENTS {
-        return Err(Refusal::invalid(format!(
+        return Err(ApiError::invalid(format!(
             "'acknowledge' has more than {ACKNOWLEDGEMENTS} entries"
         )));
     }
@@ -154,9 +154,9 @@ fn acknowledge(fields: &mut Fields) -> Result<Consent, Refusal> {
         .map(Consent)
 }
 
-fn acknowledged(one: Value) -> Result<Acknowledge, Refusal> {
+fn acknowledged(one: Value) -> Result<Acknowledge, ApiError> {
     let Value::Object(members) = one else {
-        return Err(Refusal::invalid(
+        return Err(ApiError::invalid(
             "'acknowledge' is {\"target\": name, \"role\": \"primary\" or \"secondary\", \"generation\": number}, or a list of these",
         ));
     };
@@ -166,7 +166,7 @@ fn acknowledged(one: Value) -> Result<Acknowledge, Refusal> {
         "primary" => Role::Primary,
         "secondary" => Role::Secondary,
         _ => {
-            return Err(Refusal::invalid(
+            return Err(ApiError::invalid(
                 "'role' in 'acknowledge' is primary (it can still be written) or secondary (it is fenced)",
             ));
         }

@@ -2,7 +2,7 @@
 
 use springform_control::attachments::repair::{Compute, Wanted};
 
-use crate::http::{Answer, Call, Fields, Refusal, Routes, json};
+use crate::http::{Answer, ApiError, Call, Fields, Routes, json};
 use crate::nova::Nova;
 
 pub(super) fn routes(r: &mut Routes) {
@@ -31,15 +31,15 @@ async fn repair(call: Call) -> Answer {
     };
     fields.finish()?;
     let nova = match (url, token) {
-        (Some(url), Some(token)) => Some(Nova::new(&url, &token).map_err(Refusal::invalid)?),
+        (Some(url), Some(token)) => Some(Nova::new(&url, &token).map_err(ApiError::invalid)?),
         (Some(_), None) => {
-            return Err(Refusal::invalid(
+            return Err(ApiError::invalid(
                 "nova needs a token: one of an administrator of the compute service.",
             ));
         }
         (None, _) if wanted.dry_run => None,
         (None, _) => {
-            return Err(Refusal::invalid(
+            return Err(ApiError::invalid(
                 "nova and token are needed to repair; without them there is dry_run only.",
             ));
         }

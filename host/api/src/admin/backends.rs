@@ -3,7 +3,7 @@
 use serde_json::json as value;
 use springform_model::cloud::Service;
 
-use crate::http::{Answer, Call, Refusal, Routes, json};
+use crate::http::{Answer, ApiError, Call, Routes, json};
 
 const BACKEND: &str = "{backend:text, host:text, disabled:bool, disabled_reason:text?, frozen:bool, replication_status:text, active_target:text?, operation:text?}";
 
@@ -52,15 +52,15 @@ fn shown(service: &Service) -> Answer {
 }
 
 /// The backend's name, if there is such a one.
-async fn named(call: &Call) -> Result<String, Refusal> {
+async fn named(call: &Call) -> Result<String, ApiError> {
     let name = call.part("backend_name");
     match call.control().services().get(name).await {
         Ok(view) if view.service.backend == name => Ok(view.service.backend),
-        _ => Err(Refusal::not_found(format!("there is no backend {name}"))),
+        _ => Err(ApiError::not_found(format!("there is no backend {name}"))),
     }
 }
 
-fn nothing_else(call: &Call) -> Result<(), Refusal> {
+fn nothing_else(call: &Call) -> Result<(), ApiError> {
     if call.body.is_empty() {
         return Ok(());
     }

@@ -1,6 +1,6 @@
 //! The configuration: the host reads its own file again. The request carries none: who may ask is not who may write it.
 
-use crate::http::{Answer, Call, Refusal, Routes, json};
+use crate::http::{Answer, ApiError, Call, Routes, json};
 
 pub(super) fn routes(r: &mut Routes) {
     r.post(
@@ -18,7 +18,7 @@ pub(super) fn routes(r: &mut Routes) {
 }
 
 /// An empty body counts as an empty object.
-fn dry_run(call: &Call) -> Result<bool, Refusal> {
+fn dry_run(call: &Call) -> Result<bool, ApiError> {
     if call.body.is_empty() {
         return Ok(false);
     }

@@ -76,7 +76,7 @@ async fn start(call: Call) -> Answer {
 }
 
 /// A drill is known by its own id and by that of the operation which started it.
-async fn named(call: &Call) -> Result<String, crate::http::Refusal> {
+async fn named(call: &Call) -> Result<String, crate::http::ApiError> {
     if !call.body.is_empty() {
         call.fields()?.finish()?;
     }

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use springform_control::registry::{DriverStatus, Inspection};
 use tempfile::NamedTempFile;
 
-use crate::http::{Answer, Call, Refusal, Routes, json};
+use crate::http::{Answer, ApiError, Call, Routes, json};
 
 const DRIVER: &str = "@driver";
 
@@ -78,9 +78,9 @@ async fn show(call: Call) -> Answer {
 }
 
 /// Writes the uploaded component to a file that is gone as soon as it is not held any more, whatever becomes of the request.
-async fn uploaded(call: &Call) -> Result<NamedTempFile, Refusal> {
+async fn uploaded(call: &Call) -> Result<NamedTempFile, ApiError> {
     if call.body.is_empty() {
-        return Err(Refusal::invalid(
+        return Err(ApiError::invalid(
             "The body must be a WebAssembly component, and it is empty.",
         ));
     }
@@ -90,12 +90,12 @@ async fn uploaded(call: &Call) -> Result<NamedTempFile, Refusal> {
 
 async fn on_disk<T: Send + 'static>(
     work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
-) -> Result<T, Refusal> {
+) -> Result<T, ApiError> {
     let done = tokio::task::spawn_blocking(work).await;
     done.unwrap_or_else(|error| Err(std::io::Error::other(error)))
         .map_err(|error| {
             tracing::error!(%error, "an uploaded driver could not be written");
-            Refusal::new(
+            ApiError::new(
                 http::StatusCode::INTERNAL_SERVER_ERROR,
                 "The component could not be written to the state directory.",
             )
@@ -154,7 +154,7 @@ async fn inspect(call: Call) -> Answer {
 }
 
 /// An empty body counts as an empty object.
-fn options(call: &Call) -> Result<Option<String>, Refusal> {
+fn options(call: &Call) -> Result<Option<String>, ApiError> {
     if call.body.is_empty() {
         return Ok(None);
     }

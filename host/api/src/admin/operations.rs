@@ -17,7 +17,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
 
 use super::pages::{Page, after};
-use crate::http::{Answer, Call, Refusal, Routes, json};
+use crate::http::{Answer, ApiError, Call, Routes, json};
 
 pub(super) fn routes(r: &mut Routes) {
     r.get("/operations", "springform:operations:list", list)
@@ -142,7 +142,7 @@ async fn events(call: Call) -> Answer {
         .into_response())
 }
 
-async fn next(watch: &mut Watch) -> Result<Operation, Refusal> {
+async fn next(watch: &mut Watch) -> Result<Operation, ApiError> {
     if let Some(first) = watch.first.take() {
         return Ok(first);
     }
@@ -164,7 +164,7 @@ async fn next(watch: &mut Watch) -> Result<Operation, Refusal> {
                     return Ok(now);
                 }
             }
-            Err(RecvError::Closed) => return Err(Refusal::busy("The host is stopping.", 5)),
+            Err(RecvError::Closed) => return Err(ApiError::busy("The host is stopping.", 5)),
         }
     }
 }

@@ -4,7 +4,7 @@ use serde_json::json as value;
 use springform_control::query::Query;
 
 use super::pages::{Page, after};
-use crate::http::{Answer, Call, Refusal, Routes, json};
+use crate::http::{Answer, ApiError, Call, Routes, json};
 
 pub(super) fn routes(r: &mut Routes) {
     r.get("/outbox", "springform:outbox:list", list)
@@ -26,7 +26,7 @@ async fn list(call: Call) -> Answer {
     if let Some(state) = call.query.get("state")
         && !["pending", "delivered", "dead"].contains(&state)
     {
-        return Err(Refusal::invalid(
+        return Err(ApiError::invalid(
             "state must be pending, delivered or dead.",
         ));
     }

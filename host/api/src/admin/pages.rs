@@ -2,7 +2,7 @@
 
 use springform_control::query::Query;
 
-use crate::http::{Call, Refusal};
+use crate::http::{ApiError, Call};
 
 /// Rows of a page whose size nobody names.
 const ROWS: u64 = 50;
@@ -22,7 +22,7 @@ impl Page {
     ///
     /// # Errors
     /// When one of them cannot be understood.
-    pub(super) fn read(call: &Call, order: Query, columns: &[&str]) -> Result<Self, Refusal> {
+    pub(super) fn read(call: &Call, order: Query, columns: &[&str]) -> Result<Self, ApiError> {
         let asked = call.query.page(&[])?;
         let rows = u32::try_from(asked.limit.unwrap_or(ROWS))
             .unwrap_or(MOST)

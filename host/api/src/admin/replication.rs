@@ -6,7 +6,7 @@ use springform_model::contract::FailoverMode;
 use springform_model::operation::Verb;
 
 use super::asks::{self, Takes};
-use crate::http::{Answer, Call, Refusal, Routes, json};
+use crate::http::{Answer, ApiError, Call, Routes, json};
 
 const SCOPE: &str = "{scope:{backend?:text?, volumes?:[text]?, group?:text?, project?:text?}}";
 const BEGUN: &str = "{operation:text}";
@@ -98,7 +98,7 @@ async fn plan(call: Call) -> Answer {
         Some("failback") => Verb::Failback,
         Some("reprotect") => Verb::Reprotect,
         Some(_) => {
-            return Err(Refusal::invalid(
+            return Err(ApiError::invalid(
                 "'verb' is failover, failback or reprotect: only these have plans",
             ));
         }
@@ -108,7 +108,7 @@ async fn plan(call: Call) -> Answer {
     let mode = match (verb, ask.mode) {
         (Verb::Failover, mode) => mode.unwrap_or(FailoverMode::Unplanned),
         (_, Some(FailoverMode::Unplanned)) => {
-            return Err(Refusal::invalid(
+            return Err(ApiError::invalid(
                 "a failback or reprotection copies first and loses nothing: it has no unplanned mode",
             ));
         }

@@ -4,7 +4,7 @@ use serde_json::json as value;
 use springform_control::query::Query;
 
 use super::pages::Page;
-use crate::http::{Answer, Call, Refusal, Routes, json};
+use crate::http::{Answer, ApiError, Call, Routes, json};
 
 const BACKEND: &str = "{backend:text, host:text, driver:text, generation:int?, up:bool, reason:text?, disabled:bool, frozen:bool, replication_status:text, active_target:text?, operation:text?, operations:[object], observed_at:int?, failures:int, error:text?, volumes:int, protection:object, outdated:object?, split_brain:[text], overtaken:int, look_only_since:int?, differences:object?, drills:int, obligations:[object], targets:[object]}";
 const VOLUME: &str = "{id:text, name:text?, project_id:text, group_id:text?, backend:text, replicated:bool, serving:text?, desired:text, phase:text, generation:int, moved_at:int?, debts:[object], drill:object?, operation:text?, attachments:int, observed:object?, concerns:[text]}";
@@ -48,7 +48,7 @@ async fn volumes(call: Call) -> Answer {
     let concerning = match call.query.get("concerning") {
         None | Some("false") => false,
         Some("true") => true,
-        Some(_) => return Err(Refusal::invalid("concerning must be true or false.")),
+        Some(_) => return Err(ApiError::invalid("concerning must be true or false.")),
     };
     let page = Page::read(&call, Query::new(), &["backend", "group_id", "project_id"])?;
     let found = call

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
 use super::Identity;
-use crate::http::Refusal;
+use crate::http::ApiError;
 
 /// How long a bad token is not asked about again.
 const STALE: Duration = Duration::from_secs(10);
@@ -134,7 +134,7 @@ impl Keystone {
     ///
     /// # Errors
     /// 401 for one that Keystone does not know, 503 where it does not answer.
-    pub async fn identify(&self, token: Option<&str>, life: Life) -> Result<Identity, Refusal> {
+    pub async fn identify(&self, token: Option<&str>, life: Life) -> Result<Identity, ApiError> {
         let Some(token) = token.filter(|token| !token.is_empty() && token.len() <= 16_384) else {
             return Err(self.challenge());
         };
@@ -148,7 +148,7 @@ impl Keystone {
             Ok(found) => found,
             Err(reason) => {
                 tracing::warn!(url = %self.config.url, %reason, "Keystone cannot be asked about a token");
-                return Err(Refusal::busy(
+                return Err(ApiError::busy(
                     "The identity service does not answer. Try again.",
                     5,
                 ));
@@ -170,8 +170,8 @@ impl Keystone {
         identity.ok_or_else(|| self.challenge())
     }
 
-    fn challenge(&self) -> Refusal {
-        Refusal::unauthenticated(&format!(
+    fn challenge(&self) -> ApiError {
+        ApiError::unauthenticated(&format!(
             "Keystone uri=\"{}\"",
             self.config.url.trim_end_matches("/v3")
         ))

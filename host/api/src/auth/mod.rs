@@ -7,7 +7,7 @@ mod tokens;
 use http::HeaderMap;
 use springform_control::Caller;
 
-use crate::http::Refusal;
+use crate::http::ApiError;
 use keystone::Life;
 
 pub use keystone::{Keystone, KeystoneConfig, KeystoneError};
@@ -43,9 +43,9 @@ pub struct Identity {
 #[derive(Debug)]
 pub struct Identified {
     /// Who asks: 401 for a token nobody knows; 503 where the identity service does not answer.
-    pub caller: Result<Caller, Refusal>,
+    pub caller: Result<Caller, ApiError>,
     /// Whether the service's token, where there is one, is known: as above. One that is not vouches for nobody.
-    pub service_token: Result<(), Refusal>,
+    pub service_token: Result<(), ApiError>,
 }
 
 impl Auth {
@@ -76,7 +76,7 @@ impl Auth {
         }
     }
 
-    async fn known(&self, token: Option<&str>, life: Life) -> Result<Identity, Refusal> {
+    async fn known(&self, token: Option<&str>, life: Life) -> Result<Identity, ApiError> {
         match self {
             Self::NoAuth => Ok(noauth(token)),
             Self::Tokens(tokens) => tokens.identify(token),
@@ -97,7 +97,7 @@ impl Auth {
     ///
     /// # Errors
     /// 400 where they differ.
-    pub fn enter_project(&self, caller: &mut Caller, project: &str) -> Result<(), Refusal> {
+    pub fn enter_project(&self, caller: &mut Caller, project: &str) -> Result<(), ApiError> {
         if caller.project_id == project {
             return Ok(());
         }
@@ -105,7 +105,7 @@ impl Auth {
             project.clone_into(&mut caller.project_id);
             return Ok(());
         }
-        Err(Refusal::invalid("Malformed request url"))
+        Err(ApiError::invalid("Malformed request url"))
     }
 
     /// The token by which Nova knows the caller: that of Keystone, or `user:project` where nobody is asked who they are, as

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use springform_control::Caller;
 
-use crate::http::{Access, Refusal, Route, Routes};
+use crate::http::{Access, ApiError, Route, Routes};
 
 /// Rules that differ from the built-in ones.
 #[derive(Debug, Clone, Default)]
@@ -86,7 +86,7 @@ impl Policy {
     ///
     /// # Errors
     /// 403 naming the rule.
-    pub fn allow(&self, route: &Route, caller: &Caller) -> Result<(), Refusal> {
+    pub fn allow(&self, route: &Route, caller: &Caller) -> Result<(), ApiError> {
         let needed = self
             .overrides
             .get(route.rule)
@@ -102,7 +102,7 @@ impl Policy {
         if allowed {
             Ok(())
         } else {
-            Err(Refusal::forbidden(route.rule))
+            Err(ApiError::forbidden(route.rule))
         }
     }
 }

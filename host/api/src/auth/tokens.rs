@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::Identity;
-use crate::http::Refusal;
+use crate::http::ApiError;
 use crate::secret_file::{SecretFileError, read_secret_file};
 
 /// Tokens, kept as digests only.
@@ -135,11 +135,11 @@ impl Tokens {
     ///
     /// # Errors
     /// 401 for none and for one that is not in the file.
-    pub fn identify(&self, token: Option<&str>) -> Result<Identity, Refusal> {
+    pub fn identify(&self, token: Option<&str>) -> Result<Identity, ApiError> {
         let digest: [u8; 32] = Sha256::digest(token.unwrap_or_default().as_bytes()).into();
         match token.and_then(|_| self.known.get(&digest)) {
             Some(identity) => Ok(identity.clone()),
-            None => Err(Refusal::unauthenticated("Token realm=\"springform\"")),
+            None => Err(ApiError::unauthenticated("Token realm=\"springform\"")),
         }
     }
 }

@@ -5,7 +5,7 @@ use springform_control::attachments::CreateAttachment;
 
 use super::listing::{Kind, Known, listed, query};
 use super::volume_actions::connector;
-use crate::http::{Answer, Call, Refusal, Routes, Under, empty, json};
+use crate::http::{Answer, ApiError, Call, Routes, Under, empty, json};
 use crate::views::{AttachmentView, BriefAttachment};
 
 const KNOWN: &[Known] = &[
@@ -137,7 +137,7 @@ async fn create(call: Call) -> Answer {
         .as_deref()
         .is_some_and(|mode| !matches!(mode, "rw" | "ro" | "null"))
     {
-        return Err(Refusal::invalid(
+        return Err(ApiError::invalid(
             "Invalid input for field/attribute mode. It must be 'rw' or 'ro'.",
         ));
     }
@@ -172,7 +172,7 @@ async fn update(call: Call) -> Answer {
     let mut fields = call.object("attachment")?;
     let from = fields
         .take("connector")
-        .ok_or_else(|| Refusal::invalid("'connector' is a required property"))?;
+        .ok_or_else(|| ApiError::invalid("'connector' is a required property"))?;
     fields.finish()?;
     let attachments = call.control().attachments();
     let connected = attachments

@@ -5,7 +5,7 @@ use serde_json::Value;
 use springform_model::cloud::{SnapshotStatus, VolumeStatus};
 
 use super::listing::{Kind, Known, Listed, query};
-use crate::http::{Answer, Call, Refusal, Routes, json};
+use crate::http::{Answer, ApiError, Call, Routes, json};
 
 const KNOWN: &[Known] = &[
     ("id", "id", Kind::Text),
@@ -94,8 +94,8 @@ async fn list(call: Call) -> Answer {
     json(200, &list)
 }
 
-fn no_service() -> Refusal {
-    Refusal::new(
+fn no_service() -> ApiError {
+    ApiError::new(
         http::StatusCode::SERVICE_UNAVAILABLE,
         "Service cinder-backup could not be found.",
     )
@@ -130,7 +130,7 @@ async fn create(call: Call) -> Answer {
         },
     };
     if refused {
-        return Err(Refusal::invalid(format!(
+        return Err(ApiError::invalid(format!(
             "Invalid volume: Volume to be backed up must be available, or in-use with the force flag, and its snapshot \
              available; volume {} is {}.",
             volume.id, volume.status
@@ -144,14 +144,14 @@ async fn import(call: Call) -> Answer {
     fields.required("backup_service")?;
     fields
         .text("backup_url", 1..=65_536)?
-        .ok_or_else(|| Refusal::invalid("'backup_url' is a required property"))?;
+        .ok_or_else(|| ApiError::invalid("'backup_url' is a required property"))?;
     fields.finish()?;
     Err(no_service())
 }
 
 async fn none(call: Call) -> Answer {
     let id = call.part("backup_id");
-    Err(Refusal::not_found(format!(
+    Err(ApiError::not_found(format!(
         "Backup {id} could not be found."
     )))
 }

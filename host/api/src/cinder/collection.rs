@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use springform_control::query::{Query, Record};
 
 use super::listing::{Known, query};
-use crate::http::{Call, Page, Refusal};
+use crate::http::{ApiError, Call, Page};
 
 /// A list as it is asked for.
 pub(super) struct Asked {
@@ -23,7 +23,7 @@ pub(super) fn asked(
     known: &[Known],
     keys: &[&str],
     maps: &[(&str, &str)],
-) -> Result<Asked, Refusal> {
+) -> Result<Asked, ApiError> {
     let mut all = call.all_tenants()?;
     let (mut query, page) = query(call, known, keys)?;
     for (name, field) in maps {
@@ -47,7 +47,7 @@ pub(super) fn asked(
 
 impl Asked {
     /// How many there are without regard to pages, where that is asked for (from 3.45).
-    pub(super) async fn count<T: Record>(&self, call: &Call) -> Result<Option<u64>, Refusal> {
+    pub(super) async fn count<T: Record>(&self, call: &Call) -> Result<Option<u64>, ApiError> {
         if !call.version.has(45) || !call.query.flag("with_count")? {
             return Ok(None);
         }
@@ -58,8 +58,10 @@ impl Asked {
 }
 
 /// Pairs written as Python writes them, `{'key': 'value'}`, or as JSON: both are sent by clients.
-pub(super) fn pairs_of(text: &str) -> Result<BTreeMap<String, String>, Refusal> {
+pub(super) fn pairs_of(text: &str) -> Result<BTreeMap<String, String>, ApiError> {
     let json =
         serde_json::from_str(text).or_else(|_| serde_json::from_str(&text.replace('\'', "\"")));
-    json.map_err(|_| Refusal::invalid("Invalid input received: Invalid filter value for metadata."))
+    json.map_err(|_| {
+        ApiError::invalid("Invalid input received: Invalid filter value for metadata.")
+    })
 }

@@ -7,7 +7,7 @@ use springform_model::cloud::{TypeEncryption, VolumeType};
 use springform_model::time::Timestamp;
 use uuid::Uuid;
 
-use crate::http::{Answer, Call, Fields, Refusal, Routes, empty, json};
+use crate::http::{Answer, ApiError, Call, Fields, Routes, empty, json};
 use crate::views::{Time, time};
 
 const WANTED: &str = "{encryption:{provider:text, control_location:'front-end'|'back-end', cipher?:text?, key_size?:int?}}";
@@ -61,7 +61,7 @@ pub(super) fn routes(r: &mut Routes) {
     .gives(200, "{encryption_key_id:text?}");
 }
 
-async fn kind(call: &Call) -> Result<VolumeType, Refusal> {
+async fn kind(call: &Call) -> Result<VolumeType, ApiError> {
     let types = call.control().types();
     Ok(types.get(&call.caller, call.part("type_id")).await?)
 }
@@ -102,7 +102,7 @@ struct Said {
 }
 
 /// Reads the members that Cinder knows; others it takes without a meaning.
-fn said(mut fields: Fields) -> Result<Said, Refusal> {
+fn said(mut fields: Fields) -> Result<Said, ApiError> {
     let sized = fields.contains("key_size");
     let said = Said {
         provider: fields.text("provider", 0..=255)?,
@@ -115,7 +115,7 @@ fn said(mut fields: Fields) -> Result<Said, Refusal> {
     };
     match said.location.as_deref() {
         None | Some("front-end" | "back-end") => Ok(said),
-        Some(other) => Err(Refusal::invalid(format!(
+        Some(other) => Err(ApiError::invalid(format!(
             "Invalid input for field/attribute control_location. Value: {other}. '{other}' is not one of ['front-end', 'back-end']"
         ))),
     }
@@ -128,7 +128,7 @@ async fn of_type(call: Call) -> Answer {
 async fn create(call: Call) -> Answer {
     let said = said(call.object("encryption")?)?;
     let (Some(provider), Some(control_location)) = (said.provider, said.location) else {
-        return Err(Refusal::invalid(
+        return Err(ApiError::invalid(
             "'provider' and 'control_location' are required properties",
         ));
     };

@@ -2,7 +2,7 @@
 
 use serde_json::json as value;
 
-use crate::http::{Answer, Call, Refusal, Routes, json};
+use crate::http::{Answer, ApiError, Call, Routes, json};
 
 /// Alias, name, description, when it was last changed.
 type Extension = (&'static str, &'static str, &'static str, &'static str);
@@ -217,6 +217,6 @@ async fn show(call: Call) -> Answer {
     let alias = call.part("alias");
     match EXTENSIONS.iter().find(|(known, _, _, _)| *known == alias) {
         Some(found) => json(200, &value!({"extension": view(found)})),
-        None => Err(Refusal::not_found("The resource could not be found.")),
+        None => Err(ApiError::not_found("The resource could not be found.")),
     }
 }

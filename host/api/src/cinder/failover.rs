@@ -1,7 +1,7 @@
 //! Failover of a backend, under both paths that clients use: Cinder lost the second one, openstackclient asks for it.
 
 use super::services::host_alone;
-use crate::http::{Answer, Call, Refusal, Routes, empty};
+use crate::http::{Answer, ApiError, Call, Routes, empty};
 
 pub(super) fn routes(r: &mut Routes) {
     for path in ["/os-services/failover_host", "/os-services/failover"] {
@@ -20,7 +20,7 @@ async fn failover(call: Call) -> Answer {
         .text("backend_id", 0..=255)?
         .filter(|target| !target.is_empty());
     fields.finish()?;
-    let unknown = |_| Refusal::invalid(format!("No service found with host={host}"));
+    let unknown = |_| ApiError::invalid(format!("No service found with host={host}"));
     let backend = call
         .control()
         .services()

@@ -1,7 +1,7 @@
 //! Who may filter which list by what: Cinder's `resource_filters.json` as it is shipped.
 
 use super::listing::Known;
-use crate::http::{Call, Refusal};
+use crate::http::{ApiError, Call};
 
 /// Resources and the filters that members may use, as `GET /resource_filters` shows them.
 pub const FILTERS: [(&str, &[&str]); 9] = [
@@ -133,7 +133,7 @@ impl List {
     ///
     /// # Errors
     /// 400 for a filter that members may not use, from the version that refuses it.
-    pub fn judge(self, call: &Call, known: &[Known]) -> Result<Verdict, Refusal> {
+    pub fn judge(self, call: &Call, known: &[Known]) -> Result<Verdict, ApiError> {
         let Some((resource, _)) = self.0 else {
             return Ok(Verdict::Compares);
         };
@@ -162,7 +162,7 @@ impl List {
             return Ok(Verdict::Compares);
         }
         let unknown = unknown.join(",");
-        Err(Refusal::invalid(format!(
+        Err(ApiError::invalid(format!(
             "Invalid filters {unknown} are found in query options."
         )))
     }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json as value};
 use springform_control::groups::FailoverGroup;
 
-use crate::http::{Answer, Call, Fields, Refusal, Routes, Shape, empty, json};
+use crate::http::{Answer, ApiError, Call, Fields, Routes, Shape, empty, json};
 
 /// What the body may be.
 const ACTIONS: Shape = "{delete:{delete-volumes?:bool}}|{reset_status:{status:name}}|{enable_replication:object?}|\
@@ -37,12 +37,12 @@ const BARE: [&str; 3] = [
     "list_replication_targets",
 ];
 
-fn members(name: &str, parameters: Value) -> Result<Fields, Refusal> {
+fn members(name: &str, parameters: Value) -> Result<Fields, ApiError> {
     match parameters {
         Value::Object(members) => Ok(Fields::over(members)),
         // openstacksdk sends null where there is nothing to say.
         Value::Null if BARE.contains(&name) => Ok(Fields::over(serde_json::Map::new())),
-        _ => Err(Refusal::invalid(format!(
+        _ => Err(ApiError::invalid(format!(
             "Invalid input for field/attribute {name}. It is not of type 'object'"
         ))),
     }

@@ -6,7 +6,7 @@ use springform_control::query::{Direction, Query};
 use springform_model::cloud::GroupSnapshot;
 
 use super::listing::{Kind, Known, listed, query};
-use crate::http::{Answer, Call, Fields, Page, Refusal, Routes, Under, empty, json};
+use crate::http::{Answer, ApiError, Call, Fields, Page, Routes, Under, empty, json};
 use crate::views::{GROUP_SNAPSHOT, GroupSnapshotView};
 
 const KNOWN: &[Known] = &[
@@ -90,7 +90,7 @@ pub(super) fn routes(r: &mut Routes) {
     .ends(202);
 }
 
-async fn read(call: &Call) -> Result<(Vec<GroupSnapshot>, Page), Refusal> {
+async fn read(call: &Call) -> Result<(Vec<GroupSnapshot>, Page), ApiError> {
     call.since(14)?;
     let all = call.all_tenants()?;
     let (query, page) = if call.version.has(29) {
@@ -181,7 +181,7 @@ async fn action(call: Call) -> Answer {
     call.since(19)?;
     let (name, parameters) = call.action()?;
     let Value::Object(members) = parameters else {
-        return Err(Refusal::invalid("Malformed request body"));
+        return Err(ApiError::invalid("Malformed request body"));
     };
     if name != "reset_status" {
         return Err(Call::no_such_action(&name));

@@ -4,7 +4,7 @@ use serde_json::json as value;
 
 use super::listing::{Kind, listed, query};
 use super::types::public;
-use crate::http::{Answer, Call, Refusal, Routes, Under, empty, json};
+use crate::http::{Answer, ApiError, Call, Routes, Under, empty, json};
 use crate::views::GroupTypeView;
 
 const TYPE: &str = "{group_type:@group-type}";
@@ -128,7 +128,7 @@ async fn show(call: Call) -> Answer {
     call.since(11)?;
     let id = call.part("type_id");
     if id == "default" {
-        return Err(Refusal::not_found("Default group type can not be found."));
+        return Err(ApiError::not_found("Default group type can not be found."));
     }
     let record = call.control().group_types().find(&call.caller, id).await?;
     json(
@@ -155,7 +155,7 @@ async fn update(call: Call) -> Answer {
     let is_public = fields.boolean("is_public")?;
     fields.finish()?;
     if name.is_none() && description.is_none() && is_public.is_none() {
-        return Err(Refusal::invalid(
+        return Err(ApiError::invalid(
             "Specify group type name, description or a combination thereof.",
         ));
     }
@@ -211,7 +211,7 @@ async fn spec(call: Call) -> Answer {
     let found = call.control().group_types().find(&call.caller, id).await?;
     match found.group_specs.get(key) {
         Some(text) => json(200, &value!({key: text})),
-        None => Err(Refusal::not_found(format!(
+        None => Err(ApiError::not_found(format!(
             "Group Type {id} has no specs with key {key}."
         ))),
     }
@@ -221,7 +221,7 @@ async fn set_spec(call: Call) -> Answer {
     call.since(11)?;
     let specs = call.fields()?.into_pairs("group_specs")?;
     if specs.len() != 1 || !specs.contains_key(call.part("key")) {
-        return Err(Refusal::invalid("Request body and URI mismatch"));
+        return Err(ApiError::invalid("Request body and URI mismatch"));
     }
     call.control()
         .group_types()

@@ -5,7 +5,7 @@ use springform_control::groups::{CreateGroup, GroupSource, UpdateGroup};
 use springform_model::cloud::Group;
 
 use super::listing::{Kind, Known, listed, query};
-use crate::http::{Answer, Call, Fields, Refusal, Routes, Under, empty, json};
+use crate::http::{Answer, ApiError, Call, Fields, Routes, Under, empty, json};
 use crate::views::{GROUP, GroupView};
 
 const KNOWN: &[Known] = &[
@@ -91,7 +91,7 @@ fn short(group: &Group) -> Answer {
 }
 
 /// The ids of its members, where the request asks for them.
-async fn volumes(call: &Call, group: &Group) -> Result<Option<Vec<String>>, Refusal> {
+async fn volumes(call: &Call, group: &Group) -> Result<Option<Vec<String>>, ApiError> {
     if !call.version.has(25) || !call.query.flag("list_volume")? {
         return Ok(None);
     }
@@ -99,7 +99,7 @@ async fn volumes(call: &Call, group: &Group) -> Result<Option<Vec<String>>, Refu
     Ok(Some(members.into_iter().map(|member| member.id).collect()))
 }
 
-async fn read(call: &Call) -> Result<(Vec<Group>, crate::http::Page), Refusal> {
+async fn read(call: &Call) -> Result<(Vec<Group>, crate::http::Page), ApiError> {
     let all = call.all_tenants()?;
     let (query, page) = query(call, KNOWN, KEYS)?;
     if page.rows() == 0 {
@@ -158,13 +158,17 @@ async fn show(call: Call) -> Answer {
 }
 
 /// A list of one or more names, each only once.
-fn names(fields: &mut Fields, name: &str) -> Result<Vec<String>, Refusal> {
+fn names(fields: &mut Fields, name: &str) -> Result<Vec<String>, ApiError> {
     let wrong =
-        |why: &str| Refusal::invalid(format!("Invalid input for field/attribute {name}. {why}"));
+        |why: &str| ApiError::invalid(format!("Invalid input for field/attribute {name}. {why}"));
     let list = match fields.take(name) {
         Some(Value::Array(list)) => list,
         Some(_) => return Err(wrong("It is not of type 'array'")),
-        None => return Err(Refusal::invalid(format!("'{name}' is a required property"))),
+        None => {
+            return Err(ApiError::invalid(format!(
+                "'{name}' is a required property"
+            )));
+        }
     };
     if list.is_empty() {
         return Err(wrong("Value: []. [] is too short"));
@@ -211,7 +215,7 @@ async fn create_from(call: Call) -> Answer {
         (Some(id), None) => GroupSource::Snapshot(id),
         (None, Some(id)) => GroupSource::Group(id),
         _ => {
-            return Err(Refusal::invalid(
+            return Err(ApiError::invalid(
                 "Invalid input for field/attribute create-from-src. Exactly one of group_snapshot_id and source_group_id must be given.",
             ));
         }

@@ -3,7 +3,7 @@
 use serde_json::json as value;
 
 use super::filters::FILTERS;
-use crate::http::{Answer, Call, Refusal, Routes, json};
+use crate::http::{Answer, ApiError, Call, Routes, json};
 use crate::views::Time;
 
 /// Which workers are to be cleaned up after.
@@ -132,7 +132,7 @@ async fn host(call: Call) -> Answer {
     let found = services
         .iter()
         .find(|view| view.service.host == host && !view.service.disabled)
-        .ok_or_else(|| Refusal::not_found(format!("Host {host} could not be found.")))?;
+        .ok_or_else(|| ApiError::not_found(format!("Host {host} could not be found.")))?;
     let usage = call
         .control()
         .services()

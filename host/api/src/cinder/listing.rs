@@ -6,7 +6,7 @@ use springform_control::query::{Direction, Filter, Order, Query, Value};
 use springform_model::time::Timestamp;
 
 use super::filters;
-use crate::http::{Answer, Call, Page, Refusal, json_of_about, truth, written};
+use crate::http::{Answer, ApiError, Call, Page, json_of_about, truth, written};
 
 /// How the value of a parameter is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub type Known = (&'static str, &'static str, Kind);
 ///
 /// # Errors
 /// 400 for a value that cannot be compared, a sort key that is none.
-pub fn query(call: &Call, known: &[Known], keys: &[&str]) -> Result<(Query, Page), Refusal> {
+pub fn query(call: &Call, known: &[Known], keys: &[&str]) -> Result<(Query, Page), ApiError> {
     let list = filters::List::of(&call.path);
     let page = call.query.page(keys)?;
     let verdict = list.judge(call, known)?;
@@ -90,7 +90,7 @@ pub fn query(call: &Call, known: &[Known], keys: &[&str]) -> Result<(Query, Page
     Ok((query, page))
 }
 
-fn filter(name: &str, column: &str, text: &str, kind: Kind) -> Result<Filter, Refusal> {
+fn filter(name: &str, column: &str, text: &str, kind: Kind) -> Result<Filter, ApiError> {
     if kind != Kind::Host {
         return Ok(Filter::Eq(column.to_owned(), value(name, text, kind)?));
     }
@@ -120,7 +120,7 @@ fn begins(column: &str, prefix: &str) -> Filter {
 }
 
 /// `gt:2026-11-20T23:31:10`: an operator and a point in time.
-fn moment(column: &str, part: &str) -> Result<Filter, Refusal> {
+fn moment(column: &str, part: &str) -> Result<Filter, ApiError> {
     let (operator, text) = part.split_once(':').unwrap_or((part, ""));
     let order = match operator {
         "gt" => Some(Order::Greater),
@@ -128,10 +128,10 @@ fn moment(column: &str, part: &str) -> Result<Filter, Refusal> {
         "lt" => Some(Order::Less),
         "lte" => Some(Order::LessOrEqual),
         "eq" | "neq" => None,
-        other => return Err(Refusal::invalid(format!("Invalid {other} operator"))),
+        other => return Err(ApiError::invalid(format!("Invalid {other} operator"))),
     };
     let point = Timestamp::parse(text)
-        .ok_or_else(|| Refusal::invalid(format!("Invalid {text} value")))?
+        .ok_or_else(|| ApiError::invalid(format!("Invalid {text} value")))?
         .into();
     let column = column.to_owned();
     Ok(match (order, operator) {
@@ -141,9 +141,9 @@ fn moment(column: &str, part: &str) -> Result<Filter, Refusal> {
     })
 }
 
-fn value(name: &str, text: &str, kind: Kind) -> Result<Value, Refusal> {
+fn value(name: &str, text: &str, kind: Kind) -> Result<Value, ApiError> {
     let wrong = |what: &str| {
-        Refusal::invalid(format!(
+        ApiError::invalid(format!(
             "Invalid input received: {name}={text} is not {what}."
         ))
     };

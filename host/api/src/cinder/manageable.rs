@@ -7,7 +7,7 @@ use springform_control::volumes::ManageVolume;
 use springform_model::contract::Reference;
 
 use super::{snapshots, volumes};
-use crate::http::{Answer, Call, Fields, Refusal, Routes, json};
+use crate::http::{Answer, ApiError, Call, Fields, Routes, json};
 use crate::views::AnswerTo;
 
 /// Key of a reference that names an object and leaves it its name on the array.
@@ -76,13 +76,13 @@ pub(super) fn routes(r: &mut Routes) {
 }
 
 /// A reference as the driver is told, and whether the name on the array stays.
-fn reference(fields: &mut Fields) -> Result<(Vec<(String, String)>, bool), Refusal> {
+fn reference(fields: &mut Fields) -> Result<(Vec<(String, String)>, bool), ApiError> {
     let members = match fields.take("ref") {
         Some(Value::Object(members)) => Fields::over(members).into_pairs("ref")?,
         // A bare text is a name, as clients of old sent it.
         Some(Value::String(name)) => [("source-name".to_owned(), name)].into(),
-        Some(_) => return Err(Refusal::invalid("Invalid input for field/attribute ref.")),
-        None => return Err(Refusal::invalid("'ref' is a required property")),
+        Some(_) => return Err(ApiError::invalid("Invalid input for field/attribute ref.")),
+        None => return Err(ApiError::invalid("'ref' is a required property")),
     };
     let keep = members.contains_key(KEEP);
     let mut keys: Vec<(String, String)> = members
@@ -94,7 +94,7 @@ fn reference(fields: &mut Fields) -> Result<(Vec<(String, String)>, bool), Refus
         .collect();
     keys.dedup_by(|a, b| a.0 == b.0);
     if keys.is_empty() || keys.iter().any(|(_, name)| name.is_empty()) {
-        return Err(Refusal::invalid(
+        return Err(ApiError::invalid(
             "Invalid input for field/attribute ref. It names nothing.",
         ));
     }
@@ -151,9 +151,9 @@ async fn manage_snapshot(call: Call, new: bool) -> Answer {
     snapshots::one(&call, 202, &taken, AnswerTo::Manage)
 }
 
-fn no_cluster(fields: &mut Fields) -> Result<(), Refusal> {
+fn no_cluster(fields: &mut Fields) -> Result<(), ApiError> {
     if fields.has("cluster") {
-        return Err(Refusal::invalid(
+        return Err(ApiError::invalid(
             "Invalid input received: there are no clusters; name the host.",
         ));
     }
@@ -177,12 +177,12 @@ fn marker(text: &str) -> String {
 async fn list(call: Call, what: What, detail: bool) -> Answer {
     call.since(8)?;
     if call.query.get("cluster").is_some() {
-        return Err(Refusal::invalid(
+        return Err(ApiError::invalid(
             "Invalid input received: there are no clusters; name the host.",
         ));
     }
     let Some(host) = call.query.get("host").filter(|host| !host.is_empty()) else {
-        return Err(Refusal::invalid(
+        return Err(ApiError::invalid(
             "Invalid input received: host is required to list what could be managed.",
         ));
     };

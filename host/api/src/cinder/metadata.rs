@@ -5,7 +5,7 @@ use springform_control::Entries;
 use springform_control::volumes::UpdateVolume;
 use springform_model::cloud::Metadata;
 
-use crate::http::{Answer, Call, Fields, Refusal, Routes, empty, json};
+use crate::http::{Answer, ApiError, Call, Fields, Routes, empty, json};
 
 /// Whose metadata it is.
 #[derive(Debug, Clone, Copy)]
@@ -76,7 +76,7 @@ impl Noun {
         })
     }
 
-    async fn read(self, call: &Call) -> Result<Metadata, Refusal> {
+    async fn read(self, call: &Call) -> Result<Metadata, ApiError> {
         let (control, caller, id) = (call.control(), &call.caller, self.id(call));
         Ok(match self {
             Self::Volume => control.volumes().get(caller, id).await?.metadata,
@@ -86,7 +86,7 @@ impl Noun {
 
     /// Changes what is there when it is written, so nothing of another writer is lost; where the client named what it
     /// has seen (3.15, volumes), only that.
-    async fn edit(self, call: &Call, entries: Entries) -> Result<Metadata, Refusal> {
+    async fn edit(self, call: &Call, entries: Entries) -> Result<Metadata, ApiError> {
         let (control, caller, id) = (call.control(), &call.caller, self.id(call));
         let seen = call.if_match.as_ref();
         let seen = seen.filter(|seen| call.version.has(15) && *seen != "*");
@@ -126,7 +126,7 @@ impl Noun {
         let key = call.part("key");
         match all.get(key) {
             Some(text) => json(200, &value!({"meta": {key: text}})),
-            None => Err(Refusal::not_found("Metadata item was not found")),
+            None => Err(ApiError::not_found("Metadata item was not found")),
         }
     }
 
@@ -134,7 +134,7 @@ impl Noun {
         let entries = call.object("meta")?.into_pairs("meta")?;
         let key = call.part("key");
         let Some(text) = entries.get(key).filter(|_| entries.len() == 1).cloned() else {
-            return Err(Refusal::invalid("Request body and URI mismatch"));
+            return Err(ApiError::invalid("Request body and URI mismatch"));
         };
         self.edit(&call, Entries::Merge(entries.clone())).await?;
         json(200, &value!({"meta": {key: text}}))
@@ -158,9 +158,9 @@ fn etag(metadata: &Metadata) -> String {
 }
 
 /// Changes a volume's metadata only if it is still what the client has seen; 412 otherwise.
-async fn edit_seen(call: &Call, entries: &Entries, seen: &str) -> Result<Metadata, Refusal> {
+async fn edit_seen(call: &Call, entries: &Entries, seen: &str) -> Result<Metadata, ApiError> {
     let changed = || {
-        Refusal::new(
+        ApiError::new(
             http::StatusCode::PRECONDITION_FAILED,
             "The metadata has changed since it was read.",
         )
@@ -192,7 +192,7 @@ pub(super) async fn image_action(call: &Call, name: &str, mut fields: Fields) ->
         "os-set_image_metadata" => {
             let entries = fields
                 .pairs("metadata")?
-                .ok_or_else(|| Refusal::invalid("'metadata' is a required property"))?;
+                .ok_or_else(|| ApiError::invalid("'metadata' is a required property"))?;
             fields.finish()?;
             let entries = Entries::Merge(entries);
             let all = volumes.edit_image_metadata(caller, id, &entries).await?;

@@ -4,7 +4,7 @@ use serde_json::{Value, json as value};
 use springform_model::cloud::QosSpecs;
 
 use super::listing::{listed, query};
-use crate::http::{Answer, Call, Refusal, Routes, empty, json};
+use crate::http::{Answer, ApiError, Call, Routes, empty, json};
 use crate::views::{Links, QosView};
 
 const QOS: &str = "{qos_specs:@qos-specs, links:[@link]}";
@@ -165,7 +165,7 @@ async fn unset(call: Call) -> Answer {
     let keys: Vec<String> = match fields.take("keys").map(serde_json::from_value) {
         Some(Ok(keys)) => keys,
         _ => {
-            return Err(Refusal::invalid(
+            return Err(ApiError::invalid(
                 "Invalid input for field/attribute keys. It must be a list of strings.",
             ));
         }
@@ -190,11 +190,11 @@ async fn associations(call: Call) -> Answer {
     json(200, &value!({"qos_associations": list}))
 }
 
-fn type_of(call: &Call) -> Result<String, Refusal> {
+fn type_of(call: &Call) -> Result<String, ApiError> {
     let named = call.query.get("vol_type_id").filter(|id| !id.is_empty());
     named
         .map(str::to_owned)
-        .ok_or_else(|| Refusal::invalid("Volume Type id must not be None."))
+        .ok_or_else(|| ApiError::invalid("Volume Type id must not be None."))
 }
 
 async fn associate(call: Call) -> Answer {

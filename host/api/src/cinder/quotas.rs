@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json as value};
 
-use crate::http::{Answer, Call, Refusal, Routes, empty, json};
+use crate::http::{Answer, ApiError, Call, Routes, empty, json};
 
 const SET: &str = "{quota_set:object}";
 
@@ -65,11 +65,11 @@ pub(super) fn routes(r: &mut Routes) {
 }
 
 /// The project asked about: an administrator's choice, everybody else's own.
-fn entitled<'a>(call: &'a Call, project: &'a str) -> Result<&'a str, Refusal> {
+fn entitled<'a>(call: &'a Call, project: &'a str) -> Result<&'a str, ApiError> {
     if call.caller.is_admin || project == call.caller.project_id {
         return Ok(project);
     }
-    Err(Refusal::forbidden("volume_extension:quotas:show"))
+    Err(ApiError::forbidden("volume_extension:quotas:show"))
 }
 
 async fn limits(call: Call) -> Answer {
@@ -124,7 +124,7 @@ async fn defaults(call: Call) -> Answer {
     json(200, &value!({"quota_set": set}))
 }
 
-fn limits_in(call: &Call, key: &str) -> Result<BTreeMap<String, i64>, Refusal> {
+fn limits_in(call: &Call, key: &str) -> Result<BTreeMap<String, i64>, ApiError> {
     let mut fields = call.object(key)?;
     // Clients send these beside the limits.
     for name in ["tenant_id", "force", "skip_validation", "class_name", "id"] {
@@ -168,7 +168,7 @@ async fn class(call: Call) -> Answer {
 async fn set_class(call: Call) -> Answer {
     let limits = limits_in(&call, "quota_class_set")?;
     if call.part("class") != "default" {
-        return Err(Refusal::invalid(
+        return Err(ApiError::invalid(
             "Invalid input received: The only quota class is 'default'.",
         ));
     }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json as value};
 
-use crate::http::{Answer, Call, Refusal, Routes, json};
+use crate::http::{Answer, ApiError, Call, Routes, json};
 use crate::views;
 
 pub(super) fn routes(r: &mut Routes) {
@@ -66,7 +66,7 @@ async fn pools(call: Call) -> Answer {
 }
 
 /// Names of the pools in which volumes of a type can be made.
-async fn suiting(call: &Call, kind: &str) -> Result<Vec<String>, Refusal> {
+async fn suiting(call: &Call, kind: &str) -> Result<Vec<String>, ApiError> {
     let kind = call.control().types().find(&call.caller, kind).await?;
     let (candidates, _) = call.control().candidates().await?;
     let suiting = candidates
@@ -79,6 +79,6 @@ async fn capabilities(call: Call) -> Answer {
     let host = call.part("host");
     match call.control().services().get(host).await {
         Ok(view) => json(200, &views::capabilities(&view.service, &view.status)),
-        Err(_) => Err(Refusal::not_found(format!("Can't find service: {host}"))),
+        Err(_) => Err(ApiError::not_found(format!("Can't find service: {host}"))),
     }
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json as value};
 use springform_control::services::Scheduler;
 
 use super::listing::Listed;
-use crate::http::{Answer, Call, Fields, Refusal, Routes, Version, empty, json};
+use crate::http::{Answer, ApiError, Call, Fields, Routes, Version, empty, json};
 use crate::views::{ServiceView, Time};
 
 /// The scheduler's binary; it is part of each host and cannot be switched off by itself.
@@ -124,7 +124,7 @@ fn scheduler_view(scheduler: &Scheduler, version: Version) -> Value {
 }
 
 /// Reads `host` and what stands for the binary; every other binary is one that no host has.
-fn named(call: &Call) -> Result<(Fields, String), Refusal> {
+fn named(call: &Call) -> Result<(Fields, String), ApiError> {
     let mut fields = call.fields()?;
     let host = fields.required("host")?;
     let service = fields.text("service", 0..=255)?;
@@ -133,16 +133,16 @@ fn named(call: &Call) -> Result<(Fields, String), Refusal> {
         .or(service)
         .filter(|name| !name.is_empty());
     match binary {
-        Some(binary) if binary != BINARY => Err(Refusal::not_found(format!(
+        Some(binary) if binary != BINARY => Err(ApiError::not_found(format!(
             "Service {binary} could not be found on host {host}."
         ))),
         _ => Ok((fields, host)),
     }
 }
 
-async fn known(call: &Call, host: &str) -> Result<(), Refusal> {
+async fn known(call: &Call, host: &str) -> Result<(), ApiError> {
     let unknown = |_| {
-        Refusal::not_found(format!(
+        ApiError::not_found(format!(
             "Service {BINARY} could not be found on host {host}."
         ))
     };
@@ -198,13 +198,13 @@ async fn disable_with_reason(call: Call) -> Answer {
 }
 
 /// `host`, where clients that know clusters send a null one beside it.
-pub(super) fn host_alone(fields: &mut Fields) -> Result<String, Refusal> {
+pub(super) fn host_alone(fields: &mut Fields) -> Result<String, ApiError> {
     let cluster = fields.text("cluster", 0..=255)?;
     let host = fields.text("host", 1..=255)?;
     match (host, cluster) {
         (Some(host), None) => Ok(host),
-        (None, None) => Err(Refusal::invalid("'host' is a required property")),
-        _ => Err(Refusal::invalid(
+        (None, None) => Err(ApiError::invalid("'host' is a required property")),
+        _ => Err(ApiError::invalid(
             "Invalid input received: One and only one of cluster and host must be set.",
         )),
     }

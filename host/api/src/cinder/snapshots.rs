@@ -5,7 +5,7 @@ use springform_model::cloud::Snapshot;
 
 use super::collection::asked;
 use super::listing::{Kind, Known, listed};
-use crate::http::{Answer, Call, Fields, Page, Refusal, Routes, Under, empty, json};
+use crate::http::{Answer, ApiError, Call, Fields, Page, Routes, Under, empty, json};
 use crate::views::{AnswerTo, SnapshotView};
 
 const KNOWN: &[Known] = &[
@@ -97,7 +97,7 @@ pub(super) fn one(call: &Call, status: u16, snapshot: &Snapshot, to: AnswerTo) -
     )
 }
 
-async fn read(call: &Call) -> Result<(Vec<Snapshot>, Page, Option<u64>), Refusal> {
+async fn read(call: &Call) -> Result<(Vec<Snapshot>, Page, Option<u64>), ApiError> {
     let maps: &[(&str, &str)] = match call.version.has(22) {
         true => &[("metadata", "metadata")],
         false => &[],
@@ -163,15 +163,15 @@ async fn create(call: Call) -> Answer {
     let display_description = fields.text("display_description", 0..=255)?;
     let force = fields.boolean("force")?;
     if call.version.has(66) && force == Some(false) {
-        return Err(Refusal::invalid(
+        return Err(ApiError::invalid(
             "Invalid value for 'force': False. From microversion 3.66 on a snapshot of an attached volume is always taken.",
         ));
     }
     if !fields.contains("volume_id") {
-        return Err(Refusal::invalid("'volume_id' is a required property"));
+        return Err(ApiError::invalid("'volume_id' is a required property"));
     }
     let Some(volume_id) = fields.uuid("volume_id")? else {
-        return Err(Refusal::not_found("Volume None could not be found."));
+        return Err(ApiError::not_found("Volume None could not be found."));
     };
     let wanted = CreateSnapshot {
         volume_id,
@@ -235,13 +235,13 @@ async fn action(call: Call) -> Answer {
     if ADMIN.contains(&name.as_str()) && !caller.is_admin {
         let action = name.trim_start_matches("os-");
         let rule = format!("volume_extension:snapshot_admin_actions:{action}");
-        return Err(Refusal::forbidden(&rule));
+        return Err(ApiError::forbidden(&rule));
     }
     snapshots.get(caller, id).await?;
     match name.as_str() {
         "os-reset_status" | "os-update_snapshot_status" => {
             let serde_json::Value::Object(members) = parameters else {
-                return Err(Refusal::invalid("Malformed request body"));
+                return Err(ApiError::invalid("Malformed request body"));
             };
             let mut fields = Fields::over(members);
             let status = fields.required("status")?;

@@ -5,7 +5,7 @@ use springform_control::types::{CreateType, UpdateType};
 use springform_model::cloud::VolumeType;
 
 use super::listing::{Kind, listed, query};
-use crate::http::{Answer, Call, Refusal, Routes, Under, empty, json};
+use crate::http::{Answer, ApiError, Call, Routes, Under, empty, json};
 use crate::views::{AnswerTo, TypeView, USER_VISIBLE};
 
 const ONE: &str = "{volume_type:@volume-type}";
@@ -119,7 +119,7 @@ fn one(call: &Call, record: &VolumeType, to: AnswerTo) -> Answer {
 }
 
 /// `is_public`: of which kind; `None` (the word) means both, which only an administrator sees.
-pub(super) fn public(call: &Call) -> Result<Option<bool>, Refusal> {
+pub(super) fn public(call: &Call) -> Result<Option<bool>, ApiError> {
     match call.query.get("is_public") {
         None => Ok(if call.caller.is_admin {
             None
@@ -192,7 +192,7 @@ async fn create(call: Call) -> Answer {
 async fn default(call: Call) -> Answer {
     match call.control().default_types().of(&call.caller).await? {
         Some(found) => one(&call, &found, AnswerTo::Default),
-        None => Err(Refusal::not_found("Default volume type can not be found.")),
+        None => Err(ApiError::not_found("Default volume type can not be found.")),
     }
 }
 
@@ -216,7 +216,7 @@ async fn update(call: Call) -> Answer {
     let is_public = fields.boolean("os-volume-type-access:is_public")?.or(short);
     fields.finish()?;
     if name.is_none() && description.is_none() && is_public.is_none() {
-        return Err(Refusal::invalid(
+        return Err(ApiError::invalid(
             "Specify volume type name, description, is_public or a combination thereof.",
         ));
     }
@@ -262,7 +262,7 @@ async fn access(call: Call) -> Answer {
         .get(&call.caller, call.part("type_id"))
         .await?;
     if found.is_public {
-        return Err(Refusal::not_found(
+        return Err(ApiError::not_found(
             "Access list not available for public volume types.",
         ));
     }
@@ -307,7 +307,7 @@ async fn spec(call: Call) -> Answer {
     let visible = call.caller.is_admin || USER_VISIBLE.contains(&key);
     match found.extra_specs.get(key).filter(|_| visible) {
         Some(text) => json(200, &value!({key: text})),
-        None => Err(Refusal::not_found(format!(
+        None => Err(ApiError::not_found(format!(
             "Volume Type {id} has no extra specs with key {key}."
         ))),
     }
@@ -317,10 +317,10 @@ async fn set_spec(call: Call) -> Answer {
     let specs = call.fields()?.into_pairs("extra_specs")?;
     let key = call.part("key");
     if !specs.contains_key(key) {
-        return Err(Refusal::invalid("Request body and URI mismatch"));
+        return Err(ApiError::invalid("Request body and URI mismatch"));
     }
     if specs.len() > 1 {
-        return Err(Refusal::invalid("Request body contains too many items"));
+        return Err(ApiError::invalid("Request body contains too many items"));
     }
     call.control()
         .types()

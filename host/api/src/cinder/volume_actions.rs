@@ -5,7 +5,7 @@ use springform_control::volumes::{Migration, UpdateVolume};
 use springform_model::cloud::VolumeStatus;
 use springform_model::contract::Connector;
 
-use crate::http::{Answer, Call, Fields, Refusal, Routes, Shape, empty, json};
+use crate::http::{Answer, ApiError, Call, Fields, Routes, Shape, empty, json};
 use crate::views::volume_info;
 
 pub(super) fn routes(r: &mut Routes) {
@@ -50,11 +50,11 @@ const MIGRATION_STATUSES: &[&str] = &[
 ];
 
 /// Refuses a word that is not on the list.
-fn known(name: &str, word: Option<&str>, words: &[&str]) -> Result<(), Refusal> {
+fn known(name: &str, word: Option<&str>, words: &[&str]) -> Result<(), ApiError> {
     match word {
         Some(word) if !words.contains(&word.to_ascii_lowercase().as_str()) => {
             let allowed = words.join(", ");
-            Err(Refusal::invalid(format!(
+            Err(ApiError::invalid(format!(
                 "Invalid input for field/attribute {name}. Value: {word}. It must be one of {allowed}"
             )))
         }
@@ -74,16 +74,16 @@ const ADMIN: &[&str] = &[
 ];
 
 /// A connector as Nova and os-brick send it: what a driver knows by name, and the rest as it came.
-pub(super) fn connector(value: Value) -> Result<Connector, Refusal> {
+pub(super) fn connector(value: Value) -> Result<Connector, ApiError> {
     Connector::from_cinder(value)
-        .ok_or_else(|| Refusal::invalid("Invalid input received: Connector is not valid."))
+        .ok_or_else(|| ApiError::invalid("Invalid input received: Connector is not valid."))
 }
 
-fn members(name: &str, parameters: Value) -> Result<Fields, Refusal> {
+fn members(name: &str, parameters: Value) -> Result<Fields, ApiError> {
     match parameters {
         Value::Object(members) => Ok(Fields::over(members)),
         Value::Null => Ok(Fields::over(Map::new())),
-        _ => Err(Refusal::invalid(format!(
+        _ => Err(ApiError::invalid(format!(
             "Invalid input for field/attribute {name}. It is not of type 'object'"
         ))),
     }
@@ -92,7 +92,7 @@ fn members(name: &str, parameters: Value) -> Result<Fields, Refusal> {
 async fn action(call: Call) -> Answer {
     let (name, parameters) = call.action()?;
     if ADMIN.contains(&name.as_str()) && !call.caller.is_admin {
-        return Err(Refusal::forbidden(&format!(
+        return Err(ApiError::forbidden(&format!(
             "volume_extension:volume_admin_actions:{}",
             name.trim_start_matches("os-")
         )));
@@ -123,7 +123,7 @@ async fn change(call: &Call, name: &str, mut fields: Fields) -> Answer {
             fields.finish()?;
             let status = volumes.get(caller, id).await?.status;
             if !call.version.has(42) && status == VolumeStatus::InUse {
-                return Err(Refusal::invalid(format!(
+                return Err(ApiError::invalid(format!(
                     "Invalid volume: Volume {id} status must be available to extend current status is: {status}."
                 )));
             }
@@ -137,7 +137,7 @@ async fn change(call: &Call, name: &str, mut fields: Fields) -> Answer {
                 None | Some("never") => Migration::Never,
                 Some("on-demand") => Migration::OnDemand,
                 Some(other) => {
-                    return Err(Refusal::invalid(format!(
+                    return Err(ApiError::invalid(format!(
                         "migration_policy must be 'on-demand' or 'never', passed: {other}"
                     )));
                 }
@@ -157,7 +157,7 @@ async fn change(call: &Call, name: &str, mut fields: Fields) -> Answer {
         "os-set_bootable" => {
             let bootable = fields
                 .boolean("bootable")?
-                .ok_or_else(|| Refusal::invalid("'bootable' is a required property"))?;
+                .ok_or_else(|| ApiError::invalid("'bootable' is a required property"))?;
             fields.finish()?;
             let wanted = UpdateVolume {
                 bootable: Some(bootable),
@@ -169,7 +169,7 @@ async fn change(call: &Call, name: &str, mut fields: Fields) -> Answer {
         "os-update_readonly_flag" => {
             let readonly = fields
                 .boolean("readonly")?
-                .ok_or_else(|| Refusal::invalid("'readonly' is a required property"))?;
+                .ok_or_else(|| ApiError::invalid("'readonly' is a required property"))?;
             fields.finish()?;
             let wanted = UpdateVolume {
                 readonly: Some(readonly),
@@ -179,7 +179,7 @@ async fn change(call: &Call, name: &str, mut fields: Fields) -> Answer {
         }
         "os-volume_upload_image" | "os-reimage" => {
             volumes.get(caller, id).await?;
-            return Err(Refusal::invalid(
+            return Err(ApiError::invalid(
                 "Invalid input received: this service is not connected to an image service.",
             ));
         }
@@ -187,17 +187,17 @@ async fn change(call: &Call, name: &str, mut fields: Fields) -> Answer {
             call.since(71)?;
             fields
                 .boolean("error")?
-                .ok_or_else(|| Refusal::invalid("'error' is a required property"))?;
+                .ok_or_else(|| ApiError::invalid("'error' is a required property"))?;
             fields.finish()?;
             // The array is done before an extension ends here, so none waits for what Nova has to say.
             let status = volumes.get(caller, id).await?.status;
-            return Err(Refusal::invalid(format!(
+            return Err(ApiError::invalid(format!(
                 "Invalid volume: Volume {id} does not wait for an extension to be completed; its status is {status}."
             )));
         }
         "os-migrate_volume" => {
             volumes.get(caller, id).await?;
-            return Err(Refusal::invalid(
+            return Err(ApiError::invalid(
                 "Invalid input received: volumes are not copied between backends by this service; use replication verbs to move them.",
             ));
         }
@@ -218,7 +218,7 @@ async fn administer(call: &Call, name: &str, mut fields: Fields) -> Answer {
             known("attach_status", attached.as_deref(), ATTACH_STATUSES)?;
             known("migration_status", migration.as_deref(), MIGRATION_STATUSES)?;
             if status.is_none() && attached.is_none() && migration.is_none() {
-                return Err(Refusal::invalid(
+                return Err(ApiError::invalid(
                     "Invalid input received: Must specify 'status', 'attach_status' or 'migration_status' for update.",
                 ));
             }
@@ -245,7 +245,7 @@ async fn connection(call: &Call, name: &str, mut fields: Fields) -> Answer {
         "os-initialize_connection" => {
             let from = fields
                 .take("connector")
-                .ok_or_else(|| Refusal::invalid("'connector' is a required property"))?;
+                .ok_or_else(|| ApiError::invalid("'connector' is a required property"))?;
             let found = volumes
                 .initialize_connection(caller, id, connector(from)?)
                 .await?;
@@ -274,12 +274,12 @@ async fn connection(call: &Call, name: &str, mut fields: Fields) -> Answer {
                 .unwrap_or_else(|| "rw".to_owned());
             fields.finish()?;
             if !matches!(mode.as_str(), "rw" | "ro") {
-                return Err(Refusal::invalid(format!(
+                return Err(ApiError::invalid(format!(
                     "Invalid attachment mode '{mode}'. Mode must be 'rw' or 'ro'."
                 )));
             }
             if instance.is_none() && host.is_none() {
-                return Err(Refusal::invalid(
+                return Err(ApiError::invalid(
                     "Invalid request to attach volume to an invalid target",
                 ));
             }

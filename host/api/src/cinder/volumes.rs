@@ -8,7 +8,7 @@ use springform_model::cloud::Volume;
 
 use super::collection::asked;
 use super::listing::{Kind, Known, listed};
-use crate::http::{Answer, Call, Fields, Page, Refusal, Routes, Under, empty, json};
+use crate::http::{Answer, ApiError, Call, Fields, Page, Routes, Under, empty, json};
 use crate::views::{AnswerTo, Brief, Links, VolumeView};
 
 /// Filters of the lists.
@@ -130,7 +130,7 @@ pub(super) fn one(call: &Call, status: u16, volume: &Volume, to: AnswerTo) -> An
     json(status, &Under("volume", view))
 }
 
-async fn read(call: &Call) -> Result<(Vec<Volume>, Page, Option<u64>), Refusal> {
+async fn read(call: &Call) -> Result<(Vec<Volume>, Page, Option<u64>), ApiError> {
     let maps = [
         ("metadata", "metadata"),
         ("glance_metadata", "image_metadata"),
@@ -210,7 +210,7 @@ async fn create(call: Call) -> Answer {
     let image_id = image.or(fields.uuid("image_id")?);
     for absent in ["backup_id", "consistencygroup_id", "source_replica"] {
         if fields.has(absent) {
-            return Err(Refusal::invalid(format!(
+            return Err(ApiError::invalid(format!(
                 "Invalid input received: {absent} is not supported by this service."
             )));
         }
@@ -240,7 +240,7 @@ async fn create(call: Call) -> Answer {
         hints,
     };
     if fields.boolean("multiattach")?.unwrap_or(false) {
-        return Err(Refusal::invalid(MULTIATTACH));
+        return Err(ApiError::invalid(MULTIATTACH));
     }
     // From 3.53 on nothing is taken that means nothing; old clients send more than counts.
     if call.version.has(53) {
@@ -255,7 +255,7 @@ async fn create(call: Call) -> Answer {
 }
 
 /// What the creator says of where it shall be. Hints that no filter of Cinder's knows are taken and ignored, as there.
-fn hints(body: &mut Fields) -> Result<Hints, Refusal> {
+fn hints(body: &mut Fields) -> Result<Hints, ApiError> {
     let name = "OS-SCH-HNT:scheduler_hints";
     let mut hints = body.object_or_empty(name)?;
     Ok(Hints {
@@ -277,7 +277,7 @@ async fn show(call: Call) -> Answer {
 async fn update(call: Call) -> Answer {
     let mut fields = call.object("volume")?;
     if call.version.has(53) && fields.is_empty() {
-        return Err(Refusal::invalid(
+        return Err(ApiError::invalid(
             "Invalid input for field/attribute volume. Value: {}. {} does not have enough properties",
         ));
     }
@@ -307,7 +307,7 @@ async fn delete(call: Call) -> Answer {
     let cascade = call.query.flag("cascade")?;
     let force = call.version.has(23) && call.query.flag("force")?;
     if force && !call.caller.is_admin {
-        return Err(Refusal::forbidden("volume:force_delete"));
+        return Err(ApiError::forbidden("volume:force_delete"));
     }
     call.control()
         .volumes()

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde_json::Value;
 use springform_control::{Caller, Control};
 
-use super::{Fields, Params, Refusal, Version};
+use super::{ApiError, Fields, Params, Version};
 use crate::state::State;
 
 /// One request.
@@ -52,7 +52,7 @@ impl Call {
     ///
     /// # Errors
     /// 400 where it is none.
-    pub fn fields(&self) -> Result<Fields, Refusal> {
+    pub fn fields(&self) -> Result<Fields, ApiError> {
         Fields::parse(&self.body)
     }
 
@@ -60,7 +60,7 @@ impl Call {
     ///
     /// # Errors
     /// 400 where it is missing, or where something else is beside it.
-    pub fn object(&self, key: &str) -> Result<Fields, Refusal> {
+    pub fn object(&self, key: &str) -> Result<Fields, ApiError> {
         let mut body = self.fields()?;
         let object = body.object(key)?;
         body.finish()?;
@@ -71,19 +71,19 @@ impl Call {
     ///
     /// # Errors
     /// 400 where there is not exactly one.
-    pub fn action(&self) -> Result<(String, Value), Refusal> {
+    pub fn action(&self) -> Result<(String, Value), ApiError> {
         let mut members = self.fields()?.into_members().into_iter();
         match (members.next(), members.next()) {
             (Some(action), None) => Ok(action),
-            _ => Err(Refusal::invalid("Malformed request body")),
+            _ => Err(ApiError::invalid("Malformed request body")),
         }
     }
 
     /// Refuses an action that is none.
     #[must_use]
-    pub fn no_such_action(name: &str) -> Refusal {
+    pub fn no_such_action(name: &str) -> ApiError {
         let name: String = name.chars().take(100).collect();
-        Refusal::invalid(format!(
+        ApiError::invalid(format!(
             "There is no such action: {name}. Verify the request body and Content-Type header and try again."
         ))
     }
@@ -92,7 +92,7 @@ impl Call {
     ///
     /// # Errors
     /// 400 for a word that is neither true nor false.
-    pub fn all_tenants(&self) -> Result<bool, Refusal> {
+    pub fn all_tenants(&self) -> Result<bool, ApiError> {
         Ok(self.query.flag("all_tenants")? && self.caller.is_admin)
     }
 
@@ -112,11 +112,11 @@ impl Call {
     ///
     /// # Errors
     /// 404, as Cinder has it.
-    pub fn since(&self, minor: u16) -> Result<(), Refusal> {
+    pub fn since(&self, minor: u16) -> Result<(), ApiError> {
         if self.version.has(minor) {
             return Ok(());
         }
-        Err(Refusal::not_found(format!(
+        Err(ApiError::not_found(format!(
             "API version 3.{} is not supported on this method.",
             self.version.0
         )))

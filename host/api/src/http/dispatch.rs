@@ -12,7 +12,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use springform_control::Caller;
 
-use super::{Call, Params, Refusal, Route, Version};
+use super::{ApiError, Call, Params, Route, Version};
 use crate::limits::Client;
 use crate::serve::Peer;
 use crate::state::State;
@@ -85,7 +85,7 @@ async fn serve(
     version: Version,
     parts: Vec<(String, String)>,
     request: Request,
-) -> Result<Response, Refusal> {
+) -> Result<Response, ApiError> {
     let (head, body) = request.into_parts();
     let inbound = head
         .extensions
@@ -102,13 +102,13 @@ async fn serve(
     caller.nova = state.nova_as(&caller, &head.headers);
     let query = Params::parse(head.uri.query().unwrap_or_default())?;
     if parts.iter().any(|(_, value)| value.contains('\0')) {
-        return Err(Refusal::invalid("Malformed request url"));
+        return Err(ApiError::invalid("Malformed request url"));
     }
     let limit = route.body_limit.unwrap_or(state.limits.body_bytes);
     let body = read(body, limit, state.limits.body_timeout).await?;
     // Only now: a place is for what we do, not for what clients take their time with.
     let Ok(_place) = Arc::clone(&state.places).try_acquire_owned() else {
-        return Err(Refusal::busy(
+        return Err(ApiError::busy(
             "The server works on as many requests as it may. Try again.",
             1,
         ));
@@ -133,7 +133,7 @@ async fn identify(
     state: &State,
     peer: Option<Peer>,
     headers: &HeaderMap,
-) -> Result<Caller, Refusal> {
+) -> Result<Caller, ApiError> {
     let address = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.address);
     if state.auth.is_open() {
         let caller = state.auth.identify(headers).await.caller?;
@@ -174,15 +174,15 @@ async fn identify(
     Ok(caller)
 }
 
-async fn read(body: Body, limit: usize, within: Duration) -> Result<Bytes, Refusal> {
+async fn read(body: Body, limit: usize, within: Duration) -> Result<Bytes, ApiError> {
     match tokio::time::timeout(within, Limited::new(body, limit).collect()).await {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Refusal::new(
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(ApiError::new(
             StatusCode::PAYLOAD_TOO_LARGE,
             format!("Request is too large. The limit is {limit} bytes."),
         )),
-        Ok(Err(_)) => Err(Refusal::invalid("The request's body ended early.")),
-        Err(_) => Err(Refusal::new(
+        Ok(Err(_)) => Err(ApiError::invalid("The request's body ended early.")),
+        Err(_) => Err(ApiError::new(
             StatusCode::REQUEST_TIMEOUT,
             "The request's body did not arrive in time.",
         )),

@@ -7,7 +7,7 @@ use std::ops::RangeInclusive;
 
 use serde_json::{Map, Value};
 
-use super::Refusal;
+use super::ApiError;
 
 /// The members of one JSON object that nobody has read yet.
 #[derive(Debug)]
@@ -26,9 +26,9 @@ fn shown(value: &Value) -> String {
     }
 }
 
-fn wrong(name: &str, value: &Value, why: &str) -> Refusal {
+fn wrong(name: &str, value: &Value, why: &str) -> ApiError {
     let value = shown(value);
-    Refusal::invalid(format!(
+    ApiError::invalid(format!(
         "Invalid input for field/attribute {name}. Value: {value}. {why}"
     ))
 }
@@ -38,11 +38,11 @@ impl Fields {
     ///
     /// # Errors
     /// 400 for anything else.
-    pub fn parse(body: &[u8]) -> Result<Self, Refusal> {
+    pub fn parse(body: &[u8]) -> Result<Self, ApiError> {
         match serde_json::from_slice(body) {
             Ok(Value::Object(members)) => Ok(Self { members }),
-            Ok(_) => Err(Refusal::invalid("Malformed request body")),
-            Err(_) => Err(Refusal::invalid("Malformed request body")),
+            Ok(_) => Err(ApiError::invalid("Malformed request body")),
+            Err(_) => Err(ApiError::invalid("Malformed request body")),
         }
     }
 
@@ -56,7 +56,7 @@ impl Fields {
     ///
     /// # Errors
     /// 400 when it is missing or is no object.
-    pub fn object(&mut self, name: &str) -> Result<Fields, Refusal> {
+    pub fn object(&mut self, name: &str) -> Result<Fields, ApiError> {
         match self.members.remove(name) {
             Some(Value::Object(members)) => Ok(Self { members }),
             Some(other) => Err(wrong(
@@ -72,7 +72,7 @@ impl Fields {
     ///
     /// # Errors
     /// 400 when it is something else.
-    pub fn object_or_empty(&mut self, name: &str) -> Result<Fields, Refusal> {
+    pub fn object_or_empty(&mut self, name: &str) -> Result<Fields, ApiError> {
         match self.members.get(name) {
             None | Some(Value::Null) => {
                 self.members.remove(name);
@@ -121,7 +121,7 @@ impl Fields {
         &mut self,
         name: &str,
         length: RangeInclusive<usize>,
-    ) -> Result<Option<String>, Refusal> {
+    ) -> Result<Option<String>, ApiError> {
         let value = match self.members.remove(name) {
             None | Some(Value::Null) => return Ok(None),
             Some(value) => value,
@@ -158,7 +158,7 @@ impl Fields {
     ///
     /// # Errors
     /// 400 otherwise.
-    pub fn required(&mut self, name: &str) -> Result<String, Refusal> {
+    pub fn required(&mut self, name: &str) -> Result<String, ApiError> {
         if !self.members.contains_key(name) {
             return Err(missing(name));
         }
@@ -172,7 +172,7 @@ impl Fields {
     ///
     /// # Errors
     /// 400 otherwise.
-    pub fn name(&mut self) -> Result<Option<String>, Refusal> {
+    pub fn name(&mut self) -> Result<Option<String>, ApiError> {
         Ok(self
             .text("name", 0..=255)?
             .map(|name| name.trim().to_owned()))
@@ -182,7 +182,7 @@ impl Fields {
     ///
     /// # Errors
     /// As [`Fields::text`].
-    pub fn change(&mut self, name: &str) -> Result<Option<Option<String>>, Refusal> {
+    pub fn change(&mut self, name: &str) -> Result<Option<Option<String>>, ApiError> {
         if !self.members.contains_key(name) {
             return Ok(None);
         }
@@ -194,7 +194,7 @@ impl Fields {
     ///
     /// # Errors
     /// 400 for what is no UUID.
-    pub fn uuid(&mut self, name: &str) -> Result<Option<String>, Refusal> {
+    pub fn uuid(&mut self, name: &str) -> Result<Option<String>, ApiError> {
         let Some(text) = self.text(name, 0..=255)? else {
             return Ok(None);
         };
@@ -210,7 +210,7 @@ impl Fields {
     ///
     /// # Errors
     /// 400 for what is no UUID.
-    pub fn uuids(&mut self, name: &str) -> Result<Vec<String>, Refusal> {
+    pub fn uuids(&mut self, name: &str) -> Result<Vec<String>, ApiError> {
         let one = |value: Value| {
             let mut member = Self::over(Map::from_iter([(name.to_owned(), value)]));
             member.required_uuid(name)
@@ -226,7 +226,7 @@ impl Fields {
     ///
     /// # Errors
     /// 400 otherwise.
-    pub fn required_uuid(&mut self, name: &str) -> Result<String, Refusal> {
+    pub fn required_uuid(&mut self, name: &str) -> Result<String, ApiError> {
         if !self.members.contains_key(name) {
             return Err(missing(name));
         }
@@ -239,7 +239,7 @@ impl Fields {
     ///
     /// # Errors
     /// 400 otherwise.
-    pub fn required_name(&mut self) -> Result<String, Refusal> {
+    pub fn required_name(&mut self) -> Result<String, ApiError> {
         let name = self.required("name")?;
         let trimmed = name.trim();
         if trimmed.is_empty() {
@@ -256,7 +256,7 @@ impl Fields {
     ///
     /// # Errors
     /// 400 otherwise.
-    pub fn description(&mut self) -> Result<Option<String>, Refusal> {
+    pub fn description(&mut self) -> Result<Option<String>, ApiError> {
         self.text("description", 0..=255)
     }
 
@@ -268,7 +268,7 @@ impl Fields {
         &mut self,
         name: &str,
         range: RangeInclusive<i64>,
-    ) -> Result<Option<i64>, Refusal> {
+    ) -> Result<Option<i64>, ApiError> {
         let value = match self.members.remove(name) {
             None | Some(Value::Null) => return Ok(None),
             Some(value) => value,
@@ -304,7 +304,7 @@ impl Fields {
         &mut self,
         name: &str,
         range: RangeInclusive<i64>,
-    ) -> Result<i64, Refusal> {
+    ) -> Result<i64, ApiError> {
         self.integer(name, range)?.ok_or_else(|| missing(name))
     }
 
@@ -312,7 +312,7 @@ impl Fields {
     ///
     /// # Errors
     /// 400 for anything else.
-    pub fn boolean(&mut self, name: &str) -> Result<Option<bool>, Refusal> {
+    pub fn boolean(&mut self, name: &str) -> Result<Option<bool>, ApiError> {
         let value = match self.members.remove(name) {
             None | Some(Value::Null) => return Ok(None),
             Some(value) => value,
@@ -336,7 +336,7 @@ impl Fields {
     ///
     /// # Errors
     /// 400 otherwise.
-    pub fn pairs(&mut self, name: &str) -> Result<Option<BTreeMap<String, String>>, Refusal> {
+    pub fn pairs(&mut self, name: &str) -> Result<Option<BTreeMap<String, String>>, ApiError> {
         match self.members.remove(name) {
             None | Some(Value::Null) => Ok(None),
             Some(Value::Object(members)) => Self { members }.into_pairs(name).map(Some),
@@ -352,7 +352,7 @@ impl Fields {
     ///
     /// # Errors
     /// As [`Fields::pairs`].
-    pub fn into_pairs(self, name: &str) -> Result<BTreeMap<String, String>, Refusal> {
+    pub fn into_pairs(self, name: &str) -> Result<BTreeMap<String, String>, ApiError> {
         let mut pairs = BTreeMap::new();
         for (key, value) in self.members {
             let length = key.chars().count();
@@ -390,13 +390,13 @@ impl Fields {
     ///
     /// # Errors
     /// 400 naming the members.
-    pub fn finish(self) -> Result<(), Refusal> {
+    pub fn finish(self) -> Result<(), ApiError> {
         if self.members.is_empty() {
             return Ok(());
         }
         let names: Vec<String> = self.members.keys().map(|key| format!("'{key}'")).collect();
         let verb = if names.len() == 1 { "was" } else { "were" };
-        Err(Refusal::invalid(format!(
+        Err(ApiError::invalid(format!(
             "Additional properties are not allowed ({} {verb} unexpected)",
             names.join(", ")
         )))
@@ -413,8 +413,8 @@ pub fn truth(word: &str) -> Option<bool> {
     }
 }
 
-fn missing(name: &str) -> Refusal {
-    Refusal::invalid(format!("'{name}' is a required property"))
+fn missing(name: &str) -> ApiError {
+    ApiError::invalid(format!("'{name}' is a required property"))
 }
 
 #[cfg(test)]

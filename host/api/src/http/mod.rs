@@ -1,20 +1,20 @@
 //! HTTP as the whole API speaks it: versions, errors, bodies, pages, routes.
 
+mod api_error;
 mod call;
 mod dispatch;
 mod fields;
 mod query;
-mod refusal;
 mod reply;
 mod routes;
 mod version;
 
+pub use api_error::{ApiError, unknown_path};
 pub use call::Call;
 pub use dispatch::{Face, Inbound, RouteName, stamp};
 pub(crate) use dispatch::{base, dispatch};
 pub use fields::{Fields, truth};
 pub use query::{MAX_LIMIT, Page, Params};
-pub use refusal::{Refusal, unknown_path};
 pub use reply::{Answer, Under, bytes_of_json, empty, json, json_of_about, written};
 pub use routes::{Access, Route, Routes, Shape};
 pub use version::Version;

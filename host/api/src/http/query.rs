@@ -1,6 +1,6 @@
 //! The query string: decoded once, asked by name; and the four words of pagination.
 
-use super::Refusal;
+use super::ApiError;
 use super::fields::truth;
 
 /// Longest page.
@@ -38,11 +38,11 @@ impl Params {
     ///
     /// # Errors
     /// 400 for escapes that are no UTF-8, for NUL characters, and for more parameters than anybody needs.
-    pub fn parse(query: &str) -> Result<Self, Refusal> {
+    pub fn parse(query: &str) -> Result<Self, ApiError> {
         let mut pairs = Vec::new();
         for part in query.split('&').filter(|part| !part.is_empty()) {
             if pairs.len() == 100 {
-                return Err(Refusal::invalid("Too many query parameters"));
+                return Err(ApiError::invalid("Too many query parameters"));
             }
             let (name, value) = part.split_once('=').unwrap_or((part, ""));
             pairs.push((decode(name)?, decode(value)?));
@@ -70,11 +70,11 @@ impl Params {
     ///
     /// # Errors
     /// 400 for a word that is neither.
-    pub fn flag(&self, name: &str) -> Result<bool, Refusal> {
+    pub fn flag(&self, name: &str) -> Result<bool, ApiError> {
         match self.get(name) {
             None => Ok(false),
             Some(word) => truth(&word.to_ascii_lowercase()).ok_or_else(|| {
-                Refusal::invalid(format!(
+                ApiError::invalid(format!(
                     "Invalid input received: {name}={word} is not a boolean."
                 ))
             }),
@@ -85,19 +85,21 @@ impl Params {
     ///
     /// # Errors
     /// 400 with Cinder's words for numbers that are none and for sort keys outside `keys`.
-    pub fn page(&self, keys: &[&str]) -> Result<Page, Refusal> {
+    pub fn page(&self, keys: &[&str]) -> Result<Page, ApiError> {
         let number = |name: &str| match self.get(name) {
             None => Ok(None),
             Some(text) => match text.parse::<i64>() {
                 Ok(number) if number >= 0 => Ok(Some(u64::try_from(number).unwrap_or(0))),
-                Ok(_) => Err(Refusal::invalid(format!("{name} param must be positive"))),
-                Err(_) => Err(Refusal::invalid(format!("{name} param must be an integer"))),
+                Ok(_) => Err(ApiError::invalid(format!("{name} param must be positive"))),
+                Err(_) => Err(ApiError::invalid(format!(
+                    "{name} param must be an integer"
+                ))),
             },
         };
         let mut sort = Vec::new();
         if let Some(text) = self.get("sort") {
             if self.get("sort_key").is_some() || self.get("sort_dir").is_some() {
-                return Err(Refusal::invalid(
+                return Err(ApiError::invalid(
                     "The \"sort_key\" and \"sort_dir\" parameters are deprecated and cannot be used with the \"sort\" parameter.",
                 ));
             }
@@ -121,12 +123,14 @@ impl Params {
                     _ => key,
                 };
                 if !keys.contains(&key.as_str()) {
-                    return Err(Refusal::invalid("Invalid input received: Invalid sort key"));
+                    return Err(ApiError::invalid(
+                        "Invalid input received: Invalid sort key",
+                    ));
                 }
                 match direction.as_str() {
                     "asc" => Ok((key, true)),
                     "desc" => Ok((key, false)),
-                    _ => Err(Refusal::invalid(
+                    _ => Err(ApiError::invalid(
                         "Invalid input received: Unknown sort direction, must be 'desc' or 'asc'.",
                     )),
                 }
@@ -134,7 +138,7 @@ impl Params {
             .collect::<Result<Vec<_>, _>>()?;
         let offset = number("offset")?.unwrap_or(0);
         if offset > 0x7fff_ffff {
-            return Err(Refusal::invalid(
+            return Err(ApiError::invalid(
                 "offset param must be an integer no greater than 2147483647",
             ));
         }
@@ -168,8 +172,8 @@ impl Params {
     }
 }
 
-fn decode(text: &str) -> Result<String, Refusal> {
-    let bad = || Refusal::invalid("Query string is not UTF-8 encoded");
+fn decode(text: &str) -> Result<String, ApiError> {
+    let bad = || ApiError::invalid("Query string is not UTF-8 encoded");
     let mut out = Vec::with_capacity(text.len());
     let mut bytes = text.bytes();
     while let Some(byte) = bytes.next() {

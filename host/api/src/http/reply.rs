@@ -5,10 +5,10 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 
-use super::Refusal;
+use super::ApiError;
 
 /// What a handler answers.
-pub type Answer = Result<Response, Refusal>;
+pub type Answer = Result<Response, ApiError>;
 
 /// A JSON answer.
 ///
@@ -26,7 +26,7 @@ pub fn json_of_about<T: Serialize>(status: u16, value: &T, about: usize) -> Answ
     let mut bytes = Vec::with_capacity(about);
     serde_json::to_writer(&mut bytes, value).map_err(|error| {
         tracing::error!(%error, "an answer could not be written as JSON");
-        Refusal::new(
+        ApiError::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             "The server could not write its answer.",
         )

@@ -5,7 +5,7 @@
 
 use http::{HeaderMap, HeaderValue};
 
-use super::Refusal;
+use super::ApiError;
 
 /// A microversion of the API, `3.<minor>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,7 +21,7 @@ impl Version {
     ///
     /// # Errors
     /// 406 for a version outside the range, 400 for something that is none.
-    pub fn of(headers: &HeaderMap) -> Result<Self, Refusal> {
+    pub fn of(headers: &HeaderMap) -> Result<Self, ApiError> {
         for value in headers.get_all("openstack-api-version") {
             let text = value.to_str().unwrap_or_default();
             for entry in text.split(',') {
@@ -31,7 +31,7 @@ impl Version {
                         return Self::parse(version);
                     }
                     (Some("volume" | "block-storage"), None) => {
-                        return Err(Refusal::malformed_version(entry));
+                        return Err(ApiError::malformed_version(entry));
                     }
                     _ => {}
                 }
@@ -40,11 +40,11 @@ impl Version {
         Ok(Self::MIN)
     }
 
-    fn parse(text: &str) -> Result<Self, Refusal> {
+    fn parse(text: &str) -> Result<Self, ApiError> {
         if text == "latest" {
             return Ok(Self::MAX);
         }
-        let malformed = || Refusal::malformed_version(text);
+        let malformed = || ApiError::malformed_version(text);
         let (major, minor) = text.split_once('.').ok_or_else(malformed)?;
         let digits = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_digit());
         if !digits(major) || !digits(minor) {
@@ -52,7 +52,7 @@ impl Version {
         }
         match (major, minor.parse::<u16>()) {
             ("3", Ok(minor)) if minor <= Self::MAX.0 => Ok(Self(minor)),
-            _ => Err(Refusal::unsupported_version(text)),
+            _ => Err(ApiError::unsupported_version(text)),
         }
     }
 
@@ -75,7 +75,7 @@ impl Version {
 mod tests {
     use super::*;
 
-    fn asked(value: &str) -> Result<Version, Refusal> {
+    fn asked(value: &str) -> Result<Version, ApiError> {
         let mut headers = HeaderMap::new();
         headers.insert("openstack-api-version", value.parse().unwrap());
         Version::of(&headers)

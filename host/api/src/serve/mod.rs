@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use crate::health;
-use crate::http::Refusal;
+use crate::http::ApiError;
 use crate::state::Limits;
 use body::{Watched, Way};
 use stream::Paced;
@@ -209,7 +209,7 @@ async fn answer(
     request.extensions_mut().insert(peer);
     let response = match health_only && !health::is_about_health(request.uri().path()) {
         true => {
-            let mut refused = Refusal::busy(
+            let mut refused = ApiError::busy(
                 "The server works on as many requests as it may. Try again.",
                 1,
             )

@@ -20,7 +20,7 @@ use springform_model::operation::Verb;
 use springform_store::{Changes, Direction, Query, Stored};
 use uuid::Uuid;
 
-use crate::edit::{Setback, again};
+use crate::edit::{TxError, retry_on_conflict};
 use crate::engine::Executors;
 use crate::ownership::of_caller;
 use crate::{Caller, Control, ControlError};
@@ -110,7 +110,7 @@ impl Attachments<'_> {
         legacy: bool,
     ) -> Result<Attachment, ControlError> {
         let id = Uuid::now_v7().to_string();
-        again(|| self.reserve(caller, &wanted, legacy, &id)).await?;
+        retry_on_conflict(|| self.reserve(caller, &wanted, legacy, &id)).await?;
         match wanted.connector {
             // Named at once it may stand beside the old host: so Nova moves a running server.
             Some(connector) => {
@@ -129,7 +129,7 @@ impl Attachments<'_> {
         wanted: &CreateAttachment,
         legacy: bool,
         id: &str,
-    ) -> Result<(), Setback> {
+    ) -> Result<(), TxError> {
         let now = self.control.now();
         let mut volume = self.volume(caller, &wanted.volume_id).await?;
         let shared = volume.multiattach && volume.status == VolumeStatus::InUse;
@@ -229,10 +229,10 @@ impl Attachments<'_> {
     /// # Errors
     /// `NotFound`, `Invalid`.
     pub async fn complete(&self, caller: &Caller, id: &str) -> Result<(), ControlError> {
-        again(|| self.used(caller, id)).await
+        retry_on_conflict(|| self.used(caller, id)).await
     }
 
-    async fn used(&self, caller: &Caller, id: &str) -> Result<(), Setback> {
+    async fn used(&self, caller: &Caller, id: &str) -> Result<(), TxError> {
         let mut attachment = self.stored(caller, id).await?;
         let mut volume = self.volume(caller, &attachment.volume_id).await?;
         let goes = [

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::secret::chap_for;
 use super::{leads_to, turn};
-use crate::engine::{DriverCall, Unseen};
+use crate::engine::{DriverCall, IgnorePending};
 use crate::lock::{self, Tried};
 use crate::outbox::{CloudEvent, Delivery};
 use crate::replication::{Member, chunks};
@@ -266,7 +266,7 @@ async fn connect(
         deadline: control.config().step_deadline,
         call: Call::Connect { volume, connector },
     };
-    let reply = control.call_driver(&wanted, &mut Unseen).await;
+    let reply = control.call_driver(&wanted, &mut IgnorePending).await;
     let reply = reply.map_err(|error| error.message)?;
     let mut connection = reply.into_connection().map_err(|error| error.to_string())?;
     if let Some(chap) = &mut connection.chap {
@@ -307,7 +307,7 @@ async fn settle(
         match store.commit(changes).await {
             Ok(()) => {
                 if told {
-                    control.mail().ring();
+                    control.outbox_notify().notify();
                 }
                 return Ok(());
             }

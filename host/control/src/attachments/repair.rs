@@ -28,7 +28,7 @@ use job::Job;
 const AT_ONCE: usize = 8;
 /// Nothing new is begun after this time; the caller asks again for what remains.
 const BEGIN_WITHIN: Duration = Duration::from_secs(15);
-/// Rows read at once.
+/// StoreEnv read at once.
 const PAGE: u32 = 500;
 
 /// What is to be repaired.

@@ -11,7 +11,7 @@ use springform_store::{Changes, Query, Store, StoreError, Stored};
 use tokio::time::Instant;
 
 use super::Attachments;
-use crate::edit::{Setback, again, no_more};
+use crate::edit::{TxError, no_more, retry_on_conflict};
 use crate::engine::NewOperation;
 use crate::{Caller, ControlError, lock};
 
@@ -63,7 +63,7 @@ impl Attachments<'_> {
     ) -> Result<(), ControlError> {
         let until = Instant::now() + self.control.config().operation_deadline;
         let operation = loop {
-            match again(|| self.take(caller, id, wanted)).await? {
+            match retry_on_conflict(|| self.take(caller, id, wanted)).await? {
                 Turn::Taken(operation) => break operation,
                 Turn::Of(holder) if Instant::now() > until => {
                     return Err(ControlError::busy(
@@ -88,7 +88,7 @@ impl Attachments<'_> {
         }
     }
 
-    async fn take(&self, caller: &Caller, id: &str, wanted: Wanted<'_>) -> Result<Turn, Setback> {
+    async fn take(&self, caller: &Caller, id: &str, wanted: Wanted<'_>) -> Result<Turn, TxError> {
         let store = self.control.store();
         let mut attachment = self.stored(caller, id).await?;
         let internal = Caller::internal();

@@ -9,9 +9,9 @@ use springform_store::{Changes, Query, Store, StoreError};
 
 use super::secret::chap_for;
 use super::turn::leads;
-use crate::engine::{DriverCall, Executor, Run, Unseen, failure};
+use crate::engine::{DriverCall, Executor, IgnorePending, Run, failure};
 use crate::groups::ROUNDS;
-use crate::groups::settle::{Fate, settle};
+use crate::groups::settle::{WriteDecision, settle};
 use crate::lock;
 use crate::specs::volume_spec;
 
@@ -68,7 +68,7 @@ async fn call(
         deadline,
         call,
     };
-    let outcome = control.call_driver(&wanted, &mut Unseen).await;
+    let outcome = control.call_driver(&wanted, &mut IgnorePending).await;
     run.end(
         index,
         outcome.as_ref().map(|_| Value::Null).map_err(Clone::clone),
@@ -135,7 +135,7 @@ async fn connect(
                 }
                 Err(_) => attachment.status = AttachStatus::ErrorAttaching,
             }
-            Fate::Write
+            WriteDecision::Write
         },
         |volume| {
             let held = lock::release(volume, &id);
@@ -144,8 +144,8 @@ async fn connect(
                 volume.status = VolumeStatus::Attaching;
             }
             match held || begins {
-                true => Fate::Write,
-                false => Fate::Leave,
+                true => WriteDecision::Write,
+                false => WriteDecision::Leave,
             }
         },
         Changes::new,
@@ -233,11 +233,11 @@ async fn disconnect(
             |attachment| {
                 attachment.status = AttachStatus::ErrorDetaching;
                 attachment.operation = None;
-                Fate::Write
+                WriteDecision::Write
             },
             |volume| match lock::release(volume, &id) {
-                true => Fate::Write,
-                false => Fate::Leave,
+                true => WriteDecision::Write,
+                false => WriteDecision::Leave,
             },
             Changes::new,
         )

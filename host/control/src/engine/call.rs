@@ -27,17 +27,17 @@ pub struct DriverCall {
 
 /// Whoever wants to know what is waited for.
 #[async_trait]
-pub trait Patience: Send {
+pub trait OnPending: Send {
     /// The driver answered `pending`.
     async fn wait(&mut self, pending: &Pending);
 }
 
 /// Nobody wants to know.
 #[derive(Debug, Clone, Copy)]
-pub struct Unseen;
+pub struct IgnorePending;
 
 #[async_trait]
-impl Patience for Unseen {
+impl OnPending for IgnorePending {
     async fn wait(&mut self, _pending: &Pending) {}
 }
 
@@ -154,7 +154,7 @@ impl Control {
     pub async fn call_driver(
         &self,
         wanted: &DriverCall,
-        waiting: &mut dyn Patience,
+        waiting: &mut dyn OnPending,
     ) -> Result<Reply, OperationError> {
         let until = Instant::now() + wanted.deadline;
         let mut cursor = wanted.cursor.clone();

@@ -5,7 +5,7 @@ mod journal;
 mod run;
 mod runner;
 
-pub use call::{DriverCall, Patience, Unseen};
+pub use call::{DriverCall, IgnorePending, OnPending};
 pub use journal::{NewOperation, Operations};
 pub use run::Run;
 pub(crate) use runner::Runner;

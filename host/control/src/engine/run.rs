@@ -8,7 +8,7 @@ use springform_model::contract::{Call, Pending, Reply};
 use springform_model::operation::{Operation, OperationError, OperationState, Step};
 use springform_store::{Changes, Record, StoreError, Stored};
 
-use super::{DriverCall, Patience, failure};
+use super::{DriverCall, OnPending, failure};
 use crate::{Control, crash_point};
 
 /// Journals what a step waits for.
@@ -18,7 +18,7 @@ struct Waiter<'a> {
 }
 
 #[async_trait]
-impl Patience for Waiter<'_> {
+impl OnPending for Waiter<'_> {
     async fn wait(&mut self, pending: &Pending) {
         self.run.wait(self.index, pending).await;
     }

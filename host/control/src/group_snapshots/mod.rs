@@ -12,7 +12,7 @@ use springform_store::{Changes, Direction, Query, Stored};
 
 pub use take::CreateGroupSnapshot;
 
-use crate::edit::{edit, moved, no_more};
+use crate::edit::{edit, is_conflict, no_more};
 use crate::engine::{Executors, NewOperation};
 use crate::error::ErrorKind;
 use crate::groups::ROUNDS;
@@ -133,7 +133,7 @@ impl GroupSnapshots<'_> {
             }
             match control.operations().submit(changes, operation).await {
                 Ok(()) => return Ok(()),
-                Err(error) if moved(&error) => {}
+                Err(error) if is_conflict(&error) => {}
                 Err(error) => return Err(error.into()),
             }
         }

@@ -11,7 +11,7 @@ use springform_store::{Changes, StoreError, Stored};
 use uuid::Uuid;
 
 use super::GroupSnapshots;
-use crate::edit::moved;
+use crate::edit::is_conflict;
 use crate::engine::NewOperation;
 use crate::groups::{ROUNDS, contended, invalid, still};
 use crate::quotas::{Adds, over};
@@ -99,7 +99,7 @@ impl GroupSnapshots<'_> {
             }
             match control.operations().submit(changes, operation).await {
                 Ok(()) => return Ok(taken),
-                Err(error) if moved(&error) => {}
+                Err(error) if is_conflict(&error) => {}
                 Err(StoreError::Limit { name, limit, used }) => {
                     let size = members.iter().map(|member| member.size).sum();
                     return Err(over(&name, limit, used, size));

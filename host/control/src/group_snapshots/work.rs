@@ -13,7 +13,7 @@ use springform_store::{Changes, Direction, Query, Stored};
 
 use crate::engine::{Executor, Run, failure};
 use crate::groups::rules::{backend_has, group_spec, wants_consistent_snapshots};
-use crate::groups::settle::{Fate, broken, settle};
+use crate::groups::settle::{WriteDecision, broken, settle};
 use crate::lock;
 use crate::obligations::{self, Owing};
 use crate::specs::{snapshot_spec, volume_spec};
@@ -284,11 +284,11 @@ async fn finished(
         &ids(snapshots),
         |taken| {
             taken.consistent = consistent;
-            Fate::Write
+            WriteDecision::Write
         },
         |snapshot| {
             if snapshot.operation.as_deref() != Some(&held) {
-                return Fate::Leave;
+                return WriteDecision::Leave;
             }
             snapshot.operation = None;
             snapshot.updated_at = Some(now);
@@ -306,7 +306,7 @@ async fn finished(
                 }
                 _ => snapshot.status = SnapshotStatus::Error,
             }
-            Fate::Write
+            WriteDecision::Write
         },
         Changes::new,
     )
@@ -325,14 +325,14 @@ async fn finished(
                 None => GroupStatus::Available,
                 Some(_) => GroupStatus::Error,
             };
-            Fate::Write
+            WriteDecision::Write
         },
         |group| {
             if group.operation.as_deref() != Some(&held) {
-                return Fate::Leave;
+                return WriteDecision::Leave;
             }
             group.operation = None;
-            Fate::Write
+            WriteDecision::Write
         },
         || note.clone(),
     )
@@ -414,22 +414,22 @@ async fn discarded(
         &ids(snapshots),
         |taken| {
             if error.is_none() {
-                return Fate::Remove;
+                return WriteDecision::Remove;
             }
             taken.operation = None;
             taken.updated_at = Some(now);
             taken.status = GroupStatus::ErrorDeleting;
-            Fate::Write
+            WriteDecision::Write
         },
         |snapshot| {
             let gone = outcome.as_ref().ok().and_then(|all| all.get(&snapshot.id));
             if matches!(gone, Some(Ok(_))) {
-                return Fate::Remove;
+                return WriteDecision::Remove;
             }
             snapshot.operation = None;
             snapshot.updated_at = Some(now);
             snapshot.status = SnapshotStatus::ErrorDeleting;
-            Fate::Write
+            WriteDecision::Write
         },
         || note.clone(),
     )

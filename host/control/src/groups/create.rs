@@ -9,7 +9,7 @@ use springform_store::{Changes, Measure, Query, StoreError, Stored};
 use uuid::Uuid;
 
 use super::Groups;
-use crate::edit::{Setback, again, moved};
+use crate::edit::{TxError, is_conflict, retry_on_conflict};
 use crate::engine::NewOperation;
 use crate::error::ErrorKind;
 use crate::scheduler::Request;
@@ -40,10 +40,10 @@ impl Groups<'_> {
         caller: &Caller,
         wanted: CreateGroup,
     ) -> Result<Group, ControlError> {
-        again(|| self.begin_empty(caller, wanted.clone())).await
+        retry_on_conflict(|| self.begin_empty(caller, wanted.clone())).await
     }
 
-    async fn begin_empty(&self, caller: &Caller, wanted: CreateGroup) -> Result<Group, Setback> {
+    async fn begin_empty(&self, caller: &Caller, wanted: CreateGroup) -> Result<Group, TxError> {
         let control = self.control;
         let kind = control
             .group_types()
@@ -84,7 +84,7 @@ impl Groups<'_> {
         }
         match control.operations().submit(changes, operation).await {
             Ok(()) => Ok(group),
-            Err(error) if moved(&error) => Err(Setback::Moved),
+            Err(error) if is_conflict(&error) => Err(TxError::Conflict),
             Err(error) => Err(over_groups(error).into()),
         }
     }

@@ -7,7 +7,7 @@ use springform_store::{Changes, Query};
 
 use super::update::free;
 use super::{Groups, ROUNDS, contended, invalid, still};
-use crate::edit::{moved, no_more};
+use crate::edit::{is_conflict, no_more};
 use crate::engine::NewOperation;
 use crate::volumes::not_frozen;
 use crate::{Caller, ControlError, lock};
@@ -86,7 +86,7 @@ impl Groups<'_> {
                     .await
                 {
                     Ok(()) => return Ok(()),
-                    Err(error) if moved(&error) => continue,
+                    Err(error) if is_conflict(&error) => continue,
                     Err(error) => return Err(error.into()),
                 }
             }
@@ -105,7 +105,7 @@ impl Groups<'_> {
             }
             match control.operations().submit(changes, operation).await {
                 Ok(()) => return Ok(()),
-                Err(error) if moved(&error) => {}
+                Err(error) if is_conflict(&error) => {}
                 Err(error) => return Err(error.into()),
             }
         }

@@ -10,7 +10,7 @@ use springform_model::operation::OperationError;
 use springform_store::{Changes, Store, Stored};
 
 use super::rules::group_spec;
-use super::settle::{Fate, broken, settle};
+use super::settle::{WriteDecision, broken, settle};
 use super::work::{establish, listed, message};
 use crate::engine::{Executor, Run, failure};
 use crate::lock;
@@ -92,11 +92,11 @@ async fn finish(
                 None => GroupStatus::Available,
                 Some(_) => GroupStatus::Error,
             };
-            Fate::Write
+            WriteDecision::Write
         },
         |volume| {
             if volume.operation.as_deref() != Some(&held) {
-                return Fate::Leave;
+                return WriteDecision::Leave;
             }
             volume.operation = None;
             volume.updated_at = Some(now);
@@ -105,7 +105,7 @@ async fn finish(
                 Some(Ok(placement)) => available(volume, placement, now),
                 _ => volume.status = VolumeStatus::Error,
             }
-            Fate::Write
+            WriteDecision::Write
         },
         || note.clone(),
     )

@@ -8,7 +8,7 @@ use crate::engine::{Run, failure};
 
 /// What becomes of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fate {
+pub(crate) enum WriteDecision {
     /// As it is.
     Leave,
     /// Written.
@@ -21,11 +21,11 @@ pub(crate) fn broken(error: StoreError) -> OperationError {
     failure("store", format!("the database refused: {error}"))
 }
 
-fn with<T: Record>(changes: Changes, stored: &Stored<T>, fate: Fate) -> Changes {
+fn with<T: Record>(changes: Changes, stored: &Stored<T>, fate: WriteDecision) -> Changes {
     match fate {
-        Fate::Leave => changes,
-        Fate::Write => changes.update(stored),
-        Fate::Remove => changes.delete::<T>(stored.record.id(), stored.revision),
+        WriteDecision::Leave => changes,
+        WriteDecision::Write => changes.update(stored),
+        WriteDecision::Remove => changes.delete::<T>(stored.record.id(), stored.revision),
     }
 }
 
@@ -35,8 +35,8 @@ pub(crate) async fn settle<T: Record, M: Record>(
     run: &mut Run,
     id: &str,
     members: &[String],
-    mut decide: impl FnMut(&mut T) -> Fate + Send,
-    mut each: impl FnMut(&mut M) -> Fate + Send,
+    mut decide: impl FnMut(&mut T) -> WriteDecision + Send,
+    mut each: impl FnMut(&mut M) -> WriteDecision + Send,
     more: impl Fn() -> Changes + Send,
 ) -> Result<(), OperationError> {
     for _ in 0..ROUNDS {

@@ -7,7 +7,7 @@ use springform_store::{Changes, Direction, Query, StoreError};
 
 use super::create::{limit, new_group, over_groups};
 use super::{Groups, invalid, still};
-use crate::edit::{Setback, again, moved};
+use crate::edit::{TxError, is_conflict, retry_on_conflict};
 use crate::engine::NewOperation;
 use crate::quotas::over;
 use crate::volumes::{CreateVolume, not_frozen};
@@ -41,7 +41,8 @@ impl Groups<'_> {
         description: Option<String>,
         source: GroupSource,
     ) -> Result<Group, ControlError> {
-        again(|| self.copy(caller, name.clone(), description.clone(), source.clone())).await
+        retry_on_conflict(|| self.copy(caller, name.clone(), description.clone(), source.clone()))
+            .await
     }
 
     async fn copy(
@@ -50,7 +51,7 @@ impl Groups<'_> {
         name: Option<String>,
         description: Option<String>,
         source: GroupSource,
-    ) -> Result<Group, Setback> {
+    ) -> Result<Group, TxError> {
         let control = self.control;
         let origin = self.origin(caller, &source).await?;
         let from = &origin.group;
@@ -97,7 +98,7 @@ impl Groups<'_> {
         let size = volumes.iter().map(|volume| volume.size).sum();
         match control.operations().submit(changes, operation).await {
             Ok(()) => Ok(group),
-            Err(error) if moved(&error) => Err(Setback::Moved),
+            Err(error) if is_conflict(&error) => Err(TxError::Conflict),
             Err(StoreError::Limit { name, limit, used }) if name != "groups" => {
                 Err(over(&name, limit, used, size).into())
             }

@@ -6,7 +6,7 @@ use springform_model::operation::Verb;
 use springform_store::{Changes, Stored};
 
 use super::{Groups, ROUNDS, contended, invalid};
-use crate::edit::moved;
+use crate::edit::is_conflict;
 use crate::engine::NewOperation;
 use crate::volumes::not_frozen;
 use crate::{Caller, ControlError, lock};
@@ -101,7 +101,7 @@ impl Groups<'_> {
             };
             match outcome {
                 Ok(()) => return Ok(group.record),
-                Err(error) if moved(&error) => {}
+                Err(error) if is_conflict(&error) => {}
                 Err(error) => return Err(error.into()),
             }
         }

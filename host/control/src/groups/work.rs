@@ -12,7 +12,7 @@ use springform_store::{Changes, Query};
 use super::rules::{
     backend_has, group_spec, wants_consistent_replication, wants_consistent_snapshots,
 };
-use super::settle::{Fate, broken, settle};
+use super::settle::{WriteDecision, broken, settle};
 use crate::Control;
 use crate::engine::{Executor, Run, failure};
 use crate::obligations::{self, Owing};
@@ -126,9 +126,9 @@ async fn create(run: &mut Run, group: &Group) -> Result<(), OperationError> {
                 }
                 Err(_) => group.status = GroupStatus::Error,
             }
-            Fate::Write
+            WriteDecision::Write
         },
-        |_| Fate::Leave,
+        |_| WriteDecision::Leave,
         || note.clone(),
     )
     .await
@@ -156,11 +156,11 @@ async fn update(run: &mut Run, group: &Group) -> Result<(), OperationError> {
                 Ok(_) => GroupStatus::Available,
                 Err(_) => GroupStatus::Error,
             };
-            Fate::Write
+            WriteDecision::Write
         },
         |volume: &mut Volume| {
             if volume.operation.as_deref() != Some(&held) {
-                return Fate::Leave;
+                return WriteDecision::Leave;
             }
             volume.operation = None;
             volume.updated_at = Some(now);
@@ -168,7 +168,7 @@ async fn update(run: &mut Run, group: &Group) -> Result<(), OperationError> {
                 let joins = add.contains(&volume.id);
                 volume.group_id = joins.then(|| group.id.clone());
             }
-            Fate::Write
+            WriteDecision::Write
         },
         || note.clone(),
     )
@@ -235,14 +235,14 @@ async fn delete(run: &mut Run, group: &Group) -> Result<(), OperationError> {
         &[],
         |group| {
             if first.is_none() {
-                return Fate::Remove;
+                return WriteDecision::Remove;
             }
             group.operation = None;
             group.updated_at = Some(now);
             group.status = GroupStatus::ErrorDeleting;
-            Fate::Write
+            WriteDecision::Write
         },
-        |_| Fate::Leave,
+        |_| WriteDecision::Leave,
         || note.clone(),
     )
     .await?;
@@ -284,14 +284,14 @@ async fn delete_member(
         &[],
         |volume| {
             if gone {
-                return Fate::Remove;
+                return WriteDecision::Remove;
             }
             volume.operation = None;
             volume.updated_at = Some(now);
             volume.status = VolumeStatus::ErrorDeleting;
-            Fate::Write
+            WriteDecision::Write
         },
-        |_| Fate::Leave,
+        |_| WriteDecision::Leave,
         || {
             if !gone {
                 return Changes::new();

@@ -9,9 +9,9 @@ use springform_model::replication::clock;
 use springform_model::replication::relation::{Effect, Event, Relation};
 use uuid::Uuid;
 
-use super::port::Lookout;
+use super::port::ObserverEnv;
 use super::tally::Tally;
-use crate::replication::{Member, Problem, Scope, chunks};
+use crate::replication::{Member, ReplicationError, Scope, chunks};
 
 /// Volumes asked about with one call.
 const PAGE: usize = 512;
@@ -26,16 +26,16 @@ const PATIENCE: u32 = 2;
 ///
 /// # Errors
 /// In words: the driver did not answer for some volumes, or the store refused.
-pub async fn look(lookout: &dyn Lookout, backend: &str) -> Result<Tally, String> {
+pub async fn look(env: &dyn ObserverEnv, backend: &str) -> Result<Tally, String> {
     let scope = Scope::Backend(backend.to_owned());
-    let view = lookout.backend(backend).await.map_err(words)?;
+    let view = env.backend(backend).await.map_err(words)?;
     // One of them may be back; a driver does not ask an array of which it is said that it does not answer.
     let mut refreshed = view.targets.iter().any(|target| !target.reachable);
     if refreshed {
-        lookout.refresh(backend).await;
+        env.refresh(backend).await;
     }
     let id = Uuid::now_v7().to_string();
-    let (drills, drills_end) = lookout.drills(backend).await.map_err(words)?;
+    let (drills, drills_end) = env.drills(backend).await.map_err(words)?;
     let mut tally = Tally {
         drills,
         drills_end,
@@ -48,7 +48,7 @@ pub async fn look(lookout: &dyn Lookout, backend: &str) -> Result<Tally, String>
     let mut after: Option<String> = None;
     let (mut failed, mut in_a_row): (Option<String>, u32) = (None, 0);
     loop {
-        let page = lookout
+        let page = env
             .members(&scope, backend, after.as_deref(), PAGE)
             .await
             .map_err(words)?;
@@ -61,7 +61,7 @@ pub async fn look(lookout: &dyn Lookout, backend: &str) -> Result<Tally, String>
         for other in &others {
             tally.add_debts(&other.relation);
         }
-        forget(lookout, others).await.map_err(words)?;
+        forget(env, others).await.map_err(words)?;
         if members.is_empty() {
             continue;
         }
@@ -69,19 +69,19 @@ pub async fn look(lookout: &dyn Lookout, backend: &str) -> Result<Tally, String>
         if !refreshed && members.iter().any(owed) {
             // Nor one that was away so briefly that only the driver's own requests noticed it.
             refreshed = true;
-            lookout.refresh(backend).await;
+            env.refresh(backend).await;
         }
-        match ask(lookout, backend, &id, &members).await {
+        match ask(env, backend, &id, &members).await {
             Ok(seen) => {
                 in_a_row = 0;
                 if !refreshed && seen.iter().any(in_the_dark) {
                     refreshed = true;
-                    lookout.refresh(backend).await;
+                    env.refresh(backend).await;
                 }
                 let mut seen = seen.into_iter();
                 for chunk in chunks(members, KEPT) {
                     let seen = seen.by_ref().take(chunk.len()).collect();
-                    keep(lookout, backend, &view.clocks, chunk, seen, &mut tally)
+                    keep(env, backend, &view.clocks, chunk, seen, &mut tally)
                         .await
                         .map_err(words)?;
                 }
@@ -89,7 +89,7 @@ pub async fn look(lookout: &dyn Lookout, backend: &str) -> Result<Tally, String>
             Err(why) => {
                 if !refreshed {
                     refreshed = true;
-                    lookout.refresh(backend).await;
+                    env.refresh(backend).await;
                 }
                 in_a_row += 1;
                 failed.get_or_insert(why);
@@ -106,7 +106,7 @@ pub async fn look(lookout: &dyn Lookout, backend: &str) -> Result<Tally, String>
 }
 
 /// A volume that shall have no copy any more is not said to have one for ever after.
-async fn forget(lookout: &dyn Lookout, others: Vec<Member>) -> Result<(), Problem> {
+async fn forget(env: &dyn ObserverEnv, others: Vec<Member>) -> Result<(), ReplicationError> {
     let mut stale: Vec<Member> = others
         .into_iter()
         .filter(|m| !m.replicated() && m.relation.observed.is_some())
@@ -115,9 +115,9 @@ async fn forget(lookout: &dyn Lookout, others: Vec<Member>) -> Result<(), Proble
         member.relation.observed = None;
     }
     for chunk in chunks(stale, KEPT) {
-        match lookout.keep(&chunk).await {
+        match env.keep(&chunk).await {
             // An operation is at them; next time.
-            Ok(()) | Err(Problem::Moved(_)) => {}
+            Ok(()) | Err(ReplicationError::Moved(_)) => {}
             Err(problem) => return Err(problem),
         }
     }
@@ -130,12 +130,12 @@ fn in_the_dark(seen: &Observation) -> bool {
     seen.protection == Protection::Unknown || seen.links.iter().any(dark)
 }
 
-fn words(problem: Problem) -> String {
+fn words(problem: ReplicationError) -> String {
     problem.to_string()
 }
 
 async fn ask(
-    lookout: &dyn Lookout,
+    env: &dyn ObserverEnv,
     backend: &str,
     id: &str,
     members: &[Member],
@@ -143,7 +143,7 @@ async fn ask(
     let call = Call::Observe {
         volumes: members.iter().map(|m| (*m.spec).clone()).collect(),
     };
-    let answer = lookout.call(backend, id, Vec::new(), call).await;
+    let answer = env.call(backend, id, Vec::new(), call).await;
     let seen = answer
         .and_then(Reply::into_observations)
         .and_then(|seen| {
@@ -173,14 +173,14 @@ fn still(asked: &Relation, now: &Relation) -> bool {
 }
 
 async fn keep(
-    lookout: &dyn Lookout,
+    env: &dyn ObserverEnv,
     backend: &str,
     clocks: &BTreeMap<String, ClockSkew>,
     members: Vec<Member>,
     seen: Vec<Observation>,
     tally: &mut Tally,
-) -> Result<(), Problem> {
-    let now = lookout.now();
+) -> Result<(), ReplicationError> {
+    let now = env.now();
     let asked: HashMap<String, (Box<Relation>, Observation, Option<String>)> = members
         .iter()
         .zip(seen)
@@ -225,18 +225,18 @@ async fn keep(
         let kept = if writes.is_empty() {
             Ok(())
         } else {
-            lookout.keep(&writes).await
+            env.keep(&writes).await
         };
         match kept {
             Ok(()) => break writes.into_iter().zip(stepped).collect::<Vec<_>>(),
-            Err(Problem::Moved(_)) => {
+            Err(ReplicationError::Moved(_)) => {
                 races += 1;
                 if races > RACES {
                     // An operation is at them; they are looked at again when it is over.
                     return Ok(());
                 }
                 let ids = asked.keys().cloned().collect();
-                members = lookout
+                members = env
                     .members(&Scope::Volumes(ids), backend, None, asked.len())
                     .await?;
             }

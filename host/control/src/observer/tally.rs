@@ -154,7 +154,7 @@ impl Tally {
 
     /// Whether it should be looked at again soon, given what was seen before.
     #[must_use]
-    pub fn is_uneasy(&self, before: &Self) -> bool {
+    pub fn is_unsettled(&self, before: &Self) -> bool {
         let growing = |name: &String, now: &TargetTally| {
             let was = before.targets.get(name).and_then(|t| t.ratio_permille);
             now.ratio_permille

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
+use super::interval::{PollInterval, PollOutcome};
 use super::news;
-use super::pace::{Mood, Pace};
-use super::port::Lookout;
+use super::port::ObserverEnv;
 use super::round;
 use super::tally::Watched;
 
@@ -17,28 +17,34 @@ pub trait Watch: Send + Sync {
 }
 
 /// Looks for ever.
-pub async fn watch(lookout: &dyn Lookout, backend: &str, pace: Pace, watch: &dyn Watch) {
+pub async fn watch(env: &dyn ObserverEnv, backend: &str, pace: PollInterval, watch: &dyn Watch) {
     loop {
         let began = Instant::now();
-        let mood = once(lookout, backend, watch).await;
-        wait(lookout, backend, began, pace, pace.next(mood)).await;
+        let mood = once(env, backend, watch).await;
+        wait(env, backend, began, pace, pace.next(mood)).await;
     }
 }
 
 /// How long an operation that began is left alone.
-const BREATH: Duration = Duration::from_secs(2);
+const DEBOUNCE: Duration = Duration::from_secs(2);
 
 /// Waits, but not long once somebody begins or ends an operation: what it did is to be seen soon.
-async fn wait(lookout: &dyn Lookout, backend: &str, began: Instant, pace: Pace, pause: Duration) {
+async fn wait(
+    env: &dyn ObserverEnv,
+    backend: &str,
+    began: Instant,
+    pace: PollInterval,
+    pause: Duration,
+) {
     let mut until = Instant::now() + pause;
     loop {
         tokio::select! {
             () = sleep_until(until) => return,
-            () = lookout.disturbed(backend) => {
+            () = env.operation_changed(backend) => {
                 // Arrays and database are the operation's first: a failover is seldom longer than this. What one left that
                 // has ended is unknown until it is looked at, so that does not wait for its turn.
-                let over = !lookout.busy(backend).await.unwrap_or(true);
-                let breath = pace.quick.min(BREATH);
+                let over = !env.busy(backend).await.unwrap_or(true);
+                let breath = pace.quick.min(DEBOUNCE);
                 let apart = if over { breath } else { pace.quick };
                 until = until.min((Instant::now() + breath).max(began + apart));
             }
@@ -46,14 +52,14 @@ async fn wait(lookout: &dyn Lookout, backend: &str, began: Instant, pace: Pace, 
     }
 }
 
-async fn once(lookout: &dyn Lookout, backend: &str, watch: &dyn Watch) -> Mood {
-    let stored = match lookout.watched(backend).await {
+async fn once(env: &dyn ObserverEnv, backend: &str, watch: &dyn Watch) -> PollOutcome {
+    let stored = match env.watched(backend).await {
         Ok(stored) => stored,
         Err(error) => {
             tracing::warn!(backend, %error, "what was last observed cannot be read");
-            return Mood {
+            return PollOutcome {
                 failures: 1,
-                ..Mood::default()
+                ..PollOutcome::default()
             };
         }
     };
@@ -68,8 +74,8 @@ async fn once(lookout: &dyn Lookout, backend: &str, watch: &dyn Watch) -> Mood {
         }
     };
     // What is true at the end of the look was true at its beginning at least for what was asked first.
-    let now = lookout.now();
-    let outcome = round::look(lookout, backend).await;
+    let now = env.now();
+    let outcome = round::look(env, backend).await;
     let mut after = before.clone();
     match outcome {
         Ok(tally) => {
@@ -84,13 +90,13 @@ async fn once(lookout: &dyn Lookout, backend: &str, watch: &dyn Watch) -> Mood {
         }
     }
     let events = news::between(&before, &after, now);
-    if let Err(error) = lookout.announce(&after, revision, events).await {
+    if let Err(error) = env.announce(&after, revision, events).await {
         tracing::warn!(backend, %error, "what was observed cannot be written down");
     }
     watch.seen(&after);
-    Mood {
+    PollOutcome {
         failures: after.failures,
-        busy: lookout.busy(backend).await.unwrap_or(false),
-        uneasy: after.tally.is_uneasy(&before.tally),
+        busy: env.busy(backend).await.unwrap_or(false),
+        unsettled: after.tally.is_unsettled(&before.tally),
     }
 }

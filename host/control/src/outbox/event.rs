@@ -271,7 +271,7 @@ impl DeliveryState {
 
 /// Why a receiver did not take an event.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Rebuff {
+pub struct DeliveryError {
     /// In words, without a secret.
     pub why: String,
     /// The receiver does not want any more of this: trying again is of no use.
@@ -280,7 +280,7 @@ pub struct Rebuff {
     pub after_seconds: Option<u64>,
 }
 
-impl Rebuff {
+impl DeliveryError {
     /// Something that may pass.
     #[must_use]
     pub fn passing(why: impl Into<String>) -> Self {
@@ -371,18 +371,18 @@ impl Delivery {
     /// What it is after an attempt. `jitter`, in thousandths of the pause, keeps receivers that failed together from being
     /// asked again together.
     #[must_use]
-    pub fn after(mut self, result: Result<(), Rebuff>, now: Timestamp, jitter: u32) -> Self {
+    pub fn after(mut self, result: Result<(), DeliveryError>, now: Timestamp, jitter: u32) -> Self {
         self.attempts = self.attempts.saturating_add(1);
         match result {
             Ok(()) => {
                 self.state = DeliveryState::Delivered;
                 self.last_error = None;
             }
-            Err(rebuff) => {
-                self.last_error = Some(rebuff.why);
-                match backoff(self.attempts).filter(|_| !rebuff.gone) {
+            Err(refused) => {
+                self.last_error = Some(refused.why);
+                match backoff(self.attempts).filter(|_| !refused.gone) {
                     Some(seconds) => {
-                        let asked = rebuff.after_seconds.unwrap_or(0).min(LONGEST);
+                        let asked = refused.after_seconds.unwrap_or(0).min(LONGEST);
                         let pause = seconds.saturating_mul(u64::from(jitter)) / 1000;
                         let pause = i64::try_from(pause.max(asked)).unwrap_or(i64::MAX / 1_000_000);
                         self.due_at = now.plus_micros(pause * 1_000_000);
@@ -433,7 +433,7 @@ mod tests {
         let mut last = 0;
         while delivery.state == DeliveryState::Pending {
             let now = delivery.due_at;
-            delivery = delivery.after(Err(Rebuff::passing("connection refused")), now, 1000);
+            delivery = delivery.after(Err(DeliveryError::passing("connection refused")), now, 1000);
             assert!(
                 delivery.due_at.0 - now.0 >= last.min(3_600_000_000)
                     || delivery.state == DeliveryState::Dead
@@ -450,15 +450,15 @@ mod tests {
     #[test]
     fn a_receiver_that_asks_to_be_left_alone_is_and_one_that_is_gone_is_given_up() {
         let delivery = Delivery::new(event(), "hook", Timestamp(0));
-        let later = Rebuff {
+        let later = DeliveryError {
             after_seconds: Some(100),
-            ..Rebuff::passing("429")
+            ..DeliveryError::passing("429")
         };
         let waits = delivery.clone().after(Err(later), Timestamp(0), 750);
         assert_eq!(waits.due_at, Timestamp(100_000_000));
-        let gone = Rebuff {
+        let gone = DeliveryError {
             gone: true,
-            ..Rebuff::passing("410")
+            ..DeliveryError::passing("410")
         };
         let mut dead = delivery.after(Err(gone), Timestamp(0), 750);
         assert_eq!(dead.state, DeliveryState::Dead);

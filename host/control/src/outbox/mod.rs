@@ -2,12 +2,12 @@
 
 mod event;
 mod send;
-mod shelf;
+mod service;
 mod sign;
 
 pub(crate) use event::deliver;
-pub use event::{CloudEvent, Delivery, DeliveryState, Rebuff, backoff};
-pub(crate) use send::Bell;
-pub use send::Courier;
-pub use shelf::Outbox;
+pub use event::{CloudEvent, Delivery, DeliveryError, DeliveryState, backoff};
+pub use send::EventSender;
+pub(crate) use send::OutboxNotify;
+pub use service::Outbox;
 pub use sign::{sign, verify};

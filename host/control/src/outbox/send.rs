@@ -12,14 +12,14 @@ use springform_model::time::Timestamp;
 use springform_store::{Changes, Direction, Order, Query, Stored};
 use tokio::sync::watch;
 
-use super::event::{CloudEvent, Delivery, DeliveryState, Rebuff};
+use super::event::{CloudEvent, Delivery, DeliveryError, DeliveryState};
 use crate::{Control, ControlError};
 
 /// Deliveries under way at once for one receiver.
 const AT_ONCE: usize = 8;
-/// Rows read at once.
+/// StoreEnv read at once.
 const PAGE: u32 = 500;
-/// Rows looked through for what is due, at the most: subjects that wait must not hide those that do not.
+/// StoreEnv looked through for what is due, at the most: subjects that wait must not hide those that do not.
 const DEEP: usize = 20_000;
 /// The longest wait for something to become due.
 const LOOK: Duration = Duration::from_secs(60);
@@ -32,52 +32,52 @@ const KEEP_DEAD: i64 = 4;
 
 /// Carries one event to one receiver.
 #[async_trait]
-pub trait Courier: Send + Sync + 'static {
+pub trait EventSender: Send + Sync + 'static {
     /// Delivers it. Bounded in time by the implementation; dropping the future gives up.
     ///
     /// # Errors
     /// Why the receiver did not take it.
-    async fn carry(&self, receiver: &str, event: &CloudEvent) -> Result<(), Rebuff>;
+    async fn send(&self, receiver: &str, event: &CloudEvent) -> Result<(), DeliveryError>;
 }
 
 /// Wakes every task that delivers.
 #[derive(Debug)]
-pub(crate) struct Bell(watch::Sender<u64>);
+pub(crate) struct OutboxNotify(watch::Sender<u64>);
 
-impl Default for Bell {
+impl Default for OutboxNotify {
     fn default() -> Self {
         Self(watch::Sender::new(0))
     }
 }
 
-impl Bell {
-    pub(crate) fn ring(&self) {
+impl OutboxNotify {
+    pub(crate) fn notify(&self) {
         self.0.send_modify(|rung| *rung = rung.wrapping_add(1));
     }
 
-    fn hear(&self) -> watch::Receiver<u64> {
+    fn subscribe(&self) -> watch::Receiver<u64> {
         self.0.subscribe()
     }
 }
 
 impl Control {
     /// Begins to deliver events to the configured receivers, for as long as the host runs.
-    pub fn deliver_with(&self, courier: Arc<dyn Courier>) {
+    pub fn deliver_with(&self, sender: Arc<dyn EventSender>) {
         for receiver in self.config().receivers.clone() {
             // What was sent and cannot be written down yet must not be sent again and again meanwhile.
-            let (control, courier) = (self.patient(), courier.clone());
-            self.spawn(async move { deliver(control, courier, receiver).await });
+            let (control, sender) = (self.patient(), sender.clone());
+            self.spawn(async move { deliver(control, sender, receiver).await });
         }
         let control = self.clone();
         self.spawn(async move { sweep(control).await });
     }
 }
 
-async fn deliver(control: Control, courier: Arc<dyn Courier>, receiver: String) {
-    let mut bell = control.mail().hear();
+async fn deliver(control: Control, sender: Arc<dyn EventSender>, receiver: String) {
+    let mut notify = control.outbox_notify().subscribe();
     loop {
-        bell.mark_unchanged();
-        let pause = match round(&control, courier.as_ref(), &receiver).await {
+        notify.mark_unchanged();
+        let pause = match round(&control, sender.as_ref(), &receiver).await {
             Ok(pause) => pause,
             Err(error) => {
                 tracing::warn!(receiver, error = %error.message, "the outbox cannot be read or written");
@@ -86,8 +86,8 @@ async fn deliver(control: Control, courier: Arc<dyn Courier>, receiver: String) 
         };
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
-            // The bell outlives the tasks: both belong to the control plane.
-            _ = bell.changed() => {}
+            // The notify outlives the tasks: both belong to the control plane.
+            _ = notify.changed() => {}
         }
     }
 }
@@ -134,7 +134,7 @@ async fn due(control: &Control, receiver: &str) -> Result<Due, ControlError> {
 
 async fn round(
     control: &Control,
-    courier: &dyn Courier,
+    sender: &dyn EventSender,
     receiver: &str,
 ) -> Result<Duration, ControlError> {
     let due = due(control, receiver).await?;
@@ -148,7 +148,7 @@ async fn round(
     let mut carried = futures_util::stream::iter(
         due.now
             .into_iter()
-            .map(|delivery| carry(control, courier, delivery)),
+            .map(|delivery| carry(control, sender, delivery)),
     )
     .buffer_unordered(AT_ONCE);
     while let Some(outcome) = carried.next().await {
@@ -160,16 +160,16 @@ async fn round(
 
 async fn carry(
     control: &Control,
-    courier: &dyn Courier,
+    sender: &dyn EventSender,
     delivery: Stored<Delivery>,
 ) -> Result<(), ControlError> {
     let Delivery {
         receiver, event, ..
     } = &delivery.record;
-    let outcome = courier.carry(receiver, event).await;
+    let outcome = sender.send(receiver, event).await;
     let jitter = rand::rng().random_range(750..=1250);
-    if let Err(rebuff) = &outcome {
-        tracing::debug!(%receiver, event = %event.id, why = %rebuff.why, "an event was not taken");
+    if let Err(refused) = &outcome {
+        tracing::debug!(%receiver, event = %event.id, why = %refused.why, "an event was not taken");
     }
     let after = Stored {
         record: delivery

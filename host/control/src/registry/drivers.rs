@@ -51,7 +51,7 @@ impl Drivers<'_> {
     pub async fn list(&self, caller: &Caller) -> Result<Vec<DriverStatus>, ControlError> {
         admin(caller)?;
         let mut all = Vec::new();
-        for driver in &self.control.setting().drivers {
+        for driver in &self.control.live_config().drivers {
             all.push(self.status(driver).await?);
         }
         Ok(all)
@@ -96,7 +96,7 @@ impl Drivers<'_> {
         let seen = self
             .seen(&driver, path, self.control.loader().as_ref())
             .await?;
-        let _swap = self.control.swap().lock().await;
+        let _swap = self.control.driver_lock().lock().await;
         self.install_locked(&driver, path, seen).await
     }
 
@@ -112,7 +112,7 @@ impl Drivers<'_> {
     ) -> Result<DriverStatus, ControlError> {
         admin(caller)?;
         let driver = self.configured(name)?;
-        let _swap = self.control.swap().lock().await;
+        let _swap = self.control.driver_lock().lock().await;
         let records = self.records(name).await?;
         let wanted = match digest {
             None => newest(&records),
@@ -143,7 +143,7 @@ impl Drivers<'_> {
     ) -> Result<DriverStatus, ControlError> {
         admin(caller)?;
         let driver = self.configured(name)?;
-        let _swap = self.control.swap().lock().await;
+        let _swap = self.control.driver_lock().lock().await;
         let records = self.records(name).await?;
         let wanted = previous(&records).cloned().ok_or_else(|| {
             ControlError::conflict(format!(
@@ -156,7 +156,7 @@ impl Drivers<'_> {
 
     /// Loads what served when the host stopped, or else what the configuration names. At start.
     pub(crate) async fn start(&self, driver: &DriverConfig) -> Result<(), ControlError> {
-        let _swap = self.control.swap().lock().await;
+        let _swap = self.control.driver_lock().lock().await;
         let records = self.records(&driver.name).await?;
         let wanted = match records
             .into_iter()
@@ -377,7 +377,7 @@ impl Drivers<'_> {
     }
 
     fn configured(&self, name: &str) -> Result<DriverConfig, ControlError> {
-        let setting = self.control.setting();
+        let setting = self.control.live_config();
         let known = setting.drivers.iter().find(|driver| driver.name == name);
         known
             .cloned()

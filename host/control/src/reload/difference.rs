@@ -50,7 +50,7 @@ pub(super) struct Difference {
 
 impl Difference {
     pub(super) fn between(control: &Control, candidate: &Candidate) -> Self {
-        let setting = control.setting();
+        let setting = control.live_config();
         let mut backends = Vec::new();
         for wanted in &candidate.backends {
             let serving = setting.backends.get(&wanted.name).map(|b| b.config());

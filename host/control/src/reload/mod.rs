@@ -171,7 +171,7 @@ async fn run(
     dry_run: bool,
 ) -> Result<(Reloaded, Vec<Arc<BackendHandle>>), ControlError> {
     // The same lock as that of a driver's swap: each is prepared on what the other one left.
-    let _swap = control.swap().lock().await;
+    let _swap = control.driver_lock().lock().await;
     let serving = control.drivers().serving().await?;
     let read = source.read(&serving).await;
     let mut candidate = read.map_err(|problems| refused(&problems))?;

@@ -12,8 +12,8 @@ use super::difference::Difference;
 use super::prepare::Prepared;
 use super::{Candidate, Change, guard};
 use crate::backend::BackendHandle;
-use crate::control::{Setting, configured, new_service};
-use crate::edit::{Setback, again};
+use crate::control::{LiveConfig, configured, new_service};
+use crate::edit::{TxError, retry_on_conflict};
 use crate::outbox::{CloudEvent, Delivery};
 use crate::registry::GenerationState;
 use crate::{Control, ControlError};
@@ -29,9 +29,9 @@ pub(super) async fn all(
     prepared: Prepared,
 ) -> Result<Vec<Arc<BackendHandle>>, ControlError> {
     // No operation of replication is journalled between the last look and the exchange.
-    let _gate = control.gate().write().await;
-    again(|| commit(control, difference, &prepared)).await?;
-    let before = control.setting();
+    let _gate = control.reload_lock().write().await;
+    retry_on_conflict(|| commit(control, difference, &prepared)).await?;
+    let before = control.live_config();
     let mut backends = BTreeMap::new();
     let mut fresh = Vec::new();
     for config in std::mem::take(&mut candidate.backends) {
@@ -40,7 +40,7 @@ pub(super) async fn all(
         backends.insert(config.name, handle);
     }
     control.table().publish(&prepared.ready);
-    control.set(Setting {
+    control.set(LiveConfig {
         loader: candidate.loader.clone(),
         drivers: std::mem::take(&mut candidate.drivers),
         backends: backends.clone(),
@@ -55,7 +55,7 @@ pub(super) async fn all(
                 handle.set_up_again();
                 handle.look.notify_one();
                 if differs.change == Change::Added {
-                    control.tend(handle.clone());
+                    control.watch_backend(handle.clone());
                 }
                 fresh.push(handle.clone());
             }
@@ -68,7 +68,7 @@ pub(super) async fn all(
             }
         }
     }
-    control.mail().ring();
+    control.outbox_notify().notify();
     Ok(fresh)
 }
 
@@ -77,8 +77,8 @@ async fn commit(
     control: &Control,
     difference: &Difference,
     prepared: &Prepared,
-) -> Result<(), Setback> {
-    // Rows first: whoever takes a backend's turn after it was looked changes its row.
+) -> Result<(), TxError> {
+    // StoreEnv first: whoever takes a backend's turn after it was looked changes its row.
     let mut changes = Changes::new();
     for differs in &difference.backends {
         let Some(config) = &differs.wanted else {

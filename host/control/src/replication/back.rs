@@ -7,7 +7,7 @@ use springform_model::replication::relation::{DebtState, Phase};
 use springform_model::replication::service::PRIMARY;
 
 use super::consent::{needed, owed};
-use super::ground::{BackendView, Ground, Member, Problem};
+use super::env::{BackendView, Member, ReplicationEnv, ReplicationError};
 use super::plan::{Fingerprint, Order, PAGE, Plan, blank, resolve, unprotected};
 
 /// Makes a plan for a failback (to the primary unless told otherwise) or a reprotection. Reads only.
@@ -15,12 +15,12 @@ use super::plan::{Fingerprint, Order, PAGE, Plan, blank, resolve, unprotected};
 /// # Errors
 /// Unknown target, nothing to move, a target that does not answer.
 pub async fn make(
-    ground: &dyn Ground,
+    env: &dyn ReplicationEnv,
     backend: &str,
     verb: Verb,
     order: Order,
-) -> Result<Plan, Problem> {
-    let view = ground.backend(backend).await?;
+) -> Result<Plan, ReplicationError> {
+    let view = env.backend(backend).await?;
     let goal = match (resolve(&view, order.to.as_deref())?, verb) {
         (Some(name), _) => Some(name),
         (None, Verb::Failback) => resolve(&view, Some(PRIMARY))?,
@@ -29,11 +29,11 @@ pub async fn make(
     if let Some(target) = goal.as_deref().and_then(|name| view.target(name)) {
         answers(&view, target)?;
     }
-    let mut plan = blank(ground, backend, verb, order);
+    let mut plan = blank(env, backend, verb, order);
     let mut print = Fingerprint::new(&view);
     let mut after: Option<String> = None;
     loop {
-        let members = ground
+        let members = env
             .members(&plan.order.scope, backend, after.as_deref(), PAGE)
             .await?;
         let Some(last) = members.last() else { break };
@@ -53,12 +53,12 @@ pub async fn make(
         }
     }
     if plan.total == 0 {
-        return Err(Problem::NotFound(format!(
+        return Err(ReplicationError::NotFound(format!(
             "{} has no volume on backend {backend}",
             plan.order.scope.describe()
         )));
     }
-    plan.acknowledge = owed(ground, &view, &plan.order.scope, goal.as_deref()).await?;
+    plan.acknowledge = owed(env, &view, &plan.order.scope, goal.as_deref()).await?;
     if verb == Verb::Failback && plan.possible > 0 {
         plan.worst_loss_seconds = Some(0);
         plan.interrupts.push(
@@ -77,12 +77,12 @@ pub async fn make(
 /// Refuses a target that does not answer.
 ///
 /// # Errors
-/// [`Problem::Refused`].
-pub fn answers(view: &BackendView, target: &Target) -> Result<(), Problem> {
+/// [`ReplicationError::Refused`].
+pub fn answers(view: &BackendView, target: &Target) -> Result<(), ReplicationError> {
     if target.reachable {
         return Ok(());
     }
-    Err(Problem::Refused(
+    Err(ReplicationError::Refused(
         if view.distrusted.contains(&target.name) {
             format!(
                 "target {} of backend {} answers and is not believed to be that array; `springform status` has the reason",

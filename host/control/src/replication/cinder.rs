@@ -3,8 +3,8 @@
 use springform_model::operation::Operation;
 use springform_model::replication::service::PRIMARY;
 
-use super::ground::{Ground, Problem};
-use super::house::rows;
+use super::env::{ReplicationEnv, ReplicationError};
+use super::live_arrays::store_env;
 use super::request::Request;
 use super::{Ask, Consent, Replication, Scope, consent, plan};
 use crate::{Caller, ControlError};
@@ -42,16 +42,16 @@ impl Replication<'_> {
             .is_some_and(|handle| handle.config().failback_discards_old_primary);
         // The configuration may have agreed beforehand; then that is written down here for each generation as if it had
         // been sent.
-        let rows = rows(self.control);
-        let view = rows.backend(backend).await?;
+        let env = store_env(self.control);
+        let view = env.backend(backend).await?;
         let home = plan::resolve(&view, ask.to.as_deref())?;
-        let owed = consent::owed(&rows, &view, &ask.scope, home.as_deref()).await?;
+        let owed = consent::owed(&env, &view, &ask.scope, home.as_deref()).await?;
         if let Some(first) = owed.first().filter(|_| !standing) {
             let scope = match &ask.scope {
                 Scope::Group(id) => format!("--group {id}"),
                 _ => format!("--backend {backend}"),
             };
-            return Err(Problem::Refused(format!(
+            return Err(ReplicationError::Refused(format!(
                 "{array} was left behind in an unplanned failover and may hold writes that no other array has; a failback \
                  overwrites them, and this call cannot agree to that. Run `springform failback {scope} --discard`, or set \
                  failback_discards_old_primary = true for the backend",

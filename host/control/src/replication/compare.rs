@@ -7,11 +7,11 @@ use springform_model::time::Timestamp;
 use tokio::time::Instant;
 
 use super::difference;
-use super::ground::{Ground, Problem};
-use super::house::rows;
+use super::env::{ReplicationEnv, ReplicationError};
+use super::live_arrays::store_env;
 use crate::Control;
 use crate::backend::BackendHandle;
-use crate::observer::Lookout as _;
+use crate::observer::ObserverEnv as _;
 
 /// How often it is looked whether a backend is due.
 const PAUSE: Duration = Duration::from_secs(5);
@@ -53,24 +53,24 @@ pub(crate) async fn keep_comparing(control: Control) {
 }
 
 /// What differs twice: what somebody does between the records' being read and the array's being asked differs once.
-async fn lasting(ground: &dyn Ground, backend: &str) -> Result<Vec<String>, Problem> {
-    let mut found = difference::all(ground, backend).await?;
+async fn lasting(env: &dyn ReplicationEnv, backend: &str) -> Result<Vec<String>, ReplicationError> {
+    let mut found = difference::all(env, backend).await?;
     if !found.is_empty() {
         tokio::time::sleep(BETWEEN).await;
-        let again = difference::all(ground, backend).await?;
+        let again = difference::all(env, backend).await?;
         found.retain(|one| again.contains(one));
     }
     Ok(found)
 }
 
 async fn compare(control: &Control, backend: &BackendHandle) -> bool {
-    let ground = rows(control);
+    let env = store_env(control);
     let name = backend.name();
     // What is on its way differs for a moment.
-    if ground.busy(name).await.unwrap_or(true) {
+    if env.busy(name).await.unwrap_or(true) {
         return false;
     }
-    let found = match lasting(&ground, name).await {
+    let found = match lasting(&env, name).await {
         Ok(found) => found,
         Err(error) => {
             tracing::info!(backend = name, %error, "records and arrays could not be compared yet");

@@ -8,7 +8,7 @@ use springform_model::contract::Role;
 use springform_model::replication::relation::{Acknowledge, DebtState, Relation};
 
 use super::Scope;
-use super::ground::{BackendView, Ground, Problem};
+use super::env::{BackendView, ReplicationEnv, ReplicationError};
 use super::plan::PAGE;
 
 /// Acknowledgements that a refusal spells out; the rest is counted.
@@ -56,15 +56,15 @@ pub fn needed(relation: &Relation, target: &str) -> Option<Acknowledge> {
 /// # Errors
 /// What the store says.
 pub async fn owed(
-    ground: &dyn Ground,
+    env: &dyn ReplicationEnv,
     view: &BackendView,
     scope: &Scope,
     to: Option<&str>,
-) -> Result<Vec<Acknowledge>, Problem> {
+) -> Result<Vec<Acknowledge>, ReplicationError> {
     let mut found: Vec<Acknowledge> = Vec::new();
     let mut after: Option<String> = None;
     loop {
-        let page = ground
+        let page = env
             .members(scope, &view.name, after.as_deref(), PAGE)
             .await?;
         let Some(last) = page.last() else {
@@ -88,15 +88,15 @@ pub async fn owed(
 /// Refuses where something would be thrown away that nobody acknowledged, and says exactly what to send.
 ///
 /// # Errors
-/// [`Problem::Refused`], or what the store says.
+/// [`ReplicationError::Refused`], or what the store says.
 pub async fn demand(
-    ground: &dyn Ground,
+    env: &dyn ReplicationEnv,
     view: &BackendView,
     scope: &Scope,
     to: Option<&str>,
     given: &Consent,
-) -> Result<(), Problem> {
-    let wanted = owed(ground, view, scope, to).await?;
+) -> Result<(), ReplicationError> {
+    let wanted = owed(env, view, scope, to).await?;
     // What may still be written says so when it is acknowledged; that covers what has been fenced since.
     let covers = |want: &Acknowledge| {
         given.0.iter().any(|a| {
@@ -112,13 +112,13 @@ pub async fn demand(
     arrays.dedup();
     let spelled = wanted.iter().take(SHOWN).cloned().collect::<Vec<_>>();
     let spelled = serde_json::to_string(&spelled).map_err(|e| {
-        Problem::Internal(format!("an acknowledgement cannot be written down: {e}"))
+        ReplicationError::Internal(format!("an acknowledgement cannot be written down: {e}"))
     })?;
     let rest = match wanted.len().saturating_sub(SHOWN) {
         0 => String::new(),
         more => format!(" and {more} more, which a plan lists"),
     };
-    Err(Problem::Refused(format!(
+    Err(ReplicationError::Refused(format!(
         "{arrays} was left behind in an unplanned failover of {scope} and may hold writes that no other array has; they \
          would be overwritten. To agree, send \"acknowledge\": {spelled}{rest} (springform: --discard)",
         arrays = arrays.join(", "),

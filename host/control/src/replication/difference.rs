@@ -5,7 +5,7 @@ use springform_model::cloud::VolumeStatus;
 use springform_model::contract::{Call, Change, Reply, VolumeSpec};
 
 use super::Scope;
-use super::ground::{Ground, Member, Problem};
+use super::env::{Member, ReplicationEnv, ReplicationError};
 use super::plan::PAGE;
 
 /// Begins what a driver says of an object that is none of the volumes it was given; JSON with `name` and `id` follows.
@@ -54,13 +54,13 @@ pub(super) fn objects(all: Vec<Change>) -> (Vec<Change>, Vec<Object>) {
 /// # Errors
 /// What the store says.
 pub(super) async fn range(
-    ground: &dyn Ground,
+    env: &dyn ReplicationEnv,
     page: &[Member],
     after: Option<&str>,
     last: bool,
-) -> Result<Vec<VolumeSpec>, Problem> {
+) -> Result<Vec<VolumeSpec>, ReplicationError> {
     let mut specs: Vec<VolumeSpec> = page.iter().map(|m| (*m.spec).clone()).collect();
-    if let Some(mut taken) = ground.snapshots(page).await? {
+    if let Some(mut taken) = env.snapshots(page).await? {
         for (spec, member) in specs.iter_mut().zip(page) {
             let names = taken.remove(&spec.id).unwrap_or_default();
             for (key, names) in [(SNAPSHOTS, names.there), (ELSEWHERE, names.elsewhere)] {
@@ -87,13 +87,13 @@ pub(super) async fn range(
 
 /// What is said of objects that no record of any backend knows. They are not touched: somebody may need them.
 pub(super) async fn unknown(
-    ground: &dyn Ground,
+    env: &dyn ReplicationEnv,
     backend: &str,
     objects: Vec<Object>,
-) -> Result<Vec<String>, Problem> {
+) -> Result<Vec<String>, ReplicationError> {
     let ids = objects.iter().map(|o| o.id.clone()).collect();
-    let known = ground.known(ids).await?;
-    let (service, _) = ground.service(backend).await?;
+    let known = env.known(ids).await?;
+    let (service, _) = env.service(backend).await?;
     let unknown = objects.into_iter().filter(|o| !known.contains(&o.id));
     let said = unknown.map(|Object { target, name, .. }| {
         let host = &service.host;
@@ -110,15 +110,13 @@ pub(super) async fn unknown(
 ///
 /// # Errors
 /// In words, where the driver or an array did not answer.
-pub async fn all(ground: &dyn Ground, backend: &str) -> Result<Vec<String>, Problem> {
+pub async fn all(env: &dyn ReplicationEnv, backend: &str) -> Result<Vec<String>, ReplicationError> {
     let scope = Scope::Backend(backend.to_owned());
-    let operation = ground.new_id();
+    let operation = env.new_id();
     let mut found = Vec::new();
     let mut after: Option<String> = None;
     loop {
-        let page = ground
-            .members(&scope, backend, after.as_deref(), PAGE)
-            .await?;
+        let page = env.members(&scope, backend, after.as_deref(), PAGE).await?;
         if page.is_empty() && after.is_some() {
             return Ok(found);
         }
@@ -127,13 +125,13 @@ pub async fn all(ground: &dyn Ground, backend: &str) -> Result<Vec<String>, Prob
         let still = |m: &Member| m.volume.operation.is_none();
         let page: Vec<Member> = page.into_iter().filter(still).collect();
         let call = Call::Reconcile {
-            volumes: range(ground, &page, after.as_deref(), !full).await?,
+            volumes: range(env, &page, after.as_deref(), !full).await?,
             dry_run: true,
         };
-        let answer = ground.call(backend, &operation, Vec::new(), call).await;
+        let answer = env.call(backend, &operation, Vec::new(), call).await;
         let answer = answer
             .and_then(Reply::into_setup)
-            .map_err(|error| Problem::Unavailable(error.to_string()))?;
+            .map_err(|error| ReplicationError::Unavailable(error.to_string()))?;
         let (changes, objects) = objects(answer.changes);
         found.extend(
             changes
@@ -141,7 +139,7 @@ pub async fn all(ground: &dyn Ground, backend: &str) -> Result<Vec<String>, Prob
                 .map(|c| format!("{}: {}", c.target, c.text)),
         );
         found.extend(answer.warnings);
-        found.extend(unknown(ground, backend, objects).await?);
+        found.extend(unknown(env, backend, objects).await?);
         match last {
             Some(last) if full => after = Some(last),
             _ => return Ok(found),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use springform_model::operation::{Operation, OperationError, Verb};
 
-use super::house::rows;
+use super::live_arrays::store_env;
 use crate::engine::{Executor, Executors, Run, failure};
 
 /// Runs of an operation whose rows somebody else keeps changing.
@@ -39,11 +39,11 @@ struct Verbs;
 #[async_trait]
 impl Executor for Verbs {
     async fn run(&self, run: &mut Run) -> Result<(), OperationError> {
-        let rows = rows(run.control());
+        let env = store_env(run.control());
         let mut operation = run.operation().clone();
         let mut last = None;
         for round in 0..ROUNDS {
-            match super::run(&rows, operation).await {
+            match super::run(&env, operation).await {
                 Ok(ended) => {
                     run.adopt(ended);
                     return Ok(());

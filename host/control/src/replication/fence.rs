@@ -6,43 +6,43 @@ use futures_util::{StreamExt as _, stream};
 use springform_model::contract::{Call, Reply};
 use springform_model::replication::relation::Event;
 
-use super::ground::{BackendView, Member, Problem};
-use super::ledger::Ledger;
+use super::env::{BackendView, Member, ReplicationError};
 use super::members::{self, Change};
+use super::operation_run::OperationRun;
 
 /// Demotes left-behind copies on every array that answers. An array that does not answer stays a debt.
 ///
 /// The volumes' turn is held meanwhile: an array that is being fenced must not be made the one that serves. It is given
 /// back at the end, except where `keep` says that the caller goes on with it. Volumes of another operation are left to it.
 pub async fn pay(
-    ledger: &Ledger<'_>,
+    run: &OperationRun<'_>,
     view: &BackendView,
     members: Vec<Member>,
     keep: bool,
-) -> Result<Vec<Member>, Problem> {
-    let payable = |m: &Member| due(view, m).next().is_some();
-    let (owing, mut rest): (Vec<_>, Vec<_>) = members.into_iter().partition(payable);
+) -> Result<Vec<Member>, ReplicationError> {
+    let settleable = |m: &Member| due(view, m).next().is_some();
+    let (owing, mut rest): (Vec<_>, Vec<_>) = members.into_iter().partition(settleable);
     let chunks = members::chunks(owing, view.batch).into_iter();
-    let mut running = stream::iter(chunks.map(|chunk| hold_and_fence(ledger, view, chunk, keep)))
+    let mut running = stream::iter(chunks.map(|chunk| hold_and_fence(run, view, chunk, keep)))
         .buffer_unordered(view.parallel.max(1));
     while let Some(done) = running.next().await {
         rest.extend(done?);
     }
     drop(running);
     if !keep {
-        rest = members::release(ledger, rest).await?;
+        rest = members::release(run, rest).await?;
     }
     Ok(rest)
 }
 
 async fn hold_and_fence(
-    ledger: &Ledger<'_>,
+    run: &OperationRun<'_>,
     view: &BackendView,
     chunk: Vec<Member>,
     keep: bool,
-) -> Result<Vec<Member>, Problem> {
-    let (held, busy) = members::hold(ledger, chunk).await?;
-    let mut all = batch(ledger, view, held, keep).await?;
+) -> Result<Vec<Member>, ReplicationError> {
+    let (held, busy) = members::hold(run, chunk).await?;
+    let mut all = batch(run, view, held, keep).await?;
     all.extend(busy.into_iter().map(|(member, _)| member));
     Ok(all)
 }
@@ -57,11 +57,11 @@ pub fn due<'a>(view: &'a BackendView, member: &'a Member) -> impl Iterator<Item 
 }
 
 async fn batch(
-    ledger: &Ledger<'_>,
+    run: &OperationRun<'_>,
     view: &BackendView,
     mut held: Vec<Member>,
     keep: bool,
-) -> Result<Vec<Member>, Problem> {
+) -> Result<Vec<Member>, ReplicationError> {
     let targets: BTreeSet<String> = held
         .iter()
         .flat_map(|m| due(view, m).map(str::to_owned))
@@ -75,10 +75,7 @@ async fn batch(
             volumes: owing.iter().map(|m| (*m.spec).clone()).collect(),
         };
         // One attempt: this array may be the very reason of the failover. The observer tries again.
-        let answer = ledger
-            .ground()
-            .call(&view.name, ledger.id(), Vec::new(), call)
-            .await;
+        let answer = run.env().call(&view.name, run.id(), Vec::new(), call).await;
         let outcomes = answer
             .and_then(Reply::into_outcomes)
             .ok()
@@ -89,17 +86,17 @@ async fn batch(
             .filter(|o| o.result.is_ok())
             .map(|o| o.id)
             .collect();
-        let now = ledger.ground().now();
+        let now = run.env().now();
         let (fenced, unfenced): (Vec<_>, Vec<_>) = owing
             .into_iter()
             .partition(|m| demoted.contains(&m.volume.id));
-        let (fenced, _) = members::change(ledger.ground(), fenced, |m| {
+        let (fenced, _) = members::change(run.env(), fenced, |m| {
             let event = Event::Fenced {
                 target: target.clone(),
             };
             *m.relation = m.relation.step(event, now)?.0;
             if !keep && due(view, m).next().is_none() {
-                members::let_go(ledger, m);
+                members::unlock(run, m);
             }
             Ok(Change::Write)
         })

@@ -9,12 +9,12 @@ use springform_model::operation::{Operation, OperationError, OperationState, Ver
 use springform_model::replication::relation::Event;
 
 use super::Scope;
-use super::ground::{BackendView, Ground, Member, Problem};
-use super::ledger::{Ledger, journalled, problem};
+use super::env::{BackendView, Member, ReplicationEnv, ReplicationError};
 use super::members::{self, Change};
+use super::operation_run::{OperationRun, journalled, problem};
 use super::plan::PAGE;
 
-/// A group as the ground gives it.
+/// A group as the env gives it.
 #[derive(Debug, Clone)]
 pub struct GroupView {
     /// The record.
@@ -35,11 +35,11 @@ fn on(group: &Group) -> bool {
 
 /// Takes the turn of the group that a verb is about.
 pub(super) async fn take(
-    ground: &dyn Ground,
+    env: &dyn ReplicationEnv,
     scope: &Scope,
     verb: Verb,
     operation: &str,
-) -> Result<Option<(Group, u64)>, Problem> {
+) -> Result<Option<(Group, u64)>, ReplicationError> {
     let Scope::Group(id) = scope else {
         return Ok(None);
     };
@@ -47,12 +47,12 @@ pub(super) async fn take(
         mut group,
         revision,
         ..
-    }) = ground.group(id).await?
+    }) = env.group(id).await?
     else {
         return Ok(None);
     };
     if let Some(holder) = &group.operation {
-        return Err(Problem::Conflict {
+        return Err(ReplicationError::Conflict {
             message: format!("operation {holder} holds group {id}; wait for it or cancel it"),
             operation: Some(holder.clone()),
         });
@@ -69,9 +69,9 @@ pub(super) async fn take(
 
 /// Ends the turn, with what came of the operation.
 pub(super) async fn release(
-    ground: &dyn Ground,
+    env: &dyn ReplicationEnv,
     operation: &Operation,
-) -> Result<Option<(Group, u64)>, Problem> {
+) -> Result<Option<(Group, u64)>, ReplicationError> {
     if operation.subject_kind != "group" {
         return Ok(None);
     }
@@ -79,7 +79,7 @@ pub(super) async fn release(
         mut group,
         revision,
         ..
-    }) = ground.group(&operation.subject).await?
+    }) = env.group(&operation.subject).await?
     else {
         return Ok(None);
     };
@@ -87,7 +87,7 @@ pub(super) async fn release(
         return Ok(None);
     }
     group.operation = None;
-    group.updated_at = Some(ground.now());
+    group.updated_at = Some(env.now());
     let done = operation.state == OperationState::Succeeded;
     match operation.verb {
         Verb::Enable if done => group.replication_status = ReplicationStatus::Enabled,
@@ -97,7 +97,7 @@ pub(super) async fn release(
             let members = if done {
                 None
             } else {
-                Some(common(ground, operation).await?)
+                Some(common(env, operation).await?)
             };
             moved(&mut group, operation, members);
         }
@@ -107,13 +107,16 @@ pub(super) async fn release(
 }
 
 /// What all members of the group are said to be, after a failover that did not succeed; they differ: `failover-error`.
-async fn common(ground: &dyn Ground, operation: &Operation) -> Result<ReplicationStatus, Problem> {
+async fn common(
+    env: &dyn ReplicationEnv,
+    operation: &Operation,
+) -> Result<ReplicationStatus, ReplicationError> {
     let scope = Scope::Group(operation.subject.clone());
     let backend = operation.backend.clone().unwrap_or_default();
     let mut all: Option<ReplicationStatus> = None;
     let mut after: Option<String> = None;
     loop {
-        let page = ground
+        let page = env
             .members(&scope, &backend, after.as_deref(), PAGE)
             .await?;
         let Some(last) = page.last() else { break };
@@ -151,18 +154,18 @@ fn moved(group: &mut Group, operation: &Operation, members: Option<ReplicationSt
 
 /// Switches replication of a group as one. All of its members, or none.
 pub(super) async fn switch(
-    ledger: &Ledger<'_>,
+    run: &OperationRun<'_>,
     view: &BackendView,
     known: &GroupView,
     enable: bool,
-) -> Result<Result<(), OperationError>, Problem> {
-    let ground = ledger.ground();
-    let now = ground.now();
+) -> Result<Result<(), OperationError>, ReplicationError> {
+    let env = run.env();
+    let now = env.now();
     let scope = Scope::Group(known.group.id.clone());
     let mut all: Vec<Member> = Vec::new();
     loop {
         let after = all.last().map(|member| member.volume.id.clone());
-        let page = ground
+        let page = env
             .members(&scope, &view.name, after.as_deref(), PAGE)
             .await?;
         if page.is_empty() {
@@ -178,9 +181,9 @@ pub(super) async fn switch(
         total,
     };
     // All of them, so that nobody renames, moves or deletes one meanwhile. What ends early gives them back.
-    let (all, busy) = members::hold_soon(ledger, &view.name, all).await?;
+    let (all, busy) = members::hold_soon(run, &view.name, all).await?;
     if let Some((member, refusal)) = busy.first() {
-        ledger.note(|o| o.progress = count(0, total)).await;
+        run.note(|o| o.progress = count(0, total)).await;
         let id = &member.volume.id;
         let why = format!("volume {id}: {refusal}; nothing of the group was switched");
         let mut why = problem("busy", why, &view.name);
@@ -189,7 +192,7 @@ pub(super) async fn switch(
     }
     for member in &all {
         if let Err(refusal) = member.relation.step(Event::Want(enable), now) {
-            ledger.note(|o| o.progress = count(0, total)).await;
+            run.note(|o| o.progress = count(0, total)).await;
             let id = &member.volume.id;
             let failure = Failure::new(
                 FailureCode::FailedPrecondition,
@@ -205,12 +208,12 @@ pub(super) async fn switch(
     } else {
         Call::DisableGroupReplication { group, volumes }
     };
-    if let Err(error) = ledger.call(&view.name, &call).await {
-        ledger.note(|o| o.progress = count(0, total)).await;
+    if let Err(error) = run.call(&view.name, &call).await {
+        run.note(|o| o.progress = count(0, total)).await;
         return Ok(Err(journalled(&view.name, &error)));
     }
     for chunk in members::chunks(all, PAGE) {
-        members::change(ground, chunk, |member| {
+        members::change(env, chunk, |member| {
             *member.relation = member.relation.step(Event::Want(enable), now)?.0;
             let kind = enable.then(|| kind_of(member)).flatten();
             if let Some(placement) = &mut member.volume.placement {
@@ -221,12 +224,12 @@ pub(super) async fn switch(
             } else {
                 ReplicationStatus::Disabled
             });
-            members::let_go(ledger, member);
+            members::unlock(run, member);
             Ok(Change::Write)
         })
         .await?;
     }
-    ledger.note(|o| o.progress = count(total, 0)).await;
+    run.note(|o| o.progress = count(total, 0)).await;
     Ok(Ok(()))
 }
 

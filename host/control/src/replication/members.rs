@@ -10,8 +10,8 @@ use springform_model::operation::OperationError;
 use springform_model::replication::Refusal;
 
 use super::Scope;
-use super::ground::{BackendView, Ground, Member, Problem, Writes};
-use super::ledger::Ledger;
+use super::env::{BackendView, Member, ReplicationEnv, ReplicationError, Writes};
+use super::operation_run::OperationRun;
 use crate::outbox::CloudEvent;
 
 /// How often a commit is tried again with rows that were read again.
@@ -68,15 +68,15 @@ pub fn batches(members: Vec<Member>, size: usize) -> Vec<Vec<Member>> {
 /// Works on batches, as many of them at once as the backend allows; none is begun once somebody asked the operation to stop.
 /// Gives what came of those that were begun, and what kept the others.
 pub async fn each<T, F>(
-    ledger: &Ledger<'_>,
+    run: &OperationRun<'_>,
     view: &BackendView,
     members: Vec<Member>,
     work: impl Fn(Vec<Member>) -> F,
-) -> Result<(Vec<T>, Option<OperationError>), Problem>
+) -> Result<(Vec<T>, Option<OperationError>), ReplicationError>
 where
-    F: Future<Output = Result<T, Problem>>,
+    F: Future<Output = Result<T, ReplicationError>>,
 {
-    let one = async |chunk| match ledger.stopped(&view.name).await {
+    let one = async |chunk| match run.stopped(&view.name).await {
         Some(stopped) => Ok(Err(stopped)),
         None => work(chunk).await.map(Ok),
     };
@@ -94,25 +94,27 @@ where
 
 /// The same volumes as they are now; those that are gone are left out.
 pub async fn again(
-    ground: &dyn Ground,
+    env: &dyn ReplicationEnv,
     backend: &str,
     members: Vec<Member>,
-) -> Result<Vec<Member>, Problem> {
+) -> Result<Vec<Member>, ReplicationError> {
     let ids: Vec<String> = members.iter().map(|m| m.volume.id.clone()).collect();
-    ground
-        .members(&Scope::Volumes(ids), backend, None, members.len())
+    env.members(&Scope::Volumes(ids), backend, None, members.len())
         .await
 }
 
 /// Takes the volumes' turn, so that nobody moves them while an array works on them. Gives those it has, and those that
 /// another operation has.
-pub async fn hold(ledger: &Ledger<'_>, members: Vec<Member>) -> Result<Changed, Problem> {
-    change(ledger.ground(), members, |m| {
-        free(ledger, m)?;
+pub async fn hold(
+    run: &OperationRun<'_>,
+    members: Vec<Member>,
+) -> Result<Changed, ReplicationError> {
+    change(run.env(), members, |m| {
+        free(run, m)?;
         if m.volume.operation.is_some() {
             return Ok(Change::Leave);
         }
-        m.volume.operation = Some(ledger.id().to_owned());
+        m.volume.operation = Some(run.id().to_owned());
         Ok(Change::Write)
     })
     .await
@@ -121,19 +123,19 @@ pub async fn hold(ledger: &Ledger<'_>, members: Vec<Member>) -> Result<Changed, 
 /// The same, and waits a little for those that another operation has: a fence that the host began by itself when an array
 /// came back is over in a moment, and no reason to refuse what was asked meanwhile.
 pub async fn hold_soon(
-    ledger: &Ledger<'_>,
+    run: &OperationRun<'_>,
     backend: &str,
     members: Vec<Member>,
-) -> Result<Changed, Problem> {
-    let (mut held, mut busy) = hold(ledger, members).await?;
+) -> Result<Changed, ReplicationError> {
+    let (mut held, mut busy) = hold(run, members).await?;
     for _ in 0..BUSY_WAITS {
-        if busy.is_empty() || ledger.ground().cancelled(ledger.id()).await {
+        if busy.is_empty() || run.env().cancelled(run.id()).await {
             break;
         }
         tokio::time::sleep(Duration::from_secs(1)).await;
         let waiting = busy.into_iter().map(|(member, _)| member).collect();
-        let waiting = again(ledger.ground(), backend, waiting).await?;
-        let (more, still) = hold(ledger, waiting).await?;
+        let waiting = again(run.env(), backend, waiting).await?;
+        let (more, still) = hold(run, waiting).await?;
         held.extend(more);
         busy = still;
     }
@@ -142,9 +144,9 @@ pub async fn hold_soon(
 }
 
 /// Refuses what another operation holds. To be asked inside a change: somebody may take it between reading and writing.
-pub fn free(ledger: &Ledger<'_>, member: &Member) -> Result<(), Refusal> {
+pub fn free(run: &OperationRun<'_>, member: &Member) -> Result<(), Refusal> {
     match &member.volume.operation {
-        Some(holder) if holder != ledger.id() => Err(Refusal::Busy {
+        Some(holder) if holder != run.id() => Err(Refusal::Busy {
             operation: holder.clone(),
         }),
         _ => Ok(()),
@@ -152,14 +154,17 @@ pub fn free(ledger: &Ledger<'_>, member: &Member) -> Result<(), Refusal> {
 }
 
 /// Gives the turn back where it is still held.
-pub async fn release(ledger: &Ledger<'_>, members: Vec<Member>) -> Result<Vec<Member>, Problem> {
-    let (released, _) = change(ledger.ground(), members, |m| Ok(let_go(ledger, m))).await?;
+pub async fn release(
+    run: &OperationRun<'_>,
+    members: Vec<Member>,
+) -> Result<Vec<Member>, ReplicationError> {
+    let (released, _) = change(run.env(), members, |m| Ok(unlock(run, m))).await?;
     Ok(released)
 }
 
 /// Gives the turn of one volume back, as a part of a change.
-pub fn let_go(ledger: &Ledger<'_>, member: &mut Member) -> Change {
-    if member.volume.operation.as_deref() != Some(ledger.id()) {
+pub fn unlock(run: &OperationRun<'_>, member: &mut Member) -> Change {
+    if member.volume.operation.as_deref() != Some(run.id()) {
         return Change::Leave;
     }
     member.volume.operation = None;
@@ -168,10 +173,10 @@ pub fn let_go(ledger: &Ledger<'_>, member: &mut Member) -> Change {
 
 /// Changes members in one commit. What refuses must not have changed anything yet.
 pub async fn change(
-    ground: &dyn Ground,
+    env: &dyn ReplicationEnv,
     members: Vec<Member>,
     mut apply: impl FnMut(&mut Member) -> Result<Change, Refusal> + Send,
-) -> Result<Changed, Problem> {
+) -> Result<Changed, ReplicationError> {
     let mut members = members;
     for _ in 0..RACES {
         let ids = ids(&members);
@@ -179,7 +184,7 @@ pub async fn change(
         if writes.is_empty() {
             return Ok(outcome);
         }
-        match ground
+        match env
             .commit(Writes {
                 members: writes,
                 ..Writes::default()
@@ -187,11 +192,11 @@ pub async fn change(
             .await
         {
             Ok(()) => return Ok(outcome),
-            Err(Problem::Moved(_)) => members = reread(ground, ids).await?,
+            Err(ReplicationError::Moved(_)) => members = reread(env, ids).await?,
             Err(other) => return Err(other),
         }
     }
-    Err(Problem::Moved("a batch of volumes".to_owned()))
+    Err(ReplicationError::Moved("a batch of volumes".to_owned()))
 }
 
 /// What a change gives rise to.
@@ -206,11 +211,11 @@ pub struct Told {
 /// Changes members as [`change`] does, in one commit with what the change gives rise to, and with the operation's progress
 /// where no other batch is writing that.
 pub async fn change_with(
-    ledger: &Ledger<'_>,
+    run: &OperationRun<'_>,
     members: Vec<Member>,
     told: &std::sync::Mutex<Told>,
     mut apply: impl FnMut(&mut Member) -> Result<Change, Refusal> + Send,
-) -> Result<Changed, Problem> {
+) -> Result<Changed, ReplicationError> {
     let mut members = members;
     for _ in 0..RACES {
         if let Ok(mut told) = told.lock() {
@@ -219,7 +224,7 @@ pub async fn change_with(
         let ids = ids(&members);
         let (writes, outcome) = compute(members, &mut apply);
         let Told { events, messages } = told.lock().map(|t| t.clone()).unwrap_or_default();
-        match ledger
+        match run
             .commit_batch(Writes {
                 members: writes,
                 events,
@@ -229,11 +234,11 @@ pub async fn change_with(
             .await
         {
             Ok(()) => return Ok(outcome),
-            Err(Problem::Moved(_)) => members = reread(ledger.ground(), ids).await?,
+            Err(ReplicationError::Moved(_)) => members = reread(run.env(), ids).await?,
             Err(other) => return Err(other),
         }
     }
-    Err(Problem::Moved("a batch of volumes".to_owned()))
+    Err(ReplicationError::Moved("a batch of volumes".to_owned()))
 }
 
 fn compute(
@@ -266,19 +271,22 @@ fn ids(members: &[Member]) -> (String, Vec<String>) {
 }
 
 async fn reread(
-    ground: &dyn Ground,
+    env: &dyn ReplicationEnv,
     (backend, ids): (String, Vec<String>),
-) -> Result<Vec<Member>, Problem> {
+) -> Result<Vec<Member>, ReplicationError> {
     let many = ids.len();
-    ground
-        .members(&Scope::Volumes(ids), &backend, None, many)
+    env.members(&Scope::Volumes(ids), &backend, None, many)
         .await
 }
 
 /// Keeps what the driver wants to be handed back.
-pub async fn keep_state(ground: &dyn Ground, backend: &str, state: Vec<u8>) -> Result<(), Problem> {
+pub async fn keep_state(
+    env: &dyn ReplicationEnv,
+    backend: &str,
+    state: Vec<u8>,
+) -> Result<(), ReplicationError> {
     for _ in 0..RACES {
-        let (mut service, revision) = ground.service(backend).await?;
+        let (mut service, revision) = env.service(backend).await?;
         if service.driver_state == state {
             return Ok(());
         }
@@ -287,10 +295,10 @@ pub async fn keep_state(ground: &dyn Ground, backend: &str, state: Vec<u8>) -> R
             services: vec![(service, revision)],
             ..Writes::default()
         };
-        match ground.commit(writes).await {
-            Err(Problem::Moved(_)) => {}
+        match env.commit(writes).await {
+            Err(ReplicationError::Moved(_)) => {}
             other => return other,
         }
     }
-    Err(Problem::Moved(format!("service {backend}")))
+    Err(ReplicationError::Moved(format!("service {backend}")))
 }

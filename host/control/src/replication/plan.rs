@@ -12,7 +12,7 @@ use springform_model::replication::clock;
 use springform_model::replication::relation::Acknowledge;
 use springform_model::time::Timestamp;
 
-use super::ground::{BackendView, Ground, Member, Problem};
+use super::env::{BackendView, Member, ReplicationEnv, ReplicationError};
 use super::{Scope, consent, members};
 
 /// Volumes planned with one call.
@@ -75,10 +75,10 @@ fn failover() -> Verb {
 }
 
 /// A plan that says nothing yet.
-pub fn blank(ground: &dyn Ground, backend: &str, verb: Verb, order: Order) -> Plan {
-    let now = ground.now();
+pub fn blank(env: &dyn ReplicationEnv, backend: &str, verb: Verb, order: Order) -> Plan {
+    let now = env.now();
     Plan {
-        id: ground.new_id(),
+        id: env.new_id(),
         verb,
         order,
         backend: backend.to_owned(),
@@ -136,17 +136,18 @@ impl Fingerprint {
 }
 
 /// The target that was meant: a configured name, or the primary for `default`.
-pub fn resolve(view: &BackendView, to: Option<&str>) -> Result<Option<String>, Problem> {
+pub fn resolve(view: &BackendView, to: Option<&str>) -> Result<Option<String>, ReplicationError> {
     match to {
         None => Ok(None),
         Some(name) if view.target(name).is_some() => Ok(Some(name.to_owned())),
-        Some(springform_model::replication::service::PRIMARY) => view
-            .primary()
-            .map(|t| Some(t.name.clone()))
-            .ok_or_else(|| Problem::Invalid(format!("backend {} has no primary array", view.name))),
+        Some(springform_model::replication::service::PRIMARY) => {
+            view.primary().map(|t| Some(t.name.clone())).ok_or_else(|| {
+                ReplicationError::Invalid(format!("backend {} has no primary array", view.name))
+            })
+        }
         Some(name) => {
             let known: Vec<&str> = view.targets.iter().map(|t| t.name.as_str()).collect();
-            Err(Problem::Invalid(format!(
+            Err(ReplicationError::Invalid(format!(
                 "backend {} has no target {name}; it has {}",
                 view.name,
                 known.join(", ")
@@ -156,11 +157,11 @@ pub fn resolve(view: &BackendView, to: Option<&str>) -> Result<Option<String>, P
 }
 
 /// Refuses what needs another array on a backend that is configured with one only, whatever its driver claims.
-pub fn has_another(view: &BackendView) -> Result<(), Problem> {
+pub fn has_another(view: &BackendView) -> Result<(), ReplicationError> {
     if view.targets.iter().any(|target| !target.primary) {
         return Ok(());
     }
-    Err(Problem::Refused(format!(
+    Err(ReplicationError::Refused(format!(
         "backend {} has no replication_device in the configuration: there is no array that it could be failed over to",
         view.name
     )))
@@ -168,7 +169,7 @@ pub fn has_another(view: &BackendView) -> Result<(), Problem> {
 
 /// Asks the driver what a failover of one page would do. The array it chooses has to be one of the configuration.
 pub async fn page(
-    ground: &dyn Ground,
+    env: &dyn ReplicationEnv,
     view: &BackendView,
     operation: &str,
     order: &Order,
@@ -182,7 +183,7 @@ pub async fn page(
         point: order.point.clone(),
     };
     let call = Call::PlanFailover { request };
-    let plan = ground
+    let plan = env
         .call(&view.name, operation, Vec::new(), call)
         .await
         .and_then(Reply::into_plan)?;
@@ -203,14 +204,14 @@ pub async fn page(
 
 /// The fingerprint of a scope as it is now.
 pub async fn fingerprint(
-    ground: &dyn Ground,
+    env: &dyn ReplicationEnv,
     scope: &Scope,
     view: &BackendView,
-) -> Result<String, Problem> {
+) -> Result<String, ReplicationError> {
     let mut print = Fingerprint::new(view);
     let mut after: Option<String> = None;
     loop {
-        let members = ground
+        let members = env
             .members(scope, &view.name, after.as_deref(), PAGE)
             .await?;
         let Some(last) = members.last() else {
@@ -222,17 +223,21 @@ pub async fn fingerprint(
 }
 
 /// Makes a plan. Reads only.
-pub async fn make(ground: &dyn Ground, backend: &str, order: Order) -> Result<Plan, Problem> {
-    let view = ground.backend(backend).await?;
+pub async fn make(
+    env: &dyn ReplicationEnv,
+    backend: &str,
+    order: Order,
+) -> Result<Plan, ReplicationError> {
+    let view = env.backend(backend).await?;
     has_another(&view)?;
     let mut to = resolve(&view, order.to.as_deref())?;
     let mut print = Fingerprint::new(&view);
-    let mut plan = blank(ground, backend, Verb::Failover, order.clone());
+    let mut plan = blank(env, backend, Verb::Failover, order.clone());
     let id = plan.id.clone();
     let mut refused: Option<String> = None;
     let mut after: Option<String> = None;
     loop {
-        let members = ground
+        let members = env
             .members(&order.scope, backend, after.as_deref(), PAGE)
             .await?;
         let Some(last) = members.last() else { break };
@@ -250,10 +255,10 @@ pub async fn make(ground: &dyn Ground, backend: &str, order: Order) -> Result<Pl
                 plan.volumes.extend(there);
                 continue;
             }
-            match page(ground, &view, &id, &order, to.clone(), &of_one_array).await {
+            match page(env, &view, &id, &order, to.clone(), &of_one_array).await {
                 Ok(answer) => {
                     to = Some(answer.target.clone());
-                    add(&mut plan, &view, ground.now(), &of_one_array, answer);
+                    add(&mut plan, &view, env.now(), &of_one_array, answer);
                 }
                 // What one array has against it does not hold up the volumes of another.
                 Err(error) => {
@@ -270,18 +275,18 @@ pub async fn make(ground: &dyn Ground, backend: &str, order: Order) -> Result<Pl
         plan.volumes.truncate(PAGE);
     }
     if plan.total == 0 {
-        return Err(Problem::NotFound(format!(
+        return Err(ReplicationError::NotFound(format!(
             "{} has no volume on backend {backend}",
             order.scope.describe()
         )));
     }
     if let Some(why) = refused.filter(|_| plan.possible == 0) {
-        return Err(Problem::Refused(format!(
+        return Err(ReplicationError::Refused(format!(
             "backend {backend} could not plan the failover: {why}"
         )));
     }
     plan.target = to.ok_or_else(|| {
-        Problem::Invalid(format!(
+        ReplicationError::Invalid(format!(
             "none of the volumes of {} is replicated",
             order.scope.describe()
         ))

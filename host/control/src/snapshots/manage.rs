@@ -8,7 +8,7 @@ use springform_store::StoreError;
 use uuid::Uuid;
 
 use super::{CreateSnapshot, Snapshots, new_snapshot};
-use crate::edit::{Setback, again};
+use crate::edit::{TxError, retry_on_conflict};
 use crate::engine::NewOperation;
 use crate::quotas::{Adds, over};
 use crate::specs::full_type;
@@ -42,14 +42,14 @@ impl Snapshots<'_> {
         caller: &Caller,
         wanted: ManageSnapshot,
     ) -> Result<Snapshot, ControlError> {
-        again(|| self.take_over(caller, wanted.clone())).await
+        retry_on_conflict(|| self.take_over(caller, wanted.clone())).await
     }
 
     async fn take_over(
         &self,
         caller: &Caller,
         wanted: ManageSnapshot,
-    ) -> Result<Snapshot, Setback> {
+    ) -> Result<Snapshot, TxError> {
         let control = self.control;
         let volume = control.volumes().stored(caller, &wanted.volume_id).await?;
         let going = [VolumeStatus::Deleting, VolumeStatus::Unmanaging];

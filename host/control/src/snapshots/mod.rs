@@ -14,7 +14,7 @@ use springform_model::operation::Verb;
 use springform_store::{Changes, Query, Store, StoreError, Stored};
 use uuid::Uuid;
 
-use crate::edit::{Setback, again};
+use crate::edit::{TxError, retry_on_conflict};
 use crate::engine::{Executors, NewOperation};
 use crate::error::ErrorKind;
 use crate::ownership::{edit_of_caller, of_caller};
@@ -108,10 +108,10 @@ impl Snapshots<'_> {
         caller: &Caller,
         wanted: CreateSnapshot,
     ) -> Result<Snapshot, ControlError> {
-        again(|| self.begin(caller, wanted.clone())).await
+        retry_on_conflict(|| self.begin(caller, wanted.clone())).await
     }
 
-    async fn begin(&self, caller: &Caller, wanted: CreateSnapshot) -> Result<Snapshot, Setback> {
+    async fn begin(&self, caller: &Caller, wanted: CreateSnapshot) -> Result<Snapshot, TxError> {
         let control = self.control;
         let volume = control.volumes().stored(caller, &wanted.volume_id).await?;
         control.volumes().may_change(&volume).await?;

@@ -8,7 +8,7 @@ use springform_model::replication::obligation::Obligation;
 use springform_store::StoreError;
 
 use crate::engine::{Executor, Run, failure};
-use crate::groups::settle::{Fate, settle};
+use crate::groups::settle::{WriteDecision, settle};
 use crate::lock;
 use crate::obligations::{self, Owing};
 use crate::specs::{snapshot_spec, volume_spec};
@@ -42,7 +42,7 @@ impl Executor for Working {
             &[volume],
             |snapshot| {
                 if outcome.is_ok() && ends {
-                    return Fate::Remove;
+                    return WriteDecision::Remove;
                 }
                 snapshot.operation = None;
                 snapshot.updated_at = Some(now);
@@ -59,11 +59,11 @@ impl Executor for Working {
                 if let Ok(done) = &outcome {
                     note(snapshot, done);
                 }
-                Fate::Write
+                WriteDecision::Write
             },
             |volume| match lock::release(volume, &operation.id) {
-                true => Fate::Write,
-                false => Fate::Leave,
+                true => WriteDecision::Write,
+                false => WriteDecision::Leave,
             },
             || match &operation.error {
                 Some(error) => report(&operation, &control, "011", "001", error),

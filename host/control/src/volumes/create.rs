@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::Volumes;
 use super::place::{GOLDEN, step_name};
 use super::turn::{not_frozen, not_overtaken, report};
-use crate::edit::{Setback, again, moved};
+use crate::edit::{TxError, is_conflict, retry_on_conflict};
 use crate::engine::{NewOperation, failure};
 use crate::quotas::{Adds, over};
 use crate::scheduler::{Affinity, Hints, Request};
@@ -73,10 +73,10 @@ impl Volumes<'_> {
         caller: &Caller,
         wanted: CreateVolume,
     ) -> Result<Volume, ControlError> {
-        again(|| self.begin(caller, wanted.clone())).await
+        retry_on_conflict(|| self.begin(caller, wanted.clone())).await
     }
 
-    async fn begin(&self, caller: &Caller, wanted: CreateVolume) -> Result<Volume, Setback> {
+    async fn begin(&self, caller: &Caller, wanted: CreateVolume) -> Result<Volume, TxError> {
         let control = self.control;
         let from = [&wanted.snapshot_id, &wanted.source_volid, &wanted.image_id];
         if from.into_iter().flatten().count() > 1 {
@@ -141,7 +141,7 @@ impl Volumes<'_> {
         }
         let operation = control.operations().prepare(caller, new).inspect_err(|_| {
             if let Some(placed) = &placed {
-                placed.ledger.dropped(&volume.id);
+                placed.reservations.dropped(&volume.id);
             }
         })?;
         volume.operation = Some(operation.id.clone());
@@ -157,11 +157,11 @@ impl Volumes<'_> {
         }
         let submitted = control.operations().submit(changes, operation).await;
         if let (Err(_), Some(placed)) = (&submitted, &placed) {
-            placed.ledger.dropped(&volume.id);
+            placed.reservations.dropped(&volume.id);
         }
         match submitted {
             Ok(()) => Ok(volume),
-            Err(error) if moved(&error) => Err(Setback::Moved),
+            Err(error) if is_conflict(&error) => Err(TxError::Conflict),
             Err(StoreError::Limit { name, limit, used }) => {
                 Err(over(&name, limit, used, volume.size).into())
             }

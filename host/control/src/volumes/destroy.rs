@@ -7,8 +7,8 @@ use springform_model::replication::relation::Relation;
 use springform_store::{Changes, Direction, Query};
 
 use super::Volumes;
-use super::turn::try_turn;
-use crate::edit::{Setback, again, no_more};
+use super::turn::try_lock;
+use crate::edit::{TxError, no_more, retry_on_conflict};
 use crate::error::ErrorKind;
 use crate::images::not_golden;
 use crate::ownership::is_visible;
@@ -46,7 +46,7 @@ impl Volumes<'_> {
         cascade: bool,
         force: bool,
     ) -> Result<(), ControlError> {
-        again(|| self.try_delete(caller, id, cascade, force)).await
+        retry_on_conflict(|| self.try_delete(caller, id, cascade, force)).await
     }
 
     async fn try_delete(
@@ -55,7 +55,7 @@ impl Volumes<'_> {
         id: &str,
         cascade: bool,
         force: bool,
-    ) -> Result<(), Setback> {
+    ) -> Result<(), TxError> {
         let volume = self.stored(caller, id).await?;
         if volume.host.is_none() && volume.operation.is_none() {
             // It was never placed: there is nothing on any array, and nobody has to wait.
@@ -125,7 +125,7 @@ impl Volumes<'_> {
                 changes.update(&going)
             })
         };
-        try_turn(
+        try_lock(
             self.control,
             caller,
             id,
@@ -143,10 +143,10 @@ impl Volumes<'_> {
     /// # Errors
     /// `NotFound`, `Invalid`, `OverLimit`, `Conflict`.
     pub async fn extend(&self, caller: &Caller, id: &str, size: u64) -> Result<(), ControlError> {
-        again(|| self.try_extend(caller, id, size)).await
+        retry_on_conflict(|| self.try_extend(caller, id, size)).await
     }
 
-    async fn try_extend(&self, caller: &Caller, id: &str, size: u64) -> Result<(), Setback> {
+    async fn try_extend(&self, caller: &Caller, id: &str, size: u64) -> Result<(), TxError> {
         let control = self.control;
         let volume = self.stored(caller, id).await?;
         let full = full_type(control.store(), volume.type_id.as_deref()).await?;
@@ -173,7 +173,7 @@ impl Volumes<'_> {
             volume.growing_to = Some(size);
             Ok(())
         };
-        try_turn(
+        try_lock(
             self.control,
             caller,
             id,
@@ -196,10 +196,10 @@ impl Volumes<'_> {
         id: &str,
         snapshot: &str,
     ) -> Result<(), ControlError> {
-        again(|| self.try_revert(caller, id, snapshot)).await
+        retry_on_conflict(|| self.try_revert(caller, id, snapshot)).await
     }
 
-    async fn try_revert(&self, caller: &Caller, id: &str, snapshot: &str) -> Result<(), Setback> {
+    async fn try_revert(&self, caller: &Caller, id: &str, snapshot: &str) -> Result<(), TxError> {
         let volume = self.get(caller, id).await?;
         self.may_change(&volume).await?;
         let query = Query::new()
@@ -238,7 +238,7 @@ impl Volumes<'_> {
             volume.status = VolumeStatus::Reverting;
             Ok(())
         };
-        try_turn(
+        try_lock(
             self.control,
             caller,
             id,

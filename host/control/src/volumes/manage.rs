@@ -8,9 +8,9 @@ use springform_store::{Changes, Measure, Query, StoreError};
 
 use super::create::new_volume;
 use super::destroy::must_be;
-use super::turn::try_turn;
+use super::turn::try_lock;
 use super::{CreateVolume, Volumes};
-use crate::edit::{Setback, again, no_more};
+use crate::edit::{TxError, no_more, retry_on_conflict};
 use crate::engine::NewOperation;
 use crate::quotas::{Adds, over};
 use crate::services::ServiceView;
@@ -92,10 +92,10 @@ impl Volumes<'_> {
         caller: &Caller,
         wanted: ManageVolume,
     ) -> Result<Volume, ControlError> {
-        again(|| self.take_over(caller, wanted.clone())).await
+        retry_on_conflict(|| self.take_over(caller, wanted.clone())).await
     }
 
-    async fn take_over(&self, caller: &Caller, wanted: ManageVolume) -> Result<Volume, Setback> {
+    async fn take_over(&self, caller: &Caller, wanted: ManageVolume) -> Result<Volume, TxError> {
         let control = self.control;
         let view = control.services().get(&wanted.host).await?;
         in_service(&view)?;
@@ -159,10 +159,10 @@ impl Volumes<'_> {
     /// # Errors
     /// `NotFound`, `Invalid`, `Conflict`.
     pub async fn unmanage(&self, caller: &Caller, id: &str) -> Result<(), ControlError> {
-        again(|| self.try_unmanage(caller, id)).await
+        retry_on_conflict(|| self.try_unmanage(caller, id)).await
     }
 
-    async fn try_unmanage(&self, caller: &Caller, id: &str) -> Result<(), Setback> {
+    async fn try_unmanage(&self, caller: &Caller, id: &str) -> Result<(), TxError> {
         self.get(caller, id).await?;
         let snapshots = Query::new().eq("volume_id", id);
         if self.control.store().count::<Snapshot>(&snapshots).await? > 0 {
@@ -193,7 +193,7 @@ impl Volumes<'_> {
             Ok(())
         };
         let none = |_: &Volume| no_more::<Snapshot>(Changes::new(), snapshots.clone(), 0);
-        try_turn(
+        try_lock(
             self.control,
             caller,
             id,

@@ -10,7 +10,7 @@ use springform_store::{Changes, Query, Store, StoreError};
 use super::create::request;
 use super::turn::report;
 use crate::engine::{Executor, Run, failure};
-use crate::groups::settle::{Fate, settle};
+use crate::groups::settle::{WriteDecision, settle};
 use crate::scheduler::Affinity;
 use crate::specs::{build, full_type, snapshot_spec, volume_spec};
 use crate::{Control, lock};
@@ -31,8 +31,8 @@ impl Executor for Creating {
             && let Some(backend) = control.backend(&backend)
         {
             match outcome {
-                Ok(_) => backend.ledger.made(&id),
-                Err(_) => backend.ledger.dropped(&id),
+                Ok(_) => backend.reservations.made(&id),
+                Err(_) => backend.reservations.dropped(&id),
             }
         }
         run.finish(outcome.as_ref().err().cloned());
@@ -49,11 +49,11 @@ impl Executor for Creating {
                     Ok(placement) => available(volume, placement, now),
                     Err(_) => volume.status = VolumeStatus::Error,
                 }
-                Fate::Write
+                WriteDecision::Write
             },
             |source| match lock::release(source, &operation.id) {
-                true => Fate::Write,
-                false => Fate::Leave,
+                true => WriteDecision::Write,
+                false => WriteDecision::Leave,
             },
             || match &operation.error {
                 Some(error) => report(
@@ -182,7 +182,7 @@ async fn place(run: &mut Run, id: &str) -> Result<Placement, OperationError> {
             .and_then(|tried| serde_json::from_value(tried.clone()).ok())
             .unwrap_or_default();
         if let Some(handle) = control.backend(&backend) {
-            handle.ledger.dropped(id);
+            handle.reservations.dropped(id);
         }
         tried.push(backend);
         let bound = volume.snapshot_id.is_some()

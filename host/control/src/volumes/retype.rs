@@ -8,9 +8,9 @@ use springform_store::Stored;
 
 use super::Volumes;
 use super::destroy::must_be;
-use super::turn::try_turn;
+use super::turn::try_lock;
 use super::zone::zone_of;
-use crate::edit::{Setback, again};
+use crate::edit::{TxError, retry_on_conflict};
 use crate::quotas::Adds;
 use crate::scheduler::Request;
 use crate::specs::{FullType, full_type, is_multiattach, with_qos, without_keys};
@@ -39,7 +39,7 @@ impl Volumes<'_> {
         name_or_id: &str,
         migration: Migration,
     ) -> Result<(), ControlError> {
-        again(|| self.try_retype(caller, id, name_or_id, migration)).await
+        retry_on_conflict(|| self.try_retype(caller, id, name_or_id, migration)).await
     }
 
     async fn try_retype(
@@ -48,7 +48,7 @@ impl Volumes<'_> {
         id: &str,
         name_or_id: &str,
         migration: Migration,
-    ) -> Result<(), Setback> {
+    ) -> Result<(), TxError> {
         let store = self.control.store();
         let volume = self.stored(caller, id).await?;
         let kind = self.control.types().stored(caller, name_or_id).await?;
@@ -71,7 +71,7 @@ impl Volumes<'_> {
             .guards(&volume.project_id, adds, Some(&after.volume_type))
             .await?;
         let guards = guards.unchanged::<Volume>(id, volume.revision);
-        try_turn(
+        try_lock(
             self.control,
             caller,
             id,

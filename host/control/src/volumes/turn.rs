@@ -9,7 +9,7 @@ use springform_model::time::Timestamp;
 use springform_store::{Changes, StoreError};
 use uuid::Uuid;
 
-use crate::edit::{Setback, moved};
+use crate::edit::{TxError, is_conflict};
 use crate::engine::NewOperation;
 use crate::messages::KEEP;
 use crate::ownership::of_caller;
@@ -72,8 +72,8 @@ pub(crate) async fn not_overtaken(control: &Control, id: &str) -> Result<(), Con
 }
 
 /// Checks a volume, takes its turn, journals the operation in the same commit and starts it. `decide` sets the state, `more`
-/// adds to the commit. One round of [`crate::edit::again`].
-pub(super) async fn try_turn(
+/// adds to the commit. One round of [`crate::edit::retry_on_conflict`].
+pub(super) async fn try_lock(
     control: &Control,
     caller: &Caller,
     id: &str,
@@ -81,10 +81,10 @@ pub(super) async fn try_turn(
     input: &Value,
     decide: impl Fn(&mut Volume) -> Result<(), ControlError>,
     more: impl Fn(&Volume) -> Changes,
-) -> Result<(Volume, Operation), Setback> {
+) -> Result<(Volume, Operation), TxError> {
     let mut stored = of_caller::<Volume>(control.store(), caller, id).await?;
     if lock::passed(control, std::slice::from_ref(&stored)).await? {
-        return Err(Setback::Moved);
+        return Err(TxError::Conflict);
     }
     if let Some(holder) = lock::holder(control.store(), stored.operation.as_ref()).await? {
         return Err(ControlError::busy(&format!("Volume {id}"), &holder.id).into());
@@ -101,7 +101,7 @@ pub(super) async fn try_turn(
     let operations = control.operations();
     match operations.submit(changes, operation.clone()).await {
         Ok(()) => Ok((stored.record, operation)),
-        Err(error) if moved(&error) => Err(Setback::Moved),
+        Err(error) if is_conflict(&error) => Err(TxError::Conflict),
         Err(StoreError::Limit { name, limit, used }) => {
             let now = stored.growing_to.unwrap_or(stored.size);
             Err(over(&name, limit, used, now.saturating_sub(stored.size)).into())

@@ -13,7 +13,7 @@ use springform_store::{Changes, Direction, Query, StoreError, Stored};
 use super::place::nobody_elses;
 use super::report;
 use crate::engine::{Executor, Run, failure};
-use crate::groups::settle::{Fate, settle};
+use crate::groups::settle::{WriteDecision, settle};
 use crate::lock;
 use crate::obligations::{self, Owing};
 use crate::specs::{full_type, is_multiattach, snapshot_spec, type_spec, volume_spec};
@@ -84,19 +84,19 @@ impl Executor for Working {
                     volume.type_name = Some(full.volume_type.name.clone());
                     volume.multiattach = is_multiattach(&full.volume_type);
                 }
-                Fate::Write
+                WriteDecision::Write
             },
             |snapshot| {
                 if let Some(full) = &full {
                     snapshot.type_id = Some(full.volume_type.id.clone());
-                    return Fate::Write;
+                    return WriteDecision::Write;
                 }
                 snapshot.status = match operation.verb {
                     Verb::DeleteVolume => left(snapshot, &operation),
                     _ => SnapshotStatus::Available,
                 };
                 snapshot.operation = None;
-                Fate::Write
+                WriteDecision::Write
             },
             || {
                 let changes = match &operation.error {

@@ -18,7 +18,7 @@ use tokio_rustls::TlsConnector;
 
 /// Makes connections to one target.
 #[derive(Clone)]
-pub struct Dialler {
+pub struct Connector {
     /// `host:port`.
     pub address: Arc<str>,
     /// TLS, and the name the certificate must have.
@@ -41,7 +41,7 @@ pub enum DialError {
     Timeout,
 }
 
-impl Dialler {
+impl Connector {
     async fn dial(self) -> Result<TokioIo<Link>, DialError> {
         let connect = async {
             let tcp = TcpStream::connect(&*self.address)
@@ -64,7 +64,7 @@ impl Dialler {
     }
 }
 
-impl tower::Service<Uri> for Dialler {
+impl tower::Service<Uri> for Connector {
     type Response = TokioIo<Link>;
     type Error = DialError;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, DialError>> + Send>>;

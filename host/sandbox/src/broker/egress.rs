@@ -21,7 +21,7 @@ type Io = Box<dyn Future<Output = Result<(), Error>> + Send>;
 type Sent = Result<(Response<WasiBody>, Io), Error>;
 
 /// One call's way out.
-pub struct Errand {
+pub struct CallEgress {
     broker: Arc<Broker>,
     limits: Arc<Limits>,
     operation: String,
@@ -35,7 +35,7 @@ pub struct Errand {
     denials: Denials,
 }
 
-impl Errand {
+impl CallEgress {
     /// A call's way out, with nothing sent yet. `asked` is set with the first request that leaves.
     #[must_use]
     pub fn new(
@@ -107,7 +107,7 @@ impl Errand {
 }
 
 /// The network as a guest has it: through the broker, or not at all.
-pub struct Egress(Option<Errand>);
+pub struct Egress(Option<CallEgress>);
 
 impl Egress {
     /// No request may leave.
@@ -118,8 +118,8 @@ impl Egress {
 
     /// Requests leave through the broker.
     #[must_use]
-    pub fn allowed(errand: Errand) -> Self {
-        Self(Some(errand))
+    pub fn allowed(egress: CallEgress) -> Self {
+        Self(Some(egress))
     }
 }
 
@@ -143,22 +143,22 @@ impl WasiHttpHooks for Egress {
         options: Option<RequestOptions>,
         _done: Io,
     ) -> Box<dyn Future<Output = Sent> + Send> {
-        let Some(errand) = &mut self.0 else {
+        let Some(egress) = &mut self.0 else {
             tracing::warn!(target: "audit", event = "egress-denied", "request of a driver denied: {}", Denial::NoNetwork);
             return Box::new(async { Err(Error::HttpRequestDenied) });
         };
-        let (target, slot) = match errand.admit(&request) {
+        let (target, slot) = match egress.admit(&request) {
             Ok(admitted) => admitted,
             Err(denial) => {
-                errand.audit(&request, &denial);
+                egress.audit(&request, &denial);
                 return Box::new(async { Err(Error::HttpRequestDenied) });
             }
         };
-        let (limits, account) = (errand.limits.clone(), errand.account.clone());
+        let (limits, account) = (egress.limits.clone(), egress.account.clone());
         let asked = options
             .and_then(|o| o.first_byte_timeout)
             .unwrap_or(target.request_timeout());
-        let deadline = errand
+        let deadline = egress
             .deadline
             .min(Instant::now() + asked.min(target.request_timeout()));
         Box::new(async move {

@@ -6,7 +6,7 @@ use http_body_util::Full;
 use hyper_util::client::legacy::Client;
 use wasmtime_wasi_http::Error;
 
-use super::connector::{DialError, Dialler};
+use super::connector::{Connector, DialError};
 use super::distrust::Distrust;
 use crate::account::{Account, BodyError, PaidBody};
 
@@ -79,7 +79,7 @@ impl Exchange {
     /// Why there is no answer.
     pub async fn send(
         &self,
-        client: &Client<Dialler, Full<Bytes>>,
+        client: &Client<Connector, Full<Bytes>>,
         origin: &Uri,
         credential: Option<(&http::HeaderName, &HeaderValue)>,
     ) -> Result<Response<PaidBody>, NoAnswer> {
@@ -93,7 +93,7 @@ impl Exchange {
 
     async fn send_once(
         &self,
-        client: &Client<Dialler, Full<Bytes>>,
+        client: &Client<Connector, Full<Bytes>>,
         origin: &Uri,
         credential: Option<(&http::HeaderName, &HeaderValue)>,
     ) -> Result<Response<PaidBody>, NoAnswer> {

@@ -23,7 +23,7 @@ use std::sync::atomic::AtomicU64;
 use springform_model::contract::{Context, CredentialScheme};
 use tokio::time::Instant;
 
-pub use egress::{Egress, Errand};
+pub use egress::{CallEgress, Egress};
 pub use target::{Target, TargetState};
 
 use crate::binding::Binding;

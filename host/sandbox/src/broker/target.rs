@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use wasmtime_wasi_http::Error;
 
 use super::breaker::Breaker;
-use super::connector::Dialler;
+use super::connector::Connector;
 use super::credential::{Credential, Session, sensitive};
 use super::distrust::Distrust;
 use super::exchange::{Exchange, NoAnswer};
@@ -56,7 +56,7 @@ pub struct Target {
     name: String,
     backend: String,
     origin: Uri,
-    client: Client<Dialler, Full<Bytes>>,
+    client: Client<Connector, Full<Bytes>>,
     credential: Credential,
     token: ArcSwapOption<HeaderValue>,
     secret_mask: Option<Mask>,
@@ -112,7 +112,7 @@ impl Target {
             .pool_idle_timeout(IDLE)
             .pool_timer(TokioTimer::new())
             .pool_max_idle_per_host(binding.max_connections)
-            .build(Dialler {
+            .build(Connector {
                 address: address.into(),
                 tls,
                 timeout: binding.connect_timeout,

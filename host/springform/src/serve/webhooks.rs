@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, Response, StatusCode, Url};
-use springform_control::outbox::{CloudEvent, Courier, Rebuff, sign};
+use springform_control::outbox::{CloudEvent, DeliveryError, EventSender, sign};
 
 use crate::config::{Secret, WebhookConfig};
 
@@ -64,14 +64,15 @@ fn client(config: &WebhookConfig) -> anyhow::Result<Client> {
 }
 
 #[async_trait]
-impl Courier for Webhooks {
-    async fn carry(&self, receiver: &str, event: &CloudEvent) -> Result<(), Rebuff> {
+impl EventSender for Webhooks {
+    async fn send(&self, receiver: &str, event: &CloudEvent) -> Result<(), DeliveryError> {
         let webhook = self
             .0
             .get(receiver)
-            .ok_or_else(|| Rebuff::passing("the receiver is not configured"))?;
-        let body = serde_json::to_vec(event)
-            .map_err(|error| Rebuff::passing(format!("the event cannot be written: {error}")))?;
+            .ok_or_else(|| DeliveryError::passing("the receiver is not configured"))?;
+        let body = serde_json::to_vec(event).map_err(|error| {
+            DeliveryError::passing(format!("the event cannot be written: {error}"))
+        })?;
         // The receiver's clock is the world's, not the one that tests turn.
         let seconds = SystemTime::now()
             .duration_since(UNIX_EPOCH)
@@ -96,12 +97,12 @@ impl Courier for Webhooks {
             Ok(answer) if answer.status().is_success() => Ok(()),
             Ok(answer) => Err(refused(&answer)),
             // The URL may hold a token; the reason never needs it.
-            Err(error) => Err(Rebuff::passing(innermost(&error.without_url()))),
+            Err(error) => Err(DeliveryError::passing(innermost(&error.without_url()))),
         }
     }
 }
 
-fn refused(answer: &Response) -> Rebuff {
+fn refused(answer: &Response) -> DeliveryError {
     let status = answer.status();
     let after = answer.headers().get(RETRY_AFTER);
     let after = after.and_then(|value| value.to_str().ok()?.parse().ok());
@@ -110,7 +111,7 @@ fn refused(answer: &Response) -> Rebuff {
     } else {
         format!("it answered {status}")
     };
-    Rebuff {
+    DeliveryError {
         why,
         gone: status == StatusCode::GONE,
         after_seconds: after,

@@ -13,7 +13,7 @@ use crate::arrays::Arrays;
 use crate::options::Options;
 use crate::query::Query;
 use crate::volume::placed;
-use crate::{layout, names, pgroup, sets, third};
+use crate::{async_leg, collections, layout, names, pgroup};
 
 /// Key under which the host asks for all there is of a volume, because it is about to adopt it.
 const WHOLE: &str = "springform/whole";
@@ -72,7 +72,7 @@ fn look(
     let mut known = Vec::new();
     let mut news = Vec::new();
     for volume in volumes {
-        let name = third::name_there(arrays, options, volume, on);
+        let name = async_leg::name_there(arrays, options, volume, on);
         let mark = marks.get(&name);
         if whole(volume) || mark.is_some_and(|mark| is_news(volume, on, mark)) {
             news.push(name.clone());
@@ -85,10 +85,12 @@ fn look(
         true => BTreeMap::new(),
         false => details(options, on, &news)?,
     };
-    Ok(sets::table(known.iter().filter_map(|(volume, name)| {
-        let told = tell(on, volume, name, &marks, details.get(name))?;
-        Some((volume.id.clone(), told.to_string()))
-    })))
+    Ok(collections::table(known.iter().filter_map(
+        |(volume, name)| {
+            let told = tell(on, volume, name, &marks, details.get(name))?;
+            Some((volume.id.clone(), told.to_string()))
+        },
+    )))
 }
 
 fn whole(volume: &Volume) -> bool {
@@ -131,11 +133,11 @@ fn details(
         }
     }
     let members = |group: &str| -> Result<BTreeSet<String>, Failure> {
-        Ok(sets::set(pgroup::members(on, group)?))
+        Ok(collections::set(pgroup::members(on, group)?))
     };
     let (plain, third) = (members(options.pgroup())?, members(&options.third_group())?);
     let live = found.iter().filter(|v| !flag(v, "/destroyed"));
-    Ok(sets::table(live.filter_map(|v| {
+    Ok(collections::table(live.filter_map(|v| {
         let name = text(v, "/name")?;
         let replication = match names::pod_of(name) {
             Some(_) if third.contains(name) => Some(ReplicationKind::TriSync),

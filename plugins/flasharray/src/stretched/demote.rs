@@ -14,7 +14,7 @@ use crate::host;
 use crate::layout;
 use crate::query::Query;
 use crate::volume::{array_name, placed};
-use crate::{pgroup, sets};
+use crate::{collections, pgroup};
 
 /// Ends connections on an array. Where access is uniform, connections are paths in use, before a planned switch all of
 /// them; what ends is what an array that was left behind has kept of machines that were disconnected meanwhile.
@@ -65,7 +65,7 @@ fn hosts(on: &Array<'_>) -> Result<BTreeSet<(String, String)>, Failure> {
             text(c, "/host/name")?.to_owned(),
         ))
     };
-    Ok(sets::set(found.iter().filter_map(pair)))
+    Ok(collections::set(found.iter().filter_map(pair)))
 }
 
 fn end(on: &Array<'_>, name: &str, kept: &BTreeSet<(String, String)>) -> Result<(), Failure> {

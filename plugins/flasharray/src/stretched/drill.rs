@@ -8,7 +8,7 @@ use springform_sdk::interfaces::replication::{RecoveryPoint, TestCopy};
 use springform_sdk::types::{Context, Failure, FailureCode, Volume};
 
 use super::failover::pods;
-use crate::array::{Array, Trouble, flag, number, text};
+use crate::array::{Array, ArrayError, flag, number, text};
 use crate::arrays::Arrays;
 use crate::pgroup::{self, NAMES};
 use crate::query::Query;
@@ -58,9 +58,9 @@ pub fn start(
         let serial = |v: &serde_json::Value| text(v, "/serial").map(str::to_owned);
         let result = match answer {
             Ok(items) => Ok(placed(&on, &copy, items.first().and_then(serial), None)),
-            Err(Trouble::Failed(failure)) => Err(failure),
+            Err(ArrayError::Failed(failure)) => Err(failure),
             // Made by an earlier attempt of this operation, or there is no such snapshot.
-            Err(refused @ Trouble::Refused { .. }) => match read(&on, &copy)? {
+            Err(refused @ ArrayError::Refused { .. }) => match read(&on, &copy)? {
                 Some(found) if !flag(&found, "/destroyed") => {
                     Ok(placed(&on, &copy, serial(&found), None))
                 }
@@ -92,13 +92,13 @@ fn take(on: &Array<'_>, sources: &[String], suffix: &str) -> Result<(), Failure>
     for chunk in sources.chunks(NAMES) {
         match snap(chunk) {
             Ok(_) => continue,
-            Err(Trouble::Failed(failure)) => return Err(failure),
-            Err(Trouble::Refused { .. }) => {}
+            Err(ArrayError::Failed(failure)) => return Err(failure),
+            Err(ArrayError::Refused { .. }) => {}
         }
         // An earlier attempt took them, or one of the volumes is gone: those that can be had are taken.
         for source in chunk {
             if taken(on, &names::snapshot(source, suffix))?.is_none()
-                && let Err(Trouble::Failed(failure)) = snap(std::slice::from_ref(source))
+                && let Err(ArrayError::Failed(failure)) = snap(std::slice::from_ref(source))
             {
                 return Err(failure);
             }
@@ -136,8 +136,8 @@ pub fn forget(
         let body = json!({ "destroyed": true });
         match on.send(Method::Patch, "/volume-snapshots", &query, Some(&body)) {
             Ok(_) => {}
-            Err(Trouble::Failed(failure)) => return Err(failure),
-            Err(refused @ Trouble::Refused { .. }) => {
+            Err(ArrayError::Failed(failure)) => return Err(failure),
+            Err(refused @ ArrayError::Refused { .. }) => {
                 if taken(&on, &name)?.is_some() {
                     return Err(refused.into_failure(
                         FailureCode::FailedPrecondition,
@@ -147,8 +147,8 @@ pub fn forget(
             }
         }
         match on.send(Method::Delete, "/volume-snapshots", &query, None) {
-            Ok(_) | Err(Trouble::Refused { .. }) => {}
-            Err(Trouble::Failed(failure)) => return Err(failure),
+            Ok(_) | Err(ArrayError::Refused { .. }) => {}
+            Err(ArrayError::Failed(failure)) => return Err(failure),
         }
     }
     Ok(())

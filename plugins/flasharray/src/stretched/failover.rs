@@ -12,7 +12,7 @@ use crate::arrays::Arrays;
 use crate::layout::{self, Layout};
 use crate::pod::{self, Status};
 use crate::volume::{array_name, placed};
-use crate::{names, plan, sets, whereabouts};
+use crate::{collections, names, plan, whereabouts};
 
 /// How long to wait before looking at a resync again, in milliseconds.
 const LOOK: u32 = 1000;
@@ -230,5 +230,5 @@ pub(crate) fn pods(volumes: &[Volume]) -> std::collections::BTreeSet<String> {
         let placement = v.placement.as_ref()?;
         names::pod_of(&placement.array_name).map(str::to_owned)
     };
-    sets::set(volumes.iter().filter_map(inside))
+    collections::set(volumes.iter().filter_map(inside))
 }

@@ -7,7 +7,7 @@ pub mod demote;
 pub mod drill;
 pub mod failover;
 pub mod observe;
+pub mod pod_migration;
 pub mod reprotect;
 pub mod setup;
 pub mod switch;
-pub mod travel;

@@ -5,7 +5,7 @@ use springform_sdk::fail::failure_on;
 use springform_sdk::http::Method;
 use springform_sdk::types::{Context, Error, Failure, FailureCode, Pending};
 
-use crate::array::{Array, Trouble, is_away, number};
+use crate::array::{Array, ArrayError, is_away, number};
 use crate::arrays::Arrays;
 use crate::pgroup;
 use crate::pod::{self, Pod, Status};
@@ -211,8 +211,8 @@ pub(crate) fn create(on: &Array<'_>, pod: &str) -> Result<(), Failure> {
         Some(&json!({})),
     ) {
         Ok(_) => Ok(()),
-        Err(Trouble::Failed(failure)) => Err(failure),
-        Err(refused @ Trouble::Refused { .. }) => match pod::read(on, pod)? {
+        Err(ArrayError::Failed(failure)) => Err(failure),
+        Err(refused @ ArrayError::Refused { .. }) => match pod::read(on, pod)? {
             Some(found) if !found.destroyed => Ok(()),
             Some(_) => Err(refused.into_failure(
                 FailureCode::AlreadyExists,
@@ -241,8 +241,8 @@ pub(crate) fn stretch(
         .one("member_names", name);
     let refused = match on.send(Method::Post, "/pods/arrays", &query, None) {
         Ok(_) => return Ok(true),
-        Err(Trouble::Failed(failure)) => return Err(failure),
-        Err(refused @ Trouble::Refused { .. }) => refused,
+        Err(ArrayError::Failed(failure)) => return Err(failure),
+        Err(refused @ ArrayError::Refused { .. }) => refused,
     };
     let now = pod::need(on, pod)?;
     if now.side(name).is_some() {

@@ -4,12 +4,12 @@ use springform_sdk::types::{
     Context, Error, Failure, FailureCode, Outcome, Pending, Placement, Volume,
 };
 
-use super::travel::Journey;
+use super::pod_migration::PodMigration;
 use crate::arrays::Arrays;
 use crate::layout::{wanted, wants_pod};
 use crate::options::Options;
 use crate::volume::{Volumes, array_name, placed};
-use crate::{names, plan, reprotect, third};
+use crate::{async_leg, names, plan, reprotect};
 
 /// An outcome for each volume, in order. All that have to wait wait together.
 ///
@@ -54,7 +54,7 @@ fn one(
     let inside = options.layout().is_stretched(volume);
     let from = plan::source_of(arrays, std::slice::from_ref(volume))?;
     // Where a third site leads, the pod is elsewhere: there it is copied like any other.
-    let away = third::is_beyond(arrays, options, from.name());
+    let away = async_leg::is_beyond(arrays, options, from.name());
     let into = on && !away && wants_pod(wanted(volume));
     if !inside && !into {
         let alone = std::slice::from_ref(volume);
@@ -65,7 +65,7 @@ fn one(
             .map_err(Error::from);
     }
     let name = array_name(volume);
-    let journey = Journey::new(context, arrays, *options, from, &name, &volume.id)?;
+    let journey = PodMigration::new(context, arrays, *options, from, &name, &volume.id)?;
     let serial = volume.placement.as_ref().and_then(|p| p.serial.clone());
     if on {
         // Also where the record says that it is in the pod: a switch that was cut off may have left it elsewhere.

@@ -45,7 +45,7 @@ pub fn routes(shared: Arc<Shared>) -> Router {
         .route("/arrays/{array}/latency", post(latency))
         .route(
             "/arrays/{array}/behind-our-back",
-            post(super::hands::behind_our_back),
+            post(super::out_of_band::out_of_band),
         )
         .route("/arrays/{array}/capacity", post(capacity))
         .route("/arrays/{array}/volume-limit", post(volume_limit))

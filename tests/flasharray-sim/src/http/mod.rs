@@ -3,6 +3,6 @@
 mod answer;
 pub(crate) mod array;
 pub(crate) mod control;
-mod hands;
 mod io;
 pub(crate) mod listener;
+mod out_of_band;

@@ -33,9 +33,9 @@ async fn while_all_is_well_it_is_looked_once_a_minute_and_what_was_seen_is_kept_
     rig.start();
     rig.well_for(600).await;
     assert!(rig.pauses(began).iter().all(|p| *p == 60));
-    let rows = rig.ground.rows();
+    let rows = rig.env.rows();
     assert_eq!(rows.relations.len(), 700, "every page was looked at");
-    let now = replication::Ground::now(&rig.ground);
+    let now = replication::ReplicationEnv::now(&rig.env);
     for (relation, _) in rows.relations.values() {
         let seen = relation.observed.as_ref().unwrap();
         assert!(now.seconds_since(seen.at) <= 60);
@@ -109,7 +109,7 @@ async fn a_driver_that_cannot_look_is_asked_less_and_less_and_what_is_known_grow
     );
     let known = rig.known();
     assert!(known.error.unwrap().contains("no array answers"));
-    let now = replication::Ground::now(&rig.ground);
+    let now = replication::ReplicationEnv::now(&rig.env);
     assert!(now.seconds_since(known.at.unwrap()) > 3500);
     assert_eq!(known.tally.volumes, 3, "what was seen last is still known");
     rig.blind.store(false, Ordering::SeqCst);
@@ -139,7 +139,7 @@ async fn clocks_that_disagree_make_every_age_unknown_until_they_agree() {
     let known = rig.known().tally;
     assert_eq!(known.protection["unknown"], 3, "{known:?}");
     assert_eq!(known.targets["b"].lag_seconds, None);
-    let seen = rig.ground.rows().relations["v0000"].0.observed.clone();
+    let seen = rig.env.rows().relations["v0000"].0.observed.clone();
     let clock = seen.unwrap().clock.unwrap();
     assert!(clock.contains("a is 2 days behind this host's"), "{clock}");
     rig.clocks.lock().unwrap().insert("a".to_owned(), skew(3));
@@ -154,7 +154,7 @@ async fn an_answer_that_leaves_a_volume_out_is_not_believed() {
     rig.start();
     seconds(5).await;
     assert!(rig.known().error.unwrap().contains("2 observations for 3"));
-    assert!(rig.ground.rows().relations.is_empty());
+    assert!(rig.env.rows().relations.is_empty());
 }
 
 #[tokio::test(start_paused = true)]
@@ -182,11 +182,11 @@ async fn an_operation_is_left_alone_for_two_seconds_and_then_looked_at() {
     let before = rig.looks.lock().unwrap().len();
     seconds(20).await;
     assert_eq!(rig.looks.lock().unwrap().len(), before);
-    rig.disturbed.notify_one();
+    rig.operation_changed.notify_one();
     seconds(1).await;
     assert_eq!(rig.looks.lock().unwrap().len(), before);
     // Its end is another disturbance, which puts nothing off.
-    rig.disturbed.notify_one();
+    rig.operation_changed.notify_one();
     seconds(2).await;
     assert_eq!(rig.looks.lock().unwrap().len(), before + 1);
 }
@@ -201,11 +201,11 @@ async fn the_old_primary_is_fenced_when_it_answers_again() {
     assert_eq!(moved.state, OperationState::Succeeded);
     seconds(300).await;
     assert_eq!(rig.relation("v0000").debts[0].state, DebtState::Owed);
-    assert!(rig.ground.world().arrays["a"].copies["v0000"].writable);
+    assert!(rig.env.world().arrays["a"].copies["v0000"].writable);
     rig.power("a", true);
     seconds(30).await;
     let writable = |array: &str| {
-        let world = rig.ground.world();
+        let world = rig.env.world();
         world.arrays[array]
             .copies
             .values()
@@ -217,7 +217,7 @@ async fn the_old_primary_is_fenced_when_it_answers_again() {
     assert_eq!(rig.relation("v0000").debts[0].state, DebtState::Fenced);
     assert_eq!(rig.told("array-returned")[0]["volumes"], 1200);
     assert_eq!(rig.told("array-fenced").len(), 1);
-    let fences = rig.ground.rows();
+    let fences = rig.env.rows();
     let fences = fences.operations.values();
     assert_eq!(fences.filter(|o| o.verb == Verb::Fence).count(), 1);
 }
@@ -246,10 +246,10 @@ async fn a_frozen_backend_is_fenced_all_the_same() {
     rig.start();
     rig.power("a", false);
     rig.fail_over("b").await;
-    rig.ground.rows().service.as_mut().unwrap().0.frozen = true;
+    rig.env.rows().service.as_mut().unwrap().0.frozen = true;
     rig.power("a", true);
     seconds(90).await;
-    assert!(!rig.ground.world().arrays["a"].copies["v0000"].writable);
+    assert!(!rig.env.world().arrays["a"].copies["v0000"].writable);
 }
 
 #[tokio::test(start_paused = true)]
@@ -262,14 +262,14 @@ async fn an_array_that_does_not_let_itself_be_fenced_is_tried_less_and_less_but_
     rig.power("a", true);
     seconds(4 * 3600).await;
     let tried = || {
-        let rows = rig.ground.rows();
+        let rows = rig.env.rows();
         let all = rows.operations.values();
         all.filter(|o| o.verb == Verb::Fence).count()
     };
     assert!((20..40).contains(&tried()), "{}", tried());
     rig.stubborn.store(false, Ordering::SeqCst);
     seconds(700).await;
-    assert!(!rig.ground.world().arrays["a"].copies["v0000"].writable);
+    assert!(!rig.env.world().arrays["a"].copies["v0000"].writable);
 }
 
 #[tokio::test(start_paused = true)]
@@ -287,11 +287,11 @@ async fn a_drill_ends_by_its_timer() {
     replication::run(&*rig, begun).await.unwrap();
     seconds(60).await;
     assert_eq!(rig.known().tally.drills, 1);
-    assert_eq!(rig.ground.world().arrays["b"].tests.len(), 2);
+    assert_eq!(rig.env.world().arrays["b"].tests.len(), 2);
     seconds(600).await;
-    assert!(rig.ground.world().arrays["b"].tests.is_empty());
+    assert!(rig.env.world().arrays["b"].tests.is_empty());
     let states: Vec<_> = rig
-        .ground
+        .env
         .rows()
         .drills
         .values()

@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use springform_control::observer::{self, Lookout, Pace, Watch, Watched};
+use springform_control::observer::{self, ObserverEnv, PollInterval, Watch, Watched};
 use springform_control::outbox::CloudEvent;
 use springform_control::replication::{
-    self, Ask, BackendView, Ground, Household, Member, Plan, Problem, Request, Scope, Who, Writes,
+    self, Ask, BackendView, Member, Plan, ReconcilerEnv, ReplicationEnv, ReplicationError, Request,
+    Scope, Who, Writes,
 };
 use springform_model::cloud::Service;
 use springform_model::contract::{
@@ -30,7 +31,7 @@ use tokio::time::Instant;
 pub const INTERVAL: u64 = 300;
 
 pub struct Rig {
-    pub ground: Memory,
+    pub env: Memory,
     /// When the newest copy of each array was taken, milliseconds.
     pub points: Mutex<BTreeMap<String, u64>>,
     pub watched: Mutex<Option<(Watched, u64)>>,
@@ -45,7 +46,7 @@ pub struct Rig {
     pub overtaken: AtomicBool,
     /// Arrays refuse to be fenced.
     pub stubborn: AtomicBool,
-    pub disturbed: Notify,
+    pub operation_changed: Notify,
     /// How the arrays' clocks stand against the host's.
     pub clocks: Mutex<BTreeMap<String, ClockSkew>>,
     /// How often it was asked which arrays answer.
@@ -55,18 +56,17 @@ pub struct Rig {
 
 impl Rig {
     pub fn new(volumes: usize) -> Arc<Self> {
-        let ground = Memory::new(1, 0);
+        let env = Memory::new(1, 0);
         for i in 0..volumes {
             let id = format!("v{i:04}");
-            ground.world().create(&id, true);
-            ground
-                .rows()
+            env.world().create(&id, true);
+            env.rows()
                 .volumes
                 .insert(id.clone(), (nouns::volume(&id, ARRAYS[0], true), 1));
         }
-        ground.rows().service = Some((nouns::service(), 1));
+        env.rows().service = Some((nouns::service(), 1));
         let rig = Self {
-            ground,
+            env,
             points: Mutex::default(),
             watched: Mutex::default(),
             events: Mutex::default(),
@@ -75,7 +75,7 @@ impl Rig {
             forgetful: AtomicBool::default(),
             overtaken: AtomicBool::default(),
             stubborn: AtomicBool::default(),
-            disturbed: Notify::new(),
+            operation_changed: Notify::new(),
             clocks: Mutex::default(),
             refreshed: AtomicU64::default(),
             returned: Notify::new(),
@@ -86,8 +86,8 @@ impl Rig {
 
     /// A copy arrives on every array that answers.
     pub fn replicate(&self) {
-        let now = self.ground.now().as_millis();
-        let world = self.ground.world();
+        let now = self.env.now().as_millis();
+        let world = self.env.world();
         let up = world.arrays.iter().filter(|(_, a)| a.up);
         let mut points = self.points.lock().unwrap();
         points.extend(up.map(|(name, _)| (name.clone(), now)));
@@ -103,22 +103,22 @@ impl Rig {
     }
 
     pub fn power(&self, array: &str, up: bool) {
-        self.ground.world().arrays.get_mut(array).unwrap().up = up;
+        self.env.world().arrays.get_mut(array).unwrap().up = up;
     }
 
     /// Watches and tends in the background.
     pub fn start(self: &Arc<Self>) {
         let rig = self.clone();
         tokio::spawn(async move {
-            let pace = Pace::steady(Duration::from_secs(60));
+            let pace = PollInterval::steady(Duration::from_secs(60));
             observer::watch(&*rig, BACKEND, pace, &*rig).await;
         });
         let shared = Shared(self.clone());
-        tokio::spawn(async move { replication::tend(&shared).await });
+        tokio::spawn(async move { replication::reconcile_loop(&shared).await });
     }
 
     pub fn relation(&self, id: &str) -> Relation {
-        self.ground.rows().relations[id].0.clone()
+        self.env.rows().relations[id].0.clone()
     }
 
     /// Pauses between looks since `from`, in seconds.
@@ -151,7 +151,7 @@ impl Rig {
     }
 
     fn see(&self, volume: &VolumeSpec) -> Observation {
-        let world = self.ground.world();
+        let world = self.env.world();
         let points = self.points.lock().unwrap();
         let source = volume.placement.as_ref().unwrap().target.clone();
         let mut seen = Observation {
@@ -198,19 +198,19 @@ impl Rig {
 }
 
 #[async_trait]
-impl Ground for Rig {
+impl ReplicationEnv for Rig {
     fn now(&self) -> Timestamp {
-        self.ground.now()
+        self.env.now()
     }
 
-    async fn backend(&self, name: &str) -> Result<BackendView, Problem> {
-        let view = self.ground.backend(name).await?;
+    async fn backend(&self, name: &str) -> Result<BackendView, ReplicationError> {
+        let view = self.env.backend(name).await?;
         let clocks = self.clocks.lock().unwrap().clone();
         Ok(BackendView { clocks, ..view })
     }
 
-    async fn service(&self, backend: &str) -> Result<(Service, u64), Problem> {
-        self.ground.service(backend).await
+    async fn service(&self, backend: &str) -> Result<(Service, u64), ReplicationError> {
+        self.env.service(backend).await
     }
 
     async fn members(
@@ -219,32 +219,32 @@ impl Ground for Rig {
         backend: &str,
         after: Option<&str>,
         limit: usize,
-    ) -> Result<Vec<Member>, Problem> {
-        self.ground.members(scope, backend, after, limit).await
+    ) -> Result<Vec<Member>, ReplicationError> {
+        self.env.members(scope, backend, after, limit).await
     }
 
-    async fn count(&self, scope: &Scope, backend: &str) -> Result<u64, Problem> {
-        self.ground.count(scope, backend).await
+    async fn count(&self, scope: &Scope, backend: &str) -> Result<u64, ReplicationError> {
+        self.env.count(scope, backend).await
     }
 
-    async fn backends_of(&self, scope: &Scope) -> Result<Vec<String>, Problem> {
-        self.ground.backends_of(scope).await
+    async fn backends_of(&self, scope: &Scope) -> Result<Vec<String>, ReplicationError> {
+        self.env.backends_of(scope).await
     }
 
-    async fn commit(&self, writes: Writes) -> Result<(), Problem> {
-        self.ground.commit(writes).await
+    async fn commit(&self, writes: Writes) -> Result<(), ReplicationError> {
+        self.env.commit(writes).await
     }
 
     async fn cancelled(&self, operation: &str) -> bool {
-        self.ground.cancelled(operation).await
+        self.env.cancelled(operation).await
     }
 
-    async fn plan(&self, id: &str) -> Result<Option<Plan>, Problem> {
-        self.ground.plan(id).await
+    async fn plan(&self, id: &str) -> Result<Option<Plan>, ReplicationError> {
+        self.env.plan(id).await
     }
 
-    async fn drill_row(&self, id: &str) -> Result<Option<(Drill, u64)>, Problem> {
-        self.ground.drill_row(id).await
+    async fn drill_row(&self, id: &str) -> Result<Option<(Drill, u64)>, ReplicationError> {
+        self.env.drill_row(id).await
     }
 
     async fn call(
@@ -276,19 +276,19 @@ impl Ground for Rig {
                 };
                 Ok(Reply::Outcomes(volumes.into_iter().map(refuse).collect()))
             }
-            other => self.ground.call(backend, operation, cursor, other).await,
+            other => self.env.call(backend, operation, cursor, other).await,
         }
     }
 }
 
 #[async_trait]
-impl Lookout for Rig {
-    async fn keep(&self, seen: &[Member]) -> Result<(), Problem> {
-        let mut rows = self.ground.rows();
+impl ObserverEnv for Rig {
+    async fn keep(&self, seen: &[Member]) -> Result<(), ReplicationError> {
+        let mut rows = self.env.rows();
         for member in seen {
             let stored = rows.relations.get(&member.volume.id).map(|(_, r)| *r);
             if stored != member.relation_revision {
-                return Err(Problem::Moved(member.volume.id.clone()));
+                return Err(ReplicationError::Moved(member.volume.id.clone()));
             }
         }
         for member in seen {
@@ -299,7 +299,7 @@ impl Lookout for Rig {
         Ok(())
     }
 
-    async fn watched(&self, _backend: &str) -> Result<Option<(Watched, u64)>, Problem> {
+    async fn watched(&self, _backend: &str) -> Result<Option<(Watched, u64)>, ReplicationError> {
         Ok(self.watched.lock().unwrap().clone())
     }
 
@@ -308,19 +308,19 @@ impl Lookout for Rig {
         watched: &Watched,
         revision: Option<u64>,
         events: Vec<CloudEvent>,
-    ) -> Result<(), Problem> {
+    ) -> Result<(), ReplicationError> {
         *self.watched.lock().unwrap() = Some((watched.clone(), revision.map_or(1, |r| r + 1)));
         self.events.lock().unwrap().extend(events);
         Ok(())
     }
 
-    async fn busy(&self, _backend: &str) -> Result<bool, Problem> {
-        let rows = self.ground.rows();
+    async fn busy(&self, _backend: &str) -> Result<bool, ReplicationError> {
+        let rows = self.env.rows();
         Ok(rows.operations.values().any(|o| !o.state.is_terminal()))
     }
 
-    async fn drills(&self, _backend: &str) -> Result<(u64, Option<Timestamp>), Problem> {
-        let rows = self.ground.rows();
+    async fn drills(&self, _backend: &str) -> Result<(u64, Option<Timestamp>), ReplicationError> {
+        let rows = self.env.rows();
         let open = rows.drills.values().filter(|(d, _)| !d.state.is_over());
         let ends = open.clone().map(|(d, _)| d.ends_at).min();
         Ok((open.count() as u64, ends))
@@ -330,8 +330,8 @@ impl Lookout for Rig {
         self.refreshed.fetch_add(1, Ordering::SeqCst);
     }
 
-    async fn disturbed(&self, _backend: &str) {
-        self.disturbed.notified().await;
+    async fn operation_changed(&self, _backend: &str) {
+        self.operation_changed.notified().await;
     }
 }
 
@@ -348,7 +348,7 @@ impl Watch for Rig {
 struct Shared(Arc<Rig>);
 
 #[async_trait]
-impl Household for Shared {
+impl ReconcilerEnv for Shared {
     fn since(&self) -> Timestamp {
         Timestamp::default()
     }
@@ -357,9 +357,9 @@ impl Household for Shared {
         vec![BACKEND.into()]
     }
 
-    async fn due_drills(&self) -> Result<Vec<Drill>, Problem> {
+    async fn due_drills(&self) -> Result<Vec<Drill>, ReplicationError> {
         let now = self.0.now();
-        let rows = self.0.ground.rows();
+        let rows = self.0.env.rows();
         let due = rows.drills.values().map(|(drill, _)| drill);
         Ok(due
             .filter(|d| !d.state.is_over() && d.ends_at <= now)
@@ -372,8 +372,8 @@ impl Household for Shared {
         _backend: &str,
         after: Option<&str>,
         limit: u32,
-    ) -> Result<Vec<Relation>, Problem> {
-        let rows = self.0.ground.rows();
+    ) -> Result<Vec<Relation>, ReplicationError> {
+        let rows = self.0.env.rows();
         let owed = rows.relations.values().map(|(r, _)| r);
         Ok(owed
             .filter(|r| after.is_none_or(|after| r.volume_id.as_str() > after))
@@ -383,13 +383,13 @@ impl Household for Shared {
             .collect())
     }
 
-    async fn answering(&self, _backend: &str) -> Result<Vec<String>, Problem> {
-        let world = self.0.ground.world();
+    async fn answering(&self, _backend: &str) -> Result<Vec<String>, ReplicationError> {
+        let world = self.0.env.world();
         let up = world.arrays.iter().filter(|(_, a)| a.up);
         Ok(up.map(|(name, _)| name.clone()).collect())
     }
 
-    async fn submit(&self, backend: &str, request: Request) -> Result<Operation, Problem> {
+    async fn submit(&self, backend: &str, request: Request) -> Result<Operation, ReplicationError> {
         let rig = self.0.clone();
         let begun = replication::begin(&*rig, backend, request, Who::default()).await?;
         let operation = begun.clone();
@@ -398,7 +398,7 @@ impl Household for Shared {
     }
 
     async fn is_open(&self, operation: &str) -> bool {
-        let rows = self.0.ground.rows();
+        let rows = self.0.env.rows();
         rows.operations
             .get(operation)
             .is_some_and(|o| !o.state.is_terminal())

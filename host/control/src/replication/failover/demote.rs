@@ -11,10 +11,10 @@ use springform_model::replication::relation::{Event, MoveStep, Phase as Stand};
 
 use super::Failover;
 use super::proof::{self, Seen};
-use crate::replication::ground::{Member, Problem};
-use crate::replication::ledger::{journalled, problem};
+use crate::replication::env::{Member, ReplicationError};
 use crate::replication::members;
 use crate::replication::members::Change;
+use crate::replication::operation_run::{journalled, problem};
 
 /// Key under which a driver is told, when it demotes a volume for a planned move, where the move goes.
 const MOVING_TO: &str = "springform/moving-to";
@@ -30,7 +30,7 @@ impl Failover<'_> {
         &self,
         made: &mut FailoverPlan,
         members: Vec<Member>,
-    ) -> Result<Result<Vec<Member>, OperationError>, Problem> {
+    ) -> Result<Result<Vec<Member>, OperationError>, ReplicationError> {
         let mut seen = Seen::default();
         seen.note(made);
         let ready = match self.first_transfer(made, members).await? {
@@ -38,7 +38,7 @@ impl Failover<'_> {
             Err(stopped) => return Ok(Err(stopped)),
         };
         seen.note(made);
-        self.ledger.enter(Phase::Demoting.as_str(), None).await?;
+        self.run.enter(Phase::Demoting.as_str(), None).await?;
         let silent = self.demote(made, ready).await?;
         self.last_transfer(made, &seen, silent).await
     }
@@ -48,10 +48,10 @@ impl Failover<'_> {
         &self,
         made: &mut FailoverPlan,
         members: Vec<Member>,
-    ) -> Result<Result<Vec<Member>, OperationError>, Problem> {
-        let ground = self.ledger.ground();
-        let id = self.ledger.id().to_owned();
-        self.ledger
+    ) -> Result<Result<Vec<Member>, OperationError>, ReplicationError> {
+        let env = self.run.env();
+        let id = self.run.id().to_owned();
+        self.run
             .enter(
                 Phase::FinalSync.as_str(),
                 Some(format!("the last writes to arrive on {}", made.target)),
@@ -75,7 +75,7 @@ impl Failover<'_> {
             });
         }
         // The last moment at which nothing has changed on any array.
-        if let Some(stopped) = self.ledger.stopped(&self.view.name).await {
+        if let Some(stopped) = self.run.stopped(&self.view.name).await {
             return Ok(Err(stopped));
         }
         let mut sent = Vec::with_capacity(syncing.len());
@@ -89,8 +89,8 @@ impl Failover<'_> {
             }
         }
         for chunk in members::chunks(sent, self.view.batch) {
-            let (done, _) = members::change(ground, chunk, |m| {
-                *m.relation = m.relation.step(Event::Synced(id.clone()), ground.now())?.0;
+            let (done, _) = members::change(env, chunk, |m| {
+                *m.relation = m.relation.step(Event::Synced(id.clone()), env.now())?.0;
                 Ok(Change::Write)
             })
             .await?;
@@ -104,9 +104,9 @@ impl Failover<'_> {
         &self,
         made: &FailoverPlan,
         ready: Vec<Member>,
-    ) -> Result<Vec<Member>, Problem> {
-        let ground = self.ledger.ground();
-        let id = self.ledger.id().to_owned();
+    ) -> Result<Vec<Member>, ReplicationError> {
+        let env = self.run.env();
+        let id = self.run.id().to_owned();
         // Nobody is known to serve what was stranded, but hosts may still reach it where its record says: that array too
         // has to be silent before the last writes are fetched from it.
         let mut silent = Vec::new();
@@ -131,7 +131,7 @@ impl Failover<'_> {
                     target: source.clone(),
                     volumes: chunk.iter().map(leaving).collect(),
                 };
-                let outcomes = self.ledger.batch(&self.view.name, &call, &chunk).await;
+                let outcomes = self.run.batch(&self.view.name, &call, &chunk).await;
                 let mut good = Vec::new();
                 for (member, outcome) in chunk.into_iter().zip(outcomes) {
                     match outcome
@@ -142,7 +142,7 @@ impl Failover<'_> {
                         Err(why) => refused.push((member, why)),
                     }
                 }
-                let (done, _) = members::change(ground, good, |m| {
+                let (done, _) = members::change(env, good, |m| {
                     let event = if demoting(m) {
                         Event::Demoted(id.clone())
                     } else {
@@ -150,7 +150,7 @@ impl Failover<'_> {
                             target: source.clone(),
                         }
                     };
-                    *m.relation = m.relation.step(event, ground.now())?.0;
+                    *m.relation = m.relation.step(event, env.now())?.0;
                     Ok(Change::Write)
                 })
                 .await?;
@@ -169,7 +169,7 @@ impl Failover<'_> {
         made: &mut FailoverPlan,
         seen: &Seen,
         silent: Vec<Member>,
-    ) -> Result<Result<Vec<Member>, OperationError>, Problem> {
+    ) -> Result<Result<Vec<Member>, OperationError>, ReplicationError> {
         let (follow, mut ready): (Vec<_>, Vec<_>) = silent.into_iter().partition(|m| {
             let source = m.spec.placement.as_ref().map(|p| p.target.as_str());
             m.relation.serving.is_none() && source != Some(made.target.as_str())
@@ -213,7 +213,7 @@ impl Failover<'_> {
             plan: made.clone(),
             volumes: members.iter().map(|m| (*m.spec).clone()).collect(),
         };
-        let answer = self.ledger.call(&self.view.name, &call).await;
+        let answer = self.run.call(&self.view.name, &call).await;
         let synced = answer
             .and_then(Reply::into_plan)
             .map_err(|error| journalled(&self.view.name, &error))?;

@@ -10,10 +10,10 @@ use springform_model::operation::OperationError;
 use springform_model::replication::relation::{Event, Phase as Stand};
 
 use super::Failover;
-use crate::replication::ground::{Member, Problem};
-use crate::replication::ledger::journalled;
+use crate::replication::env::{Member, ReplicationError};
 use crate::replication::members;
 use crate::replication::members::Change;
+use crate::replication::operation_run::journalled;
 
 /// The array that gave its role up for this move, where no other may have been asked to take it.
 fn silenced(member: &Member) -> Option<String> {
@@ -31,7 +31,7 @@ impl Failover<'_> {
         &self,
         made: &FailoverPlan,
         failed: Vec<(Member, OperationError)>,
-    ) -> Result<(), Problem> {
+    ) -> Result<(), ReplicationError> {
         let mut by_source: BTreeMap<String, Vec<(Member, OperationError)>> = BTreeMap::new();
         for (member, why) in failed {
             match silenced(&member) {
@@ -55,7 +55,7 @@ impl Failover<'_> {
         &self,
         made: &FailoverPlan,
         failed: Vec<(Member, OperationError)>,
-    ) -> Result<Vec<(Member, OperationError)>, Problem> {
+    ) -> Result<Vec<(Member, OperationError)>, ReplicationError> {
         let (doubtful, mut sure): (Vec<_>, Vec<_>) = failed
             .into_iter()
             .partition(|(member, _)| self.may_be_promoted(&member.volume.id));
@@ -67,7 +67,7 @@ impl Failover<'_> {
             target: made.target.clone(),
             volumes: members.iter().map(|m| (*m.spec).clone()).collect(),
         };
-        let outcomes = self.ledger.batch(&self.view.name, &call, &members).await;
+        let outcomes = self.run.batch(&self.view.name, &call, &members).await;
         for ((member, why), outcome) in members.into_iter().zip(reasons).zip(outcomes) {
             match outcome {
                 Ok(outcome) if outcome.result.is_ok() => sure.push((member, why)),
@@ -83,8 +83,8 @@ impl Failover<'_> {
         source: &str,
         made: &FailoverPlan,
         failed: Vec<(Member, OperationError)>,
-    ) -> Result<(), Problem> {
-        let ground = self.ledger.ground();
+    ) -> Result<(), ReplicationError> {
+        let env = self.run.env();
         let failed = self.not_promoted(made, failed).await?;
         if failed.is_empty() {
             return Ok(());
@@ -96,7 +96,7 @@ impl Failover<'_> {
             plan,
             volumes: members.iter().map(|m| (*m.spec).clone()).collect(),
         };
-        let outcomes = self.ledger.batch(&self.view.name, &call, &members).await;
+        let outcomes = self.run.batch(&self.view.name, &call, &members).await;
         let mut good = Vec::with_capacity(members.len());
         for ((member, mut why), outcome) in members.into_iter().zip(reasons).zip(outcomes) {
             let given = outcome
@@ -105,7 +105,7 @@ impl Failover<'_> {
             match given {
                 Ok(_) => {
                     why.message = format!("{}; it was not moved, {source} serves it", why.message);
-                    self.ledger.keep_failure(&member.volume.id, why).await;
+                    self.run.keep_failure(&member.volume.id, why).await;
                     good.push(member);
                 }
                 Err(error) => {
@@ -118,15 +118,15 @@ impl Failover<'_> {
             }
         }
         let count = good.len() as u64;
-        self.ledger.note(|o| o.progress.failed += count).await;
+        self.run.note(|o| o.progress.failed += count).await;
         let home = self.view.primary().map(|t| t.name.clone());
-        let id = self.ledger.id().to_owned();
-        let (back, _) = members::change(ground, good, |m| {
+        let id = self.run.id().to_owned();
+        let (back, _) = members::change(env, good, |m| {
             let event = Event::Returned {
                 operation: id.clone(),
                 target: source.to_owned(),
             };
-            *m.relation = m.relation.step(event, ground.now())?.0;
+            *m.relation = m.relation.step(event, env.now())?.0;
             m.volume.operation = None;
             m.volume.replication_status = Some(if m.relation.serving == home {
                 ReplicationStatus::Enabled
@@ -141,11 +141,10 @@ impl Failover<'_> {
             Ok(Change::Write)
         })
         .await?;
-        let used = ground.followed(back).await?;
+        let used = env.followed(back).await?;
         if !used.is_empty() {
             let again = true;
-            ground
-                .reconnect(&self.view.name, self.ledger.id(), &used, again)
+            env.reconnect(&self.view.name, self.run.id(), &used, again)
                 .await;
         }
         Ok(())

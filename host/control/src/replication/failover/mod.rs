@@ -22,8 +22,8 @@ use springform_model::replication::failover::Phase;
 use springform_model::replication::relation::{MoveStep, Phase as Stand};
 
 use super::consent::Consent;
-use super::ground::{BackendView, Ground, Member, Problem, Writes};
-use super::ledger::{Ledger, journalled, problem};
+use super::env::{BackendView, Member, ReplicationEnv, ReplicationError, Writes};
+use super::operation_run::{OperationRun, journalled, problem};
 use super::plan::Order;
 use super::{Scope, members, plan};
 
@@ -51,7 +51,7 @@ pub struct Input {
 }
 
 struct Failover<'a> {
-    ledger: Ledger<'a>,
+    run: OperationRun<'a>,
     view: BackendView,
     input: Input,
     /// Volumes that were under way when this run began, and how far: an array may have been asked to promote them.
@@ -63,10 +63,13 @@ struct Failover<'a> {
 }
 
 /// Carries a journalled failover out, or goes on with one that was interrupted. The operation it returns is terminal.
-pub async fn run(ground: &dyn Ground, operation: Operation) -> Result<Operation, Problem> {
+pub async fn run(
+    env: &dyn ReplicationEnv,
+    operation: Operation,
+) -> Result<Operation, ReplicationError> {
     let backend = operation.backend.clone().unwrap_or_default();
     let parsed: Result<Input, _> = serde_json::from_value(operation.input.clone());
-    let ledger = Ledger::new(ground, operation);
+    let run = OperationRun::new(env, operation);
     let input = match parsed {
         Ok(input) => input,
         Err(error) => {
@@ -75,18 +78,18 @@ pub async fn run(ground: &dyn Ground, operation: Operation) -> Result<Operation,
                 format!("the journalled failover cannot be read: {error}"),
                 &backend,
             );
-            return ledger.finish(Some(why), Writes::default()).await;
+            return run.finish(Some(why), Writes::default()).await;
         }
     };
-    let view = match ground.backend(&backend).await {
+    let view = match env.backend(&backend).await {
         Ok(view) => view,
         Err(error) => {
             let why = problem("not-found", error.to_string(), &backend);
-            return ledger.finish(Some(why), Writes::default()).await;
+            return run.finish(Some(why), Writes::default()).await;
         }
     };
     let this = Failover {
-        ledger,
+        run,
         view,
         input,
         resumed: std::sync::Mutex::default(),
@@ -111,12 +114,12 @@ fn older(promised: Option<&RecoveryPoint>, now: &VolumePlan) -> Option<String> {
 
 impl Failover<'_> {
     /// Recovery points of the plan that was applied, by volume. A planned move copies the last writes and needs none.
-    async fn promised(&self) -> Result<BTreeMap<String, RecoveryPoint>, Problem> {
+    async fn promised(&self) -> Result<BTreeMap<String, RecoveryPoint>, ReplicationError> {
         let id = match &self.input.plan {
             Some(id) if !self.planned() => id,
             _ => return Ok(BTreeMap::new()),
         };
-        let kept = self.ledger.ground().plan(id).await?;
+        let kept = self.run.env().plan(id).await?;
         let volumes = kept.map(|plan| plan.volumes).unwrap_or_default();
         Ok(volumes
             .into_iter()
@@ -136,12 +139,10 @@ impl Failover<'_> {
         })
     }
 
-    async fn carry_out(self) -> Result<Operation, Problem> {
-        let ground = self.ledger.ground();
-        let total = ground
-            .count(&self.input.order.scope, &self.view.name)
-            .await?;
-        self.ledger
+    async fn carry_out(self) -> Result<Operation, ReplicationError> {
+        let env = self.run.env();
+        let total = env.count(&self.input.order.scope, &self.view.name).await?;
+        self.run
             .note(|o| {
                 o.progress = springform_model::operation::Progress {
                     total,
@@ -149,13 +150,13 @@ impl Failover<'_> {
                 };
             })
             .await;
-        self.ledger.enter(Phase::Planning.as_str(), None).await?;
+        self.run.enter(Phase::Planning.as_str(), None).await?;
         let mut to = match plan::resolve(&self.view, self.input.order.to.as_deref()) {
             Ok(to) => to,
             Err(error) => return self.refused("invalid-argument", error.to_string()).await,
         };
         if let Some(chosen) = self
-            .ledger
+            .run
             .note(|o| {
                 o.result
                     .get("target")
@@ -169,7 +170,7 @@ impl Failover<'_> {
         let mut after: Option<String> = None;
         let mut stopped: Option<OperationError> = None;
         while stopped.is_none() {
-            let page = ground
+            let page = env
                 .members(
                     &self.input.order.scope,
                     &self.view.name,
@@ -179,14 +180,14 @@ impl Failover<'_> {
                 .await?;
             let Some(last) = page.last() else { break };
             // Asked only while there is something left to do: what has moved in full was not cancelled.
-            stopped = self.ledger.stopped(&self.view.name).await;
+            stopped = self.run.stopped(&self.view.name).await;
             if stopped.is_some() {
                 break;
             }
             after = Some(last.volume.id.clone());
             let (with, without): (Vec<_>, Vec<_>) = page.into_iter().partition(Member::movable);
             let skipped = without.len() as u64;
-            self.ledger
+            self.run
                 .note(|o| o.progress.total = o.progress.total.saturating_sub(skipped))
                 .await;
             // What one array has against it does not hold up the volumes of another.
@@ -202,12 +203,12 @@ impl Failover<'_> {
         &self,
         to: &mut Option<String>,
         page: Vec<Member>,
-    ) -> Result<Option<OperationError>, Problem> {
-        let ground = self.ledger.ground();
+    ) -> Result<Option<OperationError>, ReplicationError> {
+        let env = self.run.env();
         let (pending, arrived): (Vec<_>, Vec<_>) = page
             .into_iter()
             .partition(|m| !self.arrived(m, to.as_deref()));
-        self.ledger
+        self.run
             .note(|o| o.progress.done += arrived.len() as u64)
             .await;
         // Moved before a restart: what comes after the switch may not have been done for them.
@@ -229,15 +230,7 @@ impl Failover<'_> {
             Err(stopped) => return Ok(Some(stopped)),
         };
         let order = &self.input.order;
-        let planned = plan::page(
-            ground,
-            &self.view,
-            self.ledger.id(),
-            order,
-            to.clone(),
-            &pending,
-        )
-        .await;
+        let planned = plan::page(env, &self.view, self.run.id(), order, to.clone(), &pending).await;
         let mut made = match planned {
             Ok(made) => made,
             Err(error) => return Ok(Some(journalled(&self.view.name, &error))),
@@ -285,10 +278,10 @@ impl Failover<'_> {
                 };
             }
         }
-        self.ledger.enter(Phase::Promoting.as_str(), None).await?;
+        self.run.enter(Phase::Promoting.as_str(), None).await?;
         self.switch(&made, before, able).await?;
         if self.withdrawn.load(Ordering::Relaxed) {
-            return Ok(self.ledger.stopped(&self.view.name).await);
+            return Ok(self.run.stopped(&self.view.name).await);
         }
         Ok(None)
     }
@@ -299,14 +292,14 @@ impl Failover<'_> {
 
     fn moved_by_this(&self, member: &Member) -> bool {
         let r = &member.relation;
-        r.phase == Stand::Settled && r.moved_by.as_deref() == Some(self.ledger.id())
+        r.phase == Stand::Settled && r.moved_by.as_deref() == Some(self.run.id())
     }
 
     /// What a restart needs of the driver's plan: not the volumes, they are asked for again.
-    async fn keep_plan(&self, made: &FailoverPlan) -> Result<(), Problem> {
+    async fn keep_plan(&self, made: &FailoverPlan) -> Result<(), ReplicationError> {
         let kept = made.of(Vec::new());
         let data = serde_json::to_value(&kept).unwrap_or_default();
-        self.ledger
+        self.run
             .note(|o| {
                 o.result = serde_json::json!({ "target": kept.target });
                 if let Some(step) = o
@@ -318,11 +311,11 @@ impl Failover<'_> {
                 }
             })
             .await;
-        self.ledger.commit(Writes::default()).await
+        self.run.commit(Writes::default()).await
     }
 
     async fn kept_plan(&self) -> Option<FailoverPlan> {
-        self.ledger
+        self.run
             .note(|o| {
                 let step = o
                     .steps

@@ -17,9 +17,9 @@ use tokio::sync::mpsc;
 use super::{Failover, size};
 use crate::messages::size_changed;
 use crate::outbox::CloudEvent;
-use crate::replication::ground::{Member, Problem};
-use crate::replication::ledger::journalled;
+use crate::replication::env::{Member, ReplicationError};
 use crate::replication::members::{Change, Told};
+use crate::replication::operation_run::journalled;
 use crate::replication::{fence, members};
 
 /// Warnings that an operation keeps; what is beyond is in the events.
@@ -35,22 +35,22 @@ impl Failover<'_> {
         made: &FailoverPlan,
         before: Vec<Member>,
         members: Vec<Member>,
-    ) -> Result<(), Problem> {
+    ) -> Result<(), ReplicationError> {
         let (left, behind) = mpsc::unbounded_channel();
         let promoting = self.promote_and_finish(made, before, members, left);
         let (used, fenced) = tokio::join!(promoting, self.fence_behind(behind));
         fenced?;
         // Also what was not completed yet: its host was told a way that leads nowhere now.
-        let used = self.ledger.ground().followed(used?).await?;
+        let used = self.run.env().followed(used?).await?;
         if !used.is_empty() {
             // A run before a restart may have left them locked, and an attachment is locked before its volume: whoever
             // detaches a host waits for the volume, and would be waited for here.
-            let used = members::release(&self.ledger, used).await?;
+            let used = members::release(&self.run, used).await?;
             let waits = "hosts to be connected to the array that serves now".to_owned();
-            self.ledger.enter("reconnecting", Some(waits)).await?;
-            self.ledger
-                .ground()
-                .reconnect(&self.view.name, self.ledger.id(), &used, false)
+            self.run.enter("reconnecting", Some(waits)).await?;
+            self.run
+                .env()
+                .reconnect(&self.view.name, self.run.id(), &used, false)
                 .await;
         }
         Ok(())
@@ -63,7 +63,7 @@ impl Failover<'_> {
         before: Vec<Member>,
         members: Vec<Member>,
         left: mpsc::UnboundedSender<Vec<Member>>,
-    ) -> Result<Vec<Member>, Problem> {
+    ) -> Result<Vec<Member>, ReplicationError> {
         let fences = made.mode != FailoverMode::Planned;
         let size = batch_size(members.len() as u64, self.view.parallel, self.view.batch);
         let batches = members::chunks(members, size);
@@ -86,30 +86,34 @@ impl Failover<'_> {
         moved.sort_by(|a, b| a.id.cmp(&b.id));
         self.finish(made, moved).await?;
         if fences {
-            self.ledger.enter(Phase::Fencing.as_str(), None).await?;
+            self.run.enter(Phase::Fencing.as_str(), None).await?;
         }
         Ok(all)
     }
 
     /// What the driver does once after all batches.
-    async fn finish(&self, made: &FailoverPlan, volumes: Vec<VolumeSpec>) -> Result<(), Problem> {
-        let ground = self.ledger.ground();
-        self.ledger.enter(Phase::Finishing.as_str(), None).await?;
+    async fn finish(
+        &self,
+        made: &FailoverPlan,
+        volumes: Vec<VolumeSpec>,
+    ) -> Result<(), ReplicationError> {
+        let env = self.run.env();
+        self.run.enter(Phase::Finishing.as_str(), None).await?;
         let call = Call::FinishFailover {
             plan: made.clone(),
             volumes,
         };
         match self
-            .ledger
+            .run
             .call(&self.view.name, &call)
             .await
             .and_then(Reply::into_state)
         {
-            Ok(state) => members::keep_state(ground, &self.view.name, state).await?,
+            Ok(state) => members::keep_state(env, &self.view.name, state).await?,
             Err(error) => {
                 // The volumes have moved all the same: it is the step that failed.
                 let why = journalled(&self.view.name, &error);
-                self.ledger.fail_step(why).await;
+                self.run.fail_step(why).await;
             }
         }
         Ok(())
@@ -119,7 +123,7 @@ impl Failover<'_> {
     async fn fence_behind(
         &self,
         behind: mpsc::UnboundedReceiver<Vec<Member>>,
-    ) -> Result<(), Problem> {
+    ) -> Result<(), ReplicationError> {
         let batches = stream::unfold(behind, async |mut behind| {
             let batch = behind.recv().await?;
             Some((Ok(batch), behind))
@@ -129,8 +133,8 @@ impl Failover<'_> {
             .await
     }
 
-    pub(super) async fn fence(&self, moved: Vec<Member>) -> Result<(), Problem> {
-        fence::pay(&self.ledger, &self.view, moved, false).await?;
+    pub(super) async fn fence(&self, moved: Vec<Member>) -> Result<(), ReplicationError> {
+        fence::pay(&self.run, &self.view, moved, false).await?;
         Ok(())
     }
 
@@ -149,10 +153,8 @@ impl Failover<'_> {
         &self,
         made: &FailoverPlan,
         batch: Vec<Member>,
-    ) -> Result<Vec<Member>, Problem> {
-        if made.mode == FailoverMode::Planned
-            || self.ledger.stopped(&self.view.name).await.is_none()
-        {
+    ) -> Result<Vec<Member>, ReplicationError> {
+        if made.mode == FailoverMode::Planned || self.run.stopped(&self.view.name).await.is_none() {
             return Ok(batch);
         }
         let asked = |m: &Member| {
@@ -168,8 +170,8 @@ impl Failover<'_> {
         &self,
         made: &FailoverPlan,
         batch: Vec<Member>,
-    ) -> Result<Vec<Member>, Problem> {
-        let ground = self.ledger.ground();
+    ) -> Result<Vec<Member>, ReplicationError> {
+        let env = self.run.env();
         let batch = match self.planned() {
             true => batch,
             // Batch by batch: the first one is with the array while the turns of the others are taken.
@@ -197,7 +199,7 @@ impl Failover<'_> {
                 volumes,
             },
         };
-        let outcomes = self.ledger.batch(&self.view.name, &call, &batch).await;
+        let outcomes = self.run.batch(&self.view.name, &call, &batch).await;
         let mut good = Vec::with_capacity(batch.len());
         let (mut placements, mut sizes) = (BTreeMap::new(), BTreeMap::new());
         for (member, outcome) in batch.into_iter().zip(outcomes) {
@@ -218,14 +220,14 @@ impl Failover<'_> {
         }
         let home = self.view.primary().map(|t| t.name.clone());
         let moved_home = home.as_deref() == Some(made.target.as_str());
-        let id = self.ledger.id().to_owned();
-        let now = ground.now();
+        let id = self.run.id().to_owned();
+        let now = env.now();
         let count = good.len() as u64;
         let before = good.iter().map(|m| (m.volume.id.clone(), m.volume.size));
         let before: BTreeMap<String, u64> = before.collect();
         let told = std::sync::Mutex::new(Told::default());
-        self.ledger.note(|o| o.progress.done += count).await;
-        let (moved, _) = members::change_with(&self.ledger, good, &told, |member| {
+        self.run.note(|o| o.progress.done += count).await;
+        let (moved, _) = members::change_with(&self.run, good, &told, |member| {
             let (relation, effects) = member.relation.step(Event::Promoted(id.clone()), now)?;
             *member.relation = relation;
             if let Some(placement) = placements.get(&member.volume.id) {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use springform_model::contract::{FailoverPlan, RecoveryPoint, ReplicationKind, VolumePlan};
 
-use crate::replication::ground::{BackendView, Member};
+use crate::replication::env::{BackendView, Member};
 
 /// Recovery points that were there while hosts could still write, by volume.
 #[derive(Debug, Default)]

@@ -7,15 +7,15 @@ use springform_model::contract::{Call, Placement};
 use springform_model::operation::OperationError;
 
 use super::Failover;
-use crate::replication::ground::{Member, Problem};
-use crate::replication::ledger::journalled;
+use crate::replication::env::{Member, ReplicationError};
 use crate::replication::members::Change;
+use crate::replication::operation_run::journalled;
 use crate::replication::{members, plan};
 
 impl Failover<'_> {
     /// Protects what this operation moved, and says what is not protected although it shall be. The volumes have moved all the
     /// same. Where nobody wants it, they say that they are not replicated.
-    pub(super) async fn protect(&self) -> Result<Option<OperationError>, Problem> {
+    pub(super) async fn protect(&self) -> Result<Option<OperationError>, ReplicationError> {
         if !self.input.overwrite_first {
             return Ok(None);
         }
@@ -24,8 +24,8 @@ impl Failover<'_> {
         let mut after: Option<String> = None;
         loop {
             let page = self
-                .ledger
-                .ground()
+                .run
+                .env()
                 .members(
                     &self.input.order.scope,
                     &self.view.name,
@@ -48,7 +48,7 @@ impl Failover<'_> {
             }
             if all == 0 {
                 let waits = "the volumes to be replicated from where they are now".to_owned();
-                self.ledger.enter("protecting", Some(waits)).await?;
+                self.run.enter("protecting", Some(waits)).await?;
             }
             all += moved.len() as u64;
             for chunk in members::batches(moved, self.view.batch) {
@@ -66,19 +66,20 @@ impl Failover<'_> {
              reprotect` for them",
             why.message
         );
-        self.ledger.fail_step(why.clone()).await;
+        self.run.fail_step(why.clone()).await;
         Ok(Some(why))
     }
 
     async fn protect_batch(
         &self,
         chunk: Vec<Member>,
-    ) -> Result<Vec<(String, OperationError)>, Problem> {
+    ) -> Result<Vec<(String, OperationError)>, ReplicationError> {
         let backend = &self.view.name;
-        let (held, busy) = members::hold_soon(&self.ledger, backend, chunk).await?;
+        let (held, busy) = members::hold_soon(&self.run, backend, chunk).await?;
         let mut failed = Vec::new();
         for (member, refusal) in busy {
-            let why = crate::replication::ledger::problem("busy", refusal.to_string(), backend);
+            let why =
+                crate::replication::operation_run::problem("busy", refusal.to_string(), backend);
             failed.push((member.volume.id.clone(), why));
         }
         // An array that was left behind is not overwritten without leave; the others are sent copies all the same.
@@ -102,8 +103,11 @@ impl Failover<'_> {
                 Some(to) => failed.extend(self.send_to(Some(to.clone()), some).await?),
                 None => {
                     let why = "every other array was left behind and may hold writes of its own";
-                    let why =
-                        crate::replication::ledger::problem("failed-precondition", why, backend);
+                    let why = crate::replication::operation_run::problem(
+                        "failed-precondition",
+                        why,
+                        backend,
+                    );
                     let ids = some.iter().map(|m| (m.volume.id.clone(), why.clone()));
                     failed.extend(ids.collect::<Vec<_>>());
                     self.say(some, ReplicationStatus::Disabled).await?;
@@ -119,7 +123,7 @@ impl Failover<'_> {
         &self,
         to: Option<String>,
         some: Vec<Member>,
-    ) -> Result<Vec<(String, OperationError)>, Problem> {
+    ) -> Result<Vec<(String, OperationError)>, ReplicationError> {
         if some.is_empty() {
             return Ok(Vec::new());
         }
@@ -129,7 +133,7 @@ impl Failover<'_> {
             discard: false,
             wait: false,
         };
-        let outcomes = self.ledger.batch(&self.view.name, &call, &some).await;
+        let outcomes = self.run.batch(&self.view.name, &call, &some).await;
         let mut failed = Vec::new();
         let (mut good, mut bad) = (Vec::new(), Vec::new());
         let mut placements: Vec<Placement> = Vec::new();
@@ -155,7 +159,7 @@ impl Failover<'_> {
             .zip(placements)
             .collect();
         let home = self.view.primary().map(|t| t.name.clone());
-        members::change(self.ledger.ground(), good, |m| {
+        members::change(self.run.env(), good, |m| {
             if let Some(placement) = placed.get(&m.volume.id) {
                 m.volume.place(placement);
             }
@@ -164,7 +168,7 @@ impl Failover<'_> {
             } else {
                 ReplicationStatus::FailedOver
             });
-            members::let_go(&self.ledger, m);
+            members::unlock(&self.run, m);
             Ok(Change::Write)
         })
         .await?;
@@ -172,10 +176,14 @@ impl Failover<'_> {
     }
 
     /// What Cinder says of volumes, whose turn is given back with it.
-    async fn say(&self, members: Vec<Member>, status: ReplicationStatus) -> Result<(), Problem> {
-        members::change(self.ledger.ground(), members, |m| {
+    async fn say(
+        &self,
+        members: Vec<Member>,
+        status: ReplicationStatus,
+    ) -> Result<(), ReplicationError> {
+        members::change(self.run.env(), members, |m| {
             m.volume.replication_status = Some(status);
-            members::let_go(&self.ledger, m);
+            members::unlock(&self.run, m);
             Ok(Change::Write)
         })
         .await?;

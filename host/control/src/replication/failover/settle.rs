@@ -11,9 +11,9 @@ use springform_model::replication::relation::{Event, MoveStep, Phase as Stand};
 use springform_model::replication::{drill, service};
 
 use super::Failover;
-use crate::replication::ground::{Member, Problem, Writes};
-use crate::replication::ledger::problem;
+use crate::replication::env::{Member, ReplicationError, Writes};
 use crate::replication::members::Change;
+use crate::replication::operation_run::problem;
 use crate::replication::{Scope, members, plan};
 
 /// Where volumes are.
@@ -25,11 +25,15 @@ struct Census {
 
 impl Failover<'_> {
     /// Writes down that one volume did not move. What it was before the first step it is again; what stopped half-way says so.
-    pub(super) async fn lost(&self, member: Member, why: OperationError) -> Result<(), Problem> {
-        let id = self.ledger.id().to_owned();
-        self.ledger.keep_failure(&member.volume.id, why).await;
-        self.ledger.note(|o| o.progress.failed += 1).await;
-        let held = member.volume.operation.as_deref() == Some(self.ledger.id());
+    pub(super) async fn lost(
+        &self,
+        member: Member,
+        why: OperationError,
+    ) -> Result<(), ReplicationError> {
+        let id = self.run.id().to_owned();
+        self.run.keep_failure(&member.volume.id, why).await;
+        self.run.note(|o| o.progress.failed += 1).await;
+        let held = member.volume.operation.as_deref() == Some(self.run.id());
         if !held {
             return Ok(());
         }
@@ -42,17 +46,17 @@ impl Failover<'_> {
         &self,
         members: Vec<Member>,
         event: Event,
-    ) -> Result<Vec<Member>, Problem> {
-        let ground = self.ledger.ground();
+    ) -> Result<Vec<Member>, ReplicationError> {
+        let env = self.run.env();
         let home = self.view.primary().map(|t| t.name.clone());
         let served = |target: Option<&str>| {
             target
                 .and_then(|t| self.view.target(t))
                 .is_some_and(|t| t.reachable)
         };
-        let (back, _) = members::change(ground, members, |m| {
+        let (back, _) = members::change(env, members, |m| {
             if matches!(m.relation.phase, Stand::Moving(_)) {
-                *m.relation = m.relation.step(event.clone(), ground.now())?.0;
+                *m.relation = m.relation.step(event.clone(), env.now())?.0;
             }
             m.volume.operation = None;
             let settled = m.relation.phase == Stand::Settled;
@@ -78,8 +82,8 @@ impl Failover<'_> {
     }
 
     /// The operation was cancelled before any array was asked to promote these: they stay where they are.
-    pub(super) async fn withdraw(&self, members: Vec<Member>) -> Result<(), Problem> {
-        let id = self.ledger.id().to_owned();
+    pub(super) async fn withdraw(&self, members: Vec<Member>) -> Result<(), ReplicationError> {
+        let id = self.run.id().to_owned();
         self.withdrawn
             .fetch_or(!members.is_empty(), Ordering::Relaxed);
         self.put_back(members, Event::Withdrawn(id)).await?;
@@ -87,12 +91,12 @@ impl Failover<'_> {
     }
 
     /// Gives back every turn that this operation, or its run before a restart, still holds.
-    pub(super) async fn let_go(&self, why: &OperationError) -> Result<(), Problem> {
+    pub(super) async fn unlock(&self, why: &OperationError) -> Result<(), ReplicationError> {
         let mut after: Option<String> = None;
         loop {
             let page = self
-                .ledger
-                .ground()
+                .run
+                .env()
                 .members(
                     &self.input.order.scope,
                     &self.view.name,
@@ -106,12 +110,12 @@ impl Failover<'_> {
             after = Some(last.volume.id.clone());
             let (settled, stuck): (Vec<_>, Vec<_>) = page
                 .into_iter()
-                .filter(|m| m.volume.operation.as_deref() == Some(self.ledger.id()))
+                .filter(|m| m.volume.operation.as_deref() == Some(self.run.id()))
                 .partition(|m| m.relation.phase == Stand::Settled);
             let (moved, untouched): (Vec<_>, Vec<_>) =
                 settled.into_iter().partition(|m| self.moved_by_this(m));
             self.fence(moved).await?;
-            members::release(&self.ledger, untouched).await?;
+            members::release(&self.run, untouched).await?;
             // A move that was called off before the source gave its role up has not failed.
             let (early, stuck): (Vec<_>, Vec<_>) = stuck.into_iter().partition(|m| {
                 let step = match &m.relation.phase {
@@ -120,7 +124,7 @@ impl Failover<'_> {
                 };
                 why.code == "cancelled" && step == Some(MoveStep::Syncing)
             });
-            let id = self.ledger.id().to_owned();
+            let id = self.run.id().to_owned();
             self.put_back(early, Event::Failed(id)).await?;
             for member in stuck {
                 self.lost(member, why.clone()).await?;
@@ -128,7 +132,11 @@ impl Failover<'_> {
         }
     }
 
-    pub(super) async fn refused(self, code: &str, why: String) -> Result<Operation, Problem> {
+    pub(super) async fn refused(
+        self,
+        code: &str,
+        why: String,
+    ) -> Result<Operation, ReplicationError> {
         let why = problem(code, why, &self.view.name);
         let stuck = self.census().await?.stuck;
         let writes = self
@@ -137,20 +145,20 @@ impl Failover<'_> {
                 false => service::Event::Refused { operation },
             })
             .await?;
-        self.ledger.finish(Some(why), writes).await
+        self.run.finish(Some(why), writes).await
     }
 
     pub(super) async fn settle(
         self,
         to: Option<String>,
         stopped: Option<OperationError>,
-    ) -> Result<Operation, Problem> {
-        self.ledger.enter(Phase::Settling.as_str(), None).await?;
+    ) -> Result<Operation, ReplicationError> {
+        self.run.enter(Phase::Settling.as_str(), None).await?;
         if let Some(why) = &stopped {
-            self.let_go(why).await?;
+            self.unlock(why).await?;
         }
         let (done, failed) = self
-            .ledger
+            .run
             .note(|o| (o.progress.done, o.progress.failed))
             .await;
         let unprotected = self.protect().await?;
@@ -175,7 +183,7 @@ impl Failover<'_> {
         let warnings = self.warnings.lock().map(|w| w.clone()).unwrap_or_default();
         let mut writes = writes;
         if let Some(id) = &self.input.drill
-            && let Some(mut held) = self.ledger.ground().drill(id).await?
+            && let Some(mut held) = self.run.env().drill(id).await?
         {
             let taken = failed == 0 && stopped.is_none();
             held.state = drill::step(
@@ -189,7 +197,7 @@ impl Failover<'_> {
             held.operation = None;
             writes.drills.push(held);
         }
-        self.ledger
+        self.run
             .note(|o| {
                 o.result = serde_json::json!({ "target": target, "failures": {} });
                 if let (Some(result), false) = (o.result.as_object_mut(), warnings.is_empty()) {
@@ -197,18 +205,18 @@ impl Failover<'_> {
                 }
             })
             .await;
-        self.ledger.finish(stopped.or(unprotected), writes).await
+        self.run.finish(stopped.or(unprotected), writes).await
     }
 
     /// Where the backend's replicated volumes are, and whether one of them has stopped half-way.
-    async fn census(&self) -> Result<Census, Problem> {
+    async fn census(&self) -> Result<Census, ReplicationError> {
         let scope = Scope::Backend(self.view.name.clone());
         let mut census = Census::default();
         let mut after: Option<String> = None;
         loop {
             let page = self
-                .ledger
-                .ground()
+                .run
+                .env()
                 .members(&scope, &self.view.name, after.as_deref(), plan::PAGE)
                 .await?;
             let Some(last) = page.last() else {
@@ -223,8 +231,8 @@ impl Failover<'_> {
     }
 
     /// What a failover of some volumes brings to its end was perhaps the last that held the backend back.
-    async fn mended_service(&self) -> Result<Writes, Problem> {
-        let (before, revision) = self.ledger.ground().service(&self.view.name).await?;
+    async fn mended_service(&self) -> Result<Writes, ReplicationError> {
+        let (before, revision) = self.run.env().service(&self.view.name).await?;
         let broken = before.replication_status == ReplicationStatus::FailoverError;
         if !broken || before.operation.is_some() {
             return Ok(Writes::default());
@@ -241,7 +249,7 @@ impl Failover<'_> {
         let home = self.view.primary().map(|t| t.name.clone());
         let target = target.filter(|t| Some(t) != home.as_ref());
         let mut after = service::step(&before, service::Event::Settled { target })?;
-        after.updated_at = Some(self.ledger.ground().now());
+        after.updated_at = Some(self.run.env().now());
         Ok(Writes {
             services: vec![(after, revision)],
             ..Writes::default()
@@ -252,16 +260,16 @@ impl Failover<'_> {
     pub(super) async fn end_service(
         &self,
         event: impl FnOnce(String) -> service::Event,
-    ) -> Result<Writes, Problem> {
+    ) -> Result<Writes, ReplicationError> {
         if !self.whole_backend() {
             return self.mended_service().await;
         }
-        let (before, revision) = self.ledger.ground().service(&self.view.name).await?;
-        if before.operation.as_deref() != Some(self.ledger.id()) {
+        let (before, revision) = self.run.env().service(&self.view.name).await?;
+        if before.operation.as_deref() != Some(self.run.id()) {
             return Ok(Writes::default());
         }
-        let mut after = service::step(&before, event(self.ledger.id().to_owned()))?;
-        after.updated_at = Some(self.ledger.ground().now());
+        let mut after = service::step(&before, event(self.run.id().to_owned()))?;
+        after.updated_at = Some(self.run.env().now());
         Ok(Writes {
             services: vec![(after, revision)],
             ..Writes::default()

@@ -2,7 +2,7 @@
 
 use springform_model::contract::Placement;
 
-use crate::replication::ground::Member;
+use crate::replication::env::Member;
 
 /// Key under which a driver says how many bytes a volume has where it was promoted.
 const SIZE: &str = "springform/size";

@@ -12,9 +12,9 @@ use springform_model::replication::Refusal;
 use springform_model::replication::relation::{Event, Phase as Stand};
 
 use super::Failover;
-use crate::replication::ground::{Member, Problem};
-use crate::replication::ledger::problem;
+use crate::replication::env::{Member, ReplicationError};
 use crate::replication::members::Change;
+use crate::replication::operation_run::problem;
 use crate::replication::{members, plan, verbs};
 
 /// Volumes whose turns are taken in one commit; no array is asked, so it need not be a batch of the driver's.
@@ -25,11 +25,11 @@ impl Failover<'_> {
         &self,
         to: Option<&str>,
         pending: Vec<Member>,
-    ) -> Result<Result<Vec<Member>, OperationError>, Problem> {
+    ) -> Result<Result<Vec<Member>, OperationError>, ReplicationError> {
         if !self.input.overwrite_first {
             return Ok(Ok(pending));
         }
-        self.ledger
+        self.run
             .enter(
                 "reprotect",
                 Some("the array it goes back to to be overwritten".to_owned()),
@@ -38,11 +38,11 @@ impl Failover<'_> {
         let (settled, mut ready): (Vec<_>, Vec<_>) = pending
             .into_iter()
             .partition(|m| m.relation.phase == Stand::Settled);
-        let before = self.ledger.note(|o| o.progress).await;
+        let before = self.run.note(|o| o.progress).await;
         let batch = async |chunk: Vec<Member>| {
             let ids = chunk.clone();
             let lost = verbs::overwrite(
-                &self.ledger,
+                &self.run,
                 &self.view,
                 to,
                 &self.input.acknowledge,
@@ -55,12 +55,12 @@ impl Failover<'_> {
                 .into_iter()
                 .filter(|m| lost.iter().all(|(l, _)| l.volume.id != m.volume.id))
                 .collect();
-            let good = members::again(self.ledger.ground(), &self.view.name, good).await?;
+            let good = members::again(self.run.env(), &self.view.name, good).await?;
             Ok((good, lost))
         };
-        let (done, stopped) = members::each(&self.ledger, &self.view, settled, batch).await?;
+        let (done, stopped) = members::each(&self.run, &self.view, settled, batch).await?;
         // What was overwritten has not moved yet.
-        self.ledger.note(|o| o.progress = before).await;
+        self.run.note(|o| o.progress = before).await;
         for (good, lost) in done {
             ready.extend(good);
             for (member, why) in lost {
@@ -72,7 +72,7 @@ impl Failover<'_> {
         }
         ready.sort_by(|a, b| a.volume.id.cmp(&b.volume.id));
         Ok(self
-            .ledger
+            .run
             .stopped(&self.view.name)
             .await
             .map_or(Ok(ready), Err))
@@ -83,8 +83,8 @@ impl Failover<'_> {
         &self,
         able: Vec<Member>,
         made: &FailoverPlan,
-    ) -> Result<Vec<Member>, Problem> {
-        let ground = self.ledger.ground();
+    ) -> Result<Vec<Member>, ReplicationError> {
+        let env = self.run.env();
         let mut taken = Vec::with_capacity(able.len());
         let mut waits = 0;
         let mut queue = able;
@@ -93,12 +93,12 @@ impl Failover<'_> {
         while !queue.is_empty() {
             let mut busy = Vec::new();
             for chunk in members::chunks(queue, TOGETHER) {
-                let (begun, refused) = members::change(ground, chunk, |member| {
+                let (begun, refused) = members::change(env, chunk, |member| {
                     let lock = member.volume.operation.as_ref();
                     // What is only being made has no place yet from which it could be moved.
                     let placed = member.volume.placement.is_some();
                     if !placed || !lock.is_some_and(|holder| ways.contains(holder)) {
-                        members::free(&self.ledger, member)?;
+                        members::free(&self.run, member)?;
                     }
                     if let Stand::Moving(m) = &member.relation.phase
                         && let Ok(mut resumed) = self.resumed.lock()
@@ -106,7 +106,7 @@ impl Failover<'_> {
                         resumed.insert(member.volume.id.clone(), m.step);
                     }
                     let event = Event::Begin {
-                        operation: self.ledger.id().to_owned(),
+                        operation: self.run.id().to_owned(),
                         to: made.target.clone(),
                         mode: made.mode.clone(),
                         expected: None,
@@ -117,11 +117,11 @@ impl Failover<'_> {
                             .cloned(),
                         drill: self.input.drill.clone(),
                     };
-                    let (relation, _) = member.relation.step(event, ground.now())?;
+                    let (relation, _) = member.relation.step(event, env.now())?;
                     member.volume.generation = relation.generation;
                     member.spec.generation = relation.generation;
                     *member.relation = relation;
-                    member.volume.operation = Some(self.ledger.id().to_owned());
+                    member.volume.operation = Some(self.run.id().to_owned());
                     member.volume.replication_status = Some(ReplicationStatus::FailingOver);
                     Ok(Change::Write)
                 })
@@ -131,10 +131,10 @@ impl Failover<'_> {
                     .into_iter()
                     .partition(|m| matches!(m.relation.phase, Stand::Moving(_)));
                 taken.extend(moving);
-                self.ledger
+                self.run
                     .note(|o| o.progress.done += there.len() as u64)
                     .await;
-                members::release(&self.ledger, there).await?;
+                members::release(&self.run, there).await?;
                 for (member, refusal) in refused {
                     if matches!(refusal, Refusal::Busy { .. }) {
                         busy.push(member);
@@ -164,10 +164,10 @@ impl Failover<'_> {
                 break;
             }
             tokio::time::sleep(Duration::from_secs(1)).await;
-            queue = members::again(ground, &self.view.name, busy).await?;
+            queue = members::again(env, &self.view.name, busy).await?;
             if made.mode != FailoverMode::Planned {
                 let holders = queue.iter().filter_map(|m| m.volume.operation.clone());
-                ways.extend(ground.give_way(holders.collect()).await?);
+                ways.extend(env.give_way(holders.collect()).await?);
             }
         }
         taken.sort_by(|a, b| a.volume.id.cmp(&b.volume.id));

@@ -4,30 +4,30 @@ use springform_model::cloud::Service;
 
 use super::Ask;
 use crate::replication::Scope;
-use crate::replication::ground::{Ground, Problem};
+use crate::replication::env::{ReplicationEnv, ReplicationError};
 
 /// A backend is adopted as a whole, and only while every array of it can be heard: the newest promotion may be on the one
 /// that is away.
 pub(super) async fn check(
-    ground: &dyn Ground,
+    env: &dyn ReplicationEnv,
     backend: &str,
     ask: &Ask,
     service: &Service,
-) -> Result<(), Problem> {
+) -> Result<(), ReplicationError> {
     if !matches!(ask.scope, Scope::Backend(_)) {
-        return Err(Problem::Invalid(format!(
+        return Err(ReplicationError::Invalid(format!(
             "what the arrays say is adopted for a whole backend, not for {}; name the backend",
             ask.scope.describe()
         )));
     }
-    let view = ground.backend(backend).await?;
+    let view = env.backend(backend).await?;
     let away = view.targets.iter().find(|t| {
         let seen = service.targets.iter().find(|seen| seen.target == t.name);
         seen.is_some_and(|seen| !seen.reachable)
     });
     match away {
         None => Ok(()),
-        Some(target) => Err(Problem::Refused(away_words(backend, &target.name))),
+        Some(target) => Err(ReplicationError::Refused(away_words(backend, &target.name))),
     }
 }
 

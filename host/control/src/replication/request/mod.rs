@@ -19,8 +19,8 @@ use springform_model::replication::drill::DrillEvent;
 use springform_model::replication::service;
 
 use super::consent::Consent;
+use super::env::{ReplicationEnv, ReplicationError, Writes};
 use super::failover::Input as FailoverInput;
-use super::ground::{Ground, Problem, Writes};
 use super::plan::Order;
 use super::verbs::Input as VerbInput;
 use super::{Scope, plan};
@@ -36,38 +36,38 @@ const ROUNDS: u32 = 50;
 
 /// Refuses, or journals and takes the turn. The operation it returns is queued; whoever runs operations runs it.
 pub async fn begin(
-    ground: &dyn Ground,
+    env: &dyn ReplicationEnv,
     backend: &str,
     request: Request,
     who: Who,
-) -> Result<Operation, Problem> {
+) -> Result<Operation, ReplicationError> {
     for _ in 1..ROUNDS {
-        match decide(ground, backend, request.clone(), who.clone()).await {
-            Err(Problem::Moved(_)) => {}
+        match decide(env, backend, request.clone(), who.clone()).await {
+            Err(ReplicationError::Moved(_)) => {}
             decided => return decided,
         }
     }
-    decide(ground, backend, request, who).await
+    decide(env, backend, request, who).await
 }
 
-/// One round of [`begin`]: reads, refuses or commits. [`Problem::Moved`] where a row was written meanwhile.
+/// One round of [`begin`]: reads, refuses or commits. [`ReplicationError::Moved`] where a row was written meanwhile.
 async fn decide(
-    ground: &dyn Ground,
+    env: &dyn ReplicationEnv,
     backend: &str,
     request: Request,
     who: Who,
-) -> Result<Operation, Problem> {
-    let (service, revision) = ground.service(backend).await?;
-    let now = ground.now();
+) -> Result<Operation, ReplicationError> {
+    let (service, revision) = env.service(backend).await?;
+    let now = env.now();
     let reads_up = match &request {
         Request::Reconcile(ask) => ask.adopt || ask.dry_run,
         _ => false,
     };
     if let Some(since) = service.look_only_since.filter(|_| !reads_up) {
-        return Err(Problem::Refused(look_only(backend, since)));
+        return Err(ReplicationError::Refused(look_only(backend, since)));
     }
     let mut operation = Operation {
-        id: ground.new_id(),
+        id: env.new_id(),
         verb: Verb::Failover,
         state: OperationState::Queued,
         backend: Some(backend.to_owned()),
@@ -94,7 +94,7 @@ async fn decide(
     // A freeze protects what is there; an array that was left behind and can still be written endangers it.
     let fences = matches!(request, Request::Fence(_));
     if service.frozen && !moves && !fences {
-        return Err(Problem::Refused(format!(
+        return Err(ReplicationError::Refused(format!(
             "backend {backend} is frozen; thaw it first (failover and failback work all the same)"
         )));
     }
@@ -102,7 +102,7 @@ async fn decide(
     let scope = match request {
         Request::Failover(ask) => {
             operation.verb = Verb::Failover;
-            let input = failover_input(ground, backend, operation.verb, ask, &service).await?;
+            let input = failover_input(env, backend, operation.verb, ask, &service).await?;
             let scope = input.order.scope.clone();
             operation.input = json(&input)?;
             scope
@@ -119,7 +119,7 @@ async fn decide(
                 mode: Some(FailoverMode::Planned),
                 ..ask
             };
-            let mut input = failover_input(ground, backend, operation.verb, ask, &service).await?;
+            let mut input = failover_input(env, backend, operation.verb, ask, &service).await?;
             input.overwrite_first = true;
             input.protect = reprotect;
             let scope = input.order.scope.clone();
@@ -128,7 +128,7 @@ async fn decide(
         }
         Request::StartDrill(ask) => {
             operation.verb = Verb::StartDrill;
-            let (scope, made) = open_drill(ground, backend, &ask, &operation).await?;
+            let (scope, made) = open_drill(env, backend, &ask, &operation).await?;
             operation.input = json(&VerbInput {
                 ask,
                 drill: Some(made.id.clone()),
@@ -138,7 +138,7 @@ async fn decide(
         }
         Request::StopDrill(id) => {
             operation.verb = Verb::StopDrill;
-            let (held, revision) = take_drill(ground, &id, DrillEvent::Stop, &operation.id).await?;
+            let (held, revision) = take_drill(env, &id, DrillEvent::Stop, &operation.id).await?;
             let scope = members_of(&held);
             operation.input = json(&VerbInput {
                 ask: Ask::about(scope.clone()),
@@ -149,8 +149,7 @@ async fn decide(
         }
         Request::CommitDrill(id) => {
             operation.verb = Verb::CommitDrill;
-            let (held, revision) =
-                take_drill(ground, &id, DrillEvent::Commit, &operation.id).await?;
+            let (held, revision) = take_drill(env, &id, DrillEvent::Commit, &operation.id).await?;
             let scope = members_of(&held);
             let order = Order {
                 scope: scope.clone(),
@@ -172,29 +171,29 @@ async fn decide(
             scope
         }
         Request::Reprotect(ask) => {
-            may_overwrite(ground, backend, Verb::Reprotect, &ask).await?;
+            may_overwrite(env, backend, Verb::Reprotect, &ask).await?;
             plain(&mut operation, Verb::Reprotect, ask)?
         }
         Request::Resync(ask) => {
-            may_overwrite(ground, backend, Verb::Resync, &ask).await?;
+            may_overwrite(env, backend, Verb::Resync, &ask).await?;
             plain(&mut operation, Verb::Resync, ask)?
         }
         Request::Enable(ask) => plain(&mut operation, Verb::Enable, ask)?,
         Request::Disable(ask) => plain(&mut operation, Verb::Disable, ask)?,
         Request::Promote(ask) => {
             if !matches!(ask.scope, Scope::Backend(_)) {
-                return Err(Problem::Invalid(format!(
+                return Err(ReplicationError::Invalid(format!(
                     "a promotion is of a whole backend, not of {}; name the backend",
                     ask.scope.describe()
                 )));
             }
-            let view = ground.backend(backend).await?;
-            super::verbs::promotable(&view, &service).map_err(Problem::Refused)?;
+            let view = env.backend(backend).await?;
+            super::verbs::promotable(&view, &service).map_err(ReplicationError::Refused)?;
             plain(&mut operation, Verb::Promote, ask)?
         }
         Request::Reconcile(ask) => {
             if ask.adopt {
-                adoption::check(ground, backend, &ask, &service).await?;
+                adoption::check(env, backend, &ask, &service).await?;
             }
             plain(&mut operation, Verb::Reconcile, ask)?
         }
@@ -211,7 +210,7 @@ async fn decide(
     // What was open when the backup was made does not go on before that is adopted.
     let waits_for_this = adopts && service.look_only_since.is_some();
     if let Some(holder) = service.operation.as_ref().filter(|_| !waits_for_this) {
-        return Err(Problem::Conflict {
+        return Err(ReplicationError::Conflict {
             message: format!(
                 "operation {holder} holds backend {backend}; wait for it or cancel it"
             ),
@@ -235,49 +234,50 @@ async fn decide(
         held.updated_at = Some(now);
         writes.services.push((held, revision));
     }
-    let held = super::group::take(ground, &scope, operation.verb, &operation.id).await?;
+    let held = super::group::take(env, &scope, operation.verb, &operation.id).await?;
     writes.groups.extend(held);
     writes.events.push(CloudEvent::operation(&operation, now));
     writes.operation = Some(operation.clone());
-    ground.commit(writes).await?;
+    env.commit(writes).await?;
     Ok(operation)
 }
 
-fn plain(operation: &mut Operation, verb: Verb, ask: Ask) -> Result<Scope, Problem> {
+fn plain(operation: &mut Operation, verb: Verb, ask: Ask) -> Result<Scope, ReplicationError> {
     operation.verb = verb;
     let scope = ask.scope.clone();
     operation.input = json(&VerbInput { ask, drill: None })?;
     Ok(scope)
 }
 
-fn json(value: &impl Serialize) -> Result<Value, Problem> {
-    serde_json::to_value(value)
-        .map_err(|e| Problem::Internal(format!("the operation cannot be written down: {e}")))
+fn json(value: &impl Serialize) -> Result<Value, ReplicationError> {
+    serde_json::to_value(value).map_err(|e| {
+        ReplicationError::Internal(format!("the operation cannot be written down: {e}"))
+    })
 }
 
 /// Repairs the record of a backend without asking any array; only while it is disabled and frozen.
 pub async fn reset_active_backend(
-    ground: &dyn Ground,
+    env: &dyn ReplicationEnv,
     backend: &str,
     to: Option<&str>,
-) -> Result<Service, Problem> {
-    let view = ground.backend(backend).await?;
+) -> Result<Service, ReplicationError> {
+    let view = env.backend(backend).await?;
     let home = view.primary().map(|t| t.name.clone());
     let target = plan::resolve(&view, to)?.filter(|t| Some(t) != home.as_ref());
     for _ in 0..ROUNDS {
-        let (before, revision) = ground.service(backend).await?;
+        let (before, revision) = env.service(backend).await?;
         let target = target.clone();
         let mut after = service::step(&before, service::Event::Reset { target })?;
-        after.updated_at = Some(ground.now());
+        after.updated_at = Some(env.now());
         let writes = Writes {
             services: vec![(after.clone(), revision)],
             ..Writes::default()
         };
-        match ground.commit(writes).await {
+        match env.commit(writes).await {
             Ok(()) => return Ok(after),
-            Err(Problem::Moved(_)) => {}
+            Err(ReplicationError::Moved(_)) => {}
             Err(other) => return Err(other),
         }
     }
-    Err(Problem::Moved(format!("service {backend}")))
+    Err(ReplicationError::Moved(format!("service {backend}")))
 }

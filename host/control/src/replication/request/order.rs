@@ -5,21 +5,21 @@ use springform_model::contract::FailoverMode;
 use springform_model::operation::Verb;
 
 use super::Ask;
+use crate::replication::env::{BackendView, Member, ReplicationEnv, ReplicationError};
 use crate::replication::failover::Input as FailoverInput;
-use crate::replication::ground::{BackendView, Ground, Member, Problem};
 use crate::replication::plan::Order;
 use crate::replication::{Plan, Scope, back, consent, plan};
 
 pub(super) async fn failover_input(
-    ground: &dyn Ground,
+    env: &dyn ReplicationEnv,
     backend: &str,
     verb: Verb,
     ask: Ask,
     service: &Service,
-) -> Result<FailoverInput, Problem> {
-    let view = ground.backend(backend).await?;
+) -> Result<FailoverInput, ReplicationError> {
+    let view = env.backend(backend).await?;
     let order = match &ask.plan {
-        Some(id) => check_plan(ground, &view, id, verb, &ask).await?,
+        Some(id) => check_plan(env, &view, id, verb, &ask).await?,
         None => Order {
             scope: ask.scope,
             to: ask.to,
@@ -34,8 +34,8 @@ pub(super) async fn failover_input(
         let active = service.active_target.as_deref().or(home);
         let broken =
             service.replication_status == springform_model::cloud::ReplicationStatus::FailoverError;
-        if active == Some(to) && !broken && !strays(ground, &view, to).await? {
-            return Err(Problem::Refused(format!(
+        if active == Some(to) && !broken && !strays(env, &view, to).await? {
+            return Err(ReplicationError::Refused(format!(
                 "backend {backend} is served by {to} already"
             )));
         }
@@ -46,10 +46,10 @@ pub(super) async fn failover_input(
     // Away from home nobody can have been left behind but by an earlier failover; the common case asks for no page.
     let first_move = matches!(order.scope, Scope::Backend(_)) && service.active_target.is_none();
     if let Some(to) = to.as_deref().filter(|_| !first_move) {
-        consent::demand(ground, &view, &order.scope, Some(to), &ask.acknowledge).await?;
+        consent::demand(env, &view, &order.scope, Some(to), &ask.acknowledge).await?;
     }
     if !ask.allow_attached {
-        refuse_attached(ground, backend, &order.scope).await?;
+        refuse_attached(env, backend, &order.scope).await?;
     }
     Ok(FailoverInput {
         order,
@@ -63,11 +63,15 @@ pub(super) async fn failover_input(
 }
 
 /// Whether replicated volumes of a backend are served elsewhere, or nowhere: moved alone, by a group or a drill.
-async fn strays(ground: &dyn Ground, view: &BackendView, to: &str) -> Result<bool, Problem> {
+async fn strays(
+    env: &dyn ReplicationEnv,
+    view: &BackendView,
+    to: &str,
+) -> Result<bool, ReplicationError> {
     let scope = Scope::Backend(view.name.clone());
     let mut after: Option<String> = None;
     loop {
-        let page = ground
+        let page = env
             .members(&scope, &view.name, after.as_deref(), plan::PAGE)
             .await?;
         let Some(last) = page.last() else {
@@ -83,18 +87,18 @@ async fn strays(ground: &dyn Ground, view: &BackendView, to: &str) -> Result<boo
 
 /// A plan is applied as it was made, or not at all.
 pub(super) async fn check_plan(
-    ground: &dyn Ground,
+    env: &dyn ReplicationEnv,
     view: &BackendView,
     id: &str,
     verb: Verb,
     ask: &Ask,
-) -> Result<Order, Problem> {
-    let kept: Plan = ground
+) -> Result<Order, ReplicationError> {
+    let kept: Plan = env
         .plan(id)
         .await?
-        .ok_or_else(|| Problem::NotFound(format!("there is no plan {id}")))?;
+        .ok_or_else(|| ReplicationError::NotFound(format!("there is no plan {id}")))?;
     if kept.verb != verb {
-        return Err(Problem::Invalid(format!(
+        return Err(ReplicationError::Invalid(format!(
             "plan {id} is of another verb; make one of the verb it is given to"
         )));
     }
@@ -104,27 +108,27 @@ pub(super) async fn check_plan(
         .as_ref()
         .is_some_and(|mode| *mode != kept.order.mode);
     if other_target || other_mode || (ask.point.is_some() && ask.point != kept.order.point) {
-        return Err(Problem::Invalid(format!(
+        return Err(ReplicationError::Invalid(format!(
             "plan {id} goes to {}, {}; leave out target, mode and point, or make another plan",
             kept.target,
             kept.order.mode.as_str()
         )));
     }
     if kept.backend != view.name || kept.order.scope != ask.scope {
-        return Err(Problem::Invalid(format!(
+        return Err(ReplicationError::Invalid(format!(
             "plan {id} is about {} on backend {}, not about {}",
             kept.order.scope.describe(),
             kept.backend,
             ask.scope.describe()
         )));
     }
-    if ground.now() >= kept.expires_at {
-        return Err(Problem::conflict(format!(
+    if env.now() >= kept.expires_at {
+        return Err(ReplicationError::conflict(format!(
             "plan {id} is too old; make a new one"
         )));
     }
-    if plan::fingerprint(ground, &kept.order.scope, view).await? != kept.fingerprint {
-        return Err(Problem::conflict(format!(
+    if plan::fingerprint(env, &kept.order.scope, view).await? != kept.fingerprint {
+        return Err(ReplicationError::conflict(format!(
             "what plan {id} was made from has changed since (volumes, who serves them, or the configuration); make a new one"
         )));
     }
@@ -135,20 +139,20 @@ pub(super) async fn check_plan(
 }
 
 pub(super) async fn refuse_attached(
-    ground: &dyn Ground,
+    env: &dyn ReplicationEnv,
     backend: &str,
     scope: &Scope,
-) -> Result<(), Problem> {
+) -> Result<(), ReplicationError> {
     let mut after: Option<String> = None;
     loop {
-        let page = ground
+        let page = env
             .members(scope, backend, after.as_deref(), plan::PAGE)
             .await?;
         let Some(last) = page.last() else {
             return Ok(());
         };
         if let Some(member) = page.iter().find(|m| !m.volume.attachments.is_empty()) {
-            return Err(Problem::Refused(format!(
+            return Err(ReplicationError::Refused(format!(
                 "volume {} is in use; detach it, or allow attached volumes",
                 member.volume.id
             )));
@@ -159,18 +163,18 @@ pub(super) async fn refuse_attached(
 
 /// What can be refused of a verb that copies over other arrays.
 pub(super) async fn may_overwrite(
-    ground: &dyn Ground,
+    env: &dyn ReplicationEnv,
     backend: &str,
     verb: Verb,
     ask: &Ask,
-) -> Result<(), Problem> {
-    let view = ground.backend(backend).await?;
+) -> Result<(), ReplicationError> {
+    let view = env.backend(backend).await?;
     if let Some(id) = &ask.plan {
-        check_plan(ground, &view, id, verb, ask).await?;
+        check_plan(env, &view, id, verb, ask).await?;
     }
     let to = plan::resolve(&view, ask.to.as_deref())?;
     if let Some(target) = to.as_deref().and_then(|t| view.target(t)) {
         back::answers(&view, target)?;
     }
-    consent::demand(ground, &view, &ask.scope, to.as_deref(), &ask.acknowledge).await
+    consent::demand(env, &view, &ask.scope, to.as_deref(), &ask.acknowledge).await
 }

@@ -5,7 +5,7 @@ use springform_model::replication::drill;
 use springform_model::replication::drill::{Drill, DrillEvent, DrillMember, DrillState};
 
 use super::Ask;
-use crate::replication::ground::{Ground, Member, Problem};
+use crate::replication::env::{Member, ReplicationEnv, ReplicationError};
 use crate::replication::{Scope, plan};
 
 /// Volumes of one drill.
@@ -16,18 +16,18 @@ pub(super) fn members_of(drill: &Drill) -> Scope {
 }
 
 pub(super) async fn open_drill(
-    ground: &dyn Ground,
+    env: &dyn ReplicationEnv,
     backend: &str,
     ask: &Ask,
     operation: &Operation,
-) -> Result<(Scope, Drill), Problem> {
-    let view = ground.backend(backend).await?;
+) -> Result<(Scope, Drill), ReplicationError> {
+    let view = env.backend(backend).await?;
     plan::has_another(&view)?;
-    let members = ground
+    let members = env
         .members(&ask.scope, backend, None, DRILL_VOLUMES + 1)
         .await?;
     if members.len() > DRILL_VOLUMES {
-        return Err(Problem::Invalid(format!(
+        return Err(ReplicationError::Invalid(format!(
             "a drill holds at most {DRILL_VOLUMES} volumes; choose a smaller scope"
         )));
     }
@@ -46,7 +46,9 @@ pub(super) async fn open_drill(
             .min_by_key(|(serves, _)| *serves)
             .map(|(_, t)| t.name.clone())
             .ok_or_else(|| {
-                Problem::Unavailable(format!("no target of backend {backend} can hold a drill"))
+                ReplicationError::Unavailable(format!(
+                    "no target of backend {backend} can hold a drill"
+                ))
             })?,
     };
     let members: Vec<DrillMember> = members
@@ -60,15 +62,15 @@ pub(super) async fn open_drill(
         })
         .collect();
     if members.is_empty() {
-        return Err(Problem::NotFound(format!(
+        return Err(ReplicationError::NotFound(format!(
             "{} has no replicated volume on backend {backend}",
             ask.scope.describe()
         )));
     }
-    let now = ground.now();
+    let now = env.now();
     let minutes = i64::from(ask.minutes.unwrap_or(60).clamp(1, 7 * 24 * 60));
     let made = Drill {
-        id: ground.new_id(),
+        id: env.new_id(),
         backend: backend.to_owned(),
         project: operation.project.clone(),
         target,
@@ -83,17 +85,17 @@ pub(super) async fn open_drill(
 }
 
 pub(super) async fn take_drill(
-    ground: &dyn Ground,
+    env: &dyn ReplicationEnv,
     id: &str,
     event: DrillEvent,
     operation: &str,
-) -> Result<(Drill, u64), Problem> {
-    let (mut held, revision) = ground
+) -> Result<(Drill, u64), ReplicationError> {
+    let (mut held, revision) = env
         .drill_row(id)
         .await?
-        .ok_or_else(|| Problem::NotFound(format!("there is no drill {id}")))?;
+        .ok_or_else(|| ReplicationError::NotFound(format!("there is no drill {id}")))?;
     if let Some(holder) = &held.operation {
-        return Err(Problem::Conflict {
+        return Err(ReplicationError::Conflict {
             message: format!("operation {holder} works on drill {id}"),
             operation: Some(holder.clone()),
         });

@@ -17,9 +17,9 @@ use springform_model::replication::{Refusal, service};
 use super::{Outcome, Work};
 use crate::messages::size_changed;
 use crate::outbox::CloudEvent;
-use crate::replication::ground::{Member, Problem, Writes};
-use crate::replication::ledger::{journalled, problem};
+use crate::replication::env::{Member, ReplicationError, Writes};
 use crate::replication::members::{self, Change, Told};
+use crate::replication::operation_run::{journalled, problem};
 use crate::replication::request::away_words;
 
 /// Bytes of a GiB.
@@ -44,16 +44,16 @@ struct Adoption {
 }
 
 impl Work<'_, '_> {
-    pub(super) async fn adopt(&self) -> Result<Outcome, Problem> {
-        self.ledger.enter("adopt", None).await?;
-        self.ledger.note(|o| o.progress = Progress::default()).await;
+    pub(super) async fn adopt(&self) -> Result<Outcome, ReplicationError> {
+        self.run.enter("adopt", None).await?;
+        self.run.note(|o| o.progress = Progress::default()).await;
         let mut report = Report::default();
         let mut after: Option<String> = None;
         loop {
             let page = self.page(after.as_deref()).await?;
             let Some(last) = page.last() else { break };
             after = Some(last.volume.id.clone());
-            if let Some(stopped) = self.ledger.stopped(&self.view.name).await {
+            if let Some(stopped) = self.run.stopped(&self.view.name).await {
                 return Ok(Err(stopped));
             }
             let placed = page.into_iter().filter(|m| m.volume.placement.is_some());
@@ -64,10 +64,10 @@ impl Work<'_, '_> {
             }
         }
         let (changes, warnings) = (report.changes, report.warnings);
-        self.ledger
+        self.run
             .note(|o| o.result = json!({ "changes": changes, "warnings": warnings }))
             .await;
-        let failed = self.ledger.note(|o| o.progress.failed).await;
+        let failed = self.run.note(|o| o.progress.failed).await;
         if self.input.ask.dry_run || failed > 0 {
             return Ok(Ok(()));
         }
@@ -79,13 +79,13 @@ impl Work<'_, '_> {
         &self,
         chunk: Vec<Member>,
         report: &mut Report,
-    ) -> Result<Outcome, Problem> {
+    ) -> Result<Outcome, ReplicationError> {
         let seen = match self.look_at_all(&chunk).await {
             Ok(seen) => seen,
             Err(error) => return Ok(Err(journalled(&self.view.name, &error))),
         };
         let total = chunk.len() as u64;
-        self.ledger.note(|o| o.progress.total += total).await;
+        self.run.note(|o| o.progress.total += total).await;
         for (member, mut seen) in chunk.into_iter().zip(seen) {
             let raw = seen.clone();
             let found = evidence::take(&mut seen);
@@ -106,8 +106,8 @@ impl Work<'_, '_> {
             match self.adoption(&member, raw, &found) {
                 Ok(adoption) => self.adopt_one(member, adoption, report).await?,
                 Err(why) => {
-                    self.ledger.keep_failure(&member.volume.id, why).await;
-                    self.ledger.note(|o| o.progress.failed += 1).await;
+                    self.run.keep_failure(&member.volume.id, why).await;
+                    self.run.note(|o| o.progress.failed += 1).await;
                 }
             }
         }
@@ -124,7 +124,7 @@ impl Work<'_, '_> {
         let call = Call::Observe {
             volumes: chunk.iter().map(whole).collect(),
         };
-        let answer = self.ledger.call(&self.view.name, &call).await?;
+        let answer = self.run.call(&self.view.name, &call).await?;
         Reply::into_observations(answer)
     }
 
@@ -135,7 +135,7 @@ impl Work<'_, '_> {
         seen: Observation,
         found: &Found,
     ) -> Result<Adoption, OperationError> {
-        let now = self.ledger.ground().now();
+        let now = self.run.env().now();
         let refused =
             |refusal: Refusal| problem("failed-precondition", refusal.to_string(), &self.view.name);
         let (mut relation, _) = member
@@ -177,12 +177,12 @@ impl Work<'_, '_> {
         member: Member,
         adoption: Adoption,
         report: &mut Report,
-    ) -> Result<(), Problem> {
+    ) -> Result<(), ReplicationError> {
         let serving = adoption.relation.serving.clone().unwrap_or_default();
         if member.replicated() {
             *report.served.entry(serving.clone()).or_default() += 1;
         }
-        self.ledger.note(|o| o.progress.done += 1).await;
+        self.run.note(|o| o.progress.done += 1).await;
         let said = difference(&member, &adoption);
         let changed = !said.is_empty();
         for text in said {
@@ -200,14 +200,14 @@ impl Work<'_, '_> {
         }
         let (home, now) = (
             self.view.primary().map(|t| t.name.clone()),
-            self.ledger.ground().now(),
+            self.run.env().now(),
         );
         let waiting = self.look_only().await?;
-        let (id, read) = (self.ledger.id().to_owned(), member.relation.clone());
+        let (id, read) = (self.run.id().to_owned(), member.relation.clone());
         let told = std::sync::Mutex::new(Told::default());
-        let (done, refused) = members::change_with(self.ledger, vec![member], &told, |m| {
+        let (done, refused) = members::change_with(self.run, vec![member], &told, |m| {
             if !waiting {
-                members::free(self.ledger, m)?;
+                members::free(self.run, m)?;
             }
             if m.relation.generation != read.generation || m.relation.phase != read.phase {
                 return Err(Refusal::Generation {
@@ -249,8 +249,8 @@ impl Work<'_, '_> {
         for (member, refusal) in refused {
             let mut why = problem("busy", refusal.to_string(), &self.view.name);
             why.retryable = true;
-            self.ledger.keep_failure(&member.volume.id, why).await;
-            self.ledger
+            self.run.keep_failure(&member.volume.id, why).await;
+            self.run
                 .note(|o| {
                     o.progress.done = o.progress.done.saturating_sub(1);
                     o.progress.failed += 1;
@@ -263,8 +263,8 @@ impl Work<'_, '_> {
         Ok(())
     }
 
-    async fn look_only(&self) -> Result<bool, Problem> {
-        let (service, _) = self.ledger.ground().service(&self.view.name).await?;
+    async fn look_only(&self) -> Result<bool, ReplicationError> {
+        let (service, _) = self.run.env().service(&self.view.name).await?;
         Ok(service.look_only_since.is_some())
     }
 
@@ -273,9 +273,9 @@ impl Work<'_, '_> {
         &self,
         served: &BTreeMap<String, u64>,
         moved: Vec<Member>,
-    ) -> Result<(), Problem> {
-        let ground = self.ledger.ground();
-        let waiting = ground.waiting(&self.view.name, self.ledger.id()).await?;
+    ) -> Result<(), ReplicationError> {
+        let env = self.run.env();
+        let waiting = env.waiting(&self.view.name, self.run.id()).await?;
         let home = self.view.primary().map(|t| t.name.clone());
         // Volumes that are at home and elsewhere are single ones that were moved: the backend stays what it was.
         let only = match served.keys().collect::<Vec<_>>().as_slice() {
@@ -284,29 +284,28 @@ impl Work<'_, '_> {
         };
         let whole = only.map(|serving| Some(serving).filter(|s| Some(s) != home.as_ref()));
         for _ in 0..members::RACES {
-            let (before, revision) = ground.service(&self.view.name).await?;
+            let (before, revision) = env.service(&self.view.name).await?;
             let target = whole
                 .clone()
                 .unwrap_or_else(|| before.active_target.clone());
             let mut after = service::step(&before, service::Event::Adopted { target })?;
-            after.updated_at = Some(ground.now());
+            after.updated_at = Some(env.now());
             let writes = Writes {
                 services: vec![(after, revision)],
                 ..Writes::default()
             };
-            match ground.commit(writes).await {
-                Err(Problem::Moved(_)) => {}
+            match env.commit(writes).await {
+                Err(ReplicationError::Moved(_)) => {}
                 other => {
                     other?;
                     break;
                 }
             }
         }
-        ground.adopted().await?;
-        ground.resume(waiting).await;
-        let used = ground.followed(moved).await?;
-        ground
-            .reconnect(&self.view.name, self.ledger.id(), &used, true)
+        env.adopted().await?;
+        env.resume(waiting).await;
+        let used = env.followed(moved).await?;
+        env.reconnect(&self.view.name, self.run.id(), &used, true)
             .await;
         Ok(())
     }

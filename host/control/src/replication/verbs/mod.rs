@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 use springform_model::cloud::Service;
 use springform_model::operation::{Operation, OperationError, Verb};
 
-use super::ground::{BackendView, Ground, Member, Problem, Writes};
-use super::ledger::{Ledger, problem};
+use super::env::{BackendView, Member, ReplicationEnv, ReplicationError, Writes};
+use super::operation_run::{OperationRun, problem};
 use super::plan::{PAGE, resolve};
 use super::request::Ask;
 use super::{Scope, fence, group, members};
@@ -30,23 +30,26 @@ pub struct Input {
 }
 
 /// Carries out one of these verbs. The operation it returns is terminal.
-pub async fn run(ground: &dyn Ground, operation: Operation) -> Result<Operation, Problem> {
+pub async fn run(
+    env: &dyn ReplicationEnv,
+    operation: Operation,
+) -> Result<Operation, ReplicationError> {
     let backend = operation.backend.clone().unwrap_or_default();
     let verb = operation.verb;
     let parsed: Result<Input, _> = serde_json::from_value(operation.input.clone());
     let drill = parsed.as_ref().ok().and_then(|i| i.drill.clone());
-    let ledger = Ledger::new(ground, operation);
+    let run = OperationRun::new(env, operation);
     let outcome = match parsed {
         Err(error) => Err(problem(
             "invalid-argument",
             format!("the journalled request cannot be read: {error}"),
             &backend,
         )),
-        Ok(input) => match ground.backend(&backend).await {
+        Ok(input) => match env.backend(&backend).await {
             Err(error) => Err(problem("not-found", error.to_string(), &backend)),
             Ok(view) => {
                 Work {
-                    ledger: &ledger,
+                    run: &run,
                     view,
                     input,
                     verb,
@@ -58,15 +61,15 @@ pub async fn run(ground: &dyn Ground, operation: Operation) -> Result<Operation,
     };
     let mut writes = Writes::default();
     if let Some(id) = &drill
-        && let Some(mut held) = ground.drill(id).await?
-        && held.operation.as_deref() == Some(ledger.id())
+        && let Some(mut held) = env.drill(id).await?
+        && held.operation.as_deref() == Some(run.id())
     {
         // Whatever went wrong, somebody else must be able to stop it.
         held.operation = None;
         writes.drills.push(held);
     }
-    let (service, revision) = ground.service(&backend).await?;
-    if service.operation.as_deref() == Some(ledger.id()) {
+    let (service, revision) = env.service(&backend).await?;
+    if service.operation.as_deref() == Some(run.id()) {
         writes.services.push((
             Service {
                 operation: None,
@@ -75,11 +78,11 @@ pub async fn run(ground: &dyn Ground, operation: Operation) -> Result<Operation,
             revision,
         ));
     }
-    ledger.finish(outcome.err(), writes).await
+    run.finish(outcome.err(), writes).await
 }
 
 struct Work<'a, 'b> {
-    ledger: &'a Ledger<'b>,
+    run: &'a OperationRun<'b>,
     view: BackendView,
     input: Input,
     verb: Verb,
@@ -89,7 +92,7 @@ type Outcome = Result<(), OperationError>;
 
 impl Work<'_, '_> {
     /// Carries it out; where it stops early, gives back what it, or its run before a restart, still holds.
-    async fn to_the_end(&self) -> Result<Outcome, Problem> {
+    async fn to_the_end(&self) -> Result<Outcome, ReplicationError> {
         let outcome = self.carry_out().await?;
         if self.verb == Verb::Settle {
             return Ok(outcome);
@@ -104,20 +107,20 @@ impl Work<'_, '_> {
         Ok(outcome)
     }
 
-    async fn release_page(&self, after: Option<&str>) -> Result<Option<String>, Problem> {
+    async fn release_page(&self, after: Option<&str>) -> Result<Option<String>, ReplicationError> {
         let page = self.page(after).await?;
         let last = page.last().map(|m| m.volume.id.clone());
-        members::release(self.ledger, page).await?;
+        members::release(self.run, page).await?;
         Ok(last)
     }
 
-    async fn page(&self, after: Option<&str>) -> Result<Vec<Member>, Problem> {
+    async fn page(&self, after: Option<&str>) -> Result<Vec<Member>, ReplicationError> {
         let scope = &self.input.ask.scope;
-        let ground = self.ledger.ground();
-        ground.members(scope, &self.view.name, after, PAGE).await
+        let env = self.run.env();
+        env.members(scope, &self.view.name, after, PAGE).await
     }
 
-    async fn carry_out(&self) -> Result<Outcome, Problem> {
+    async fn carry_out(&self) -> Result<Outcome, ReplicationError> {
         match self.verb {
             Verb::StartDrill => return self.start_drill().await,
             Verb::StopDrill => return self.stop_drill().await,
@@ -126,8 +129,8 @@ impl Work<'_, '_> {
             Verb::Settle => return self.settle().await,
             _ => {}
         }
-        let ground = self.ledger.ground();
-        self.ledger.enter(self.name(), None).await?;
+        let env = self.run.env();
+        self.run.enter(self.name(), None).await?;
         let to = match resolve(&self.view, self.input.ask.to.as_deref()) {
             Ok(to) => to,
             Err(error) => {
@@ -138,14 +141,14 @@ impl Work<'_, '_> {
                 )));
             }
         };
-        self.ledger
+        self.run
             .note(|o| o.progress = springform_model::operation::Progress::default())
             .await;
         if let (Verb::Enable | Verb::Disable, Scope::Group(id)) = (self.verb, &self.input.ask.scope)
-            && let Some(known) = ground.group(id).await?
+            && let Some(known) = env.group(id).await?
             && known.group.array_name.is_some()
         {
-            return group::switch(self.ledger, &self.view, &known, self.verb == Verb::Enable).await;
+            return group::switch(self.run, &self.view, &known, self.verb == Verb::Enable).await;
         }
         let mut after: Option<String> = None;
         loop {
@@ -163,26 +166,26 @@ impl Work<'_, '_> {
                 })
                 .collect();
             let size = page.len() as u64;
-            self.ledger.note(|o| o.progress.total += size).await;
+            self.run.note(|o| o.progress.total += size).await;
             if self.verb == Verb::Fence {
-                if let Some(stopped) = self.ledger.stopped(&self.view.name).await {
+                if let Some(stopped) = self.run.stopped(&self.view.name).await {
                     return Ok(Err(stopped));
                 }
-                fence::pay(self.ledger, &self.view, page.clone(), false).await?;
+                fence::pay(self.run, &self.view, page.clone(), false).await?;
                 // What is counted is what holds now, so that a restart in between changes nothing of the answer.
-                let now = members::again(ground, &self.view.name, page).await?;
+                let now = members::again(env, &self.view.name, page).await?;
                 self.count_fenced(&now).await;
                 continue;
             }
             let batch = async |chunk| {
                 self.batch(to.as_deref(), chunk).await?;
-                self.ledger.commit(Writes::default()).await
+                self.run.commit(Writes::default()).await
             };
-            let (_, stopped) = members::each(self.ledger, &self.view, page, batch).await?;
+            let (_, stopped) = members::each(self.run, &self.view, page, batch).await?;
             // Batches under way give up, too, when somebody asks to stop. What was done in full was not cancelled.
-            let failed = self.ledger.note(|o| o.progress.failed).await;
+            let failed = self.run.note(|o| o.progress.failed).await;
             let stopped = match stopped {
-                None if failed > 0 => self.ledger.stopped(&self.view.name).await,
+                None if failed > 0 => self.run.stopped(&self.view.name).await,
                 stopped => stopped,
             };
             if let Some(stopped) = stopped {
@@ -213,9 +216,9 @@ impl Work<'_, '_> {
             let mut why = problem("unavailable", why, &self.view.name);
             why.target = Some(debt.target.clone());
             why.retryable = true;
-            self.ledger.keep_failure(&member.volume.id, why).await;
+            self.run.keep_failure(&member.volume.id, why).await;
         }
-        self.ledger
+        self.run
             .note(|o| {
                 o.progress.done += progress.0;
                 o.progress.failed += progress.1;
@@ -236,13 +239,13 @@ impl Work<'_, '_> {
         }
     }
 
-    async fn batch(&self, to: Option<&str>, chunk: Vec<Member>) -> Result<(), Problem> {
+    async fn batch(&self, to: Option<&str>, chunk: Vec<Member>) -> Result<(), ReplicationError> {
         match self.verb {
             Verb::Enable | Verb::Disable => self.switch(chunk, self.verb == Verb::Enable).await,
             _ => {
                 let ack = &self.input.ask.acknowledge;
                 let failed = overwrite(
-                    self.ledger,
+                    self.run,
                     &self.view,
                     to,
                     ack,
@@ -253,10 +256,10 @@ impl Work<'_, '_> {
                 .await?;
                 for (member, why) in &failed {
                     let id = &member.volume.id;
-                    self.ledger.keep_failure(id, why.clone()).await;
+                    self.run.keep_failure(id, why.clone()).await;
                 }
                 let failed = failed.into_iter().map(|(member, _)| member).collect();
-                members::release(self.ledger, failed).await?;
+                members::release(self.run, failed).await?;
                 Ok(())
             }
         }

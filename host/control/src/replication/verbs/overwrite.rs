@@ -8,9 +8,9 @@ use springform_model::operation::OperationError;
 use springform_model::replication::relation::Event;
 
 use crate::replication::consent::Consent;
-use crate::replication::ground::{BackendView, Member, Problem};
-use crate::replication::ledger::{Ledger, journalled, problem};
+use crate::replication::env::{BackendView, Member, ReplicationError};
 use crate::replication::members::Change;
+use crate::replication::operation_run::{OperationRun, journalled, problem};
 use crate::replication::{fence, members};
 
 /// Why there is nothing to copy to: every goal is an array that was left behind and is not fenced.
@@ -29,16 +29,16 @@ fn left_behind(member: &Member, goals: &[String]) -> Option<String> {
 /// Returns what failed. The volumes' turn is held meanwhile, so that none is moved to the array that is being overwritten;
 /// `keep` leaves it with the operation for those that were overwritten.
 pub async fn overwrite(
-    ledger: &Ledger<'_>,
+    run: &OperationRun<'_>,
     view: &BackendView,
     to: Option<&str>,
     acknowledge: &Consent,
     chunk: Vec<Member>,
     once: bool,
     keep: bool,
-) -> Result<Vec<(Member, OperationError)>, Problem> {
-    let ground = ledger.ground();
-    let now = ground.now();
+) -> Result<Vec<(Member, OperationError)>, ReplicationError> {
+    let env = run.env();
+    let now = env.now();
     let mut failed = Vec::new();
     let mut able = Vec::new();
     let goals = |m: &Member| -> Vec<String> {
@@ -50,7 +50,7 @@ pub async fn overwrite(
                 .collect(),
         }
     };
-    let (held, busy) = members::hold_soon(ledger, &view.name, chunk).await?;
+    let (held, busy) = members::hold_soon(run, &view.name, chunk).await?;
     for (member, refusal) in busy {
         let mut why = problem("busy", refusal.to_string(), &view.name);
         why.retryable = true;
@@ -78,7 +78,7 @@ pub async fn overwrite(
     for target in &mut asked.targets {
         target.reachable |= to.is_none_or(|to| to == target.name);
     }
-    let fenced = fence::pay(ledger, &asked, able, true).await?;
+    let fenced = fence::pay(run, &asked, able, true).await?;
     let mut able = Vec::new();
     for member in fenced {
         // Copied over what is still writable, it would be worth nothing with the next write there.
@@ -109,7 +109,7 @@ pub async fn overwrite(
     let outcomes = if able.is_empty() {
         Vec::new()
     } else {
-        ledger.batch(&view.name, &call, &able).await
+        run.batch(&view.name, &call, &able).await
     };
     let mut good = Vec::new();
     let mut placements = BTreeMap::new();
@@ -123,14 +123,13 @@ pub async fn overwrite(
         }
     }
     let (done, lost) = (good.len() as u64, failed.len() as u64);
-    ledger
-        .note(|o| {
-            o.progress.done += done;
-            o.progress.failed += lost;
-        })
-        .await;
+    run.note(|o| {
+        o.progress.done += done;
+        o.progress.failed += lost;
+    })
+    .await;
     let home = view.primary().map(|t| t.name.clone());
-    members::change(ground, good, |m| {
+    members::change(env, good, |m| {
         for target in goals(m) {
             *m.relation = m.relation.step(Event::Resynced { target }, now)?.0;
         }
@@ -142,7 +141,7 @@ pub async fn overwrite(
             m.volume.replication_status = Some(ReplicationStatus::Enabled);
         }
         if !keep {
-            members::let_go(ledger, m);
+            members::unlock(run, m);
         }
         Ok(Change::Write)
     })

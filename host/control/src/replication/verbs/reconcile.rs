@@ -10,17 +10,17 @@ use springform_model::replication::relation::{Event, Phase};
 use super::{Outcome, Work};
 use crate::outbox::CloudEvent;
 use crate::replication::difference;
-use crate::replication::ground::{BackendView, Member, Problem, Writes};
-use crate::replication::ledger::{journalled, problem};
+use crate::replication::env::{BackendView, Member, ReplicationError, Writes};
 use crate::replication::members::{self, Change, Told};
+use crate::replication::operation_run::{journalled, problem};
 use crate::replication::plan::PAGE;
 
 impl Work<'_, '_> {
-    pub(super) async fn reconcile(&self) -> Result<Outcome, Problem> {
-        let ground = self.ledger.ground();
-        self.ledger.enter("reconcile", None).await?;
+    pub(super) async fn reconcile(&self) -> Result<Outcome, ReplicationError> {
+        let env = self.run.env();
+        self.run.enter("reconcile", None).await?;
         let dry_run = self.input.ask.dry_run;
-        self.ledger.note(|o| o.progress = Progress::default()).await;
+        self.run.note(|o| o.progress = Progress::default()).await;
         let mut after: Option<String> = None;
         let mut report = (Vec::new(), Vec::new());
         loop {
@@ -29,7 +29,7 @@ impl Work<'_, '_> {
             if page.is_empty() && after.is_some() {
                 break;
             }
-            if let Some(stopped) = self.ledger.stopped(&self.view.name).await {
+            if let Some(stopped) = self.run.stopped(&self.view.name).await {
                 return Ok(Err(stopped));
             }
             let last = page.last().map(|m| m.volume.id.clone());
@@ -41,12 +41,12 @@ impl Work<'_, '_> {
             };
             let done = page.len() as u64;
             let call = Call::Reconcile {
-                volumes: difference::range(ground, &page, after.as_deref(), total < PAGE as u64)
+                volumes: difference::range(env, &page, after.as_deref(), total < PAGE as u64)
                     .await?,
                 dry_run,
             };
             match self
-                .ledger
+                .run
                 .call(&self.view.name, &call)
                 .await
                 .and_then(Reply::into_setup)
@@ -55,10 +55,10 @@ impl Work<'_, '_> {
                     let (changes, objects) = difference::objects(answer.changes);
                     report.0.extend(changes);
                     report.1.extend(answer.warnings);
-                    let unknown = difference::unknown(ground, &self.view.name, objects);
+                    let unknown = difference::unknown(env, &self.view.name, objects);
                     report.1.extend(unknown.await?);
                     if !dry_run {
-                        members::keep_state(ground, &self.view.name, answer.state).await?;
+                        members::keep_state(env, &self.view.name, answer.state).await?;
                     }
                 }
                 Err(error) => return Ok(Err(journalled(&self.view.name, &error))),
@@ -66,7 +66,7 @@ impl Work<'_, '_> {
             if !dry_run {
                 self.settled(page).await?;
             }
-            self.ledger
+            self.run
                 .note(|o| {
                     o.progress.total += total;
                     o.progress.done += done;
@@ -75,7 +75,7 @@ impl Work<'_, '_> {
             let Some(last) = last else { break };
             after = Some(last);
         }
-        self.ledger
+        self.run
             .note(|o| o.result = serde_json::json!({ "changes": report.0, "warnings": report.1 }))
             .await;
         if !dry_run {
@@ -89,27 +89,27 @@ impl Work<'_, '_> {
 
     /// Takes the turns of a page, so that nobody moves, grows or deletes a volume while its array is asked what it should be.
     /// Volumes that another operation holds are left out, and said to be.
-    async fn turns(&self, page: Vec<Member>) -> Result<Vec<Member>, Problem> {
-        let (held, busy) = members::hold_soon(self.ledger, &self.view.name, page).await?;
+    async fn turns(&self, page: Vec<Member>) -> Result<Vec<Member>, ReplicationError> {
+        let (held, busy) = members::hold_soon(self.run, &self.view.name, page).await?;
         let lost = busy.len() as u64;
         for (member, refusal) in busy {
             let mut why = problem("busy", refusal.to_string(), &self.view.name);
             why.retryable = true;
-            self.ledger.keep_failure(&member.volume.id, why).await;
+            self.run.keep_failure(&member.volume.id, why).await;
         }
-        self.ledger.note(|o| o.progress.failed += lost).await;
+        self.run.note(|o| o.progress.failed += lost).await;
         Ok(held)
     }
 
     /// Gives the turns back. Whoever is promoted is at home where it serves.
-    async fn settled(&self, page: Vec<Member>) -> Result<(), Problem> {
+    async fn settled(&self, page: Vec<Member>) -> Result<(), ReplicationError> {
         let home = self.view.primary().map(|t| t.name.clone());
         let promoted = self.verb == Verb::Promote;
-        let now = self.ledger.ground().now();
+        let now = self.run.env().now();
         let known: Vec<String> = self.view.targets.iter().map(|t| t.name.clone()).collect();
         let told = self.written_off(&page, &known);
         let said = std::sync::Mutex::new(Told::default());
-        members::change_with(self.ledger, page, &said, |m| {
+        members::change_with(self.run, page, &said, |m| {
             *m.relation = m.relation.step(Event::Known(known.clone()), now)?.0;
             if let Ok(mut said) = said.lock() {
                 said.events.clone_from(&told);
@@ -121,7 +121,7 @@ impl Work<'_, '_> {
             {
                 m.volume.replication_status = Some(ReplicationStatus::Enabled);
             }
-            members::let_go(self.ledger, m);
+            members::unlock(self.run, m);
             Ok(Change::Write)
         })
         .await?;
@@ -139,22 +139,22 @@ impl Work<'_, '_> {
                 }
             }
         }
-        let (backend, operation) = (&self.view.name, self.ledger.id());
+        let (backend, operation) = (&self.view.name, self.run.id());
         let told = gone.into_iter().map(|(target, volumes)| {
             tracing::warn!(
                 backend = %backend, array = target, volumes = volumes.len(), operation,
                 "an array that was left behind is not configured any more: it is not fenced, and must not be brought back as it is"
             );
-            let now = self.ledger.ground().now();
+            let now = self.run.env().now();
             CloudEvent::written_off(backend, target, &volumes, operation, now)
         });
         told.collect()
     }
 
     /// After a promotion the configured primary is the array that serves: the backend is not failed over any more.
-    pub(super) async fn primary_moved(&self) -> Result<Outcome, Problem> {
-        let ground = self.ledger.ground();
-        let (mut service, revision) = ground.service(&self.view.name).await?;
+    pub(super) async fn primary_moved(&self) -> Result<Outcome, ReplicationError> {
+        let env = self.run.env();
+        let (mut service, revision) = env.service(&self.view.name).await?;
         if let Err(why) = promotable(&self.view, &service) {
             return Ok(Err(problem("failed-precondition", why, &self.view.name)));
         }
@@ -162,12 +162,11 @@ impl Work<'_, '_> {
         service.replication_status = ReplicationStatus::Enabled;
         service.disabled = service.frozen;
         service.disabled_reason = service.frozen.then(|| "frozen".to_owned());
-        ground
-            .commit(Writes {
-                services: vec![(service, revision)],
-                ..Writes::default()
-            })
-            .await?;
+        env.commit(Writes {
+            services: vec![(service, revision)],
+            ..Writes::default()
+        })
+        .await?;
         Ok(Ok(()))
     }
 }

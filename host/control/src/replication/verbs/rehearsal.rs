@@ -9,15 +9,17 @@ use springform_model::replication::drill::{Drill, DrillEvent, DrillMember};
 use springform_model::replication::relation::{DrillRef, Event};
 
 use super::{Outcome, Work};
-use crate::replication::ground::{Member, Problem, Writes};
-use crate::replication::ledger::{journalled, problem};
+use crate::replication::env::{Member, ReplicationError, Writes};
 use crate::replication::members::Change;
+use crate::replication::operation_run::{journalled, problem};
 use crate::replication::{Scope, members};
 
 impl Work<'_, '_> {
-    pub(super) async fn held_drill(&self) -> Result<Result<Drill, OperationError>, Problem> {
+    pub(super) async fn held_drill(
+        &self,
+    ) -> Result<Result<Drill, OperationError>, ReplicationError> {
         let id = self.input.drill.clone().unwrap_or_default();
-        Ok(self.ledger.ground().drill(&id).await?.ok_or_else(|| {
+        Ok(self.run.env().drill(&id).await?.ok_or_else(|| {
             problem(
                 "not-found",
                 format!("there is no drill {id}"),
@@ -26,10 +28,13 @@ impl Work<'_, '_> {
         }))
     }
 
-    pub(super) async fn drill_members(&self, drill: &Drill) -> Result<Vec<Member>, Problem> {
+    pub(super) async fn drill_members(
+        &self,
+        drill: &Drill,
+    ) -> Result<Vec<Member>, ReplicationError> {
         let ids: Vec<String> = drill.members.iter().map(|m| m.volume_id.clone()).collect();
-        self.ledger
-            .ground()
+        self.run
+            .env()
             .members(
                 &Scope::Volumes(ids),
                 &self.view.name,
@@ -39,16 +44,16 @@ impl Work<'_, '_> {
             .await
     }
 
-    pub(super) async fn start_drill(&self) -> Result<Outcome, Problem> {
-        let ground = self.ledger.ground();
-        self.ledger.enter(self.name(), None).await?;
+    pub(super) async fn start_drill(&self) -> Result<Outcome, ReplicationError> {
+        let env = self.run.env();
+        self.run.enter(self.name(), None).await?;
         let mut held = match self.held_drill().await? {
             Ok(held) => held,
             Err(why) => return Ok(Err(why)),
         };
         let members = self.drill_members(&held).await?;
         let total = members.len() as u64;
-        self.ledger
+        self.run
             .note(|o| {
                 o.progress = springform_model::operation::Progress {
                     total,
@@ -56,14 +61,14 @@ impl Work<'_, '_> {
                 }
             })
             .await;
-        let now = ground.now();
+        let now = env.now();
         let reference = DrillRef {
             id: held.id.clone(),
             target: held.target.clone(),
         };
         // Nobody renames, moves or deletes what copies are made of meanwhile.
-        let (members, busy) = members::hold_soon(self.ledger, &self.view.name, members).await?;
-        let (marked, mut refused) = members::change(ground, members.clone(), |m| {
+        let (members, busy) = members::hold_soon(self.run, &self.view.name, members).await?;
+        let (marked, mut refused) = members::change(env, members.clone(), |m| {
             *m.relation = m
                 .relation
                 .step(Event::DrillStarted(reference.clone()), now)?
@@ -96,7 +101,7 @@ impl Work<'_, '_> {
                 volumes: chunk.iter().map(|m| (*m.spec).clone()).collect(),
             };
             match self
-                .ledger
+                .run
                 .call(&self.view.name, &call)
                 .await
                 .and_then(Reply::into_tests)
@@ -116,18 +121,18 @@ impl Work<'_, '_> {
                     }
                 }
                 Err(error) => {
-                    members::release(self.ledger, members).await?;
+                    members::release(self.run, members).await?;
                     return Ok(Err(journalled(&self.view.name, &error)));
                 }
             }
         }
-        members::release(self.ledger, members).await?;
+        members::release(self.run, members).await?;
         let mut failed = 0;
         for (id, copy) in &copies {
             if let Err(failure) = &copy.result {
                 failed += 1;
                 let why = journalled(&self.view.name, &CallError::Failed(failure.clone()));
-                self.ledger.keep_failure(id, why).await;
+                self.run.keep_failure(id, why).await;
             }
         }
         for member in &mut held.members {
@@ -136,7 +141,7 @@ impl Work<'_, '_> {
                 member.point = copy.point;
             }
         }
-        self.ledger
+        self.run
             .note(|o| {
                 o.progress.failed = failed;
                 o.progress.done = o.progress.total.saturating_sub(failed);
@@ -145,7 +150,7 @@ impl Work<'_, '_> {
             .await;
         held.state = drill::step(held.state, DrillEvent::Made)?;
         held.operation = None;
-        self.ledger
+        self.run
             .commit(Writes {
                 drills: vec![held],
                 ..Writes::default()
@@ -154,16 +159,16 @@ impl Work<'_, '_> {
         Ok(Ok(()))
     }
 
-    pub(super) async fn stop_drill(&self) -> Result<Outcome, Problem> {
-        let ground = self.ledger.ground();
-        self.ledger.enter(self.name(), None).await?;
+    pub(super) async fn stop_drill(&self) -> Result<Outcome, ReplicationError> {
+        let env = self.run.env();
+        self.run.enter(self.name(), None).await?;
         let mut held = match self.held_drill().await? {
             Ok(held) => held,
             Err(why) => return Ok(Err(why)),
         };
         let members = self.drill_members(&held).await?;
         let deleted = without_volume(&held, &members);
-        let (members, busy) = members::hold_soon(self.ledger, &self.view.name, members).await?;
+        let (members, busy) = members::hold_soon(self.run, &self.view.name, members).await?;
         if let Some((_, refusal)) = busy.into_iter().next() {
             let mut why = problem("busy", refusal.to_string(), &self.view.name);
             why.retryable = true;
@@ -171,7 +176,7 @@ impl Work<'_, '_> {
         }
         let all = members.clone();
         let total = held.members.len() as u64;
-        self.ledger
+        self.run
             .note(|o| {
                 o.progress = springform_model::operation::Progress {
                     total,
@@ -193,14 +198,14 @@ impl Work<'_, '_> {
                 target: held.target.clone(),
                 volumes,
             };
-            if let Err(error) = self.ledger.call(&self.view.name, &call).await {
+            if let Err(error) = self.run.call(&self.view.name, &call).await {
                 let why = journalled(&self.view.name, &error);
                 return self.not_stopped(held, all, why).await;
             }
-            self.ledger.note(|o| o.progress.done += done).await;
-            let now = ground.now();
+            self.run.note(|o| o.progress.done += done).await;
+            let now = env.now();
             let id = held.id.clone();
-            members::change(ground, chunk, |m| {
+            members::change(env, chunk, |m| {
                 if m.relation.drill.as_ref().is_none_or(|d| d.id != id) {
                     return Ok(Change::Leave);
                 }
@@ -209,10 +214,10 @@ impl Work<'_, '_> {
             })
             .await?;
         }
-        members::release(self.ledger, all).await?;
+        members::release(self.run, all).await?;
         held.state = drill::step(held.state, DrillEvent::Gone)?;
         held.operation = None;
-        self.ledger
+        self.run
             .commit(Writes {
                 drills: vec![held],
                 ..Writes::default()
@@ -227,14 +232,14 @@ impl Work<'_, '_> {
         mut held: Drill,
         members: Vec<Member>,
         why: OperationError,
-    ) -> Result<Outcome, Problem> {
-        members::release(self.ledger, members).await?;
+    ) -> Result<Outcome, ReplicationError> {
+        members::release(self.run, members).await?;
         held.operation = None;
         let writes = Writes {
             drills: vec![held],
             ..Writes::default()
         };
-        self.ledger.commit(writes).await?;
+        self.run.commit(writes).await?;
         Ok(Err(why))
     }
 }

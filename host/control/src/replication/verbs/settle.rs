@@ -6,8 +6,8 @@ use springform_model::replication::obligation::{Obligation, ObligationKind, Obli
 
 use super::{Outcome, Work};
 use crate::outbox::CloudEvent;
-use crate::replication::ground::{Problem, Writes};
-use crate::replication::ledger::{journalled, problem};
+use crate::replication::env::{ReplicationError, Writes};
+use crate::replication::operation_run::{journalled, problem};
 use crate::replication::{Scope, members};
 
 /// Obligations that are read at once.
@@ -24,26 +24,26 @@ enum Paid {
 impl Work<'_, '_> {
     /// Pays what the obligations in the scope say, to arrays that answer. Asking twice does no harm, so whatever a crash
     /// leaves between an array and the record is done again.
-    pub(super) async fn settle(&self) -> Result<Outcome, Problem> {
-        self.ledger.enter("settle", None).await?;
+    pub(super) async fn settle(&self) -> Result<Outcome, ReplicationError> {
+        self.run.enter("settle", None).await?;
         let due = self.due().await?;
         let progress = Progress {
             total: due.len() as u64,
             ..Progress::default()
         };
-        self.ledger.note(|o| o.progress = progress).await;
+        self.run.note(|o| o.progress = progress).await;
         for obligation in due {
-            if let Some(stopped) = self.ledger.stopped(&self.view.name).await {
+            if let Some(stopped) = self.run.stopped(&self.view.name).await {
                 return Ok(Err(stopped));
             }
             let paid = self.pay(&obligation).await?;
-            let now = self.ledger.ground().now();
+            let now = self.run.env().now();
             let what = match paid {
                 Paid::Done => "settled",
                 Paid::TakenOver => "abandoned",
                 Paid::Failed(why) => {
-                    self.ledger.keep_failure(&obligation.id, why.clone()).await;
-                    self.ledger.note(|o| o.progress.failed += 1).await;
+                    self.run.keep_failure(&obligation.id, why.clone()).await;
+                    self.run.note(|o| o.progress.failed += 1).await;
                     let error = Some(why.message);
                     let writes = Writes {
                         obligations: vec![Obligation {
@@ -52,7 +52,7 @@ impl Work<'_, '_> {
                         }],
                         ..Writes::default()
                     };
-                    self.ledger.commit(writes).await?;
+                    self.run.commit(writes).await?;
                     continue;
                 }
             };
@@ -60,19 +60,19 @@ impl Work<'_, '_> {
                 backend = %self.view.name, array = %obligation.target, kind = obligation.kind.as_str(),
                 object = %obligation.object, what, "an array was owed this"
             );
-            self.ledger.note(|o| o.progress.done += 1).await;
+            self.run.note(|o| o.progress.done += 1).await;
             let writes = Writes {
                 settled: vec![obligation.id.clone()],
                 events: vec![CloudEvent::obligation(what, &obligation, now)],
                 ..Writes::default()
             };
-            self.ledger.commit(writes).await?;
+            self.run.commit(writes).await?;
         }
         Ok(Ok(()))
     }
 
     /// Pending obligations in the scope whose array answers.
-    async fn due(&self) -> Result<Vec<Obligation>, Problem> {
+    async fn due(&self) -> Result<Vec<Obligation>, ReplicationError> {
         let Scope::Obligations(ids) = &self.input.ask.scope else {
             return Ok(Vec::new());
         };
@@ -90,11 +90,14 @@ impl Work<'_, '_> {
         Ok(due)
     }
 
-    async fn each_obligation(&self, mut each: impl FnMut(Obligation)) -> Result<(), Problem> {
-        let ground = self.ledger.ground();
+    async fn each_obligation(
+        &self,
+        mut each: impl FnMut(Obligation),
+    ) -> Result<(), ReplicationError> {
+        let env = self.run.env();
         let mut after: Option<String> = None;
         loop {
-            let page = ground.obligations(&self.view.name, after.as_deref(), MANY);
+            let page = env.obligations(&self.view.name, after.as_deref(), MANY);
             let page = page.await?;
             let Some(last) = page.last() else {
                 return Ok(());
@@ -104,33 +107,33 @@ impl Work<'_, '_> {
         }
     }
 
-    async fn pay(&self, obligation: &Obligation) -> Result<Paid, Problem> {
-        let ground = self.ledger.ground();
+    async fn pay(&self, obligation: &Obligation) -> Result<Paid, ReplicationError> {
+        let env = self.run.env();
         let of_volume = matches!(
             obligation.kind,
             ObligationKind::Fence | ObligationKind::DeleteVolume
         );
-        if of_volume && ground.taken_over(obligation).await? {
+        if of_volume && env.taken_over(obligation).await? {
             return Ok(Paid::TakenOver);
         }
         // A snapshot's volume may live on: nobody renames or overwrites it meanwhile.
         let scope = Scope::Volumes(obligation.volume_id.iter().cloned().collect());
-        let members = ground.members(&scope, &self.view.name, None, 1).await?;
-        let (held, busy) = members::hold_soon(self.ledger, &self.view.name, members).await?;
+        let members = env.members(&scope, &self.view.name, None, 1).await?;
+        let (held, busy) = members::hold_soon(self.run, &self.view.name, members).await?;
         if let Some((_, refusal)) = busy.into_iter().next() {
             let mut why = problem("busy", refusal.to_string(), &self.view.name);
             why.retryable = true;
             return Ok(Paid::Failed(why));
         }
         // One attempt: the reconciler comes back, later and later.
-        let answer = ground.call(
+        let answer = env.call(
             &self.view.name,
             &obligation.id,
             Vec::new(),
             obligation.call.clone(),
         );
         let answer = answer.await;
-        members::release(self.ledger, held).await?;
+        members::release(self.run, held).await?;
         let paid = answer.and_then(|reply| match obligation.kind {
             ObligationKind::Fence => {
                 let outcomes = reply.into_outcomes()?.into_iter();
@@ -147,7 +150,7 @@ impl Work<'_, '_> {
 
     /// What is owed to arrays that the configuration does not name any more is written off, and owed again by those that
     /// came back.
-    pub(super) async fn write_off(&self) -> Result<(), Problem> {
+    pub(super) async fn write_off(&self) -> Result<(), ReplicationError> {
         let targets: Vec<String> = self.view.targets.iter().map(|t| t.name.clone()).collect();
         let mut changed = Vec::new();
         self.each_obligation(|obligation| {
@@ -160,7 +163,7 @@ impl Work<'_, '_> {
         })
         .await?;
         for some in changed.chunks(MANY as usize) {
-            let now = self.ledger.ground().now();
+            let now = self.run.env().now();
             let what = |o: &Obligation| match o.state {
                 ObligationState::Pending => "made",
                 ObligationState::Abandoned => "abandoned",
@@ -172,7 +175,7 @@ impl Work<'_, '_> {
                 obligations: some.to_vec(),
                 ..Writes::default()
             };
-            self.ledger.commit(writes).await?;
+            self.run.commit(writes).await?;
         }
         Ok(())
     }

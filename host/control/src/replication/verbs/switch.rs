@@ -7,16 +7,20 @@ use springform_model::contract::{Call, CallError};
 use springform_model::replication::relation::Event;
 
 use super::Work;
-use crate::replication::ground::{Member, Problem};
-use crate::replication::ledger::{journalled, problem};
+use crate::replication::env::{Member, ReplicationError};
 use crate::replication::members;
 use crate::replication::members::Change;
+use crate::replication::operation_run::{journalled, problem};
 
 impl Work<'_, '_> {
-    pub(super) async fn switch(&self, chunk: Vec<Member>, on: bool) -> Result<(), Problem> {
-        let ground = self.ledger.ground();
-        let now = ground.now();
-        let (held, busy) = members::hold_soon(self.ledger, &self.view.name, chunk).await?;
+    pub(super) async fn switch(
+        &self,
+        chunk: Vec<Member>,
+        on: bool,
+    ) -> Result<(), ReplicationError> {
+        let env = self.run.env();
+        let now = env.now();
+        let (held, busy) = members::hold_soon(self.run, &self.view.name, chunk).await?;
         let mut failed = Vec::new();
         for (member, refusal) in busy {
             let mut why = problem("busy", refusal.to_string(), &self.view.name);
@@ -39,7 +43,7 @@ impl Work<'_, '_> {
         } else {
             Call::Disable { volumes }
         };
-        let outcomes = self.ledger.batch(&self.view.name, &call, &able).await;
+        let outcomes = self.run.batch(&self.view.name, &call, &able).await;
         let mut placements = BTreeMap::new();
         let mut good = Vec::new();
         for (member, outcome) in able.into_iter().zip(outcomes) {
@@ -55,17 +59,17 @@ impl Work<'_, '_> {
         let lost = failed.len() as u64;
         for (member, why) in &failed {
             let id = &member.volume.id;
-            self.ledger.keep_failure(id, why.clone()).await;
+            self.run.keep_failure(id, why.clone()).await;
         }
         let failed = failed.into_iter().map(|(member, _)| member).collect();
-        members::release(self.ledger, failed).await?;
-        self.ledger
+        members::release(self.run, failed).await?;
+        self.run
             .note(|o| {
                 o.progress.done += done;
                 o.progress.failed += lost;
             })
             .await;
-        members::change(ground, good, |m| {
+        members::change(env, good, |m| {
             *m.relation = m.relation.step(Event::Want(on), now)?.0;
             if let Some(placement) = placements.get(&m.volume.id) {
                 m.volume.place(placement);
@@ -75,7 +79,7 @@ impl Work<'_, '_> {
             } else {
                 ReplicationStatus::Disabled
             });
-            members::let_go(self.ledger, m);
+            members::unlock(self.run, m);
             Ok(Change::Write)
         })
         .await?;

@@ -6,7 +6,7 @@ use springform_sdk::types::{Context, Error, Failure, FailureCode, Volume};
 use crate::arrays::Arrays;
 use crate::last_transfer::{self, Leg};
 use crate::options::Options;
-use crate::{failover, pgroup, plan, stretched, third};
+use crate::{async_leg, failover, pgroup, plan, stretched};
 
 /// Says what a failover would do.
 ///
@@ -33,7 +33,8 @@ pub fn plan(
     if inside.is_empty() {
         return plan::plan(context, arrays, options, options.pgroup(), request);
     }
-    let mut plan = third::plan::plan(context, arrays, options, &part(inside, request.to.clone()))?;
+    let mut plan =
+        async_leg::plan::plan(context, arrays, options, &part(inside, request.to.clone()))?;
     if single.is_empty() {
         return Ok(plan);
     }
@@ -92,7 +93,7 @@ pub fn final_sync(
         .cloned()
         .partition(|v| layout.is_stretched(v));
     let mut legs = Vec::new();
-    if !inside.is_empty() && third::is_beyond(arrays, options, &plan.target) {
+    if !inside.is_empty() && async_leg::is_beyond(arrays, options, &plan.target) {
         let here = options.third_group();
         let there = pgroup::name_on_target("", &here);
         legs.push(Leg {

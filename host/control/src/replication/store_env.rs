@@ -1,4 +1,4 @@
-//! The ground in earnest: rows in the store, arrays behind whatever calls drivers.
+//! The env in earnest: rows in the store, arrays behind whatever calls drivers.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -13,9 +13,9 @@ use springform_model::replication::relation::Relation;
 use springform_model::time::Timestamp;
 use springform_store::{Changes, Direction, Order, Query, Store, StoreError, Stored};
 
-use super::ground::{BackendView, Ground, Member, Problem, SnapshotNames, Writes};
+use super::env::{BackendView, Member, ReplicationEnv, ReplicationError, SnapshotNames, Writes};
 use super::{GroupView, Plan, Scope};
-use crate::observer::{Lookout, Watched};
+use crate::observer::{ObserverEnv, Watched};
 use crate::outbox::{CloudEvent, deliver};
 
 /// What is not in the store: backends, drivers, the clock.
@@ -27,14 +27,14 @@ pub trait Arrays: Send + Sync + 'static {
     /// A backend.
     ///
     /// # Errors
-    /// [`Problem::NotFound`] where none is configured.
-    async fn backend(&self, name: &str) -> Result<BackendView, Problem>;
+    /// [`ReplicationError::NotFound`] where none is configured.
+    async fn backend(&self, name: &str) -> Result<BackendView, ReplicationError>;
 
     /// What a driver is told of these volumes, in order.
     ///
     /// # Errors
     /// What the store says.
-    async fn specs(&self, volumes: &[Volume]) -> Result<Vec<VolumeSpec>, Problem>;
+    async fn specs(&self, volumes: &[Volume]) -> Result<Vec<VolumeSpec>, ReplicationError>;
 
     /// One call.
     ///
@@ -55,7 +55,7 @@ pub trait Arrays: Send + Sync + 'static {
     fn receivers(&self) -> Vec<String>;
 
     /// Those of these volumes that have attachments which follow a move.
-    async fn followed(&self, moved: Vec<Member>) -> Result<Vec<Member>, Problem> {
+    async fn followed(&self, moved: Vec<Member>) -> Result<Vec<Member>, ReplicationError> {
         let used = |m: &Member| !m.volume.attachments.is_empty();
         Ok(moved.into_iter().filter(used).collect())
     }
@@ -79,7 +79,7 @@ pub trait Arrays: Send + Sync + 'static {
     async fn refresh(&self, _backend: &str) {}
 
     /// Resolves when an operation of replication began or ended on the backend.
-    async fn disturbed(&self, _backend: &str) {
+    async fn operation_changed(&self, _backend: &str) {
         std::future::pending().await
     }
 }
@@ -92,13 +92,13 @@ pub(crate) fn open_on(backend: &str) -> Query {
         .is_in("verb", super::executor::VERBS.map(word))
 }
 
-/// Rows in the store.
-pub struct Rows {
+/// StoreEnv in the store.
+pub struct StoreEnv {
     store: Store,
     arrays: Arc<dyn Arrays>,
 }
 
-impl Rows {
+impl StoreEnv {
     /// On this store and these arrays.
     #[must_use]
     pub fn new(store: Store, arrays: Arc<dyn Arrays>) -> Self {
@@ -109,7 +109,7 @@ impl Rows {
     pub(super) async fn members_of(
         &self,
         volumes: Vec<Stored<Volume>>,
-    ) -> Result<Vec<Member>, Problem> {
+    ) -> Result<Vec<Member>, ReplicationError> {
         let ids: Vec<String> = volumes.iter().map(|v| v.record.id.clone()).collect();
         let relations = self
             .store
@@ -178,30 +178,30 @@ fn unstored(volume: &Volume) -> Relation {
     )
 }
 
-pub(super) fn internal(error: StoreError) -> Problem {
+pub(super) fn internal(error: StoreError) -> ReplicationError {
     match error {
-        StoreError::Conflict { table, id } => Problem::Moved(format!("{table} {id}")),
-        StoreError::Unavailable(reason) => Problem::Unavailable(format!(
+        StoreError::Conflict { table, id } => ReplicationError::Moved(format!("{table} {id}")),
+        StoreError::Unavailable(reason) => ReplicationError::Unavailable(format!(
             "the database cannot be used now: {reason}; try again later"
         )),
-        other => Problem::Internal(format!("the database refused: {other}")),
+        other => ReplicationError::Internal(format!("the database refused: {other}")),
     }
 }
 
 #[async_trait]
-impl Ground for Rows {
+impl ReplicationEnv for StoreEnv {
     fn now(&self) -> Timestamp {
         self.arrays.now()
     }
 
-    async fn backend(&self, name: &str) -> Result<BackendView, Problem> {
+    async fn backend(&self, name: &str) -> Result<BackendView, ReplicationError> {
         self.arrays.backend(name).await
     }
 
-    async fn service(&self, backend: &str) -> Result<(Service, u64), Problem> {
+    async fn service(&self, backend: &str) -> Result<(Service, u64), ReplicationError> {
         let stored = self.store.get::<Service>(backend).await.map_err(internal)?;
-        let stored =
-            stored.ok_or_else(|| Problem::NotFound(format!("there is no backend {backend}")))?;
+        let stored = stored
+            .ok_or_else(|| ReplicationError::NotFound(format!("there is no backend {backend}")))?;
         Ok((stored.record, stored.revision))
     }
 
@@ -211,7 +211,7 @@ impl Ground for Rows {
         backend: &str,
         after: Option<&str>,
         limit: usize,
-    ) -> Result<Vec<Member>, Problem> {
+    ) -> Result<Vec<Member>, ReplicationError> {
         let mut query = Self::query(scope, backend)
             .sort("id", Direction::Asc)
             .limit(u32::try_from(limit).unwrap_or(u32::MAX));
@@ -222,14 +222,14 @@ impl Ground for Rows {
         self.members_of(volumes).await
     }
 
-    async fn count(&self, scope: &Scope, backend: &str) -> Result<u64, Problem> {
+    async fn count(&self, scope: &Scope, backend: &str) -> Result<u64, ReplicationError> {
         self.store
             .count::<Volume>(&Self::query(scope, backend))
             .await
             .map_err(internal)
     }
 
-    async fn backends_of(&self, scope: &Scope) -> Result<Vec<String>, Problem> {
+    async fn backends_of(&self, scope: &Scope) -> Result<Vec<String>, ReplicationError> {
         if let Scope::Backend(name) = scope {
             return Ok(vec![name.clone()]);
         }
@@ -247,10 +247,10 @@ impl Ground for Rows {
         Ok(found)
     }
 
-    async fn commit(&self, writes: Writes) -> Result<(), Problem> {
+    async fn commit(&self, writes: Writes) -> Result<(), ReplicationError> {
         let now = self.now();
         let mut changes = Changes::new();
-        // Rows of one table after another: neighbours share a statement.
+        // StoreEnv of one table after another: neighbours share a statement.
         for member in &writes.members {
             changes = changes.replace(&*member.volume, member.revision);
         }
@@ -314,7 +314,7 @@ impl Ground for Rows {
                 .is_some_and(|o| o.record.cancel_requested)
     }
 
-    async fn group(&self, id: &str) -> Result<Option<GroupView>, Problem> {
+    async fn group(&self, id: &str) -> Result<Option<GroupView>, ReplicationError> {
         let Some(stored) = self.store.get::<Group>(id).await.map_err(internal)? else {
             return Ok(None);
         };
@@ -326,7 +326,7 @@ impl Ground for Rows {
         }))
     }
 
-    async fn plan(&self, id: &str) -> Result<Option<Plan>, Problem> {
+    async fn plan(&self, id: &str) -> Result<Option<Plan>, ReplicationError> {
         Ok(self
             .store
             .get::<Plan>(id)
@@ -335,16 +335,16 @@ impl Ground for Rows {
             .map(|s| s.record))
     }
 
-    async fn drill_row(&self, id: &str) -> Result<Option<(Drill, u64)>, Problem> {
+    async fn drill_row(&self, id: &str) -> Result<Option<(Drill, u64)>, ReplicationError> {
         let stored = self.store.get::<Drill>(id).await.map_err(internal)?;
         Ok(stored.map(|s| (s.record, s.revision)))
     }
 
-    async fn followed(&self, moved: Vec<Member>) -> Result<Vec<Member>, Problem> {
+    async fn followed(&self, moved: Vec<Member>) -> Result<Vec<Member>, ReplicationError> {
         self.arrays.followed(moved).await
     }
 
-    async fn give_way(&self, holders: Vec<String>) -> Result<Vec<String>, Problem> {
+    async fn give_way(&self, holders: Vec<String>) -> Result<Vec<String>, ReplicationError> {
         let held = self.store.get_many::<Operation>(&holders).await;
         let held = held.map_err(internal)?.into_iter();
         let ways = held.filter(|o| o.state.is_terminal() || crate::lock::gives_way(o.verb));
@@ -359,7 +359,7 @@ impl Ground for Rows {
             .await;
     }
 
-    async fn known(&self, ids: Vec<String>) -> Result<BTreeSet<String>, Problem> {
+    async fn known(&self, ids: Vec<String>) -> Result<BTreeSet<String>, ReplicationError> {
         let mut known = BTreeSet::new();
         for chunk in ids.chunks(500) {
             let found = self.store.get_many::<Volume>(chunk).await;
@@ -373,17 +373,17 @@ impl Ground for Rows {
         backend: &str,
         after: Option<&str>,
         limit: u32,
-    ) -> Result<Vec<Obligation>, Problem> {
+    ) -> Result<Vec<Obligation>, ReplicationError> {
         let found = crate::obligations::page(&self.store, backend, after, limit).await;
         found.map_err(internal)
     }
 
-    async fn taken_over(&self, obligation: &Obligation) -> Result<bool, Problem> {
+    async fn taken_over(&self, obligation: &Obligation) -> Result<bool, ReplicationError> {
         let taken = crate::obligations::is_taken_over(&self.store, obligation).await;
         taken.map_err(internal)
     }
 
-    async fn waiting(&self, backend: &str, but: &str) -> Result<Vec<Operation>, Problem> {
+    async fn waiting(&self, backend: &str, but: &str) -> Result<Vec<Operation>, ReplicationError> {
         let (service, _) = self.service(backend).await?;
         if service.look_only_since.is_none() {
             return Ok(Vec::new());
@@ -397,12 +397,12 @@ impl Ground for Rows {
     async fn snapshots(
         &self,
         members: &[Member],
-    ) -> Result<Option<BTreeMap<String, SnapshotNames>>, Problem> {
+    ) -> Result<Option<BTreeMap<String, SnapshotNames>>, ReplicationError> {
         let taken = crate::snapshots::names(&self.store, members).await;
         taken.map(Some).map_err(internal)
     }
 
-    async fn adopted(&self) -> Result<(), Problem> {
+    async fn adopted(&self) -> Result<(), ReplicationError> {
         crate::services::adopted(&self.store)
             .await
             .map_err(internal)
@@ -429,8 +429,8 @@ impl Ground for Rows {
 }
 
 #[async_trait]
-impl Lookout for Rows {
-    async fn keep(&self, seen: &[Member]) -> Result<(), Problem> {
+impl ObserverEnv for StoreEnv {
+    async fn keep(&self, seen: &[Member]) -> Result<(), ReplicationError> {
         let changes = seen.iter().fold(Changes::new(), |changes, member| {
             match member.relation_revision {
                 Some(revision) => changes.replace(&*member.relation, revision),
@@ -443,7 +443,7 @@ impl Lookout for Rows {
         self.store.commit(changes).await.map_err(internal)
     }
 
-    async fn watched(&self, backend: &str) -> Result<Option<(Watched, u64)>, Problem> {
+    async fn watched(&self, backend: &str) -> Result<Option<(Watched, u64)>, ReplicationError> {
         let stored = self.store.get::<Watched>(backend).await.map_err(internal)?;
         Ok(stored.map(|s| (s.record, s.revision)))
     }
@@ -453,7 +453,7 @@ impl Lookout for Rows {
         watched: &Watched,
         revision: Option<u64>,
         events: Vec<CloudEvent>,
-    ) -> Result<(), Problem> {
+    ) -> Result<(), ReplicationError> {
         let changes = match revision {
             Some(revision) => Changes::new().replace(watched, revision),
             None => Changes::new().insert(watched),
@@ -467,12 +467,12 @@ impl Lookout for Rows {
         Ok(())
     }
 
-    async fn busy(&self, backend: &str) -> Result<bool, Problem> {
+    async fn busy(&self, backend: &str) -> Result<bool, ReplicationError> {
         let open = self.store.count::<Operation>(&open_on(backend)).await;
         Ok(open.map_err(internal)? > 0)
     }
 
-    async fn drills(&self, backend: &str) -> Result<(u64, Option<Timestamp>), Problem> {
+    async fn drills(&self, backend: &str) -> Result<(u64, Option<Timestamp>), ReplicationError> {
         let open = DrillState::ALL.into_iter().filter(|s| !s.is_over());
         let query = Query::new()
             .eq("backend", backend)
@@ -486,7 +486,7 @@ impl Lookout for Rows {
         self.arrays.refresh(backend).await;
     }
 
-    async fn disturbed(&self, backend: &str) {
-        self.arrays.disturbed(backend).await;
+    async fn operation_changed(&self, backend: &str) {
+        self.arrays.operation_changed(backend).await;
     }
 }

@@ -15,11 +15,11 @@ use springform_store::Query;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument as _;
 
-use super::facade::begin;
-use super::ground::{BackendView, Member, Problem};
+use super::env::{BackendView, Member, ReplicationError};
+use super::reconciler::{self, ReconcilerEnv};
 use super::request::{Request, Who};
-use super::rows::{self, Arrays, Rows};
-use super::tend::{self, Household};
+use super::service::begin;
+use super::store_env::{self, Arrays, StoreEnv};
 use crate::Control;
 
 /// Volumes of one call.
@@ -28,21 +28,21 @@ const BATCH: usize = 64;
 const CALLS: usize = 8;
 
 /// The arrays of a running host.
-struct House {
+struct LiveArrays {
     control: Control,
 }
 
 #[async_trait]
-impl Arrays for House {
+impl Arrays for LiveArrays {
     fn now(&self) -> Timestamp {
         self.control.now()
     }
 
-    async fn backend(&self, name: &str) -> Result<BackendView, Problem> {
+    async fn backend(&self, name: &str) -> Result<BackendView, ReplicationError> {
         let handle = self
             .control
             .backend(name)
-            .ok_or_else(|| Problem::NotFound(format!("there is no backend {name}")))?;
+            .ok_or_else(|| ReplicationError::NotFound(format!("there is no backend {name}")))?;
         let config = handle.config();
         let mut targets = config.targets.clone();
         let seen = self.control.store().get::<Service>(name).await;
@@ -77,7 +77,7 @@ impl Arrays for House {
         })
     }
 
-    async fn specs(&self, volumes: &[Volume]) -> Result<Vec<VolumeSpec>, Problem> {
+    async fn specs(&self, volumes: &[Volume]) -> Result<Vec<VolumeSpec>, ReplicationError> {
         let mut types = HashMap::new();
         let mut specs = Vec::with_capacity(volumes.len());
         for volume in volumes {
@@ -85,7 +85,9 @@ impl Arrays for House {
             if !types.contains_key(&id) {
                 let full = crate::specs::full_type(self.control.store(), id.as_deref())
                     .await
-                    .map_err(|e| Problem::Internal(format!("the database refused: {e}")))?;
+                    .map_err(|e| {
+                        ReplicationError::Internal(format!("the database refused: {e}"))
+                    })?;
                 types.insert(id.clone(), full);
             }
             let full = types.get(&id).and_then(Option::as_ref);
@@ -124,9 +126,9 @@ impl Arrays for House {
         self.control.config().receivers.clone()
     }
 
-    async fn followed(&self, moved: Vec<Member>) -> Result<Vec<Member>, Problem> {
+    async fn followed(&self, moved: Vec<Member>) -> Result<Vec<Member>, ReplicationError> {
         let found = crate::attachments::followed(&self.control, &moved).await;
-        found.map_err(rows::internal)
+        found.map_err(store_env::internal)
     }
 
     fn take_lock(&self, operation: &str) {
@@ -148,7 +150,7 @@ impl Arrays for House {
     }
 
     fn told(&self) {
-        self.control.mail().ring();
+        self.control.outbox_notify().notify();
     }
 
     fn shown(&self, operation: &Operation) {
@@ -177,7 +179,7 @@ impl Arrays for House {
         crate::watch::health(&self.control, backend).await;
     }
 
-    async fn disturbed(&self, backend: &str) {
+    async fn operation_changed(&self, backend: &str) {
         match self.control.backend(backend) {
             Some(handle) => handle.look.notified().await,
             None => std::future::pending().await,
@@ -185,30 +187,30 @@ impl Arrays for House {
     }
 }
 
-/// Rows and arrays of a running host.
-pub(crate) fn rows(control: &Control) -> Rows {
-    Rows::new(
+/// StoreEnv and arrays of a running host.
+pub(crate) fn store_env(control: &Control) -> StoreEnv {
+    StoreEnv::new(
         control.store().clone(),
-        Arc::new(House {
+        Arc::new(LiveArrays {
             control: control.clone(),
         }),
     )
 }
 
 /// Tends the replication of a running host for ever.
-pub(crate) async fn keep_house(control: Control) {
-    tend::tend(&House { control }).await;
+pub(crate) async fn reconcile_in_background(control: Control) {
+    reconciler::reconcile_loop(&LiveArrays { control }).await;
 }
 
-impl House {
-    async fn looks_only(&self, backend: &str) -> Result<bool, Problem> {
+impl LiveArrays {
+    async fn looks_only(&self, backend: &str) -> Result<bool, ReplicationError> {
         let looks_only = self.control.looks_only(Some(backend)).await;
-        looks_only.map_err(|error| Problem::Internal(error.message))
+        looks_only.map_err(|error| ReplicationError::Internal(error.message))
     }
 }
 
 #[async_trait]
-impl Household for House {
+impl ReconcilerEnv for LiveArrays {
     fn backends(&self) -> Vec<String> {
         self.control
             .backends()
@@ -220,7 +222,7 @@ impl Household for House {
         self.control.started()
     }
 
-    async fn due_drills(&self) -> Result<Vec<Drill>, Problem> {
+    async fn due_drills(&self) -> Result<Vec<Drill>, ReplicationError> {
         let open = DrillState::ALL.into_iter().filter(|s| !s.is_over());
         let query = Query::new()
             .is_in("state", open.map(DrillState::as_str))
@@ -232,7 +234,7 @@ impl Household for House {
             .limit(100);
         let due = self.control.store().list::<Drill>(&query).await;
         let mut drills = Vec::new();
-        for drill in due.map_err(rows::internal)? {
+        for drill in due.map_err(store_env::internal)? {
             if !self.looks_only(&drill.backend).await? {
                 drills.push(drill.record);
             }
@@ -245,7 +247,7 @@ impl Household for House {
         backend: &str,
         after: Option<&str>,
         limit: u32,
-    ) -> Result<Vec<Relation>, Problem> {
+    ) -> Result<Vec<Relation>, ReplicationError> {
         if self.looks_only(backend).await? {
             return Ok(Vec::new());
         }
@@ -260,7 +262,7 @@ impl Household for House {
         }
         let owed = self.control.store().list::<Relation>(&query).await;
         Ok(owed
-            .map_err(rows::internal)?
+            .map_err(store_env::internal)?
             .into_iter()
             .map(|r| r.record)
             .collect())
@@ -271,18 +273,18 @@ impl Household for House {
         backend: &str,
         after: Option<&str>,
         limit: u32,
-    ) -> Result<Vec<Obligation>, Problem> {
+    ) -> Result<Vec<Obligation>, ReplicationError> {
         if self.looks_only(backend).await? {
             return Ok(Vec::new());
         }
         let store = self.control.store();
         let pending = crate::obligations::pending(store, backend, after, limit).await;
-        pending.map_err(rows::internal)
+        pending.map_err(store_env::internal)
     }
 
-    async fn answering(&self, backend: &str) -> Result<Vec<String>, Problem> {
+    async fn answering(&self, backend: &str) -> Result<Vec<String>, ReplicationError> {
         let service = self.control.store().get::<Service>(backend).await;
-        let service = service.map_err(rows::internal)?;
+        let service = service.map_err(store_env::internal)?;
         let targets = service.map(|s| s.record.targets).unwrap_or_default();
         Ok(targets
             .into_iter()
@@ -291,7 +293,7 @@ impl Household for House {
             .collect())
     }
 
-    async fn submit(&self, backend: &str, request: Request) -> Result<Operation, Problem> {
+    async fn submit(&self, backend: &str, request: Request) -> Result<Operation, ReplicationError> {
         begin(&self.control, backend.to_owned(), request, Who::default()).await
     }
 
@@ -301,6 +303,6 @@ impl Household for House {
     }
 
     async fn woken(&self) {
-        self.control.array_returned().await;
+        self.control.array_recovered().await;
     }
 }

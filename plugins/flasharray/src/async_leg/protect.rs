@@ -16,7 +16,7 @@ use crate::pod::{self, Status};
 use crate::reprotect::{Goal, Way, send};
 use crate::setup::Setup;
 use crate::volume::{Volumes, array_name, placed};
-use crate::{pgroup, plan, sets, stretched};
+use crate::{collections, pgroup, plan, stretched};
 
 /// How long to wait before looking at a resync again, in milliseconds.
 const LOOK: u32 = 1000;
@@ -96,7 +96,7 @@ pub fn reprotect(
             group: &options.third_group(),
         };
         let outcomes = send(context, arrays, options, &way, &three, goal)?;
-        sent = sets::table(three.iter().map(|v| v.id.clone()).zip(outcomes));
+        sent = collections::table(three.iter().map(|v| v.id.clone()).zip(outcomes));
     }
     let stretched = if beyond_only {
         volumes.iter().map(|v| stays(&from, v)).collect()

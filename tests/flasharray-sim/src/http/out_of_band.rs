@@ -66,7 +66,7 @@ pub enum Hand {
 }
 
 /// `POST /arrays/{a}/behind-our-back`
-pub async fn behind_our_back(
+pub async fn out_of_band(
     State(shared): State<Arc<Shared>>,
     Path(array): Path<String>,
     Json(body): Json<Hand>,

@@ -14,7 +14,7 @@ use crate::layout::{self, Kind};
 use crate::observe::{within_rpo, writable};
 use crate::options::Options;
 use crate::volume::array_name;
-use crate::{names, pgroup, sets};
+use crate::{collections, names, pgroup};
 
 /// What the array that serves says of the pod's group.
 struct Schedule {
@@ -87,7 +87,7 @@ fn schedule(on: &Array<'_>, options: &Options<'_>) -> Result<Option<Schedule>, F
         return Ok(None);
     };
     Ok(Some(Schedule {
-        members: sets::set(pgroup::members(on, &group)?),
+        members: collections::set(pgroup::members(on, &group)?),
         enabled: flag(&found, "/replication_schedule/enabled"),
         interval: number(&found, "/replication_schedule/frequency").map(|ms| ms / 1000),
     }))

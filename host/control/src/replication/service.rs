@@ -5,10 +5,10 @@ use springform_model::operation::{Operation, Verb};
 use springform_model::replication::drill::Drill;
 use springform_store::Query;
 
-use super::ground::{Ground, Problem, Writes};
-use super::house::rows;
+use super::env::{ReplicationEnv, ReplicationError, Writes};
+use super::live_arrays::store_env;
 use super::request::{self, Request, Who};
-use super::rows::Rows;
+use super::store_env::StoreEnv;
 use super::{Order, Plan, Scope, plan};
 use crate::{Caller, Control, ControlError, ErrorKind};
 
@@ -38,16 +38,16 @@ impl Replication<'_> {
     }
 
     /// The one backend a scope lives on.
-    async fn backend_of(&self, rows: &Rows, scope: &Scope) -> Result<String, ControlError> {
-        let found = rows.backends_of(scope).await?;
+    async fn backend_of(&self, env: &StoreEnv, scope: &Scope) -> Result<String, ControlError> {
+        let found = env.backends_of(scope).await?;
         match found.as_slice() {
             [one] => Ok(one.clone()),
-            [] => Err(Problem::NotFound(format!(
+            [] => Err(ReplicationError::NotFound(format!(
                 "{} has no volume on any backend",
                 scope.describe()
             ))
             .into()),
-            many => Err(Problem::Invalid(format!(
+            many => Err(ReplicationError::Invalid(format!(
                 "{} has volumes on {}; name volumes of one backend at a time",
                 scope.describe(),
                 many.join(", ")
@@ -68,12 +68,12 @@ impl Replication<'_> {
         order: Order,
     ) -> Result<Plan, ControlError> {
         Self::admin(caller)?;
-        let rows = rows(self.control);
-        let backend = self.backend_of(&rows, &order.scope).await?;
+        let env = store_env(self.control);
+        let backend = self.backend_of(&env, &order.scope).await?;
         let made = match verb {
-            Verb::Failover => plan::make(&rows, &backend, order).await?,
+            Verb::Failover => plan::make(&env, &backend, order).await?,
             Verb::Failback | Verb::Reprotect => {
-                super::back::make(&rows, &backend, verb, order).await?
+                super::back::make(&env, &backend, verb, order).await?
             }
             _ => {
                 return Err(ControlError::invalid(
@@ -81,7 +81,7 @@ impl Replication<'_> {
                 ));
             }
         };
-        rows.commit(Writes {
+        env.commit(Writes {
             plan: Some(made.clone()),
             ..Writes::default()
         })
@@ -99,13 +99,13 @@ impl Replication<'_> {
         request: Request,
     ) -> Result<Operation, ControlError> {
         Self::admin(caller)?;
-        let rows = rows(self.control);
+        let env = store_env(self.control);
         let backend = match request.scope() {
-            Some(scope) => self.backend_of(&rows, scope).await?,
+            Some(scope) => self.backend_of(&env, scope).await?,
             None => {
                 let id = request.drill().unwrap_or_default();
-                let held = rows.drill(id).await?;
-                held.ok_or_else(|| Problem::NotFound(format!("there is no drill {id}")))?
+                let held = env.drill(id).await?;
+                held.ok_or_else(|| ReplicationError::NotFound(format!("there is no drill {id}")))?
                     .backend
             }
         };
@@ -128,7 +128,7 @@ impl Replication<'_> {
         to: Option<&str>,
     ) -> Result<Service, ControlError> {
         Self::admin(caller)?;
-        Ok(request::reset_active_backend(&rows(self.control), backend, to).await?)
+        Ok(request::reset_active_backend(&store_env(self.control), backend, to).await?)
     }
 
     /// A kept plan.
@@ -137,7 +137,7 @@ impl Replication<'_> {
     /// `NotFound`.
     pub async fn get_plan(&self, caller: &Caller, id: &str) -> Result<Plan, ControlError> {
         Self::admin(caller)?;
-        let found = rows(self.control).plan(id).await?;
+        let found = store_env(self.control).plan(id).await?;
         found.ok_or_else(|| ControlError::not_found("Plan", id))
     }
 
@@ -147,14 +147,14 @@ impl Replication<'_> {
     /// `NotFound`.
     pub async fn get_drill(&self, caller: &Caller, id: &str) -> Result<Drill, ControlError> {
         Self::admin(caller)?;
-        let rows = rows(self.control);
-        if let Some(found) = rows.drill(id).await? {
+        let env = store_env(self.control);
+        if let Some(found) = env.drill(id).await? {
             return Ok(found);
         }
         let started = self.control.store().get::<Operation>(id).await?;
         let named = started.and_then(|o| o.record.input.get("drill")?.as_str().map(str::to_owned));
         let found = match named {
-            Some(id) => rows.drill(&id).await?,
+            Some(id) => env.drill(&id).await?,
             None => None,
         };
         found.ok_or_else(|| {
@@ -179,30 +179,30 @@ pub(super) async fn begin(
     backend: String,
     request: Request,
     who: Who,
-) -> Result<Operation, Problem> {
+) -> Result<Operation, ReplicationError> {
     let house = control.clone();
     let begun = control.runner().whole(async move {
-        let _gate = house.gate().read().await;
-        let operation = request::begin(&rows(&house), &backend, request, who).await?;
+        let _gate = house.reload_lock().read().await;
+        let operation = request::begin(&store_env(&house), &backend, request, who).await?;
         house.operations().start(operation.clone());
         Ok(operation)
     });
-    let stopped = || Problem::Unavailable("the host is stopping".to_owned());
+    let stopped = || ReplicationError::Unavailable("the host is stopping".to_owned());
     begun.await.unwrap_or_else(|| Err(stopped()))
 }
 
-impl From<Problem> for ControlError {
-    fn from(problem: Problem) -> Self {
+impl From<ReplicationError> for ControlError {
+    fn from(problem: ReplicationError) -> Self {
         let kind = match &problem {
-            Problem::Invalid(_) => ErrorKind::Invalid,
-            Problem::NotFound(_) => ErrorKind::NotFound,
-            Problem::Conflict { .. } | Problem::Moved(_) => ErrorKind::Conflict,
-            Problem::Refused(_) => ErrorKind::Refused,
-            Problem::Unavailable(_) => ErrorKind::Unavailable,
-            Problem::Internal(_) => ErrorKind::Internal,
+            ReplicationError::Invalid(_) => ErrorKind::Invalid,
+            ReplicationError::NotFound(_) => ErrorKind::NotFound,
+            ReplicationError::Conflict { .. } | ReplicationError::Moved(_) => ErrorKind::Conflict,
+            ReplicationError::Refused(_) => ErrorKind::Refused,
+            ReplicationError::Unavailable(_) => ErrorKind::Unavailable,
+            ReplicationError::Internal(_) => ErrorKind::Internal,
         };
         let mut error = Self::new(kind, problem.to_string());
-        if let Problem::Conflict { operation, .. } = problem {
+        if let ReplicationError::Conflict { operation, .. } = problem {
             error.operation = operation;
         }
         error

@@ -122,7 +122,7 @@ impl BackendView {
 
 /// Why a verb could not begin or go on.
 #[derive(Debug, Clone, thiserror::Error)]
-pub enum Problem {
+pub enum ReplicationError {
     /// The request makes no sense.
     #[error("{0}")]
     Invalid(String),
@@ -151,7 +151,7 @@ pub enum Problem {
     Internal(String),
 }
 
-impl Problem {
+impl ReplicationError {
     /// A conflict without an operation in the way.
     #[must_use]
     pub fn conflict(message: impl Into<String>) -> Self {
@@ -162,7 +162,7 @@ impl Problem {
     }
 }
 
-impl From<Refusal> for Problem {
+impl From<Refusal> for ReplicationError {
     fn from(refusal: Refusal) -> Self {
         let operation = match &refusal {
             Refusal::Busy { operation } => Some(operation.clone()),
@@ -175,9 +175,9 @@ impl From<Refusal> for Problem {
     }
 }
 
-/// Rows, arrays, time.
+/// StoreEnv, arrays, time.
 #[async_trait]
-pub trait Ground: Send + Sync + 'static {
+pub trait ReplicationEnv: Send + Sync + 'static {
     /// The clock.
     fn now(&self) -> Timestamp;
 
@@ -187,10 +187,10 @@ pub trait Ground: Send + Sync + 'static {
     }
 
     /// A backend.
-    async fn backend(&self, name: &str) -> Result<BackendView, Problem>;
+    async fn backend(&self, name: &str) -> Result<BackendView, ReplicationError>;
 
     /// The service of a backend, with its revision.
-    async fn service(&self, backend: &str) -> Result<(Service, u64), Problem>;
+    async fn service(&self, backend: &str) -> Result<(Service, u64), ReplicationError>;
 
     /// One page of the scope's volumes on a backend, by id, after `after`.
     async fn members(
@@ -199,45 +199,45 @@ pub trait Ground: Send + Sync + 'static {
         backend: &str,
         after: Option<&str>,
         limit: usize,
-    ) -> Result<Vec<Member>, Problem>;
+    ) -> Result<Vec<Member>, ReplicationError>;
 
     /// How many volumes a scope holds on a backend.
-    async fn count(&self, scope: &Scope, backend: &str) -> Result<u64, Problem>;
+    async fn count(&self, scope: &Scope, backend: &str) -> Result<u64, ReplicationError>;
 
     /// Backends on which the scope has volumes.
-    async fn backends_of(&self, scope: &Scope) -> Result<Vec<String>, Problem>;
+    async fn backends_of(&self, scope: &Scope) -> Result<Vec<String>, ReplicationError>;
 
-    /// Writes all of it or nothing. [`Problem::Moved`] where a revision is not the one read.
-    async fn commit(&self, writes: Writes) -> Result<(), Problem>;
+    /// Writes all of it or nothing. [`ReplicationError::Moved`] where a revision is not the one read.
+    async fn commit(&self, writes: Writes) -> Result<(), ReplicationError>;
 
     /// Whether somebody asked to cancel the operation.
     async fn cancelled(&self, operation: &str) -> bool;
 
     /// A group; none where groups have no records.
-    async fn group(&self, _id: &str) -> Result<Option<GroupView>, Problem> {
+    async fn group(&self, _id: &str) -> Result<Option<GroupView>, ReplicationError> {
         Ok(None)
     }
 
     /// A plan that was kept.
-    async fn plan(&self, id: &str) -> Result<Option<Plan>, Problem>;
+    async fn plan(&self, id: &str) -> Result<Option<Plan>, ReplicationError>;
 
     /// A drill, with its revision.
-    async fn drill_row(&self, id: &str) -> Result<Option<(Drill, u64)>, Problem>;
+    async fn drill_row(&self, id: &str) -> Result<Option<(Drill, u64)>, ReplicationError>;
 
     /// A drill.
-    async fn drill(&self, id: &str) -> Result<Option<Drill>, Problem> {
+    async fn drill(&self, id: &str) -> Result<Option<Drill>, ReplicationError> {
         Ok(self.drill_row(id).await?.map(|(drill, _)| drill))
     }
 
     /// Those of these volumes that have attachments which follow a move, whatever state they are in.
-    async fn followed(&self, moved: Vec<Member>) -> Result<Vec<Member>, Problem> {
+    async fn followed(&self, moved: Vec<Member>) -> Result<Vec<Member>, ReplicationError> {
         let used = |m: &Member| !m.volume.attachments.is_empty();
         Ok(moved.into_iter().filter(used).collect())
     }
 
     /// Which of these operations of tenants let a failover take their volumes' locks: they look again before they commit, and
     /// do their work again where the volume is then. What they wait for now they give up.
-    async fn give_way(&self, _holders: Vec<String>) -> Result<Vec<String>, Problem> {
+    async fn give_way(&self, _holders: Vec<String>) -> Result<Vec<String>, ReplicationError> {
         Ok(Vec::new())
     }
 
@@ -246,7 +246,7 @@ pub trait Ground: Send + Sync + 'static {
     async fn reconnect(&self, _backend: &str, _operation: &str, _moved: &[Member], _again: bool) {}
 
     /// Which of these volumes there are, on whatever backend.
-    async fn known(&self, _ids: Vec<String>) -> Result<BTreeSet<String>, Problem> {
+    async fn known(&self, _ids: Vec<String>) -> Result<BTreeSet<String>, ReplicationError> {
         Ok(BTreeSet::new())
     }
 
@@ -256,17 +256,21 @@ pub trait Ground: Send + Sync + 'static {
         _backend: &str,
         _after: Option<&str>,
         _limit: u32,
-    ) -> Result<Vec<Obligation>, Problem> {
+    ) -> Result<Vec<Obligation>, ReplicationError> {
         Ok(Vec::new())
     }
 
     /// Whether a record says that an array serves a volume of this name: somebody took it over since it was given up.
-    async fn taken_over(&self, _obligation: &Obligation) -> Result<bool, Problem> {
+    async fn taken_over(&self, _obligation: &Obligation) -> Result<bool, ReplicationError> {
         Ok(false)
     }
 
     /// Open operations of a backend that wait until its records were brought up to the arrays, `but` one.
-    async fn waiting(&self, _backend: &str, _but: &str) -> Result<Vec<Operation>, Problem> {
+    async fn waiting(
+        &self,
+        _backend: &str,
+        _but: &str,
+    ) -> Result<Vec<Operation>, ReplicationError> {
         Ok(Vec::new())
     }
 
@@ -274,13 +278,13 @@ pub trait Ground: Send + Sync + 'static {
     async fn snapshots(
         &self,
         _members: &[Member],
-    ) -> Result<Option<BTreeMap<String, SnapshotNames>>, Problem> {
+    ) -> Result<Option<BTreeMap<String, SnapshotNames>>, ReplicationError> {
         Ok(None)
     }
 
     /// The records of a backend are up to its arrays: where that holds of all, the database does not count as restored any
     /// more.
-    async fn adopted(&self) -> Result<(), Problem> {
+    async fn adopted(&self) -> Result<(), ReplicationError> {
         Ok(())
     }
 

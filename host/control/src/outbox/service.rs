@@ -69,7 +69,7 @@ impl Outbox<'_> {
             Ok(())
         })
         .await?;
-        self.control.mail().ring();
+        self.control.outbox_notify().notify();
         Ok(revived)
     }
 }

@@ -8,7 +8,7 @@ use springform_model::operation::{Operation, OperationError, OperationState, Ste
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep};
 
-use super::ground::{Ground, Member, Problem, Writes};
+use super::env::{Member, ReplicationEnv, ReplicationError, Writes};
 use super::group;
 use crate::outbox::CloudEvent;
 
@@ -21,8 +21,8 @@ const POLL: (u32, u32) = (50, 30_000);
 const SHOWN: usize = 1024;
 
 /// One running operation.
-pub struct Ledger<'a> {
-    ground: &'a dyn Ground,
+pub struct OperationRun<'a> {
+    env: &'a dyn ReplicationEnv,
     id: String,
     operation: Mutex<Operation>,
     /// Held while the operation is written, so that a later state of it is never overwritten by an earlier one.
@@ -30,11 +30,11 @@ pub struct Ledger<'a> {
     failures: Mutex<BTreeMap<String, OperationError>>,
 }
 
-impl<'a> Ledger<'a> {
+impl<'a> OperationRun<'a> {
     /// Takes over a journalled operation.
-    pub fn new(ground: &'a dyn Ground, operation: Operation) -> Self {
+    pub fn new(env: &'a dyn ReplicationEnv, operation: Operation) -> Self {
         Self {
-            ground,
+            env,
             id: operation.id.clone(),
             operation: Mutex::new(operation),
             writing: Mutex::default(),
@@ -47,9 +47,9 @@ impl<'a> Ledger<'a> {
         &self.id
     }
 
-    /// Rows, arrays, time.
-    pub fn ground(&self) -> &'a dyn Ground {
-        self.ground
+    /// StoreEnv, arrays, time.
+    pub fn env(&self) -> &'a dyn ReplicationEnv {
+        self.env
     }
 
     /// Changes the operation in memory; the next commit writes it.
@@ -67,7 +67,7 @@ impl<'a> Ledger<'a> {
 
     /// What stops the operation before its next batch, if somebody asked to cancel it.
     pub async fn stopped(&self, backend: &str) -> Option<OperationError> {
-        let stopped = self.ground.cancelled(&self.id).await;
+        let stopped = self.env.cancelled(&self.id).await;
         stopped.then(|| {
             problem(
                 "cancelled",
@@ -78,33 +78,37 @@ impl<'a> Ledger<'a> {
     }
 
     /// Writes rows and the operation at once.
-    pub async fn commit(&self, writes: Writes) -> Result<(), Problem> {
+    pub async fn commit(&self, writes: Writes) -> Result<(), ReplicationError> {
         let _turn = self.writing.lock().await;
         self.write(writes).await
     }
 
     /// Writes rows, and the operation unless it is being written already: batches that end together do not wait for each
     /// other then, and share a commit of the database. Progress that was left out is in the next commit of the operation.
-    pub async fn commit_batch(&self, writes: Writes) -> Result<(), Problem> {
+    pub async fn commit_batch(&self, writes: Writes) -> Result<(), ReplicationError> {
         match self.writing.try_lock() {
             Ok(_turn) => self.write(writes).await,
-            Err(_) => self.ground.commit(writes).await,
+            Err(_) => self.env.commit(writes).await,
         }
     }
 
-    async fn write(&self, mut writes: Writes) -> Result<(), Problem> {
-        let now = self.ground.now();
+    async fn write(&self, mut writes: Writes) -> Result<(), ReplicationError> {
+        let now = self.env.now();
         let operation = self.note(|o| {
             o.updated_at = now;
             o.clone()
         });
         writes.operation = Some(operation.await);
-        self.ground.commit(writes).await
+        self.env.commit(writes).await
     }
 
     /// Begins a step, or goes on with the one of that name.
-    pub async fn enter(&self, name: &str, waiting_for: Option<String>) -> Result<(), Problem> {
-        let now = self.ground.now();
+    pub async fn enter(
+        &self,
+        name: &str,
+        waiting_for: Option<String>,
+    ) -> Result<(), ReplicationError> {
+        let now = self.env.now();
         self.note(|o| {
             o.state = OperationState::Running;
             for step in o.steps.iter_mut().filter(|s| s.name != name) {
@@ -134,7 +138,7 @@ impl<'a> Ledger<'a> {
 
     /// The step under way failed, the operation goes on.
     pub async fn fail_step(&self, why: OperationError) {
-        let now = self.ground.now();
+        let now = self.env.now();
         self.note(|o| {
             let running = |s: &&mut Step| s.state == OperationState::Running;
             if let Some(step) = o.steps.iter_mut().rfind(running) {
@@ -152,8 +156,8 @@ impl<'a> Ledger<'a> {
         self,
         error: Option<OperationError>,
         writes: Writes,
-    ) -> Result<Operation, Problem> {
-        let now = self.ground.now();
+    ) -> Result<Operation, ReplicationError> {
+        let now = self.env.now();
         let failures = std::mem::take(&mut *self.failures.lock().await);
         self.note(|o| {
             o.state = match &error {
@@ -191,7 +195,7 @@ impl<'a> Ledger<'a> {
         writes.events.extend(CloudEvent::drill(&ended, now));
         writes
             .groups
-            .extend(group::release(self.ground, &ended).await?);
+            .extend(group::release(self.env, &ended).await?);
         self.commit(writes).await?;
         Ok(self.operation.into_inner())
     }
@@ -200,13 +204,13 @@ impl<'a> Ledger<'a> {
     /// the operation's deadline.
     pub async fn call(&self, backend: &str, call: &Call) -> Result<Reply, CallError> {
         let left = self
-            .note(|o| o.deadline.0.saturating_sub(self.ground.now().0))
+            .note(|o| o.deadline.0.saturating_sub(self.env.now().0))
             .await;
         let until = Instant::now() + Duration::from_micros(u64::try_from(left).unwrap_or(0));
         let (mut cursor, mut attempt) = (Vec::new(), 0);
         loop {
             let error = match self
-                .ground
+                .env
                 .call(backend, &self.id, cursor.clone(), call.clone())
                 .await
             {
@@ -250,7 +254,7 @@ impl<'a> Ledger<'a> {
                 });
             }
             sleep(pause).await;
-            if matches!(error, CallError::Pending(_)) && self.ground.cancelled(&self.id).await {
+            if matches!(error, CallError::Pending(_)) && self.env.cancelled(&self.id).await {
                 return Err(error);
             }
         }

@@ -10,7 +10,7 @@ use springform_sdk::http::Method;
 use springform_sdk::types::{Context, Error, Failure, FailureCode};
 
 use super::setup::{create, partner, settle, stretch};
-use crate::array::{Array, Trouble, flag, text};
+use crate::array::{Array, ArrayError, flag, text};
 use crate::arrays::Arrays;
 use crate::options::Options;
 use crate::pod::{self, Pod};
@@ -19,7 +19,7 @@ use crate::setup::identify;
 use crate::{names, pgroup};
 
 /// One volume on its way.
-pub struct Journey<'a> {
+pub struct PodMigration<'a> {
     context: &'a Context,
     on: Array<'a>,
     second: Array<'a>,
@@ -29,7 +29,7 @@ pub struct Journey<'a> {
     ghost: String,
 }
 
-impl<'a> Journey<'a> {
+impl<'a> PodMigration<'a> {
     /// A journey of the volume of this name, from the array which serves it.
     ///
     /// # Errors
@@ -158,8 +158,8 @@ impl<'a> Journey<'a> {
             .one("member_names", &far.array);
         match self.on.send(Method::Delete, "/pods/arrays", &query, None) {
             Ok(_) => Ok(()),
-            Err(Trouble::Failed(failure)) => Err(failure),
-            Err(refused @ Trouble::Refused { .. }) => {
+            Err(ArrayError::Failed(failure)) => Err(failure),
+            Err(refused @ ArrayError::Refused { .. }) => {
                 let gone = pod::read(&self.on, &self.ghost)?
                     .is_none_or(|now| now.beyond(&own_name).is_none());
                 if gone {
@@ -185,8 +185,8 @@ impl<'a> Journey<'a> {
         let body = json!({ "pod": { "name": pod } });
         match self.on.send(Method::Patch, "/volumes", &query, Some(&body)) {
             Ok(_) => Ok(()),
-            Err(Trouble::Failed(failure)) => Err(failure),
-            Err(refused @ Trouble::Refused { .. }) => {
+            Err(ArrayError::Failed(failure)) => Err(failure),
+            Err(refused @ ArrayError::Refused { .. }) => {
                 let to = match pod {
                     "" => self.base.clone(),
                     pod => names::in_pod(pod, &self.base),
@@ -220,8 +220,8 @@ impl<'a> Journey<'a> {
         let body = json!({ "destroyed": true });
         match self.on.send(Method::Patch, "/pods", &query, Some(&body)) {
             Ok(_) => {}
-            Err(Trouble::Failed(failure)) => return Err(failure),
-            Err(refused @ Trouble::Refused { .. }) => {
+            Err(ArrayError::Failed(failure)) => return Err(failure),
+            Err(refused @ ArrayError::Refused { .. }) => {
                 if pod::read(&self.on, &self.ghost)?.is_some_and(|p| !p.destroyed) {
                     let sentence = format!("pod {} is not empty after the move", self.ghost);
                     return Err(refused.into_failure(FailureCode::FailedPrecondition, &sentence));
@@ -229,8 +229,8 @@ impl<'a> Journey<'a> {
             }
         }
         match self.on.send(Method::Delete, "/pods", &query, None) {
-            Ok(_) | Err(Trouble::Refused { .. }) => Ok(()),
-            Err(Trouble::Failed(failure)) => Err(failure),
+            Ok(_) | Err(ArrayError::Refused { .. }) => Ok(()),
+            Err(ArrayError::Failed(failure)) => Err(failure),
         }
     }
 }

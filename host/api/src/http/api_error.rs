@@ -8,7 +8,7 @@ use super::Version;
 
 /// A request that was not carried out, and what its sender is told.
 #[derive(Debug)]
-pub struct Refusal {
+pub struct ApiError {
     /// Status of the answer.
     pub status: StatusCode,
     /// What went wrong, for the client. Never a secret, never an internal type.
@@ -21,7 +21,7 @@ pub struct Refusal {
     pub challenge: Option<String>,
 }
 
-impl Refusal {
+impl ApiError {
     /// A refusal with a status and a sentence.
     #[must_use]
     pub fn new(status: StatusCode, message: impl Into<String>) -> Self {
@@ -153,7 +153,7 @@ impl Refusal {
     }
 }
 
-impl IntoResponse for Refusal {
+impl IntoResponse for ApiError {
     fn into_response(mut self) -> Response {
         // Cinder has no 422: its clients know a request that does not fit the state of things as a bad one.
         if self.status == StatusCode::UNPROCESSABLE_ENTITY {
@@ -188,7 +188,7 @@ pub fn unknown_path() -> Response {
         .into_response()
 }
 
-impl From<springform_control::ControlError> for Refusal {
+impl From<springform_control::ControlError> for ApiError {
     fn from(error: springform_control::ControlError) -> Self {
         use springform_control::ErrorKind;
         let status = match error.kind {

@@ -12,7 +12,7 @@ const FORGET: Duration = Duration::from_secs(3600);
 
 /// Volumes that the newest statistics may not know of yet.
 #[derive(Debug, Default)]
-pub(crate) struct Ledger {
+pub(crate) struct Reservations {
     placed: Mutex<Book>,
 }
 
@@ -43,7 +43,7 @@ impl Book {
     }
 }
 
-impl Ledger {
+impl Reservations {
     fn with<T: Default>(&self, act: impl FnOnce(&mut Book) -> T) -> T {
         self.placed
             .lock()
@@ -118,26 +118,26 @@ mod tests {
 
     #[test]
     fn a_pool_takes_what_fits_and_counts_each_volume_once() {
-        let ledger = Ledger::default();
-        assert!(ledger.place("a", "pool", 60, 100));
-        assert!(!ledger.place("b", "pool", 60, 100));
-        assert!(ledger.place("b", "pool", 40, 100));
-        assert_eq!(ledger.pending("pool"), 100);
-        ledger.dropped("a");
-        ledger.dropped("a");
-        assert_eq!(ledger.pending("pool"), 40);
+        let reservations = Reservations::default();
+        assert!(reservations.place("a", "pool", 60, 100));
+        assert!(!reservations.place("b", "pool", 60, 100));
+        assert!(reservations.place("b", "pool", 40, 100));
+        assert_eq!(reservations.pending("pool"), 100);
+        reservations.dropped("a");
+        reservations.dropped("a");
+        assert_eq!(reservations.pending("pool"), 40);
     }
 
     #[test]
     fn statistics_take_over_only_what_was_made_before_they_were_asked_for() {
-        let ledger = Ledger::default();
+        let reservations = Reservations::default();
         let before = Instant::now();
-        assert!(ledger.place("made", "pool", 1, 100));
-        assert!(ledger.place("making", "pool", 2, 100));
-        ledger.made("made");
-        ledger.counted(before - Duration::from_millis(1));
-        assert_eq!(ledger.pending("pool"), 3);
-        ledger.counted(Instant::now());
-        assert_eq!(ledger.pending("pool"), 2);
+        assert!(reservations.place("made", "pool", 1, 100));
+        assert!(reservations.place("making", "pool", 2, 100));
+        reservations.made("made");
+        reservations.counted(before - Duration::from_millis(1));
+        assert_eq!(reservations.pending("pool"), 3);
+        reservations.counted(Instant::now());
+        assert_eq!(reservations.pending("pool"), 2);
     }
 }

@@ -12,7 +12,7 @@ use springform_model::replication::relation::Relation;
 use springform_model::time::Timestamp;
 use tokio::time::Instant;
 
-use super::ground::Problem;
+use super::env::ReplicationError;
 use super::{Ask, Request, Scope};
 
 /// How often it is looked.
@@ -24,7 +24,7 @@ const MANY: u32 = 2000;
 
 /// What is to be tended.
 #[async_trait]
-pub trait Household: Send + Sync {
+pub trait ReconcilerEnv: Send + Sync {
     /// Backends.
     fn backends(&self) -> Vec<String>;
 
@@ -32,7 +32,7 @@ pub trait Household: Send + Sync {
     fn since(&self) -> Timestamp;
 
     /// Drills that are not over although their time is.
-    async fn due_drills(&self) -> Result<Vec<Drill>, Problem>;
+    async fn due_drills(&self) -> Result<Vec<Drill>, ReplicationError>;
 
     /// One page of settled relations of a backend with an array that must be fenced, by id, after `after`. None of them
     /// of a backend that is only looked at.
@@ -41,7 +41,7 @@ pub trait Household: Send + Sync {
         backend: &str,
         after: Option<&str>,
         limit: u32,
-    ) -> Result<Vec<Relation>, Problem>;
+    ) -> Result<Vec<Relation>, ReplicationError>;
 
     /// What is pending on a backend, at most `limit` after `after`, by id; nothing where a backend is only looked at.
     async fn obligations(
@@ -49,15 +49,15 @@ pub trait Household: Send + Sync {
         _backend: &str,
         _after: Option<&str>,
         _limit: u32,
-    ) -> Result<Vec<Obligation>, Problem> {
+    ) -> Result<Vec<Obligation>, ReplicationError> {
         Ok(Vec::new())
     }
 
     /// Arrays of the backend that answer.
-    async fn answering(&self, backend: &str) -> Result<Vec<String>, Problem>;
+    async fn answering(&self, backend: &str) -> Result<Vec<String>, ReplicationError>;
 
     /// Journals a verb and carries it out in the background.
-    async fn submit(&self, backend: &str, request: Request) -> Result<Operation, Problem>;
+    async fn submit(&self, backend: &str, request: Request) -> Result<Operation, ReplicationError>;
 
     /// Whether an operation has not ended yet.
     async fn is_open(&self, operation: &str) -> bool;
@@ -76,34 +76,34 @@ struct Attempt {
 }
 
 /// Looks for ever.
-pub async fn tend(house: &dyn Household) {
+pub async fn reconcile_loop(env: &dyn ReconcilerEnv) {
     let (mut attempts, mut settling) = (BTreeMap::new(), BTreeMap::new());
     loop {
         tokio::select! {
             () = tokio::time::sleep(PAUSE) => {}
-            () = house.woken() => {}
+            () = env.woken() => {}
         }
-        if let Err(error) = end_drills(house).await {
+        if let Err(error) = end_drills(env).await {
             tracing::warn!(%error, "drills whose time is over cannot be looked for");
         }
-        for backend in house.backends() {
-            if let Err(error) = pay_debts(house, &backend, &mut attempts).await {
+        for backend in env.backends() {
+            if let Err(error) = settle_fences(env, &backend, &mut attempts).await {
                 tracing::warn!(backend, %error, "an array that was left behind cannot be fenced yet");
             }
-            if let Err(error) = settle_obligations(house, &backend, &mut settling).await {
+            if let Err(error) = settle_obligations(env, &backend, &mut settling).await {
                 tracing::warn!(backend, %error, "an array cannot be told yet what it is owed");
             }
         }
     }
 }
 
-async fn end_drills(house: &dyn Household) -> Result<(), Problem> {
-    for drill in house.due_drills().await? {
+async fn end_drills(env: &dyn ReconcilerEnv) -> Result<(), ReplicationError> {
+    for drill in env.due_drills().await? {
         if drill.operation.is_some() {
             continue;
         }
         let request = Request::StopDrill(drill.id.clone());
-        if let Err(error) = house.submit(&drill.backend, request).await {
+        if let Err(error) = env.submit(&drill.backend, request).await {
             tracing::warn!(drill = %drill.id, %error, "a drill whose time is over cannot be ended yet");
         }
     }
@@ -111,25 +111,28 @@ async fn end_drills(house: &dyn Household) -> Result<(), Problem> {
 }
 
 /// Volumes of a backend that can be fenced now: the array that was left behind answers. At most [`MANY`].
-async fn payable(house: &dyn Household, backend: &str) -> Result<Vec<String>, Problem> {
+async fn settleable(
+    env: &dyn ReconcilerEnv,
+    backend: &str,
+) -> Result<Vec<String>, ReplicationError> {
     let mut ids = Vec::new();
     let mut after: Option<String> = None;
     let mut answering = None;
     loop {
-        let page = house.owed(backend, after.as_deref(), MANY).await?;
+        let page = env.owed(backend, after.as_deref(), MANY).await?;
         let Some(last) = page.last() else {
             return Ok(ids);
         };
         after = Some(last.volume_id.clone());
         if answering.is_none() {
-            answering = Some(house.answering(backend).await?);
+            answering = Some(env.answering(backend).await?);
         }
         let answers = |target: &String| answering.iter().flatten().any(|a| a == target);
         // Nobody is fenced for a record that was not held against the arrays since this host began.
         let sure = |r: &Relation| {
             // What shall have no copy any more is not observed; the driver asks the array for newer evidence itself.
             let observed = r.observed.as_ref();
-            let looked = !r.wanted || observed.is_some_and(|o| o.at >= house.since());
+            let looked = !r.wanted || observed.is_some_and(|o| o.at >= env.since());
             looked && r.overtaken().is_none()
         };
         let found = page
@@ -143,28 +146,28 @@ async fn payable(house: &dyn Household, backend: &str) -> Result<Vec<String>, Pr
     }
 }
 
-async fn pay_debts(
-    house: &dyn Household,
+async fn settle_fences(
+    env: &dyn ReconcilerEnv,
     backend: &str,
     attempts: &mut BTreeMap<String, Attempt>,
-) -> Result<(), Problem> {
-    let ids = payable(house, backend).await?;
+) -> Result<(), ReplicationError> {
+    let ids = settleable(env, backend).await?;
     let fence = |ids| Request::Fence(Ask::about(Scope::Volumes(ids)));
-    attempt(house, backend, attempts, ids, fence).await
+    attempt(env, backend, attempts, ids, fence).await
 }
 
 /// Obligations of a backend whose array answers. At most [`MANY`].
-async fn due(house: &dyn Household, backend: &str) -> Result<Vec<String>, Problem> {
+async fn due(env: &dyn ReconcilerEnv, backend: &str) -> Result<Vec<String>, ReplicationError> {
     let (mut ids, mut after) = (Vec::new(), None::<String>);
     let mut answering = None;
     loop {
-        let page = house.obligations(backend, after.as_deref(), MANY).await?;
+        let page = env.obligations(backend, after.as_deref(), MANY).await?;
         let Some(last) = page.last() else {
             return Ok(ids);
         };
         after = Some(last.id.clone());
         if answering.is_none() {
-            answering = Some(house.answering(backend).await?);
+            answering = Some(env.answering(backend).await?);
         }
         let answers = |target: &String| answering.iter().flatten().any(|a| a == target);
         let found = page.into_iter().filter(|o| answers(&o.target));
@@ -177,22 +180,22 @@ async fn due(house: &dyn Household, backend: &str) -> Result<Vec<String>, Proble
 }
 
 async fn settle_obligations(
-    house: &dyn Household,
+    env: &dyn ReconcilerEnv,
     backend: &str,
     attempts: &mut BTreeMap<String, Attempt>,
-) -> Result<(), Problem> {
-    let ids = due(house, backend).await?;
-    attempt(house, backend, attempts, ids, Request::Settle).await
+) -> Result<(), ReplicationError> {
+    let ids = due(env, backend).await?;
+    attempt(env, backend, attempts, ids, Request::Settle).await
 }
 
 /// Submits a request about these, unless the last one about the first of them is open or was tried a moment ago.
 async fn attempt(
-    house: &dyn Household,
+    env: &dyn ReconcilerEnv,
     backend: &str,
     attempts: &mut BTreeMap<String, Attempt>,
     ids: Vec<String>,
     request: impl FnOnce(Vec<String>) -> Request + Send,
-) -> Result<(), Problem> {
+) -> Result<(), ReplicationError> {
     if ids.is_empty() {
         attempts.remove(backend);
         return Ok(());
@@ -200,7 +203,7 @@ async fn attempt(
     let pause = match attempts.get(backend) {
         Some(last) => {
             if let Some(operation) = &last.operation
-                && house.is_open(operation).await
+                && env.is_open(operation).await
             {
                 return Ok(());
             }
@@ -217,7 +220,7 @@ async fn attempt(
         None => PAUSE,
     };
     let about = ids.first().cloned();
-    let submitted = house.submit(backend, request(ids)).await;
+    let submitted = env.submit(backend, request(ids)).await;
     let attempt = Attempt {
         operation: submitted.as_ref().ok().map(|o| o.id.clone()),
         about,

@@ -9,7 +9,7 @@ use springform_sdk::http::Method;
 use springform_sdk::types::{Error, Failure, FailureCode, Volume};
 
 use super::is_beyond;
-use crate::array::{Array, Trouble, is_away, text};
+use crate::array::{Array, ArrayError, is_away, text};
 use crate::layout::{wanted, wants_pod};
 use crate::query::Query;
 use crate::setup::Setup;
@@ -42,8 +42,8 @@ impl<'a> Volumes<'a> {
         let body = json!({ "provisioned": MARK });
         match on.send(Method::Post, "/volumes", &query, Some(&body)) {
             Ok(_) => Ok(()),
-            Err(Trouble::Failed(failure)) => Err(failure),
-            Err(Trouble::Refused { .. }) if vgroup::is_live(on, &mark)? => Ok(()),
+            Err(ArrayError::Failed(failure)) => Err(failure),
+            Err(ArrayError::Refused { .. }) if vgroup::is_live(on, &mark)? => Ok(()),
             Err(refused) => Err(refused.into_failure(
                 FailureCode::Exhausted,
                 "neither array of the pod answers, and the array does not take a mark of what is to be deleted there",
@@ -81,7 +81,7 @@ impl<'a> Setup<'a> {
             ));
             let found = match third.list("/volumes", &query) {
                 // One that cannot be asked has been warned of; its marks wait.
-                Err(Trouble::Failed(failure)) if is_away(&failure) => {
+                Err(ArrayError::Failed(failure)) if is_away(&failure) => {
                     continue;
                 }
                 found => found.map_err(pgroup::unexpected)?,

@@ -13,10 +13,10 @@ use springform_model::time::Timestamp;
 use springform_store::{Direction, Query, Stored};
 
 use super::Differences;
-use super::facade::Replication;
-use super::ground::Member;
-use super::house::rows;
-use super::rows::open_on;
+use super::env::Member;
+use super::live_arrays::store_env;
+use super::service::Replication;
+use super::store_env::open_on;
 use crate::backend::BackendHandle;
 use crate::obligations::{self, Owed};
 use crate::observer::{Outdated, Since, TargetTally, Watched};
@@ -394,7 +394,7 @@ impl Replication<'_> {
         mut volumes: Vec<Stored<Volume>>,
     ) -> Result<Vec<VolumeStanding>, ControlError> {
         volumes.retain(|stored| stored.record.backend.is_some());
-        let members = rows(self.control).members_of(volumes).await?;
+        let members = store_env(self.control).members_of(volumes).await?;
         let arrays = self.arrays().await?;
         let now = self.control.now();
         let lost = self.led_astray(&members).await?;
