@@ -1,5 +1,5 @@
 //! Images without an image service: an operator says which volume has the content of an image, and volumes of the image are
-//! cloned from it on the array (decision 11).
+//! cloned from it on the array (decision 12).
 
 use springform_model::cloud::{GoldenImage, Metadata, Volume, VolumeStatus};
 use springform_store::{Changes, Direction, Query, Store, StoreError, Stored};
