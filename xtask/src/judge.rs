@@ -6,6 +6,7 @@ use clap::Args;
 use crate::bench::{Bench, Sim};
 use crate::chaos;
 use crate::shell::step;
+use crate::tests;
 
 /// A long check.
 struct Stage {
@@ -15,7 +16,17 @@ struct Stage {
 }
 
 /// All of them, in the order in which they run.
-const STAGES: [Stage; 3] = [
+const STAGES: [Stage; 5] = [
+    Stage {
+        name: "rbac",
+        what: "the roles of cinder-tempest-plugin",
+        run: || tests::tempest("rbac"),
+    },
+    Stage {
+        name: "pure-async",
+        what: "Tempest's volume tests on simulated arrays",
+        run: || tests::tempest("pure-async"),
+    },
     Stage {
         name: "chaos",
         what: "ten seeds of three minutes",

@@ -1,5 +1,7 @@
 //! `cargo xtask test`: all of it, in the order in which a failure is found soonest.
 
+use std::process::Command;
+
 use clap::Args;
 
 use crate::guests;
@@ -37,18 +39,30 @@ impl Test {
 
 /// Unmodified upstream programs against the simulator and the host.
 pub fn python() -> anyhow::Result<()> {
-    let debug = target().join("debug");
     let scripts = [
         "tests/upstream/run.sh",
         "tests/clients/run.sh",
         "tests/tempest/run.sh",
     ];
-    for script in scripts {
-        run(command("bash")
-            .arg(root().join(script))
-            .env("FLASHARRAY_SIM", debug.join("flasharray-sim"))
-            .env("SPRINGFORM_BIN", debug.join("springform"))
-            .env("SPRINGFORM_GUESTS", target().join("guests")))?;
+    for name in scripts {
+        run(&mut script(name))?;
     }
     Ok(())
+}
+
+/// A longer stage of Tempest, with what it needs built first.
+pub fn tempest(stage: &str) -> anyhow::Result<()> {
+    guests::build()?;
+    run(cargo().args(["build", "--locked", "--workspace", "--bins"]))?;
+    run(script("tests/tempest/run.sh").args(["--stage", stage]))
+}
+
+fn script(name: &str) -> Command {
+    let debug = target().join("debug");
+    let mut bash = command("bash");
+    bash.arg(root().join(name))
+        .env("FLASHARRAY_SIM", debug.join("flasharray-sim"))
+        .env("SPRINGFORM_BIN", debug.join("springform"))
+        .env("SPRINGFORM_GUESTS", target().join("guests"));
+    bash
 }
