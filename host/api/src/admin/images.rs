@@ -23,7 +23,7 @@ pub(super) fn routes(r: &mut Routes) {
     )
     .admin()
     .says("Forgets which volume has the content of an image; the volume stays.")
-    .gives(204, "");
+    .ends(204);
 }
 
 async fn list(call: Call) -> Answer {
