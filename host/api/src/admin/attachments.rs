@@ -4,6 +4,7 @@ use springform_control::attachments::repair::{Compute, Wanted};
 
 use crate::http::{Answer, ApiError, Call, Fields, Routes, json};
 use crate::nova::Nova;
+use crate::views::admin::RepairReport;
 
 pub(super) fn routes(r: &mut Routes) {
     r.post(
@@ -14,7 +15,7 @@ pub(super) fn routes(r: &mut Routes) {
     .admin()
     .takes("{nova?:text?, token?:text?, backend?:text?, dry_run?:bool}")
     .says("Detaches and attaches through Nova the servers whose volumes moved; says what to type where it may not.")
-    .gives(200, "{attachments:[@repaired], remaining:int}");
+    .returns::<RepairReport<'_>>(200);
 }
 
 async fn repair(call: Call) -> Answer {
@@ -50,5 +51,5 @@ async fn repair(call: Call) -> Answer {
         .attachments()
         .repair(&call.caller, compute, &wanted)
         .await?;
-    json(200, &report)
+    json(200, &RepairReport::new(&report))
 }

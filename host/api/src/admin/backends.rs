@@ -1,11 +1,9 @@
 //! Backends: freeze, thaw, and the repair of a record that does not tell the truth any more.
 
-use serde_json::json as value;
 use springform_model::cloud::Service;
 
 use crate::http::{Answer, ApiError, Call, Routes, json};
-
-const BACKEND: &str = "{backend:text, host:text, disabled:bool, disabled_reason:text?, frozen:bool, replication_status:text, active_target:text?, operation:text?}";
+use crate::views::admin::BackendRecord;
 
 pub(super) fn routes(r: &mut Routes) {
     r.post(
@@ -15,7 +13,7 @@ pub(super) fn routes(r: &mut Routes) {
     )
     .admin()
     .says("Refuses changes on a backend while reads and attachments go on.")
-    .gives(200, BACKEND);
+    .returns::<BackendRecord<'_>>(200);
     r.post(
         "/backends/{backend_name}/thaw",
         "springform:backends:thaw",
@@ -23,7 +21,7 @@ pub(super) fn routes(r: &mut Routes) {
     )
     .admin()
     .says("Ends a freeze.")
-    .gives(200, BACKEND);
+    .returns::<BackendRecord<'_>>(200);
     r.post(
         "/backends/{backend_name}/reset-active-backend",
         "springform:backends:reset",
@@ -32,23 +30,11 @@ pub(super) fn routes(r: &mut Routes) {
     .admin()
     .says("Repairs the record of which array serves a backend; no array is asked, and it must be disabled and frozen.")
     .takes("{to?:text?}")
-    .gives(200, BACKEND);
+    .returns::<BackendRecord<'_>>(200);
 }
 
 fn shown(service: &Service) -> Answer {
-    json(
-        200,
-        &value!({
-            "backend": service.backend,
-            "host": service.host,
-            "disabled": service.disabled,
-            "disabled_reason": service.disabled_reason,
-            "frozen": service.frozen,
-            "replication_status": service.replication_status,
-            "active_target": service.active_target,
-            "operation": service.operation,
-        }),
-    )
+    json(200, &BackendRecord::new(service))
 }
 
 /// The backend's name, if there is such a one.

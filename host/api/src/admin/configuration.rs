@@ -1,6 +1,7 @@
 //! The configuration: the host reads its own file again. The request carries none: who may ask is not who may write it.
 
 use crate::http::{Answer, ApiError, Call, Routes, json};
+use crate::views::admin::ReloadReport;
 
 pub(super) fn routes(r: &mut Routes) {
     r.post(
@@ -11,10 +12,7 @@ pub(super) fn routes(r: &mut Routes) {
     .admin()
     .says("Reads the host's configuration file again and lets it serve, all of it or nothing; with dry_run only says what would change.")
     .takes("{dry_run?:bool?}")
-    .gives(
-        200,
-        "{dry_run:bool, backends:[{name:text, change:text, what:[text], driver:text, generation:int?, ready:bool, reason:text?}], drivers:[{name:text, change:text}], host:[text], unchanged:int}",
-    );
+    .returns::<ReloadReport<'_>>(200);
 }
 
 /// An empty body counts as an empty object.
@@ -31,5 +29,6 @@ fn dry_run(call: &Call) -> Result<bool, ApiError> {
 async fn reload(call: Call) -> Answer {
     let dry_run = dry_run(&call)?;
     let reload = call.control().reload();
-    json(200, &reload.run(&call.caller, dry_run).await?)
+    let reloaded = reload.run(&call.caller, dry_run).await?;
+    json(200, &ReloadReport::new(&reloaded))
 }

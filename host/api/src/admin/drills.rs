@@ -1,34 +1,33 @@
 //! Drills: start one on copies, see which are open, throw the copies away or make them the volumes.
 
-use serde_json::json as value;
+use serde_json::Value;
 use springform_control::query::{Direction, Query};
 use springform_control::replication::Request;
 
 use super::asks::{self, Takes};
 use super::pages::{Page, after};
 use crate::http::{Answer, Call, Routes, json};
-
-const DRILL: &str = "{id:text, backend:text, target:text, state:text, members:[object], operation:text?, created_at:int, ends_at:int}";
+use crate::views::admin::{DrillBegun, DrillView, Drills};
 
 pub(super) fn routes(r: &mut Routes) {
     r.get("/drills", "springform:drills:list", list)
         .admin()
         .asks(&["state", "backend", "limit", "marker"])
         .says("Lists drills, newest first.")
-        .gives(200, "{drills:[object], next:text?}");
+        .returns::<Drills<'_>>(200);
     r.get("/drills/{drill_id}", "springform:drills:list", show)
         .admin()
         .says("Shows a drill with its copies.")
-        .gives(200, DRILL);
+        .returns::<DrillView<'_>>(200);
     r.post("/drills", "springform:drills:start", start)
         .admin()
         .says("Makes writable copies of volumes on a target while replication goes on.")
         .takes("{scope:{backend?:text?, volumes?:[text]?, group?:text?, project?:text?}, to?:text?, point?:text?, minutes?:int?}")
-        .gives(202, "{operation:text, drill:text}");
+        .returns::<DrillBegun<'_>>(202);
     r.post("/drills/{drill_id}/stop", "springform:drills:stop", stop)
         .admin()
         .says("Throws the copies of a drill away.")
-        .gives(202, "{operation:text, drill:text}");
+        .returns::<DrillBegun<'_>>(202);
     r.post(
         "/drills/{drill_id}/commit",
         "springform:drills:commit",
@@ -36,7 +35,7 @@ pub(super) fn routes(r: &mut Routes) {
     )
     .admin()
     .says("Makes the copies of a drill the volumes.")
-    .gives(202, "{operation:text, drill:text}");
+    .returns::<DrillBegun<'_>>(202);
 }
 
 async fn list(call: Call) -> Answer {
@@ -48,7 +47,8 @@ async fn list(call: Call) -> Answer {
         .drills(&call.caller, page.query)
         .await?;
     let next = after(page.rows, &found, |last| &last.id);
-    json(200, &value!({"drills": found, "next": next}))
+    let drills = found.iter().map(DrillView::new).collect();
+    json(200, &Drills { drills, next })
 }
 
 async fn show(call: Call) -> Answer {
@@ -57,7 +57,7 @@ async fn show(call: Call) -> Answer {
         .replication()
         .get_drill(&call.caller, call.part("drill_id"))
         .await?;
-    json(200, &found)
+    json(200, &DrillView::new(&found))
 }
 
 async fn begin(call: &Call, request: Request) -> Answer {
@@ -66,8 +66,13 @@ async fn begin(call: &Call, request: Request) -> Answer {
         .replication()
         .submit(&call.caller, request)
         .await?;
-    let drill = operation.input.get("drill");
-    json(202, &value!({ "operation": operation.id, "drill": drill }))
+    let drill = operation
+        .input
+        .get("drill")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    let operation = &operation.id;
+    json(202, &DrillBegun { drill, operation })
 }
 
 async fn start(call: Call) -> Answer {

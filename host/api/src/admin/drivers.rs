@@ -4,30 +4,28 @@ use std::io::Write as _;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
-use serde_json::json as value;
 use sha2::{Digest, Sha256};
-use springform_control::registry::{DriverStatus, Inspection};
+use springform_control::registry::DriverStatus;
 use tempfile::NamedTempFile;
 
 use crate::http::{Answer, ApiError, Call, Routes, json};
-
-const DRIVER: &str = "@driver";
+use crate::views::admin::{DriverView, Drivers, InspectedDriver, InstalledDriver};
 
 pub(super) fn routes(r: &mut Routes) {
     r.get("/drivers", "springform:drivers:list", list)
         .admin()
         .says("Lists the drivers with their four versions.")
-        .gives(200, "{drivers:[@driver]}");
+        .returns::<Drivers<'_>>(200);
     r.get("/drivers/{name}", "springform:drivers:get", show)
         .admin()
         .says("Shows a driver.")
-        .gives(200, DRIVER);
+        .returns::<DriverView<'_>>(200);
     r.put("/drivers/{name}", "springform:drivers:install", install)
         .admin()
         .says("Installs a component; it does not serve before it is activated.")
         .takes("wasm")
         .up_to(64 << 20)
-        .gives(201, "{name:text, digest:text, number:int}");
+        .returns::<InstalledDriver<'_>>(201);
     r.post(
         "/drivers/{name}/inspect",
         "springform:drivers:inspect",
@@ -37,10 +35,7 @@ pub(super) fn routes(r: &mut Routes) {
     .says("Looks at a component without installing it.")
     .takes("wasm")
     .up_to(64 << 20)
-    .gives(
-        200,
-        "{digest:text, imports:[text], exports:[text], description:object}",
-    );
+    .returns::<InspectedDriver<'_>>(200);
     r.post(
         "/drivers/{name}/activate",
         "springform:drivers:activate",
@@ -49,7 +44,7 @@ pub(super) fn routes(r: &mut Routes) {
     .admin()
     .says("Puts a generation into service: the newest, or the one with the digest.")
     .takes("{digest?:text?, backend?:text?}")
-    .gives(200, DRIVER);
+    .returns::<DriverView<'_>>(200);
     r.post(
         "/drivers/{name}/rollback",
         "springform:drivers:rollback",
@@ -58,23 +53,19 @@ pub(super) fn routes(r: &mut Routes) {
     .admin()
     .says("Goes back to the generation that served before.")
     .takes("{backend?:text?}")
-    .gives(200, DRIVER);
+    .returns::<DriverView<'_>>(200);
 }
 
 async fn list(call: Call) -> Answer {
     let drivers: Vec<DriverStatus> = call.control().drivers().list(&call.caller).await?;
-    json(200, &value!({"drivers": drivers}))
+    let drivers = drivers.iter().map(DriverView::new).collect();
+    json(200, &Drivers { drivers })
 }
 
 async fn show(call: Call) -> Answer {
-    json(
-        200,
-        &call
-            .control()
-            .drivers()
-            .get(&call.caller, call.part("name"))
-            .await?,
-    )
+    let drivers = call.control().drivers();
+    let found = drivers.get(&call.caller, call.part("name")).await?;
+    json(200, &DriverView::new(&found))
 }
 
 /// Writes the uploaded component to a file that is gone as soon as it is not held any more, whatever becomes of the request.
@@ -131,26 +122,14 @@ async fn install(call: Call) -> Answer {
     let (folder, body) = (call.state.drivers_dir.clone(), call.body.clone());
     let path = on_disk(move || keep(part, &folder, &body)).await?;
     let made = drivers.install(&call.caller, name, &path).await?;
-    let mut answer = value!(made);
-    if let Some(fields) = answer.as_object_mut() {
-        fields.insert("name".into(), value!(name));
-    }
-    json(201, &answer)
+    json(201, &InstalledDriver::new(name, &made))
 }
 
 async fn inspect(call: Call) -> Answer {
     let part = uploaded(&call).await?;
     let drivers = call.control().drivers();
-    let Inspection {
-        digest,
-        description,
-        imports,
-        exports,
-    } = drivers.inspect(&call.caller, part.path()).await?;
-    json(
-        200,
-        &value!({"digest": digest, "description": description, "imports": imports, "exports": exports}),
-    )
+    let found = drivers.inspect(&call.caller, part.path()).await?;
+    json(200, &InspectedDriver::new(&found))
 }
 
 /// An empty body counts as an empty object.
@@ -168,24 +147,17 @@ fn options(call: &Call) -> Result<Option<String>, ApiError> {
 
 async fn activate(call: Call) -> Answer {
     let digest = options(&call)?;
-    json(
-        200,
-        &call
-            .control()
-            .drivers()
-            .activate(&call.caller, call.part("name"), digest.as_deref())
-            .await?,
-    )
+    let drivers = call.control().drivers();
+    let name = call.part("name");
+    let serving = drivers
+        .activate(&call.caller, name, digest.as_deref())
+        .await?;
+    json(200, &DriverView::new(&serving))
 }
 
 async fn rollback(call: Call) -> Answer {
     options(&call)?;
-    json(
-        200,
-        &call
-            .control()
-            .drivers()
-            .rollback(&call.caller, call.part("name"))
-            .await?,
-    )
+    let drivers = call.control().drivers();
+    let serving = drivers.rollback(&call.caller, call.part("name")).await?;
+    json(200, &DriverView::new(&serving))
 }

@@ -1,21 +1,22 @@
 //! Images whose content is in a volume.
 
-use serde_json::json as value;
 use springform_control::images::RegisterImage;
 
 use crate::http::{Answer, Call, Routes, empty, json};
+use crate::views::admin::ImageView;
+use crate::views::{Many, One};
 
 pub(super) fn routes(r: &mut Routes) {
     r.get("/images", "springform:images:list", list)
         .admin()
         .asks(&["marker"])
         .says("Lists the images that volumes can be made of, a thousand at a time.")
-        .gives(200, "{images:[@image]}");
+        .returns::<Many<ImageView<'_>>>(200);
     r.post("/images", "springform:images:register", register)
         .admin()
         .takes("{image:{id:id, volume_id:id, name?:short?, properties?:map?}}")
         .says("Says that a volume has the content of an image: volumes of the image are cloned from it.")
-        .gives(201, "{image:@image}");
+        .returns::<One<ImageView<'_>>>(201);
     r.delete(
         "/images/{image_id}",
         "springform:images:unregister",
@@ -29,7 +30,7 @@ pub(super) fn routes(r: &mut Routes) {
 async fn list(call: Call) -> Answer {
     let after = call.query.get("marker");
     let found = call.control().images().list(after).await?;
-    json(200, &value!({"images": found}))
+    json(200, &Many(found.iter().map(ImageView::new).collect()))
 }
 
 async fn register(call: Call) -> Answer {
@@ -46,7 +47,7 @@ async fn register(call: Call) -> Answer {
         .images()
         .register(&call.caller, wanted)
         .await?;
-    json(201, &value!({"image": made}))
+    json(201, &One(ImageView::new(&made)))
 }
 
 async fn unregister(call: Call) -> Answer {

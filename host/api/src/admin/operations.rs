@@ -6,8 +6,6 @@ use std::time::Duration;
 use axum::response::IntoResponse;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::stream;
-use serde::Serialize;
-use serde_json::json as value;
 use springform_control::query::{Direction, Query};
 use springform_model::operation::Operation;
 use springform_model::replication::cancel::takes_effect;
@@ -18,13 +16,14 @@ use tokio::time::Instant;
 
 use super::pages::{Page, after};
 use crate::http::{Answer, ApiError, Call, Routes, json};
+use crate::views::admin::{CancelledOperation, OperationView, Operations};
 
 pub(super) fn routes(r: &mut Routes) {
     r.get("/operations", "springform:operations:list", list)
         .admin()
         .asks(&["state", "backend", "verb", "subject", "limit", "marker"])
         .says("Lists operations, newest first.")
-        .gives(200, "{operations:[@operation], next:text?}");
+        .returns::<Operations<'_>>(200);
     r.get(
         "/operations/{operation_id}",
         "springform:operations:get",
@@ -32,7 +31,7 @@ pub(super) fn routes(r: &mut Routes) {
     )
     .admin()
     .says("Shows an operation with its steps.")
-    .gives(200, "@operation");
+    .returns::<OperationView<'_>>(200);
     r.get(
         "/operations/{operation_id}/events",
         "springform:operations:get",
@@ -40,7 +39,7 @@ pub(super) fn routes(r: &mut Routes) {
     )
     .admin()
     .says("Sends the operation at each change until it has ended (server-sent events).")
-    .gives(200, "events");
+    .streams::<OperationView<'_>>(200);
     r.post(
         "/operations/{operation_id}/cancel",
         "springform:operations:cancel",
@@ -48,7 +47,7 @@ pub(super) fn routes(r: &mut Routes) {
     )
     .admin()
     .says("Asks an operation to stop where that is safe; `cancel` says where that is, or why it is not.")
-    .gives(202, "{id:text, verb:text, state:text, steps:[object], cancel:text}");
+    .returns::<CancelledOperation<'_>>(202);
 }
 
 async fn list(call: Call) -> Answer {
@@ -60,26 +59,15 @@ async fn list(call: Call) -> Answer {
         .list(&call.caller, page.query)
         .await?;
     let next = after(page.rows, &found, |last| &last.id);
-    json(200, &value!({"operations": found, "next": next}))
+    let operations = found.iter().map(OperationView::new).collect();
+    json(200, &Operations { next, operations })
 }
 
 async fn show(call: Call) -> Answer {
-    json(
-        200,
-        &call
-            .control()
-            .operations()
-            .get(&call.caller, call.part("operation_id"))
-            .await?,
-    )
-}
-
-/// An operation with what becomes of it.
-#[derive(Serialize)]
-struct Cancelled<'a> {
-    #[serde(flatten)]
-    operation: &'a Operation,
-    cancel: String,
+    let operations = call.control().operations();
+    let id = call.part("operation_id");
+    let found = operations.get(&call.caller, id).await?;
+    json(200, &OperationView::new(&found))
 }
 
 async fn cancel(call: Call) -> Answer {
@@ -88,9 +76,9 @@ async fn cancel(call: Call) -> Answer {
         .operations()
         .cancel(&call.caller, call.part("operation_id"))
         .await?;
-    let answer = Cancelled {
+    let answer = CancelledOperation {
+        operation: OperationView::new(&operation),
         cancel: takes_effect(&operation),
-        operation: &operation,
     };
     json(202, &answer)
 }
@@ -131,7 +119,7 @@ async fn events(call: Call) -> Answer {
         let operation = next(&mut watch).await.ok()?;
         watch.ended = operation.state.is_terminal();
         watch.sent = operation.updated_at;
-        let data = serde_json::to_string(&operation).ok()?;
+        let data = serde_json::to_string(&OperationView::new(&operation)).ok()?;
         Some((
             Ok::<_, Infallible>(Event::default().event("operation").data(data)),
             watch,

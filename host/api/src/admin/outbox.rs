@@ -1,17 +1,17 @@
 //! The outbox: events on their way to webhooks, and those that were given up.
 
-use serde_json::json as value;
 use springform_control::query::Query;
 
 use super::pages::{Page, after};
 use crate::http::{Answer, ApiError, Call, Routes, json};
+use crate::views::admin::{Deliveries, DeliveryView};
 
 pub(super) fn routes(r: &mut Routes) {
     r.get("/outbox", "springform:outbox:list", list)
         .admin()
         .asks(&["state", "receiver", "subject", "limit", "marker"])
         .says("Lists events on their way to webhooks, newest first.")
-        .gives(200, "{deliveries:[@delivery], next:text?}");
+        .returns::<Deliveries<'_>>(200);
     r.post(
         "/outbox/{event_id}/{receiver}/retry",
         "springform:outbox:retry",
@@ -19,7 +19,7 @@ pub(super) fn routes(r: &mut Routes) {
     )
     .admin()
     .says("Sends an event again that was given up, or that waits for its next attempt.")
-    .gives(202, "@delivery");
+    .returns::<DeliveryView<'_>>(202);
 }
 
 async fn list(call: Call) -> Answer {
@@ -37,11 +37,12 @@ async fn list(call: Call) -> Answer {
         .list(&call.caller, page.query)
         .await?;
     let next = after(page.rows, &found, |last| &last.id);
-    json(200, &value!({"deliveries": found, "next": next}))
+    let deliveries = found.iter().map(DeliveryView::new).collect();
+    json(200, &Deliveries { deliveries, next })
 }
 
 async fn retry(call: Call) -> Answer {
     let id = format!("{}/{}", call.part("event_id"), call.part("receiver"));
     let sent = call.control().outbox().retry(&call.caller, &id).await?;
-    json(202, &sent)
+    json(202, &DeliveryView::new(&sent))
 }

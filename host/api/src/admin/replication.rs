@@ -1,94 +1,70 @@
 //! The verbs of replication: a plan first, then an operation of the journal whose id is the answer.
 
-use serde_json::json as value;
-use springform_control::replication::{Ask, Order, Plan, Request};
+use springform_control::replication::{Ask, Order, Request};
 use springform_model::contract::FailoverMode;
 use springform_model::operation::Verb;
 
 use super::asks::{self, Takes};
 use crate::http::{Answer, ApiError, Call, Routes, json};
+use crate::views::admin::{Begun, PlanView};
 
 const SCOPE: &str = "{scope:{backend?:text?, volumes?:[text]?, group?:text?, project?:text?}}";
-const BEGUN: &str = "{operation:text}";
 
 pub(super) fn routes(r: &mut Routes) {
     r.post("/plans", "springform:replication:plan", plan)
         .admin()
         .says("Says what a failover, failback or reprotection would do and lose, and keeps it as a plan that can be carried out while what it was made from holds.")
         .takes("{verb?:text?, scope:{backend?:text?, volumes?:[text]?, group?:text?, project?:text?}, to?:text?, mode?:text?, point?:text?}")
-        .gives(200, "{id:text, verb:text, mode:text, backend:text, target:text, volumes:[object], total:int, possible:int, acknowledge:[object], interrupts:[text], expires_at:int}");
+        .returns::<PlanView<'_>>(200);
     r.get("/plans/{plan_id}", "springform:replication:plan", show)
         .admin()
         .says("Shows a plan.")
-        .gives(200, "{id:text, verb:text, mode:text, backend:text, target:text, volumes:[object], total:int, possible:int, acknowledge:[object], interrupts:[text], expires_at:int}");
+        .returns::<PlanView<'_>>(200);
     r.post("/failover", "springform:replication:failover", failover)
         .admin()
         .says("Moves volumes to another array: planned (nothing is lost, or nothing is switched) or unplanned (what the target has is taken).")
         .takes("{scope:{backend?:text?, volumes?:[text]?, group?:text?, project?:text?}, to?:text?, mode?:text?, point?:text?, plan?:text?, acknowledge?:[object]?, allow_attached?:bool?}")
-        .gives(202, BEGUN);
+        .returns::<Begun<'_>>(202);
     r.post("/failback", "springform:replication:failback", failback)
         .admin()
         .says("Copies what was written since to the primary, moves the volumes back to it, and replicates them from there again unless reprotect is false; nothing of that is lost.")
         .takes("{scope:{backend?:text?, volumes?:[text]?, group?:text?, project?:text?}, to?:text?, plan?:text?, acknowledge?:[object]?, allow_attached?:bool?, reprotect?:bool?}")
-        .gives(202, BEGUN);
+        .returns::<Begun<'_>>(202);
     r.post("/reprotect", "springform:replication:reprotect", reprotect)
         .admin()
         .says("Replicates again from the array that serves, to one target or to all.")
         .takes("{scope:{backend?:text?, volumes?:[text]?, group?:text?, project?:text?}, to?:text?, plan?:text?, acknowledge?:[object]?}")
-        .gives(202, BEGUN);
+        .returns::<Begun<'_>>(202);
     r.post("/resync", "springform:replication:resync", resync)
         .admin()
         .says("Copies to a target once more, now.")
         .takes("{scope:{backend?:text?, volumes?:[text]?, group?:text?, project?:text?}, to?:text?, acknowledge?:[object]?}")
-        .gives(202, BEGUN);
+        .returns::<Begun<'_>>(202);
     r.post("/enable", "springform:replication:enable", enable)
         .admin()
         .says("Switches replication of volumes on.")
         .takes(SCOPE)
-        .gives(202, BEGUN);
+        .returns::<Begun<'_>>(202);
     r.post("/disable", "springform:replication:disable", disable)
         .admin()
         .says("Switches replication of volumes off; their data stays where it is.")
         .takes(SCOPE)
-        .gives(202, BEGUN);
+        .returns::<Begun<'_>>(202);
     r.post("/promote", "springform:replication:promote", promote)
         .admin()
         .says("Makes the arrays of a changed configuration the backend's own, online.")
         .takes("{scope:{backend:text}, dry_run?:bool?}")
-        .gives(202, BEGUN);
+        .returns::<Begun<'_>>(202);
     r.post("/reconcile", "springform:replication:reconcile", reconcile)
         .admin()
         .says("Makes the arrays match the records and says what was changed; with adopt brings the records of a backend up to what its arrays say instead.")
         .takes("{scope:{backend?:text?, volumes?:[text]?, group?:text?, project?:text?}, dry_run?:bool?, adopt?:bool?}")
-        .gives(202, BEGUN);
+        .returns::<Begun<'_>>(202);
     r.post("/fence", "springform:replication:fence", fence)
         .admin()
         .says("Takes the writable role from arrays that were left behind and answer again.")
         .takes(SCOPE)
-        .gives(202, BEGUN);
-}
-
-/// A plan as the API shows it: what was ordered stands beside what it comes to.
-fn shown(plan: &Plan) -> serde_json::Value {
-    value!({
-        "id": plan.id,
-        "verb": plan.verb,
-        "scope": plan.order.scope,
-        "to": plan.order.to,
-        "mode": plan.order.mode.as_str(),
-        "point": plan.order.point,
-        "backend": plan.backend,
-        "target": plan.target,
-        "volumes": plan.volumes,
-        "total": plan.total,
-        "possible": plan.possible,
-        "worst_loss_seconds": plan.worst_loss_seconds,
-        "loss_bytes": plan.loss_bytes,
-        "acknowledge": plan.acknowledge,
-        "interrupts": plan.interrupts,
-        "created_at": plan.created_at,
-        "expires_at": plan.expires_at,
-    })
+        .returns::<Begun<'_>>(202);
 }
 
 async fn plan(call: Call) -> Answer {
@@ -125,7 +101,7 @@ async fn plan(call: Call) -> Answer {
         .replication()
         .plan(&call.caller, verb, order)
         .await?;
-    json(200, &shown(&made))
+    json(200, &PlanView::new(&made))
 }
 
 async fn show(call: Call) -> Answer {
@@ -134,7 +110,7 @@ async fn show(call: Call) -> Answer {
         .replication()
         .get_plan(&call.caller, call.part("plan_id"))
         .await?;
-    json(200, &shown(&found))
+    json(200, &PlanView::new(&found))
 }
 
 /// Journals a verb; the answer has the operation's id.
@@ -144,7 +120,8 @@ async fn begin(call: &Call, request: Request) -> Answer {
         .replication()
         .submit(&call.caller, request)
         .await?;
-    json(202, &value!({ "operation": operation.id }))
+    let operation = &operation.id;
+    json(202, &Begun { operation })
 }
 
 async fn verb(call: Call, takes: &[Takes], request: impl FnOnce(Ask) -> Request) -> Answer {

@@ -1,12 +1,11 @@
 //! Attachments (3.27): reserve, connect, complete, let go.
 
-use serde_json::{Value, json as value};
 use springform_control::attachments::CreateAttachment;
 
 use super::listing::{Kind, Known, listed, query};
 use super::volume_actions::connector;
-use crate::http::{Answer, ApiError, Call, Routes, Under, empty, json};
-use crate::views::{AttachmentView, BriefAttachment};
+use crate::http::{Answer, ApiError, Call, Routes, empty, json};
+use crate::views::{AttachmentBrief, AttachmentView, Many, One, RemainingAttachments};
 
 const KNOWN: &[Known] = &[
     ("id", "id", Kind::Text),
@@ -28,47 +27,42 @@ const ASKS: &[&str] = &[
     "instance_id",
     "status",
 ];
-const ONE: &str = "{attachment:@attachment}";
-const MANY: &str = "{attachments:[{id:text, status:text, instance:text?, volume_id:text}], attachments_links?:[@link]}";
 
 pub(super) fn routes(r: &mut Routes) {
     r.get("/attachments", "volume:attachment_get_all", list)
         .asks(ASKS)
         .says("Lists attachments (from 3.27).")
-        .gives(200, MANY);
+        .returns::<Many<AttachmentBrief<'_>>>(200);
     r.get("/attachments/detail", "volume:attachment_get_all", detail)
         .asks(ASKS)
         .says("Lists attachments in detail (from 3.27).")
-        .gives(200, MANY);
+        .returns::<Many<AttachmentView<'_>>>(200);
     r.post("/attachments", "volume:attachment_create", create)
         .says("Reserves a volume, and connects it where a connector is given (from 3.27).")
-        .takes("{attachment:{volume_uuid:id, instance_uuid?:id?, connector?:@connector?, mode?:'rw'|'ro'}}")
-        .gives(200, ONE);
+        .takes("{attachment:{volume_uuid:id, instance_uuid?:id?, connector?:@Connector?, mode?:'rw'|'ro'}}")
+        .returns::<One<AttachmentView<'_>>>(200);
     r.get(
         "/attachments/{attachment_id}",
         "volume:attachment_get",
         show,
     )
     .says("Shows an attachment (from 3.27).")
-    .gives(200, ONE);
+    .returns::<One<AttachmentView<'_>>>(200);
     r.put(
         "/attachments/{attachment_id}",
         "volume:attachment_update",
         update,
     )
     .says("Connects a reserved volume (from 3.27).")
-    .takes("{attachment:{connector:@connector}}")
-    .gives(200, ONE);
+    .takes("{attachment:{connector:@Connector}}")
+    .returns::<One<AttachmentView<'_>>>(200);
     r.delete(
         "/attachments/{attachment_id}",
         "volume:attachment_delete",
         delete,
     )
     .says("Disconnects and lets go (from 3.27).")
-    .gives(
-        200,
-        "{attachments:[{id:text, status:text, volume_id:text}]}",
-    );
+    .returns::<RemainingAttachments<'_>>(200);
     r.post(
         "/attachments/{attachment_id}/action",
         "volume:attachment_complete",
@@ -90,23 +84,9 @@ async fn page(call: Call, full: bool) -> Answer {
         .await?;
     let last = found.last().map(|last| last.id.as_str());
     if full {
-        return listed(
-            &call,
-            "attachments",
-            &page,
-            found.iter().map(AttachmentView).collect(),
-            last,
-            None,
-        );
+        return listed(&call, &page, &found, AttachmentView::new, last, None);
     }
-    listed(
-        &call,
-        "attachments",
-        &page,
-        found.iter().map(BriefAttachment).collect(),
-        last,
-        None,
-    )
+    listed(&call, &page, &found, AttachmentBrief::new, last, None)
 }
 
 async fn list(call: Call) -> Answer {
@@ -154,7 +134,7 @@ async fn create(call: Call) -> Answer {
         .attachments()
         .create(&call.caller, wanted)
         .await?;
-    json(200, &Under("attachment", AttachmentView(&made)))
+    json(200, &One(AttachmentView::new(&made)))
 }
 
 async fn show(call: Call) -> Answer {
@@ -164,7 +144,7 @@ async fn show(call: Call) -> Answer {
         .attachments()
         .get(&call.caller, call.part("attachment_id"))
         .await?;
-    json(200, &Under("attachment", AttachmentView(&found)))
+    json(200, &One(AttachmentView::new(&found)))
 }
 
 async fn update(call: Call) -> Answer {
@@ -178,7 +158,7 @@ async fn update(call: Call) -> Answer {
     let connected = attachments
         .update(&call.caller, call.part("attachment_id"), connector(from)?)
         .await?;
-    json(200, &Under("attachment", AttachmentView(&connected)))
+    json(200, &One(AttachmentView::new(&connected)))
 }
 
 async fn delete(call: Call) -> Answer {
@@ -188,11 +168,8 @@ async fn delete(call: Call) -> Answer {
         .attachments()
         .delete(&call.caller, call.part("attachment_id"))
         .await?;
-    let left: Vec<Value> = left
-        .iter()
-        .map(|found| value!(BriefAttachment(found)))
-        .collect();
-    json(200, &value!({"attachments": left}))
+    let attachments = left.iter().map(AttachmentBrief::new).collect();
+    json(200, &RemainingAttachments { attachments })
 }
 
 async fn action(call: Call) -> Answer {

@@ -1,11 +1,11 @@
 //! Backups as Cinder answers without a backup service: the lists are empty, no id is known, none can be made. Clients that
 //! walk over everything of a project ask for them first.
 
-use serde_json::Value;
 use springform_model::cloud::{SnapshotStatus, VolumeStatus};
 
-use super::listing::{Kind, Known, Listed, query};
+use super::listing::{Kind, Known, query};
 use crate::http::{Answer, ApiError, Call, Routes, json};
+use crate::views::Backups;
 
 const KNOWN: &[Known] = &[
     ("id", "id", Kind::Text),
@@ -26,15 +26,13 @@ const ASKS: &[&str] = &[
     "status",
     "volume_id",
 ];
-const MANY: &str = "{backups:[object], count?:count}";
-const ONE: &str = "{backup:object}";
 
 pub(super) fn routes(r: &mut Routes) {
     for path in ["/backups", "/backups/detail"] {
         r.get(path, "backup:get_all", list)
             .asks(ASKS)
             .says("Lists backups: there is no service that makes any.")
-            .gives(200, MANY);
+            .returns::<Backups>(200);
     }
     r.post("/backups", "backup:create", create)
         .says("Refused: there is no service that makes backups.")
@@ -42,22 +40,22 @@ pub(super) fn routes(r: &mut Routes) {
             "{backup:{volume_id:id, container?:short?, name?:short?, description?:short?, incremental?:bool?, \
             force?:bool?, snapshot_id?:id?, metadata?:map?, availability_zone?:name?}}",
         )
-        .gives(202, ONE);
+        .refuses();
     r.post("/backups/import_record", "backup:backup-import", import)
         .admin()
         .says("Refused: there is no service that keeps backups.")
         .takes("{backup-record:{backup_service:name, backup_url:text}}")
-        .gives(201, ONE);
+        .refuses();
     r.get("/backups/{backup_id}", "backup:get", none)
         .says("Shows a backup: there is none.")
-        .gives(200, ONE);
+        .refuses();
     r.put("/backups/{backup_id}", "backup:update", none)
         .says("Changes a backup: there is none.")
         .takes("{backup:object}")
-        .gives(200, ONE);
+        .refuses();
     r.delete("/backups/{backup_id}", "backup:delete", none)
         .says("Deletes a backup: there is none.")
-        .ends(202);
+        .refuses();
     r.get(
         "/backups/{backup_id}/export_record",
         "backup:export-import",
@@ -65,11 +63,11 @@ pub(super) fn routes(r: &mut Routes) {
     )
     .admin()
     .says("Exports a backup: there is none.")
-    .gives(200, "{backup-record:object}");
+    .refuses();
     r.post("/backups/{backup_id}/restore", "backup:restore", none)
         .says("Restores a backup: there is none.")
         .takes("{restore:object}")
-        .gives(202, "{restore:object}");
+        .refuses();
     r.post(
         "/backups/{backup_id}/action",
         "backup:backup_project_attribute",
@@ -78,20 +76,14 @@ pub(super) fn routes(r: &mut Routes) {
     .admin()
     .says("Does something to a backup: there is none.")
     .takes("object")
-    .ends(202);
+    .refuses();
 }
 
 async fn list(call: Call) -> Answer {
     // Filters, keys and pages that Cinder refuses are refused here, too.
     query(&call, KNOWN, &["created_at", "updated_at"])?;
     let counts = call.version.has(45) && call.query.flag("with_count")?;
-    let list = Listed {
-        key: "backups",
-        views: Vec::<Value>::new(),
-        next: None,
-        count: counts.then_some(0),
-    };
-    json(200, &list)
+    json(200, &Backups::new(counts))
 }
 
 fn no_service() -> ApiError {

@@ -1,38 +1,29 @@
 //! The default volume types of projects (from 3.62).
 
-use serde_json::{Value, json as value};
 use springform_model::cloud::DefaultType;
 
 use crate::http::{Answer, Call, Routes, empty, json};
-
-const ONE: &str = "{default_type:{project_id:text, volume_type_id:text}}";
+use crate::views::{DefaultTypeView, Many, One};
 
 pub(super) fn routes(r: &mut Routes) {
     let path = "/default-types/{project}";
     r.get("/default-types", "volume_extension:default_get_all", list)
         .admin()
         .says("Lists the default types of projects (from 3.62).")
-        .gives(
-            200,
-            "{default_types:[{project_id:text, volume_type_id:text}]}",
-        );
+        .returns::<Many<DefaultTypeView<'_>>>(200);
     r.get(path, "volume_extension:default_get", show)
         .admin()
         .says("Shows the default type of a project (from 3.62).")
-        .gives(200, ONE);
+        .returns::<One<DefaultTypeView<'_>>>(200);
     r.put(path, "volume_extension:default_set_or_update", set)
         .admin()
         .says("Gives a project a default type (from 3.62).")
         .takes("{default_type:{volume_type:name}}")
-        .gives(200, ONE);
+        .returns::<One<DefaultTypeView<'_>>>(200);
     r.delete(path, "volume_extension:default_unset", unset)
         .admin()
         .says("Takes the default type of a project away (from 3.62).")
         .ends(204);
-}
-
-fn view(found: &DefaultType) -> Value {
-    value!({"project_id": found.project_id, "volume_type_id": found.type_id})
 }
 
 async fn list(call: Call) -> Answer {
@@ -48,15 +39,15 @@ async fn list(call: Call) -> Answer {
             break;
         }
     }
-    let views: Vec<Value> = all.iter().map(view).collect();
-    json(200, &value!({"default_types": views}))
+    let views = all.iter().map(DefaultTypeView::new);
+    json(200, &Many(views.collect()))
 }
 
 async fn show(call: Call) -> Answer {
     call.since(62)?;
     let types = call.control().default_types();
     let found = types.get(call.part("project")).await?;
-    json(200, &value!({"default_type": view(&found)}))
+    json(200, &One(DefaultTypeView::new(&found)))
 }
 
 async fn set(call: Call) -> Answer {
@@ -66,7 +57,7 @@ async fn set(call: Call) -> Answer {
     fields.finish()?;
     let types = call.control().default_types();
     let made = types.set(&call.caller, call.part("project"), &kind).await?;
-    json(200, &value!({"default_type": view(&made)}))
+    json(200, &One(DefaultTypeView::new(&made)))
 }
 
 async fn unset(call: Call) -> Answer {

@@ -1,14 +1,15 @@
 //! Encryption of volumes by the host that uses them. A type can say how; a volume of such a type cannot be made, because
 //! there is no key manager. No volume is encrypted so, and that is what is answered about volumes.
 
-use serde_json::{Value, json as value};
 use springform_control::ControlError;
 use springform_model::cloud::{TypeEncryption, VolumeType};
 use springform_model::time::Timestamp;
 use uuid::Uuid;
 
 use crate::http::{Answer, ApiError, Call, Fields, Routes, empty, json};
-use crate::views::{Time, time};
+use crate::views::{
+    EncryptionChanged, EncryptionMade, EncryptionMember, EncryptionView, VolumeEncryption,
+};
 
 const WANTED: &str = "{encryption:{provider:text, control_location:'front-end'|'back-end', cipher?:text?, key_size?:int?}}";
 const CHANGED: &str = "{encryption:{provider?:text, control_location?:'front-end'|'back-end', cipher?:text?, key_size?:int?}}";
@@ -21,7 +22,7 @@ pub(super) fn routes(r: &mut Routes) {
     r.get(all, "volume_extension:volume_type_encryption:get", of_type)
         .admin()
         .says("Shows how hosts are to encrypt volumes of a type; of a type without encryption, nothing.")
-        .gives(200, "object");
+        .returns::<EncryptionView<'_>>(200);
     r.post(
         all,
         "volume_extension:volume_type_encryption:create",
@@ -30,11 +31,11 @@ pub(super) fn routes(r: &mut Routes) {
     .admin()
     .says("Says how hosts are to encrypt volumes of a type. There is no key manager, so none can be made of it.")
     .takes(WANTED)
-    .gives(200, "{encryption:object}");
+    .returns::<EncryptionMade<'_>>(200);
     r.get(one, "volume_extension:volume_type_encryption:get", show)
         .admin()
         .says("Shows one member of a type's encryption.")
-        .gives(200, "object");
+        .returns::<EncryptionMember>(200);
     r.put(
         one,
         "volume_extension:volume_type_encryption:update",
@@ -43,7 +44,7 @@ pub(super) fn routes(r: &mut Routes) {
     .admin()
     .says("Changes a type's encryption.")
     .takes(CHANGED)
-    .gives(200, "{encryption:object}");
+    .returns::<EncryptionChanged>(200);
     r.delete(
         one,
         "volume_extension:volume_type_encryption:delete",
@@ -58,31 +59,12 @@ pub(super) fn routes(r: &mut Routes) {
         of_volume,
     )
     .says("Shows how a volume is encrypted by the host that attaches it: not at all.")
-    .gives(200, "{encryption_key_id:text?}");
+    .returns::<VolumeEncryption>(200);
 }
 
 async fn kind(call: &Call) -> Result<VolumeType, ApiError> {
     let types = call.control().types();
     Ok(types.get(&call.caller, call.part("type_id")).await?)
-}
-
-/// The members that a type without encryption has not.
-fn view(kind: &VolumeType) -> Value {
-    let Some(found) = &kind.encryption else {
-        return value!({});
-    };
-    value!({
-        "volume_type_id": kind.id,
-        "encryption_id": found.id,
-        "provider": found.provider,
-        "control_location": found.control_location,
-        "cipher": found.cipher,
-        "key_size": found.key_size,
-        "created_at": Time(found.created_at),
-        "updated_at": time(found.updated_at),
-        "deleted": false,
-        "deleted_at": null,
-    })
 }
 
 fn missing(kind: &str) -> ControlError {
@@ -122,7 +104,7 @@ fn said(mut fields: Fields) -> Result<Said, ApiError> {
 }
 
 async fn of_type(call: Call) -> Answer {
-    json(200, &view(&kind(&call).await?))
+    json(200, &EncryptionView::of(&kind(&call).await?))
 }
 
 async fn create(call: Call) -> Answer {
@@ -154,24 +136,14 @@ async fn create(call: Call) -> Answer {
         Ok(())
     });
     let made = made.await?;
-    json(
-        200,
-        &value!({"encryption": {
-            "volume_type_id": made.id,
-            "encryption_id": wanted.id,
-            "provider": wanted.provider,
-            "control_location": wanted.control_location,
-            "cipher": wanted.cipher,
-            "key_size": wanted.key_size,
-        }}),
-    )
+    json(200, &EncryptionMade::new(&made.id, &wanted))
 }
 
 async fn show(call: Call) -> Answer {
     let kind = kind(&call).await?;
     let member = call.part("encryption_id");
-    match view(&kind).get(member) {
-        Some(found) => json(200, &value!({member: found})),
+    match EncryptionMember::of(&kind, member) {
+        Some(found) => json(200, &found),
         None => Err(missing(&kind.id).into()),
     }
 }
@@ -197,7 +169,8 @@ async fn update(call: Call) -> Answer {
         Ok(())
     });
     changed.await?;
-    json(200, &value!({"encryption": members}))
+    let encryption = members;
+    json(200, &EncryptionChanged { encryption })
 }
 
 async fn delete(call: Call) -> Answer {
@@ -213,5 +186,5 @@ async fn delete(call: Call) -> Answer {
 async fn of_volume(call: Call) -> Answer {
     let volumes = call.control().volumes();
     volumes.get(&call.caller, call.part("volume_id")).await?;
-    json(200, &value!({"encryption_key_id": null}))
+    json(200, &VolumeEncryption::default())
 }

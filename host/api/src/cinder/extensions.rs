@@ -1,13 +1,12 @@
 //! The extensions of Cinder's API that are here. Clients look for an alias before they offer what belongs to it.
 
-use serde_json::json as value;
-
 use crate::http::{Answer, ApiError, Call, Routes, json};
+use crate::views::{Extension, Many, NoItems, One};
 
 /// Alias, name, description, when it was last changed.
-type Extension = (&'static str, &'static str, &'static str, &'static str);
+type Row = (&'static str, &'static str, &'static str, &'static str);
 
-const EXTENSIONS: [Extension; 30] = [
+const EXTENSIONS: [Row; 30] = [
     (
         "os-admin-actions",
         "AdminActions",
@@ -193,30 +192,30 @@ const EXTENSIONS: [Extension; 30] = [
 pub(super) fn routes(r: &mut Routes) {
     r.get("/extensions", "volume:extensions", list)
         .says("Lists extensions.")
-        .gives(200, "{extensions:[object]}");
+        .returns::<Many<Extension>>(200);
     r.get("/extensions/{alias}", "volume:extensions", show)
         .says("Shows an extension.")
-        .gives(
-            200,
-            "{extension:{alias:text, name:text, description:text, updated:text, links:[object]}}",
-        );
+        .returns::<One<Extension>>(200);
 }
 
-fn view((alias, name, description, updated): &Extension) -> serde_json::Value {
-    value!({
-        "alias": alias, "name": name, "description": description, "updated": updated, "links": [],
-    })
+fn view((alias, name, description, updated): &Row) -> Extension {
+    Extension {
+        alias,
+        description,
+        links: NoItems,
+        name,
+        updated,
+    }
 }
 
 async fn list(_call: Call) -> Answer {
-    let list: Vec<_> = EXTENSIONS.iter().map(view).collect();
-    json(200, &value!({"extensions": list}))
+    json(200, &Many(EXTENSIONS.iter().map(view).collect()))
 }
 
 async fn show(call: Call) -> Answer {
     let alias = call.part("alias");
     match EXTENSIONS.iter().find(|(known, _, _, _)| *known == alias) {
-        Some(found) => json(200, &value!({"extension": view(found)})),
+        Some(found) => json(200, &One(view(found))),
         None => Err(ApiError::not_found("The resource could not be found.")),
     }
 }

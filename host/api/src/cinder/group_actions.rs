@@ -1,9 +1,10 @@
 //! What is done to one group: the actions of `POST /groups/<id>/action`.
 
-use serde_json::{Value, json as value};
+use serde_json::Value;
 use springform_control::groups::FailoverGroup;
 
 use crate::http::{Answer, ApiError, Call, Fields, Routes, Shape, empty, json};
+use crate::views::{Many, ReplicationTarget};
 
 /// What the body may be.
 const ACTIONS: Shape = "{delete:{delete-volumes?:bool}}|{reset_status:{status:name}}|{enable_replication:object?}|\
@@ -27,7 +28,7 @@ pub(super) fn routes(r: &mut Routes) {
     )
     .takes(ACTIONS)
     .ends(202)
-    .or_gives(200, "{replication_targets:[{backend_id:text}]}");
+    .returns::<Many<ReplicationTarget>>(200);
 }
 
 /// Actions without parameters.
@@ -88,14 +89,9 @@ async fn action(call: Call) -> Answer {
         }
         "list_replication_targets" => {
             call.since(38)?;
-            // Cinder shows administrators the whole configuration of each target, its token included; a name is enough.
-            let targets: Vec<Value> = groups
-                .replication_targets(caller, id)
-                .await?
-                .into_iter()
-                .map(|target| value!({"backend_id": target}))
-                .collect();
-            return json(200, &value!({"replication_targets": targets}));
+            let targets = groups.replication_targets(caller, id).await?.into_iter();
+            let targets = targets.map(|backend_id| ReplicationTarget { backend_id });
+            return json(200, &Many(targets.collect()));
         }
         _ => return Err(Call::no_such_action(&name)),
     }

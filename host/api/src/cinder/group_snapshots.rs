@@ -1,13 +1,13 @@
 //! Snapshots of groups (3.14).
 
-use serde_json::{Value, json as value};
+use serde_json::Value;
 use springform_control::group_snapshots::CreateGroupSnapshot;
 use springform_control::query::{Direction, Query};
 use springform_model::cloud::GroupSnapshot;
 
 use super::listing::{Kind, Known, listed, query};
-use crate::http::{Answer, ApiError, Call, Fields, Page, Routes, Under, empty, json};
-use crate::views::{GROUP_SNAPSHOT, GroupSnapshotView};
+use crate::http::{Answer, ApiError, Call, Fields, Page, Routes, empty, json};
+use crate::views::{GroupSnapshotBrief, GroupSnapshotMade, GroupSnapshotView, Many, One, Reader};
 
 const KNOWN: &[Known] = &[
     ("id", "id", Kind::Text),
@@ -43,10 +43,7 @@ pub(super) fn routes(r: &mut Routes) {
     r.get("/group_snapshots", "group:get_all_group_snapshots", list)
         .asks(ASKS)
         .says("Lists group snapshots by name (from 3.14; pages and filters from 3.29).")
-        .gives(
-            200,
-            "{group_snapshots:[{id:text, name:text?}], group_snapshot_links?:[object]}",
-        );
+        .returns::<Many<GroupSnapshotBrief<'_>>>(200);
     r.get(
         "/group_snapshots/detail",
         "group:get_all_group_snapshots",
@@ -54,24 +51,18 @@ pub(super) fn routes(r: &mut Routes) {
     )
     .asks(ASKS)
     .says("Lists group snapshots in detail (from 3.14; pages and filters from 3.29).")
-    .gives(
-        200,
-        "{group_snapshots:[object], group_snapshot_links?:[object]}",
-    );
+    .returns::<Many<GroupSnapshotView<'_>>>(200);
     r.post("/group_snapshots", "group:create_group_snapshot", create)
         .says("Takes a snapshot of every volume of a group (from 3.14).")
         .takes("{group_snapshot:{group_id:id, name?:short?, description?:short?}}")
-        .gives(
-            202,
-            "{group_snapshot:{id:text, name:text?, group_type_id:text}}",
-        );
+        .returns::<One<GroupSnapshotMade<'_>>>(202);
     r.get(
         "/group_snapshots/{group_snapshot_id}",
         "group:get_group_snapshot",
         show,
     )
     .says("Shows a group snapshot (from 3.14).")
-    .gives(200, "{group_snapshot:object}");
+    .returns::<One<GroupSnapshotView<'_>>>(200);
     r.delete(
         "/group_snapshots/{group_snapshot_id}",
         "group:delete_group_snapshot",
@@ -112,27 +103,18 @@ async fn read(call: &Call) -> Result<(Vec<GroupSnapshot>, Page), ApiError> {
 
 async fn list(call: Call) -> Answer {
     let (found, page) = read(&call).await?;
-    let views: Vec<Value> = found
-        .iter()
-        .map(|taken| value!({"id": taken.id, "name": taken.name}))
-        .collect();
     let last = found.last().filter(|_| call.version.has(29));
     let last = last.map(|last| last.id.as_str());
-    listed(&call, "group_snapshots", &page, views, last, None)
+    listed(&call, &page, &found, GroupSnapshotBrief::new, last, None)
 }
 
 async fn detail(call: Call) -> Answer {
-    debug_assert!(GROUP_SNAPSHOT.starts_with('{'));
     let (found, page) = read(&call).await?;
-    let (version, admin) = (call.version, call.caller.is_admin);
-    let views = found.iter().map(|taken| GroupSnapshotView {
-        taken,
-        version,
-        admin,
-    });
+    let reader = Reader::of(&call);
+    let view = |taken| GroupSnapshotView::new(taken, &reader);
     let last = found.last().filter(|_| call.version.has(29));
     let last = last.map(|last| last.id.as_str());
-    listed(&call, "group_snapshots", &page, views.collect(), last, None)
+    listed(&call, &page, &found, view, last, None)
 }
 
 async fn create(call: Call) -> Answer {
@@ -149,8 +131,7 @@ async fn create(call: Call) -> Answer {
         .group_snapshots()
         .create(&call.caller, wanted)
         .await?;
-    let short = value!({"id": taken.id, "name": taken.name, "group_type_id": taken.group_type_id});
-    json(202, &Under("group_snapshot", short))
+    json(202, &One(GroupSnapshotMade::new(&taken)))
 }
 
 async fn show(call: Call) -> Answer {
@@ -160,12 +141,10 @@ async fn show(call: Call) -> Answer {
         .group_snapshots()
         .get(&call.caller, call.part("group_snapshot_id"))
         .await?;
-    let view = GroupSnapshotView {
-        taken: &taken,
-        version: call.version,
-        admin: call.caller.is_admin,
-    };
-    json(200, &Under("group_snapshot", view))
+    json(
+        200,
+        &One(GroupSnapshotView::new(&taken, &Reader::of(&call))),
+    )
 }
 
 async fn delete(call: Call) -> Answer {

@@ -1,35 +1,30 @@
 //! Group types and their specs (3.11).
 
-use serde_json::json as value;
+use springform_model::cloud::GroupType;
 
 use super::listing::{Kind, listed, query};
 use super::types::public;
-use crate::http::{Answer, ApiError, Call, Routes, Under, empty, json};
-use crate::views::GroupTypeView;
-
-const TYPE: &str = "{group_type:@group-type}";
+use crate::http::{Answer, ApiError, Call, Routes, empty, json};
+use crate::views::{Entry, GroupSpecs, GroupTypeView, Many, One, Reader};
 
 pub(super) fn routes(r: &mut Routes) {
     r.get("/group_types", "group:group_types:get_all", list)
         .asks(&["is_public", "name", "limit", "marker", "sort"])
         .says("Lists group types (from 3.11).")
-        .gives(
-            200,
-            "{group_types:[@group-type], group_type_links?:[@link]}",
-        );
+        .returns::<Many<GroupTypeView<'_>>>(200);
     r.post("/group_types", "group:group_types:create", create)
         .admin()
         .says("Makes a group type (from 3.11).")
         .takes("{group_type:{name:name, description?:short?, is_public?:bool, group_specs?:map?}}")
-        .gives(202, TYPE);
+        .returns::<One<GroupTypeView<'_>>>(202);
     r.get("/group_types/{type_id}", "group:group_types:get", show)
         .says("Shows a group type (from 3.11).")
-        .gives(200, TYPE);
+        .returns::<One<GroupTypeView<'_>>>(200);
     r.put("/group_types/{type_id}", "group:group_types:update", update)
         .admin()
         .says("Changes a group type (from 3.11).")
         .takes("{group_type:{name?:name?, description?:short?, is_public?:bool}}")
-        .gives(200, TYPE);
+        .returns::<One<GroupTypeView<'_>>>(200);
     r.delete("/group_types/{type_id}", "group:group_types:delete", delete)
         .admin()
         .says("Deletes a group type that no group has (from 3.11).")
@@ -41,7 +36,7 @@ pub(super) fn routes(r: &mut Routes) {
     )
     .admin()
     .says("Lists a group type's specs (from 3.11).")
-    .gives(200, "{group_specs:map}");
+    .returns::<GroupSpecs<'_>>(200);
     r.post(
         "/group_types/{type_id}/group_specs",
         "group:group_types_specs:create",
@@ -50,7 +45,7 @@ pub(super) fn routes(r: &mut Routes) {
     .admin()
     .says("Adds or replaces specs of a group type (from 3.11).")
     .takes("{group_specs:map}")
-    .gives(202, "{group_specs:map}");
+    .returns::<GroupSpecs<'_>>(202);
     r.get(
         "/group_types/{type_id}/group_specs/{key}",
         "group:group_types_specs:get",
@@ -58,7 +53,7 @@ pub(super) fn routes(r: &mut Routes) {
     )
     .admin()
     .says("Shows one spec (from 3.11).")
-    .gives(200, "map");
+    .returns::<Entry<'_>>(200);
     r.put(
         "/group_types/{type_id}/group_specs/{key}",
         "group:group_types_specs:update",
@@ -67,7 +62,7 @@ pub(super) fn routes(r: &mut Routes) {
     .admin()
     .says("Replaces one spec (from 3.11).")
     .takes("map")
-    .gives(200, "map");
+    .returns::<Entry<'_>>(200);
     r.delete(
         "/group_types/{type_id}/group_specs/{key}",
         "group:group_types_specs:delete",
@@ -91,12 +86,13 @@ async fn list(call: Call) -> Answer {
         .list(&call.caller, public(&call)?, query)
         .await?;
     let last = found.last().map(|found| found.id.clone());
-    let admin = call.caller.is_admin;
-    let views = found
-        .iter()
-        .map(|record| GroupTypeView { record, admin })
-        .collect();
-    listed(&call, "group_types", &page, views, last.as_deref(), None)
+    let reader = Reader::of(&call);
+    let view = |record| GroupTypeView::new(record, &reader);
+    listed(&call, &page, &found, view, last.as_deref(), None)
+}
+
+fn one(call: &Call, status: u16, record: &GroupType) -> Answer {
+    json(status, &One(GroupTypeView::new(record, &Reader::of(call))))
 }
 
 async fn create(call: Call) -> Answer {
@@ -112,16 +108,7 @@ async fn create(call: Call) -> Answer {
         .group_types()
         .create(name, description, is_public, specs)
         .await?;
-    json(
-        202,
-        &Under(
-            "group_type",
-            GroupTypeView {
-                record: &record,
-                admin: call.caller.is_admin,
-            },
-        ),
-    )
+    one(&call, 202, &record)
 }
 
 async fn show(call: Call) -> Answer {
@@ -131,16 +118,7 @@ async fn show(call: Call) -> Answer {
         return Err(ApiError::not_found("Default group type can not be found."));
     }
     let record = call.control().group_types().find(&call.caller, id).await?;
-    json(
-        200,
-        &Under(
-            "group_type",
-            GroupTypeView {
-                record: &record,
-                admin: call.caller.is_admin,
-            },
-        ),
-    )
+    one(&call, 200, &record)
 }
 
 async fn update(call: Call) -> Answer {
@@ -164,16 +142,7 @@ async fn update(call: Call) -> Answer {
         .group_types()
         .update(call.part("type_id"), name, description, is_public)
         .await?;
-    json(
-        200,
-        &Under(
-            "group_type",
-            GroupTypeView {
-                record: &record,
-                admin: call.caller.is_admin,
-            },
-        ),
-    )
+    one(&call, 200, &record)
 }
 
 async fn delete(call: Call) -> Answer {
@@ -192,7 +161,8 @@ async fn specs(call: Call) -> Answer {
         .group_types()
         .find(&call.caller, call.part("type_id"))
         .await?;
-    json(200, &value!({"group_specs": found.group_specs}))
+    let group_specs = &found.group_specs;
+    json(200, &GroupSpecs { group_specs })
 }
 
 async fn set_specs(call: Call) -> Answer {
@@ -202,7 +172,8 @@ async fn set_specs(call: Call) -> Answer {
         .group_types()
         .set_specs(call.part("type_id"), specs.clone())
         .await?;
-    json(202, &value!({"group_specs": specs}))
+    let group_specs = &specs;
+    json(202, &GroupSpecs { group_specs })
 }
 
 async fn spec(call: Call) -> Answer {
@@ -210,7 +181,7 @@ async fn spec(call: Call) -> Answer {
     let (id, key) = (call.part("type_id"), call.part("key"));
     let found = call.control().group_types().find(&call.caller, id).await?;
     match found.group_specs.get(key) {
-        Some(text) => json(200, &value!({key: text})),
+        Some(text) => json(200, &Entry::new(key, text)),
         None => Err(ApiError::not_found(format!(
             "Group Type {id} has no specs with key {key}."
         ))),
@@ -220,14 +191,15 @@ async fn spec(call: Call) -> Answer {
 async fn set_spec(call: Call) -> Answer {
     call.since(11)?;
     let specs = call.fields()?.into_pairs("group_specs")?;
-    if specs.len() != 1 || !specs.contains_key(call.part("key")) {
+    let key = call.part("key");
+    let Some(text) = specs.get(key).filter(|_| specs.len() == 1) else {
         return Err(ApiError::invalid("Request body and URI mismatch"));
-    }
+    };
     call.control()
         .group_types()
         .set_specs(call.part("type_id"), specs.clone())
         .await?;
-    json(200, &specs)
+    json(200, &Entry::new(key, text))
 }
 
 async fn delete_spec(call: Call) -> Answer {

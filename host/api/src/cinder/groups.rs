@@ -1,12 +1,12 @@
 //! Generic groups (3.13): lists, one, made, changed.
 
-use serde_json::{Value, json as value};
+use serde_json::Value;
 use springform_control::groups::{CreateGroup, GroupSource, UpdateGroup};
 use springform_model::cloud::Group;
 
 use super::listing::{Kind, Known, listed, query};
-use crate::http::{Answer, ApiError, Call, Fields, Routes, Under, empty, json};
-use crate::views::{GROUP, GroupView};
+use crate::http::{Answer, ApiError, Call, Fields, Routes, empty, json};
+use crate::views::{GroupBrief, GroupView, Many, One, Reader};
 
 const KNOWN: &[Known] = &[
     ("id", "id", Kind::Text),
@@ -41,7 +41,6 @@ const ASKS: &[&str] = &[
     "status",
     "group_type",
 ];
-const SHORT: &str = "{group:{id:text, name:text?}}";
 /// Characters of a list of volumes; Cinder's 255 hold six of them.
 const IDS: usize = 65_536;
 
@@ -49,33 +48,30 @@ pub(super) fn routes(r: &mut Routes) {
     r.get("/groups", "group:get_all", list)
         .asks(ASKS)
         .says("Lists groups by name (from 3.13).")
-        .gives(
-            200,
-            "{groups:[{id:text, name:text?}], group_links?:[object]}",
-        );
+        .returns::<Many<GroupBrief<'_>>>(200);
     r.get("/groups/detail", "group:get_all", detail)
         .asks(ASKS)
         .says("Lists groups in detail (from 3.13).")
-        .gives(200, "{groups:[object], group_links?:[object]}");
+        .returns::<Many<GroupView<'_>>>(200);
     r.post("/groups", "group:create", create)
         .says("Makes an empty group on a backend that suits its type and all of its volume types (from 3.13).")
         .takes(
             "{group:{name?:short?, description?:short?, group_type:name, volume_types:[name], availability_zone?:name?}}",
         )
-        .gives(202, SHORT);
+        .returns::<One<GroupBrief<'_>>>(202);
     r.post("/groups/action", "group:create", create_from)
         .says("Makes a group with its volumes from another one or from a group snapshot: `create-from-src` (from 3.14).")
         .takes(
             "{create-from-src:{name?:short?, description?:short?, group_snapshot_id:id}}|\
             {create-from-src:{name?:short?, description?:short?, source_group_id:id}}",
         )
-        .gives(202, SHORT);
+        .returns::<One<GroupBrief<'_>>>(202);
     r.get("/groups/{group_id}", "group:get", show)
         .asks(&["list_volume"])
         .says(
             "Shows a group (from 3.13), with its volumes where `list_volume` is true (from 3.25).",
         )
-        .gives(200, "{group:object}");
+        .returns::<One<GroupView<'_>>>(200);
     r.put("/groups/{group_id}", "group:update", update)
         .says("Changes name, description or members (from 3.13).")
         .takes("{group:{name?:short?, description?:short?, add_volumes?:text?, remove_volumes?:text?}}")
@@ -84,10 +80,7 @@ pub(super) fn routes(r: &mut Routes) {
 
 /// The group as Cinder answers a request that changes something.
 fn short(group: &Group) -> Answer {
-    json(
-        202,
-        &Under("group", value!({"id": group.id, "name": group.name})),
-    )
+    json(202, &One(GroupBrief::new(group)))
 }
 
 /// The ids of its members, where the request asks for them.
@@ -116,29 +109,26 @@ async fn read(call: &Call) -> Result<(Vec<Group>, crate::http::Page), ApiError> 
 async fn list(call: Call) -> Answer {
     call.since(13)?;
     let (found, page) = read(&call).await?;
-    let views: Vec<Value> = found
-        .iter()
-        .map(|group| value!({"id": group.id, "name": group.name}))
-        .collect();
     let last = found.last().map(|last| last.id.as_str());
-    listed(&call, "groups", &page, views, last, None)
+    listed(&call, &page, &found, GroupBrief::new, last, None)
 }
 
 async fn detail(call: Call) -> Answer {
     call.since(13)?;
-    debug_assert!(GROUP.contains("replication_status"));
     let (found, page) = read(&call).await?;
-    let mut views = Vec::with_capacity(found.len());
-    for group in &found {
-        views.push(GroupView {
-            group,
-            version: call.version,
-            admin: call.caller.is_admin,
-            volumes: volumes(&call, group).await?,
-        });
+    let mut groups = Vec::with_capacity(found.len());
+    for group in found {
+        let volumes = volumes(&call, &group).await?;
+        groups.push((group, volumes));
     }
-    let last = found.last().map(|last| last.id.as_str());
-    listed(&call, "groups", &page, views, last, None)
+    let reader = Reader::of(&call);
+    let last = groups.last().map(|(last, _)| last.id.as_str());
+    let view = |(group, volumes)| GroupView::new(group, &reader, volumes);
+    let groups: Vec<_> = groups
+        .iter()
+        .map(|(group, volumes)| (group, volumes.as_deref()))
+        .collect();
+    listed(&call, &page, &groups, |found| view(*found), last, None)
 }
 
 async fn show(call: Call) -> Answer {
@@ -148,13 +138,9 @@ async fn show(call: Call) -> Answer {
         .groups()
         .get(&call.caller, call.part("group_id"))
         .await?;
-    let view = GroupView {
-        group: &group,
-        version: call.version,
-        admin: call.caller.is_admin,
-        volumes: volumes(&call, &group).await?,
-    };
-    json(200, &Under("group", view))
+    let volumes = volumes(&call, &group).await?;
+    let view = GroupView::new(&group, &Reader::of(&call), volumes.as_deref());
+    json(200, &One(view))
 }
 
 /// A list of one or more names, each only once.

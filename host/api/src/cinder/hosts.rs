@@ -1,10 +1,8 @@
 //! What clients ask about the installation: zones, hosts, filters, clusters.
 
-use serde_json::json as value;
-
 use super::filters::FILTERS;
 use crate::http::{Answer, ApiError, Call, Routes, json};
-use crate::views::Time;
+use crate::views::{Cleanup, Clusters, HostUsage, HostView, Many, ResourceFilters, ZoneView};
 
 /// Which workers are to be cleaned up after.
 const WORKERS: &str = "{cluster_name?:any, service_id?:any, host?:any, binary?:any, is_up?:any, disabled?:any, \
@@ -27,43 +25,39 @@ pub(super) fn routes(r: &mut Routes) {
         zones,
     )
     .says("Lists availability zones.")
-    .gives(200, "{availabilityZoneInfo:[object]}");
+    .returns::<Many<ZoneView<'_>>>(200);
     r.get("/os-hosts", "volume_extension:hosts", hosts)
         .admin()
         .asks(&["zone"])
         .says("Lists hosts.")
-        .gives(200, "{hosts:[object]}");
+        .returns::<Many<HostView<'_>>>(200);
     r.get("/os-hosts/{host}", "volume_extension:hosts", host)
         .admin()
         .says("Counts what is on a host: all of it, then for each project.")
-        .gives(
-            200,
-            "{host:[{resource:{host:text, project:text, volume_count:text, total_volume_gb:text, \
-            snapshot_count:text, total_snapshot_gb:text}}]}",
-        );
+        .returns::<Many<HostUsage<'_>>>(200);
     r.get("/resource_filters", "volume:resource_filters", filters)
         .asks(&["resource"])
         .says("Lists the filters each list knows (from 3.33).")
-        .gives(200, "{resource_filters:[{resource:text, filters:[text]}]}");
+        .returns::<Many<ResourceFilters>>(200);
     r.get("/clusters", "clusters:get_all", clusters)
         .admin()
         .says("Lists clusters: there are none (from 3.7).")
-        .gives(200, "{clusters:[object]}");
+        .returns::<Clusters>(200);
     r.get("/clusters/detail", "clusters:get_all", clusters)
         .admin()
         .says("Lists clusters in detail: there are none (from 3.7).")
-        .gives(200, "{clusters:[object]}");
+        .returns::<Clusters>(200);
     r.post("/workers/cleanup", "workers:cleanup", cleanup)
         .admin()
         .says("Cleans up after workers that died: the journal does this by itself (from 3.24).")
         .takes(WORKERS)
-        .gives(202, "{cleaning:[object], unavailable:[object]}");
+        .returns::<Cleanup>(202);
     // openstacksdk's method; Cinder knows POST only, and the command ends in an error there.
     r.put("/workers/cleanup", "workers:cleanup", cleanup)
         .admin()
         .says("Cleans up after workers that died: the journal does this by itself (from 3.24).")
         .takes(WORKERS)
-        .gives(202, "{cleaning:[object], unavailable:[object]}");
+        .returns::<Cleanup>(202);
 }
 
 async fn zones(call: Call) -> Answer {
@@ -80,11 +74,8 @@ async fn zones(call: Call) -> Answer {
     }
     zones.sort();
     zones.dedup();
-    let zones: Vec<_> = zones
-        .iter()
-        .map(|zone| value!({"zoneName": zone, "zoneState": {"available": true}}))
-        .collect();
-    json(200, &value!({"availabilityZoneInfo": zones}))
+    let views = zones.iter().map(|zone| ZoneView::new(zone));
+    json(200, &Many(views.collect()))
 }
 
 async fn hosts(call: Call) -> Answer {
@@ -92,38 +83,11 @@ async fn hosts(call: Call) -> Answer {
     let services = call.control().services().list().await?;
     let scheduler = call.control().services().scheduler(&services);
     let volume = services.iter().filter(|view| !view.service.disabled);
-    let volume = volume.map(|view| {
-        let service = &view.service;
-        (
-            service.host.as_str(),
-            "cinder-volume",
-            service.availability_zone.as_str(),
-            view.status.is_up(),
-            view.status.statistics_at,
-        )
-    });
-    let one = (
-        scheduler.host.as_str(),
-        "cinder-scheduler",
-        scheduler.availability_zone.as_str(),
-        true,
-        Some(scheduler.updated_at),
-    );
-    let hosts: Vec<_> = volume
-        .chain([one])
-        .filter(|(_, _, of, _, _)| zone.is_none_or(|zone| zone == *of))
-        .map(|(host, service, zone, up, at)| {
-            value!({
-                "host_name": host,
-                "service": service,
-                "zone": zone,
-                "service-status": if up { "available" } else { "unavailable" },
-                "service-state": "enabled",
-                "last-update": at.map(Time),
-            })
-        })
-        .collect();
-    json(200, &value!({"hosts": hosts}))
+    let hosts = volume
+        .map(HostView::backend)
+        .chain([HostView::scheduler(&scheduler)])
+        .filter(|host| zone.is_none_or(|zone| zone == host.zone));
+    json(200, &Many(hosts.collect()))
 }
 
 async fn host(call: Call) -> Answer {
@@ -138,33 +102,24 @@ async fn host(call: Call) -> Answer {
         .services()
         .usage(&found.service.backend)
         .await?;
-    let rows = usage.iter().map(|(project, usage)| {
-        value!({"resource": {
-            "host": host,
-            "project": project.as_deref().unwrap_or("(total)"),
-            "volume_count": usage.volumes.to_string(),
-            "total_volume_gb": usage.volume_gib.to_string(),
-            "snapshot_count": usage.snapshots.to_string(),
-            "total_snapshot_gb": usage.snapshot_gib.to_string(),
-        }})
-    });
-    json(200, &value!({"host": rows.collect::<Vec<_>>()}))
+    let rows = usage.iter();
+    let rows = rows.map(|(project, usage)| HostUsage::new(host, project.as_deref(), usage));
+    json(200, &Many(rows.collect()))
 }
 
 async fn filters(call: Call) -> Answer {
     call.since(33)?;
     let asked = call.query.get("resource");
-    let list: Vec<_> = FILTERS
+    let list = FILTERS
         .iter()
         .filter(|(resource, _)| asked.is_none_or(|asked| asked == *resource))
-        .map(|(resource, filters)| value!({"resource": resource, "filters": filters}))
-        .collect();
-    json(200, &value!({"resource_filters": list}))
+        .map(|(resource, filters)| ResourceFilters { filters, resource });
+    json(200, &Many(list.collect()))
 }
 
 async fn clusters(call: Call) -> Answer {
     call.since(7)?;
-    json(200, &value!({"clusters": []}))
+    json(200, &Clusters::default())
 }
 
 async fn cleanup(call: Call) -> Answer {
@@ -174,5 +129,5 @@ async fn cleanup(call: Call) -> Answer {
         fields.take(name);
     }
     fields.finish()?;
-    json(202, &value!({"cleaning": [], "unavailable": []}))
+    json(202, &Cleanup::default())
 }

@@ -1,12 +1,12 @@
 //! From query parameters to a store query, and from a page of records to a list with its links.
 
 use serde::Serialize;
-use serde::ser::SerializeMap;
 use springform_control::query::{Direction, Filter, Order, Query, Value};
 use springform_model::time::Timestamp;
 
 use super::filters;
-use crate::http::{Answer, ApiError, Call, Page, json_of_about, truth, written};
+use crate::http::{Answer, ApiError, Call, Page, json_as, truth, written};
+use crate::views::{self, Many, Plural};
 
 /// How the value of a parameter is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -159,69 +159,24 @@ fn value(name: &str, text: &str, kind: Kind) -> Result<Value, ApiError> {
     }
 }
 
-/// A list as it is written: the records, the link to the next page where this one is full, the count where asked for.
-#[derive(Debug)]
-pub struct Listed<'a, V> {
-    /// `volumes`.
-    pub key: &'a str,
-    /// Views of the records.
-    pub views: Vec<V>,
-    /// Link to the next page.
-    pub next: Option<String>,
-    /// How many there are without regard to pages.
-    pub count: Option<u64>,
-}
-
-#[derive(Serialize)]
-struct Next<'a> {
-    rel: &'a str,
-    href: &'a str,
-}
-
-impl<V: Serialize> Serialize for Listed<'_, V> {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry(self.key, &self.views)?;
-        if let Some(href) = &self.next {
-            let links = [Next { rel: "next", href }];
-            match self.key {
-                // Here Cinder speaks of one.
-                "volume_types" => map.serialize_entry("volume_type_links", &links)?,
-                "group_types" => map.serialize_entry("group_type_links", &links)?,
-                "groups" => map.serialize_entry("group_links", &links)?,
-                "group_snapshots" => map.serialize_entry("group_snapshot_links", &links)?,
-                key => map.serialize_entry(&format!("{key}_links"), &links)?,
-            }
-        }
-        if let Some(count) = self.count {
-            map.serialize_entry("count", &count)?;
-        }
-        map.end()
-    }
-}
-
-/// Answers a list. `last` is the id of its last record, for the link to the next page.
+/// Answers a list with [`Many`] records, each as it is viewed, the link to the next page where this one is full, and the
+/// count where it is asked for. `id` says by what the last record is named in the link.
 ///
 /// # Errors
-/// As [`json`].
-pub fn listed<V: Serialize>(
+/// As [`crate::http::json`].
+pub fn listed<'a, R, T: Plural + Serialize>(
     call: &Call,
-    key: &str,
     page: &Page,
-    views: Vec<V>,
+    records: &'a [R],
+    view: impl Fn(&'a R) -> T,
     last: Option<&str>,
     count: Option<u64>,
 ) -> Answer {
-    let full = page.rows() > 0 && views.len() as u64 >= page.rows();
+    let full = page.rows() > 0 && records.len() as u64 >= page.rows();
     let next = last.filter(|_| full).map(|last| call.next_link(last));
     // Records of a list are much alike: a buffer that need not grow is not copied.
-    let each = views.first().map_or(0, written);
-    let about = (each + each / 16).saturating_mul(views.len()) + 512;
-    let list = Listed {
-        key,
-        views,
-        next,
-        count,
-    };
-    json_of_about(200, &list, about)
+    let each = records.first().map_or(0, |first| written(&view(first)));
+    let about = (each + each / 16).saturating_mul(records.len()) + 512;
+    let page = views::Page::new(records, view, next.as_deref(), count);
+    json_as::<Many<T>>(200, &page, about)
 }

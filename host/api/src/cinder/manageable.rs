@@ -1,21 +1,20 @@
 //! Taking over what exists on an array, and the lists of what could be: under the old paths and the new ones.
 
-use serde_json::{Map, Value, json as value};
-use springform_control::manageable::{Ask, Entry, SortBy, What};
+use serde_json::Value;
+use springform_control::manageable::{Ask, SortBy, What};
 use springform_control::snapshots::ManageSnapshot;
 use springform_control::volumes::ManageVolume;
-use springform_model::contract::Reference;
 
 use super::{snapshots, volumes};
 use crate::http::{Answer, ApiError, Call, Fields, Routes, json};
-use crate::views::AnswerTo;
+use crate::views::{
+    AnswerTo, ManageableSnapshot, ManageableVolume, Many, One, SnapshotView, VolumeView,
+};
 
 /// Key of a reference that names an object and leaves it its name on the array.
 const KEEP: &str = "keep-name";
 
 const ASKS: &[&str] = &["host", "limit", "marker", "offset", "sort"];
-const VOLUMES: &str = "{manageable-volumes:[object]}";
-const SNAPSHOTS: &str = "{manageable-snapshots:[object]}";
 
 /// A collection under one of its names: its path, the path of its details, and whether it came with 3.8.
 type Name = (&'static str, &'static str, bool);
@@ -44,7 +43,7 @@ pub(super) fn routes(r: &mut Routes) {
             "{volume:{host?:name?, cluster?:name?, ref:object|text, name?:short?, description?:short?, volume_type?:name?, \
             availability_zone?:name?, metadata?:map?, bootable?:bool?}}",
         )
-        .gives(202, "{volume:@volume}");
+        .returns::<One<VolumeView<'_>>>(202);
         for (path, detail) in [(path, false), (details, true)] {
             r.get(path, "volume_extension:list_manageable", move |call| {
                 list(call, What::Volumes, detail)
@@ -52,7 +51,7 @@ pub(super) fn routes(r: &mut Routes) {
             .admin()
             .asks(ASKS)
             .says("Lists volumes of a backend's array and whether they could be taken over (from 3.8).")
-            .gives(200, VOLUMES);
+            .returns::<Many<ManageableVolume<'_>>>(200);
         }
     }
     for (path, details, new) in OF_SNAPSHOTS {
@@ -62,7 +61,7 @@ pub(super) fn routes(r: &mut Routes) {
         .admin()
         .says("Takes over a snapshot that exists on an array. A `ref` of `keep-name` leaves it its name.")
         .takes("{snapshot:{volume_id:id, ref:object|text, name?:short?, description?:short?, metadata?:map?}}")
-        .gives(202, "{snapshot:@snapshot}");
+        .returns::<One<SnapshotView<'_>>>(202);
         for (path, detail) in [(path, false), (details, true)] {
             r.get(path, "snapshot_extension:list_manageable", move |call| {
                 list(call, What::Snapshots, detail)
@@ -70,7 +69,7 @@ pub(super) fn routes(r: &mut Routes) {
             .admin()
             .asks(ASKS)
             .says("Lists snapshots of a backend's array and whether they could be taken over (from 3.8).")
-            .gives(200, SNAPSHOTS);
+            .returns::<Many<ManageableSnapshot<'_>>>(200);
         }
     }
 }
@@ -201,53 +200,20 @@ async fn list(call: Call, what: What, detail: bool) -> Answer {
         sort: sort.collect(),
     };
     let found = call.control().manageable(host, what, &ask).await?;
-    let views: Vec<Value> = found
-        .iter()
-        .map(|entry| view(entry, what, detail))
-        .collect();
-    let key = match what {
-        What::Volumes => "manageable-volumes",
-        What::Snapshots => "manageable-snapshots",
+    let to = if detail {
+        AnswerTo::Show
+    } else {
+        AnswerTo::List
     };
-    json(200, &value!({key: views}))
-}
-
-fn named(reference: &Reference) -> Value {
-    let pairs = reference.keys.iter();
-    Value::Object(
-        pairs
-            .map(|(key, name)| (key.clone(), Value::from(name.as_str())))
-            .collect(),
-    )
-}
-
-fn view(entry: &Entry, what: What, detail: bool) -> Value {
-    let found = &entry.found;
-    let refusal = entry.refusal();
-    let mut shown = Map::new();
-    let mut put = |key: &str, value: Value| drop(shown.insert(key.to_owned(), value));
-    put("reference", named(&found.reference));
-    put("size", value!(found.size.div_ceil(1 << 30)));
-    put("safe_to_manage", value!(refusal.is_none()));
-    if what == What::Snapshots {
-        let source = found.source.as_ref().map(named);
-        put("source_reference", source.unwrap_or(Value::Null));
+    let found = found.iter();
+    match what {
+        What::Volumes => {
+            let views = found.map(|entry| ManageableVolume::new(entry, to));
+            json(200, &Many(views.collect()))
+        }
+        What::Snapshots => {
+            let views = found.map(|entry| ManageableSnapshot::new(entry, to));
+            json(200, &Many(views.collect()))
+        }
     }
-    if detail {
-        put("reason_not_safe", value!(refusal));
-        put("cinder_id", value!(entry.id));
-        let extra: Map<String, Value> = found
-            .extensions
-            .iter()
-            .map(|(key, text)| (key.clone(), Value::from(text.as_str())))
-            .collect();
-        put(
-            "extra_info",
-            match extra.is_empty() {
-                true => Value::Null,
-                false => Value::Object(extra),
-            },
-        );
-    }
-    Value::Object(shown)
 }

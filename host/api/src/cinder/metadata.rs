@@ -1,11 +1,11 @@
 //! Metadata of volumes and of snapshots, and what an image would have said of a volume.
 
-use serde_json::json as value;
 use springform_control::Entries;
 use springform_control::volumes::UpdateVolume;
 use springform_model::cloud::Metadata;
 
 use crate::http::{Answer, ApiError, Call, Fields, Routes, empty, json};
+use crate::views::{AllMetadata, Entry, MetadataEntry};
 
 /// Whose metadata it is.
 #[derive(Debug, Clone, Copy)]
@@ -46,22 +46,22 @@ pub(super) fn routes(r: &mut Routes) {
     for (noun, all, one, [show, add, replace, remove]) in COLLECTIONS {
         r.get(all, show, move |call| noun.show(call))
             .says("Shows all metadata.")
-            .gives(200, "{metadata:map}");
+            .returns::<AllMetadata<'_>>(200);
         r.post(all, add, move |call| noun.write(call, Entries::Merge))
             .says("Adds or replaces entries.")
             .takes("{metadata:map}")
-            .gives(200, "{metadata:map}");
+            .returns::<AllMetadata<'_>>(200);
         r.put(all, replace, move |call| noun.write(call, Entries::Replace))
             .says("Replaces all metadata.")
             .takes("{metadata:map}")
-            .gives(200, "{metadata:map}");
+            .returns::<AllMetadata<'_>>(200);
         r.get(one, show, move |call| noun.entry(call))
             .says("Shows one entry.")
-            .gives(200, "{meta:map}");
+            .returns::<MetadataEntry<'_>>(200);
         r.put(one, replace, move |call| noun.set_entry(call))
             .says("Replaces one entry.")
             .takes("{meta:map}")
-            .gives(200, "{meta:map}");
+            .returns::<MetadataEntry<'_>>(200);
         r.delete(one, remove, move |call| noun.delete_entry(call))
             .says("Takes one entry away.")
             .ends(200);
@@ -105,7 +105,7 @@ impl Noun {
 
     async fn show(self, call: Call) -> Answer {
         let found = self.read(&call).await?;
-        let mut answer = json(200, &value!({"metadata": found}))?;
+        let mut answer = json(200, &AllMetadata { metadata: &found })?;
         if matches!(self, Self::Volume)
             && call.version.has(15)
             && let Ok(tag) = http::HeaderValue::from_str(&format!("\"{}\"", etag(&found)))
@@ -118,14 +118,17 @@ impl Noun {
     async fn write(self, call: Call, how: fn(Metadata) -> Entries) -> Answer {
         let entries = call.object("metadata")?.into_pairs("metadata")?;
         let all = self.edit(&call, how(entries)).await?;
-        json(200, &value!({"metadata": all}))
+        json(200, &AllMetadata { metadata: &all })
     }
 
     async fn entry(self, call: Call) -> Answer {
         let all = self.read(&call).await?;
         let key = call.part("key");
         match all.get(key) {
-            Some(text) => json(200, &value!({"meta": {key: text}})),
+            Some(text) => {
+                let meta = Entry::new(key, text);
+                json(200, &MetadataEntry { meta })
+            }
             None => Err(ApiError::not_found("Metadata item was not found")),
         }
     }
@@ -137,7 +140,8 @@ impl Noun {
             return Err(ApiError::invalid("Request body and URI mismatch"));
         };
         self.edit(&call, Entries::Merge(entries.clone())).await?;
-        json(200, &value!({"meta": {key: text}}))
+        let meta = Entry::new(key, &text);
+        json(200, &MetadataEntry { meta })
     }
 
     async fn delete_entry(self, call: Call) -> Answer {
@@ -196,7 +200,7 @@ pub(super) async fn image_action(call: &Call, name: &str, mut fields: Fields) ->
             fields.finish()?;
             let entries = Entries::Merge(entries);
             let all = volumes.edit_image_metadata(caller, id, &entries).await?;
-            json(200, &value!({"metadata": all}))
+            json(200, &AllMetadata { metadata: &all })
         }
         "os-unset_image_metadata" => {
             let key = fields.required("key")?;
@@ -207,7 +211,8 @@ pub(super) async fn image_action(call: &Call, name: &str, mut fields: Fields) ->
         }
         _ => {
             let found = volumes.get(caller, id).await?;
-            json(200, &value!({"metadata": found.image_metadata}))
+            let metadata = &found.image_metadata;
+            json(200, &AllMetadata { metadata })
         }
     }
 }

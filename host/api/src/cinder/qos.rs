@@ -1,13 +1,10 @@
 //! QoS specs and the types they are associated with.
 
-use serde_json::{Value, json as value};
 use springform_model::cloud::QosSpecs;
 
 use super::listing::{listed, query};
 use crate::http::{Answer, ApiError, Call, Routes, empty, json};
-use crate::views::{Links, QosView};
-
-const QOS: &str = "{qos_specs:@qos-specs, links:[@link]}";
+use crate::views::{LinkedQos, Many, QosAssociation, QosKeys, QosView, Reader};
 
 pub(super) fn routes(r: &mut Routes) {
     r.get(
@@ -18,7 +15,7 @@ pub(super) fn routes(r: &mut Routes) {
     .admin()
     .asks(&["limit", "marker", "sort"])
     .says("Lists QoS specs.")
-    .gives(200, "{qos_specs:[@qos-specs], qos_specs_links?:[@link]}");
+    .returns::<Many<QosView<'_>>>(200);
     r.post(
         "/qos-specs",
         "volume_extension:qos_specs_manage:create",
@@ -27,7 +24,7 @@ pub(super) fn routes(r: &mut Routes) {
     .admin()
     .says("Makes QoS specs; what is neither name nor consumer is a key of theirs.")
     .takes("{qos_specs:object}")
-    .gives(200, QOS);
+    .returns::<LinkedQos<'_>>(200);
     r.get(
         "/qos-specs/{qos_id}",
         "volume_extension:qos_specs_manage:get",
@@ -35,7 +32,7 @@ pub(super) fn routes(r: &mut Routes) {
     )
     .admin()
     .says("Shows QoS specs.")
-    .gives(200, QOS);
+    .returns::<LinkedQos<'_>>(200);
     r.put(
         "/qos-specs/{qos_id}",
         "volume_extension:qos_specs_manage:update",
@@ -44,7 +41,7 @@ pub(super) fn routes(r: &mut Routes) {
     .admin()
     .says("Adds or replaces keys of QoS specs.")
     .takes("{qos_specs:map}")
-    .gives(200, "{qos_specs:map}");
+    .returns::<QosKeys<'_>>(200);
     r.delete(
         "/qos-specs/{qos_id}",
         "volume_extension:qos_specs_manage:delete",
@@ -70,10 +67,7 @@ pub(super) fn routes(r: &mut Routes) {
     )
     .admin()
     .says("Lists the types that have them.")
-    .gives(
-        200,
-        "{qos_associations:[{association_type:text, name:text, id:text}]}",
-    );
+    .returns::<Many<QosAssociation<'_>>>(200);
     r.get(
         "/qos-specs/{qos_id}/associate",
         "volume_extension:qos_specs_manage:update",
@@ -102,25 +96,15 @@ pub(super) fn routes(r: &mut Routes) {
     .ends(202);
 }
 
-fn view(call: &Call, found: &QosSpecs) -> Value {
-    value!({
-        "qos_specs": QosView(found),
-        "links": Links { base: &call.base, project: call.project.as_deref(), collection: "qos-specs", id: &found.id },
-    })
+fn one(call: &Call, found: &QosSpecs) -> Answer {
+    json(200, &LinkedQos::new(found, &Reader::of(call)))
 }
 
 async fn list(call: Call) -> Answer {
     let (query, page) = query(&call, &[], &["id", "name", "created_at"])?;
     let found = call.control().qos().list(&query).await?;
     let last = found.last().map(|found| found.id.clone());
-    listed(
-        &call,
-        "qos_specs",
-        &page,
-        found.iter().map(QosView).collect(),
-        last.as_deref(),
-        None,
-    )
+    listed(&call, &page, &found, QosView::new, last.as_deref(), None)
 }
 
 async fn create(call: Call) -> Answer {
@@ -133,12 +117,12 @@ async fn create(call: Call) -> Answer {
     let mut specs = fields.pairs("specs")?.unwrap_or_default();
     specs.extend(fields.into_pairs("qos_specs")?);
     let made = call.control().qos().create(name, consumer, specs).await?;
-    json(200, &view(&call, &made))
+    one(&call, &made)
 }
 
 async fn show(call: Call) -> Answer {
     let found = call.control().qos().get(call.part("qos_id")).await?;
-    json(200, &view(&call, &found))
+    one(&call, &found)
 }
 
 async fn set(call: Call) -> Answer {
@@ -149,7 +133,8 @@ async fn set(call: Call) -> Answer {
         .qos()
         .set(call.part("qos_id"), consumer, specs.clone())
         .await?;
-    json(200, &value!({"qos_specs": specs}))
+    let qos_specs = &specs;
+    json(200, &QosKeys { qos_specs })
 }
 
 async fn delete(call: Call) -> Answer {
@@ -181,13 +166,9 @@ async fn unset(call: Call) -> Answer {
 async fn associations(call: Call) -> Answer {
     let found = call.control().qos().get(call.part("qos_id")).await?;
     let types = call.control().types().with_qos(&found.id).await?;
-    let list: Vec<_> = types
-        .iter()
-        .map(
-            |found| value!({"association_type": "volume_type", "name": found.name, "id": found.id}),
-        )
-        .collect();
-    json(200, &value!({"qos_associations": list}))
+    let types = types.iter();
+    let types = types.map(|found| QosAssociation::new(&found.id, &found.name));
+    json(200, &Many(types.collect()))
 }
 
 fn type_of(call: &Call) -> Result<String, ApiError> {

@@ -2,17 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value, json as value};
-
 use crate::http::{Answer, ApiError, Call, Routes, empty, json};
-
-const SET: &str = "{quota_set:object}";
+use crate::views::{LimitsView, NoItems, One, QuotaClass, QuotaUsage, QuotaView};
 
 pub(super) fn routes(r: &mut Routes) {
     r.get("/limits", "limits_extension:used_limits", limits)
         .asks(&["project_id", "tenant_id"])
         .says("Shows what a project may have and has.")
-        .gives(200, "{limits:{rate:[object], absolute:object}}");
+        .returns::<One<LimitsView>>(200);
     r.get(
         "/os-quota-sets/{project}",
         "volume_extension:quotas:show",
@@ -20,14 +17,15 @@ pub(super) fn routes(r: &mut Routes) {
     )
     .asks(&["usage"])
     .says("Shows the quota of a project.")
-    .gives(200, SET);
+    .returns::<One<QuotaView<'_>>>(200)
+    .returns::<One<QuotaUsage<'_>>>(200);
     r.get(
         "/os-quota-sets/{project}/defaults",
         "volume_extension:quotas:show",
         defaults,
     )
     .says("Shows the quota of projects that have none of their own.")
-    .gives(200, SET);
+    .returns::<One<QuotaView<'_>>>(200);
     r.put(
         "/os-quota-sets/{project}",
         "volume_extension:quotas:update",
@@ -36,7 +34,7 @@ pub(super) fn routes(r: &mut Routes) {
     .admin()
     .says("Sets limits of a project; -1 is none.")
     .takes("{quota_set:object}")
-    .gives(200, SET);
+    .returns::<One<QuotaView<'_>>>(200);
     r.delete(
         "/os-quota-sets/{project}",
         "volume_extension:quotas:delete",
@@ -52,7 +50,7 @@ pub(super) fn routes(r: &mut Routes) {
     )
     .admin()
     .says("Shows the quota of a class; `default` is the only one.")
-    .gives(200, "{quota_class_set:object}");
+    .returns::<QuotaClass<'_>>(200);
     r.put(
         "/os-quota-class-sets/{class}",
         "volume_extension:quota_classes:update",
@@ -61,7 +59,7 @@ pub(super) fn routes(r: &mut Routes) {
     .admin()
     .says("Sets limits of the default class.")
     .takes("{quota_class_set:object}")
-    .gives(200, "{quota_class_set:object}");
+    .returns::<QuotaClass<'_>>(200);
 }
 
 /// The project asked about: an administrator's choice, everybody else's own.
@@ -80,48 +78,34 @@ async fn limits(call: Call) -> Answer {
     let project = asked
         .filter(|_| call.caller.is_admin && call.version.has(39))
         .unwrap_or(&call.caller.project_id);
-    let absolute: Map<String, Value> = call
-        .control()
-        .limits()
-        .of(project)
-        .await?
-        .into_iter()
-        .map(|(key, number)| (key.to_owned(), value!(number)))
-        .collect();
-    json(200, &value!({"limits": {"rate": [], "absolute": absolute}}))
+    let limits = LimitsView {
+        absolute: call
+            .control()
+            .limits()
+            .of(project)
+            .await?
+            .into_iter()
+            .collect(),
+        rate: NoItems,
+    };
+    json(200, &One(limits))
 }
 
 async fn show(call: Call) -> Answer {
     let project = entitled(&call, call.part("project"))?;
     let quotas = call.control().quotas();
-    let mut set: Map<String, Value> = Map::new();
     if call.query.flag("usage")? {
-        for (key, usage) in quotas.usage_of(project).await? {
-            set.insert(
-                key,
-                value!({"limit": usage.limit, "in_use": usage.in_use, "reserved": 0}),
-            );
-        }
-    } else {
-        set.extend(
-            quotas
-                .limits_of(project)
-                .await?
-                .into_iter()
-                .map(|(key, limit)| (key, value!(limit))),
-        );
+        let usage = quotas.usage_of(project).await?;
+        return json(200, &One(QuotaUsage::of(project, usage)));
     }
-    set.insert("id".into(), value!(project));
-    json(200, &value!({"quota_set": set}))
+    let limits = quotas.limits_of(project).await?;
+    json(200, &One(QuotaView::of(project, limits)))
 }
 
 async fn defaults(call: Call) -> Answer {
     let project = entitled(&call, call.part("project"))?;
-    let mut set = value!(call.control().quotas().defaults().await?);
-    if let Some(fields) = set.as_object_mut() {
-        fields.insert("id".into(), value!(project));
-    }
-    json(200, &value!({"quota_set": set}))
+    let limits = call.control().quotas().defaults().await?;
+    json(200, &One(QuotaView::of(project, limits)))
 }
 
 fn limits_in(call: &Call, key: &str) -> Result<BTreeMap<String, i64>, ApiError> {
@@ -149,7 +133,7 @@ async fn set(call: Call) -> Answer {
         .quotas()
         .set(call.part("project"), limits)
         .await?;
-    json(200, &value!({"quota_set": all}))
+    json(200, &One(QuotaView::set(all)))
 }
 
 async fn reset(call: Call) -> Answer {
@@ -158,11 +142,9 @@ async fn reset(call: Call) -> Answer {
 }
 
 async fn class(call: Call) -> Answer {
-    let mut set = value!(call.control().quotas().defaults().await?);
-    if let Some(fields) = set.as_object_mut() {
-        fields.insert("id".into(), value!(call.part("class")));
-    }
-    json(200, &value!({"quota_class_set": set}))
+    let limits = call.control().quotas().defaults().await?;
+    let quota_class_set = QuotaView::of(call.part("class"), limits);
+    json(200, &QuotaClass { quota_class_set })
 }
 
 async fn set_class(call: Call) -> Answer {
@@ -173,5 +155,6 @@ async fn set_class(call: Call) -> Answer {
         ));
     }
     let all = call.control().quotas().set_defaults(limits).await?;
-    json(200, &value!({"quota_class_set": all}))
+    let quota_class_set = QuotaView::set(all);
+    json(200, &QuotaClass { quota_class_set })
 }

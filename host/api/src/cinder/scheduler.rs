@@ -1,9 +1,7 @@
 //! Pools and capabilities of backends.
 
-use serde_json::{Value, json as value};
-
 use crate::http::{Answer, ApiError, Call, Routes, json};
-use crate::views;
+use crate::views::{Capabilities, Many, PoolView};
 
 pub(super) fn routes(r: &mut Routes) {
     r.get(
@@ -14,7 +12,7 @@ pub(super) fn routes(r: &mut Routes) {
     .admin()
     .asks(&["detail", "name", "volume_type"])
     .says("Lists pools.")
-    .gives(200, "{pools:[@pool]}");
+    .returns::<Many<PoolView>>(200);
     r.get(
         "/capabilities/{host}",
         "volume_extension:capabilities",
@@ -22,10 +20,7 @@ pub(super) fn routes(r: &mut Routes) {
     )
     .admin()
     .says("Shows what a backend can do.")
-    .gives(
-        200,
-        "{namespace:text, replication_targets:[text], properties:object}",
-    );
+    .returns::<Capabilities<'_>>(200);
 }
 
 async fn pools(call: Call) -> Answer {
@@ -39,30 +34,20 @@ async fn pools(call: Call) -> Answer {
         Some(kind) => Some(suiting(&call, kind).await?),
         None => None,
     };
-    let mut pools: Vec<Value> = Vec::new();
+    let mut pools: Vec<PoolView> = Vec::new();
     for view in call.control().services().list().await? {
         let Some(statistics) = view.status.statistics.as_deref() else {
             continue;
         };
         for pool in &statistics.pools {
-            let mut shown = views::pool(&view.service, &view.status, statistics, pool);
-            let own = shown
-                .get("name")
-                .and_then(Value::as_str)
-                .unwrap_or_default();
-            let suits = suiting
-                .as_ref()
-                .is_none_or(|all| all.iter().any(|known| known == own));
-            if name.is_some_and(|name| own != name) || !suits {
-                continue;
+            let shown = PoolView::new(&view.service, &view.status, statistics, pool, detail);
+            let suits = suiting.as_ref().is_none_or(|all| all.contains(&shown.name));
+            if name.is_none_or(|name| shown.name == name) && suits {
+                pools.push(shown);
             }
-            if let Some(fields) = shown.as_object_mut().filter(|_| !detail) {
-                fields.remove("capabilities");
-            }
-            pools.push(shown);
         }
     }
-    json(200, &value!({"pools": pools}))
+    json(200, &Many(pools))
 }
 
 /// Names of the pools in which volumes of a type can be made.
@@ -78,7 +63,7 @@ async fn suiting(call: &Call, kind: &str) -> Result<Vec<String>, ApiError> {
 async fn capabilities(call: Call) -> Answer {
     let host = call.part("host");
     match call.control().services().get(host).await {
-        Ok(view) => json(200, &views::capabilities(&view.service, &view.status)),
+        Ok(view) => json(200, &Capabilities::new(&view.service, &view.status)),
         Err(_) => Err(ApiError::not_found(format!("Can't find service: {host}"))),
     }
 }

@@ -1,24 +1,17 @@
 //! Services: what `cinder service-list` shows, and enable, disable, freeze, thaw, failover.
 
-use serde_json::{Value, json as value};
-use springform_control::services::Scheduler;
-
-use super::listing::Listed;
-use crate::http::{Answer, ApiError, Call, Fields, Routes, Version, empty, json};
-use crate::views::{ServiceView, Time};
-
-/// The scheduler's binary; it is part of each host and cannot be switched off by itself.
-const SCHEDULER: &str = "cinder-scheduler";
-
-/// The binary of backends: each is a volume service.
-const BINARY: &str = "cinder-volume";
+use crate::http::{Answer, ApiError, Call, Fields, Routes, empty, json};
+use crate::views::{
+    DisabledService, LogLevels, Many, Reader, SCHEDULER_BINARY, ServiceChanged, ServiceView,
+    VOLUME_BINARY as BINARY,
+};
 
 pub(super) fn routes(r: &mut Routes) {
     r.get("/os-services", "volume_extension:services:index", list)
         .admin()
         .asks(&["host", "binary"])
         .says("Lists the services of the backends.")
-        .gives(200, "{services:[@service]}");
+        .returns::<Many<ServiceView<'_>>>(200);
     r.put(
         "/os-services/enable",
         "volume_extension:services:update",
@@ -27,10 +20,7 @@ pub(super) fn routes(r: &mut Routes) {
     .admin()
     .says("Lets the scheduler use a backend again.")
     .takes("{host:name, binary?:name?, service?:name?}")
-    .gives(
-        200,
-        "{host:text, service:text, binary:text, status:text, disabled:bool}",
-    );
+    .returns::<ServiceChanged<'_>>(200);
     r.put(
         "/os-services/disable",
         "volume_extension:services:update",
@@ -39,10 +29,7 @@ pub(super) fn routes(r: &mut Routes) {
     .admin()
     .says("Keeps the scheduler off a backend.")
     .takes("{host:name, binary?:name?, service?:name?}")
-    .gives(
-        200,
-        "{host:text, service:text, binary:text, status:text, disabled:bool}",
-    );
+    .returns::<ServiceChanged<'_>>(200);
     r.put(
         "/os-services/disable-log-reason",
         "volume_extension:services:update",
@@ -51,10 +38,7 @@ pub(super) fn routes(r: &mut Routes) {
     .admin()
     .says("Keeps the scheduler off a backend and says why.")
     .takes("{host:name, disabled_reason:name, binary?:text?, service?:text?}")
-    .gives(
-        200,
-        "{host:text, service:text, binary:text, status:text, disabled:bool, disabled_reason:text}",
-    );
+    .returns::<DisabledService<'_>>(200);
     r.put("/os-services/freeze", "volume:freeze_host", freeze)
         .admin()
         .says("Refuses creates and deletes on a backend.")
@@ -69,7 +53,7 @@ pub(super) fn routes(r: &mut Routes) {
         .admin()
         .says("Lists log levels of services (from 3.32): they are set in the configuration.")
         .takes("{binary?:any, server?:any, prefix?:any}")
-        .gives(200, "{log_levels:[object]}");
+        .returns::<LogLevels>(200);
 }
 
 async fn list(call: Call) -> Answer {
@@ -81,46 +65,17 @@ async fn list(call: Call) -> Answer {
         });
         whole && binary.is_none_or(|binary| binary == BINARY)
     });
-    let mut views: Vec<Value> = wanted
-        .map(|view| {
-            value!(ServiceView {
-                service: &view.service,
-                status: Some(&view.status),
-                version: call.version,
-            })
-        })
+    let reader = Reader::of(&call);
+    let mut views: Vec<ServiceView<'_>> = wanted
+        .map(|view| ServiceView::new(&view.service, &view.status, &reader))
         .collect();
     let scheduler = call.control().services().scheduler(&found);
     if host.is_none_or(|host| host == scheduler.host)
-        && binary.is_none_or(|binary| binary == SCHEDULER)
+        && binary.is_none_or(|binary| binary == SCHEDULER_BINARY)
     {
-        views.push(scheduler_view(&scheduler, call.version));
+        views.push(ServiceView::scheduler(&scheduler, &reader));
     }
-    json(
-        200,
-        &Listed {
-            key: "services",
-            views,
-            next: None,
-            count: None,
-        },
-    )
-}
-
-fn scheduler_view(scheduler: &Scheduler, version: Version) -> Value {
-    let mut view = value!({
-        "binary": SCHEDULER,
-        "host": scheduler.host,
-        "zone": scheduler.availability_zone,
-        "status": "enabled",
-        "state": "up",
-        "updated_at": Time(scheduler.updated_at),
-        "disabled_reason": null,
-    });
-    if let Some(fields) = view.as_object_mut().filter(|_| version.has(7)) {
-        fields.insert("cluster".into(), Value::Null);
-    }
-    view
+    json(200, &Many(views))
 }
 
 /// Reads `host` and what stands for the binary; every other binary is one that no host has.
@@ -154,11 +109,6 @@ async fn known(call: &Call, host: &str) -> Result<(), ApiError> {
         .map_err(unknown)
 }
 
-fn done(host: &str, disabled: bool) -> Value {
-    let status = if disabled { "disabled" } else { "enabled" };
-    value!({"host": host, "service": "", "binary": BINARY, "status": status, "disabled": disabled})
-}
-
 async fn enable(call: Call) -> Answer {
     let (fields, host) = named(&call)?;
     fields.finish()?;
@@ -167,7 +117,7 @@ async fn enable(call: Call) -> Answer {
         .services()
         .enable(&call.caller, &host)
         .await?;
-    json(200, &done(&host, false))
+    json(200, &ServiceChanged::new(&host, false))
 }
 
 async fn disable(call: Call) -> Answer {
@@ -178,7 +128,7 @@ async fn disable(call: Call) -> Answer {
         .services()
         .disable(&call.caller, &host, None)
         .await?;
-    json(200, &done(&host, true))
+    json(200, &ServiceChanged::new(&host, true))
 }
 
 async fn disable_with_reason(call: Call) -> Answer {
@@ -190,11 +140,7 @@ async fn disable_with_reason(call: Call) -> Answer {
         .services()
         .disable(&call.caller, &host, Some(reason.clone()))
         .await?;
-    let mut answer = done(&host, true);
-    if let Some(fields) = answer.as_object_mut() {
-        fields.insert("disabled_reason".into(), value!(reason));
-    }
-    json(200, &answer)
+    json(200, &DisabledService::new(&host, &reason))
 }
 
 /// `host`, where clients that know clusters send a null one beside it.
@@ -236,5 +182,5 @@ async fn get_log(call: Call) -> Answer {
         fields.take(name);
     }
     fields.finish()?;
-    json(200, &value!({"log_levels": []}))
+    json(200, &LogLevels::default())
 }

@@ -5,8 +5,8 @@ use springform_model::cloud::Snapshot;
 
 use super::collection::asked;
 use super::listing::{Kind, Known, listed};
-use crate::http::{Answer, ApiError, Call, Fields, Page, Routes, Under, empty, json};
-use crate::views::{AnswerTo, SnapshotView};
+use crate::http::{Answer, ApiError, Call, Fields, Page, Routes, empty, json};
+use crate::views::{AnswerTo, Many, One, Reader, SnapshotView};
 
 const KNOWN: &[Known] = &[
     ("id", "id", Kind::Text),
@@ -44,29 +44,27 @@ const ASKS: &[&str] = &[
     "volume_id",
     "metadata",
 ];
-const ONE: &str = "{snapshot:@snapshot}";
-const MANY: &str = "{snapshots:[@snapshot], snapshots_links?:[@link], count?:count}";
 
 pub(super) fn routes(r: &mut Routes) {
     r.get("/snapshots", "volume:get_all_snapshots", list)
         .asks(ASKS)
         .says("Lists snapshots.")
-        .gives(200, MANY);
+        .returns::<Many<SnapshotView<'_>>>(200);
     r.get("/snapshots/detail", "volume:get_all_snapshots", detail)
         .asks(ASKS)
         .says("Lists snapshots in detail.")
-        .gives(200, MANY);
+        .returns::<Many<SnapshotView<'_>>>(200);
     r.post("/snapshots", "volume:create_snapshot", create)
         .says("Takes a snapshot of a volume.")
         .takes("{snapshot:{volume_id:id, name?:short?, description?:short?, metadata?:map?, force?:bool?}}")
-        .gives(202, ONE);
+        .returns::<One<SnapshotView<'_>>>(202);
     r.get("/snapshots/{snapshot_id}", "volume:get_snapshot", show)
         .says("Shows a snapshot.")
-        .gives(200, ONE);
+        .returns::<One<SnapshotView<'_>>>(200);
     r.put("/snapshots/{snapshot_id}", "volume:update_snapshot", update)
         .says("Changes name or description.")
         .takes("{snapshot:{name?:short?, description?:short?}}")
-        .gives(200, ONE);
+        .returns::<One<SnapshotView<'_>>>(200);
     r.delete("/snapshots/{snapshot_id}", "volume:delete_snapshot", delete)
         .says("Deletes a snapshot.")
         .ends(202);
@@ -84,17 +82,8 @@ pub(super) fn routes(r: &mut Routes) {
 const ADMIN: &[&str] = &["os-reset_status", "os-force_delete", "os-unmanage"];
 
 pub(super) fn one(call: &Call, status: u16, snapshot: &Snapshot, to: AnswerTo) -> Answer {
-    json(
-        status,
-        &Under(
-            "snapshot",
-            SnapshotView {
-                snapshot,
-                version: call.version,
-                to,
-            },
-        ),
-    )
+    let reader = Reader::of(call);
+    json(status, &One(SnapshotView::new(snapshot, &reader, to)))
 }
 
 async fn read(call: &Call) -> Result<(Vec<Snapshot>, Page, Option<u64>), ApiError> {
@@ -131,22 +120,10 @@ async fn read(call: &Call) -> Result<(Vec<Snapshot>, Page, Option<u64>), ApiErro
 
 async fn page(call: Call, to: AnswerTo) -> Answer {
     let (found, page, count) = read(&call).await?;
-    let views = found
-        .iter()
-        .map(|snapshot| SnapshotView {
-            snapshot,
-            version: call.version,
-            to,
-        })
-        .collect();
-    listed(
-        &call,
-        "snapshots",
-        &page,
-        views,
-        found.last().map(|last| last.id.as_str()),
-        count,
-    )
+    let reader = Reader::of(&call);
+    let view = |snapshot| SnapshotView::new(snapshot, &reader, to);
+    let last = found.last().map(|last| last.id.as_str());
+    listed(&call, &page, &found, view, last, count)
 }
 
 async fn list(call: Call) -> Answer {

@@ -1,13 +1,8 @@
 //! Transfers of volumes, under both of Cinder's paths: `os-volume-transfer`, and `volume-transfers` (3.55).
 
-use serde_json::{Value, json as value};
-use springform_model::cloud::Transfer;
-
 use super::listing::{Kind, listed, query};
 use crate::http::{Answer, Call, Routes, empty, json};
-use crate::views::{Links, Time};
-
-const TRANSFER: &str = "{transfer:@transfer}";
+use crate::views::{AnswerTo, Many, One, Reader, TransferView};
 
 pub(super) fn routes(r: &mut Routes) {
     old(r);
@@ -45,57 +40,28 @@ fn add(
     r.get(all, "volume:get_all_transfers", list)
         .asks(ASKS)
         .says("Lists the transfers that wait to be accepted.")
-        .gives(200, "{transfers:[@transfer], transfers_links?:[@link]}");
+        .returns::<Many<TransferView<'_>>>(200);
     r.get(detail, "volume:get_all_transfers", list_detail)
         .asks(ASKS)
         .says("Lists the transfers that wait to be accepted, in detail.")
-        .gives(200, "{transfers:[@transfer], transfers_links?:[@link]}");
+        .returns::<Many<TransferView<'_>>>(200);
     r.post(all, "volume:create_transfer", create)
         .says("Offers a volume to another project; the key is shown once.")
         .takes("{transfer:{volume_id:id, name?:short?, no_snapshots?:bool?}}")
-        .gives(202, TRANSFER);
+        .returns::<One<TransferView<'_>>>(202);
     r.get(single, "volume:get_transfer", show)
         .says("Shows a transfer.")
-        .gives(200, TRANSFER);
+        .returns::<One<TransferView<'_>>>(200);
     r.delete(single, "volume:delete_transfer", delete)
         .says("Withdraws a transfer.")
         .ends(202);
     r.post(accepted, "volume:accept_transfer", accept)
         .says("Takes an offered volume.")
         .takes("{accept:{auth_key:name}}")
-        .gives(202, TRANSFER);
+        .returns::<One<TransferView<'_>>>(202);
 }
 
-fn view(call: &Call, transfer: &Transfer, detail: bool) -> Value {
-    let mut view = value!({
-        "id": transfer.id,
-        "name": transfer.name,
-        "volume_id": transfer.volume_id,
-        "links": Links { base: &call.base, project: call.project.as_deref(), collection: "os-volume-transfer", id: &transfer.id },
-    });
-    if let Some(fields) = view.as_object_mut() {
-        if detail {
-            fields.insert("created_at".into(), value!(Time(transfer.created_at)));
-        }
-        if detail && call.version.has(57) {
-            fields.insert(
-                "source_project_id".into(),
-                value!(transfer.source_project_id),
-            );
-            fields.insert(
-                "destination_project_id".into(),
-                value!(transfer.destination_project_id),
-            );
-            fields.insert("accepted".into(), value!(transfer.accepted));
-        }
-        if detail && call.version.has(55) {
-            fields.insert("no_snapshots".into(), value!(transfer.no_snapshots));
-        }
-    }
-    view
-}
-
-async fn page(call: Call, detail: bool) -> Answer {
+async fn page(call: Call, to: AnswerTo) -> Answer {
     let all = call.all_tenants()?;
     let (query, page) = query(
         &call,
@@ -108,26 +74,17 @@ async fn page(call: Call, detail: bool) -> Answer {
         .list(&call.caller, all, query)
         .await?;
     let last = found.last().map(|found| found.id.clone());
-    if detail {
-        let views = found
-            .iter()
-            .map(|transfer| view(&call, transfer, true))
-            .collect();
-        return listed(&call, "transfers", &page, views, last.as_deref(), None);
-    }
-    let views = found
-        .iter()
-        .map(|transfer| view(&call, transfer, false))
-        .collect();
-    listed(&call, "transfers", &page, views, last.as_deref(), None)
+    let reader = Reader::of(&call);
+    let view = |transfer| TransferView::new(transfer, &reader, to);
+    listed(&call, &page, &found, view, last.as_deref(), None)
 }
 
 async fn list(call: Call) -> Answer {
-    page(call, false).await
+    page(call, AnswerTo::List).await
 }
 
 async fn list_detail(call: Call) -> Answer {
-    page(call, true).await
+    page(call, AnswerTo::Show).await
 }
 
 async fn create(call: Call) -> Answer {
@@ -141,11 +98,8 @@ async fn create(call: Call) -> Answer {
         .transfers()
         .create(&call.caller, &volume_id, name, no_snapshots)
         .await?;
-    let mut view = view(&call, &transfer, true);
-    if let Some(fields) = view.as_object_mut() {
-        fields.insert("auth_key".into(), value!(key));
-    }
-    json(202, &value!({"transfer": view}))
+    let view = TransferView::new(&transfer, &Reader::of(&call), AnswerTo::Create);
+    json(202, &One(view.with_key(&key)))
 }
 
 async fn show(call: Call) -> Answer {
@@ -154,7 +108,8 @@ async fn show(call: Call) -> Answer {
         .transfers()
         .get(&call.caller, call.part("transfer_id"))
         .await?;
-    json(200, &value!({"transfer": view(&call, &found, true)}))
+    let view = TransferView::new(&found, &Reader::of(&call), AnswerTo::Show);
+    json(200, &One(view))
 }
 
 async fn delete(call: Call) -> Answer {
@@ -177,5 +132,6 @@ async fn accept(call: Call) -> Answer {
         .transfers()
         .accept(&call.caller, transfer, &key)
         .await?;
-    json(202, &value!({"transfer": view(&call, &taken, false)}))
+    let view = TransferView::new(&taken, &Reader::of(&call), AnswerTo::List);
+    json(202, &One(view))
 }

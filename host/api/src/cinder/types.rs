@@ -1,14 +1,13 @@
 //! Volume types, their extra specs, and who may use them.
 
-use serde_json::json as value;
 use springform_control::types::{CreateType, UpdateType};
 use springform_model::cloud::VolumeType;
 
 use super::listing::{Kind, listed, query};
-use crate::http::{Answer, ApiError, Call, Routes, Under, empty, json};
-use crate::views::{AnswerTo, TypeView, USER_VISIBLE};
-
-const ONE: &str = "{volume_type:@volume-type}";
+use crate::http::{Answer, ApiError, Call, Routes, empty, json};
+use crate::views::{
+    AnswerTo, Entry, ExtraSpecs, Many, One, Reader, TypeAccess, TypeView, USER_VISIBLE,
+};
 
 pub(super) fn routes(r: &mut Routes) {
     r.get("/types", "volume_extension:type_get_all", list)
@@ -21,27 +20,24 @@ pub(super) fn routes(r: &mut Routes) {
             "extra_specs",
         ])
         .says("Lists the volume types that the project may use.")
-        .gives(
-            200,
-            "{volume_types:[@volume-type], volume_type_links?:[@link]}",
-        );
+        .returns::<Many<TypeView<'_>>>(200);
     r.post("/types", "volume_extension:type_create", create)
         .admin()
         .says("Makes a volume type.")
         .takes("{volume_type:{name:name, description?:short?, os-volume-type-access:is_public?:bool, extra_specs?:map?}}")
-        .gives(200, ONE);
+        .returns::<One<TypeView<'_>>>(200);
     r.get("/types/default", "volume_extension:type_get", default)
         .says("Shows the type of volumes for which none is named.")
-        .gives(200, ONE);
+        .returns::<One<TypeView<'_>>>(200);
     r.get("/types/{type_id}", "volume_extension:type_get", show)
         .asks(&["is_public"])
         .says("Shows a volume type.")
-        .gives(200, ONE);
+        .returns::<One<TypeView<'_>>>(200);
     r.put("/types/{type_id}", "volume_extension:type_update", update)
         .admin()
         .says("Changes a volume type.")
         .takes("{volume_type:{name?:name?, description?:short?, is_public?:bool, os-volume-type-access:is_public?:bool}}")
-        .gives(200, ONE);
+        .returns::<One<TypeView<'_>>>(200);
     r.delete("/types/{type_id}", "volume_extension:type_delete", delete)
         .admin()
         .says("Deletes a volume type that no volume has.")
@@ -58,17 +54,14 @@ pub(super) fn routes(r: &mut Routes) {
     )
     .admin()
     .says("Lists the projects that may use a private type.")
-    .gives(
-        200,
-        "{volume_type_access:[{volume_type_id:text, project_id:text}]}",
-    );
+    .returns::<Many<TypeAccess<'_>>>(200);
     r.get(
         "/types/{type_id}/extra_specs",
         "volume_extension:types_extra_specs:index",
         specs,
     )
     .says("Lists a type's extra specs.")
-    .gives(200, "{extra_specs:map}");
+    .returns::<ExtraSpecs<'_>>(200);
     r.post(
         "/types/{type_id}/extra_specs",
         "volume_extension:types_extra_specs:create",
@@ -77,14 +70,14 @@ pub(super) fn routes(r: &mut Routes) {
     .admin()
     .says("Adds or replaces extra specs of a type that no volume has.")
     .takes("{extra_specs:map}")
-    .gives(200, "{extra_specs:map}");
+    .returns::<ExtraSpecs<'_>>(200);
     r.get(
         "/types/{type_id}/extra_specs/{key}",
         "volume_extension:types_extra_specs:show",
         spec,
     )
     .says("Shows one extra spec.")
-    .gives(200, "map");
+    .returns::<Entry<'_>>(200);
     r.put(
         "/types/{type_id}/extra_specs/{key}",
         "volume_extension:types_extra_specs:update",
@@ -93,7 +86,7 @@ pub(super) fn routes(r: &mut Routes) {
     .admin()
     .says("Replaces one extra spec.")
     .takes("map")
-    .gives(200, "map");
+    .returns::<Entry<'_>>(200);
     r.delete(
         "/types/{type_id}/extra_specs/{key}",
         "volume_extension:types_extra_specs:delete",
@@ -105,17 +98,7 @@ pub(super) fn routes(r: &mut Routes) {
 }
 
 fn one(call: &Call, record: &VolumeType, to: AnswerTo) -> Answer {
-    json(
-        200,
-        &Under(
-            "volume_type",
-            TypeView {
-                record,
-                admin: call.caller.is_admin,
-                to,
-            },
-        ),
-    )
+    json(200, &One(TypeView::new(record, &Reader::of(call), to)))
 }
 
 /// `is_public`: of which kind; `None` (the word) means both, which only an administrator sees.
@@ -163,15 +146,9 @@ async fn list(call: Call) -> Answer {
         .list(&call.caller, public, query)
         .await?;
     let last = found.last().map(|found| found.id.clone());
-    let views = found
-        .iter()
-        .map(|record| TypeView {
-            record,
-            admin,
-            to: AnswerTo::Show,
-        })
-        .collect();
-    listed(&call, "volume_types", &page, views, last.as_deref(), None)
+    let reader = Reader::of(&call);
+    let view = |record| TypeView::new(record, &reader, AnswerTo::Show);
+    listed(&call, &page, &found, view, last.as_deref(), None)
 }
 
 async fn create(call: Call) -> Answer {
@@ -266,12 +243,11 @@ async fn access(call: Call) -> Answer {
             "Access list not available for public volume types.",
         ));
     }
-    let list: Vec<_> = found
-        .projects
-        .iter()
-        .map(|project| value!({"volume_type_id": found.id, "project_id": project}))
-        .collect();
-    json(200, &value!({"volume_type_access": list}))
+    let access = found.projects.iter().map(|project| TypeAccess {
+        project_id: project,
+        volume_type_id: &found.id,
+    });
+    json(200, &Many(access.collect()))
 }
 
 async fn specs(call: Call) -> Answer {
@@ -280,15 +256,7 @@ async fn specs(call: Call) -> Answer {
         .types()
         .get(&call.caller, call.part("type_id"))
         .await?;
-    let view = serde_json::to_value(TypeView {
-        record: &found,
-        admin: call.caller.is_admin,
-        to: AnswerTo::Show,
-    });
-    json(
-        200,
-        &value!({"extra_specs": view.unwrap_or_default().get("extra_specs")}),
-    )
+    json(200, &ExtraSpecs::visible(&found, &Reader::of(&call)))
 }
 
 async fn set_specs(call: Call) -> Answer {
@@ -297,7 +265,7 @@ async fn set_specs(call: Call) -> Answer {
         .types()
         .set_specs(call.part("type_id"), specs.clone())
         .await?;
-    json(200, &value!({"extra_specs": specs}))
+    json(200, &ExtraSpecs::set(&specs))
 }
 
 async fn spec(call: Call) -> Answer {
@@ -306,7 +274,7 @@ async fn spec(call: Call) -> Answer {
     // A member is not told whether there is one that only administrators see.
     let visible = call.caller.is_admin || USER_VISIBLE.contains(&key);
     match found.extra_specs.get(key).filter(|_| visible) {
-        Some(text) => json(200, &value!({key: text})),
+        Some(text) => json(200, &Entry::new(key, text)),
         None => Err(ApiError::not_found(format!(
             "Volume Type {id} has no extra specs with key {key}."
         ))),
@@ -316,9 +284,9 @@ async fn spec(call: Call) -> Answer {
 async fn set_spec(call: Call) -> Answer {
     let specs = call.fields()?.into_pairs("extra_specs")?;
     let key = call.part("key");
-    if !specs.contains_key(key) {
+    let Some(text) = specs.get(key) else {
         return Err(ApiError::invalid("Request body and URI mismatch"));
-    }
+    };
     if specs.len() > 1 {
         return Err(ApiError::invalid("Request body contains too many items"));
     }
@@ -326,7 +294,7 @@ async fn set_spec(call: Call) -> Answer {
         .types()
         .set_specs(call.part("type_id"), specs.clone())
         .await?;
-    json(200, &specs)
+    json(200, &Entry::new(key, text))
 }
 
 async fn delete_spec(call: Call) -> Answer {

@@ -1,19 +1,21 @@
 //! What is done to one volume: the actions of `POST /volumes/<id>/action`.
 
-use serde_json::{Map, Value, json as value};
+use serde_json::{Map, Value};
 use springform_control::volumes::{Migration, UpdateVolume};
 use springform_model::cloud::VolumeStatus;
 use springform_model::contract::Connector;
 
 use crate::http::{Answer, ApiError, Call, Fields, Routes, Shape, empty, json};
-use crate::views::volume_info;
+use crate::views::{AllMetadata, ConnectionInfo, One};
 
 pub(super) fn routes(r: &mut Routes) {
     r.post("/volumes/{volume_id}/action", "volume_extension:volume_actions", action)
         .says("Does something to a volume; the one member of the body names it. Some actions are for administrators.")
         .takes(ACTIONS)
         .ends(202)
-        .or_gives(200, "");
+        .returns::<One<ConnectionInfo<'_>>>(200)
+        .returns::<AllMetadata<'_>>(200)
+        .ends(200);
 }
 
 /// What the body may be.
@@ -21,10 +23,10 @@ const ACTIONS: Shape = "{os-extend:{new_size:size}}|{os-retype:{new_type:name, m
     {revert:{snapshot_id:id}}|{os-reserve:object?}|{os-unreserve:object?}|{os-begin_detaching:object?}|\
     {os-roll_detaching:object?}|{os-set_bootable:{bootable:bool}}|{os-update_readonly_flag:{readonly:bool}}|\
     {os-reset_status:{status?:name?, attach_status?:name?, migration_status?:name?}}|{os-force_delete:object?}|\
-    {os-unmanage:object?}|{os-initialize_connection:{connector:@connector}}|\
-    {os-terminate_connection:{connector?:@connector?}}|\
+    {os-unmanage:object?}|{os-initialize_connection:{connector:@Connector}}|\
+    {os-terminate_connection:{connector?:@Connector?}}|\
     {os-attach:{instance_uuid?:id?, host_name?:short?, mountpoint?:short?, mode?:'rw'|'ro'}}|\
-    {os-detach:{attachment_id?:id?}}|{os-force_detach:{attachment_id?:id?, connector?:@connector?}}|\
+    {os-detach:{attachment_id?:id?}}|{os-force_detach:{attachment_id?:id?, connector?:@Connector?}}|\
     {os-set_image_metadata:{metadata:map}}|{os-unset_image_metadata:{key:name}}|\
     {os-extend_volume_completion:{error:bool}}|{os-show_image_metadata:object?}";
 
@@ -255,10 +257,7 @@ async fn connection(call: &Call, name: &str, mut fields: Fields) -> Answer {
                 .admin_metadata
                 .get("readonly")
                 .is_some_and(|flag| flag == "True");
-            return json(
-                200,
-                &value!({"connection_info": volume_info(&found, id, read_only)}),
-            );
+            return json(200, &One(ConnectionInfo::new(&found, id, read_only)));
         }
         "os-terminate_connection" => {
             let from = fields.take("connector").filter(|from| !from.is_null());

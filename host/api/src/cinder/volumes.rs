@@ -1,6 +1,5 @@
 //! Volumes: create, list, show, change, delete, summary.
 
-use serde_json::json as value;
 use springform_control::query::Query;
 use springform_control::scheduler::Hints;
 use springform_control::volumes::{CreateVolume, UpdateVolume};
@@ -8,8 +7,8 @@ use springform_model::cloud::Volume;
 
 use super::collection::asked;
 use super::listing::{Kind, Known, listed};
-use crate::http::{Answer, ApiError, Call, Fields, Page, Routes, Under, empty, json};
-use crate::views::{AnswerTo, Brief, Links, VolumeView};
+use crate::http::{Answer, ApiError, Call, Fields, Page, Routes, empty, json};
+use crate::views::{AnswerTo, Many, One, Reader, VolumeBrief, VolumeSummary, VolumeView};
 
 /// Filters of the lists.
 const KNOWN: &[Known] = &[
@@ -73,30 +72,19 @@ const MULTIATTACH: &str = "multiattach parameter has been removed. The default b
     volume types. Contact your administrator to create a multiattach enabled volume type and use it to create \
     multiattach volumes.";
 
-const ONE: &str = "{volume:@volume}";
-
 pub(super) fn routes(r: &mut Routes) {
     r.get("/volumes", "volume:get_all", list)
         .asks(ASKS)
         .says("Lists volumes by name.")
-        .gives(
-            200,
-            "{volumes:[@brief], volumes_links?:[@link], count?:count}",
-        );
+        .returns::<Many<VolumeBrief<'_>>>(200);
     r.get("/volumes/detail", "volume:get_all", detail)
         .asks(ASKS)
         .says("Lists volumes in detail.")
-        .gives(
-            200,
-            "{volumes:[@volume], volumes_links?:[@link], count?:count}",
-        );
+        .returns::<Many<VolumeView<'_>>>(200);
     r.get("/volumes/summary", "volume:get_all", summary)
         .asks(&["all_tenants"])
         .says("Counts volumes and their size (from 3.12).")
-        .gives(
-            200,
-            "{volume-summary:{total_count:count, total_size:count, metadata?:object}}",
-        );
+        .returns::<One<VolumeSummary>>(200);
     r.post("/volumes", "volume:create", create)
         .says("Makes a volume.")
         .takes(
@@ -104,14 +92,14 @@ pub(super) fn routes(r: &mut Routes) {
             metadata?:map?, snapshot_id?:id?, source_volid?:id?, group_id?:id?, imageRef?:id?, multiattach?:bool?}, \
             OS-SCH-HNT:scheduler_hints?:object?}",
         )
-        .gives(202, ONE);
+        .returns::<One<VolumeView<'_>>>(202);
     r.get("/volumes/{volume_id}", "volume:get", show)
         .says("Shows a volume.")
-        .gives(200, ONE);
+        .returns::<One<VolumeView<'_>>>(200);
     r.put("/volumes/{volume_id}", "volume:update", update)
         .says("Changes name, description or metadata.")
         .takes("{volume:{name?:short?, description?:short?, metadata?:map?}}")
-        .gives(200, ONE);
+        .returns::<One<VolumeView<'_>>>(200);
     r.delete("/volumes/{volume_id}", "volume:delete", delete)
         .asks(&["cascade", "force"])
         .says("Deletes a volume.")
@@ -119,15 +107,7 @@ pub(super) fn routes(r: &mut Routes) {
 }
 
 pub(super) fn one(call: &Call, status: u16, volume: &Volume, to: AnswerTo) -> Answer {
-    let view = VolumeView {
-        volume,
-        version: call.version,
-        admin: call.caller.is_admin,
-        to,
-        base: &call.base,
-        project: call.project.as_deref(),
-    };
-    json(status, &Under("volume", view))
+    json(status, &One(VolumeView::new(volume, &Reader::of(call), to)))
 }
 
 async fn read(call: &Call) -> Result<(Vec<Volume>, Page, Option<u64>), ApiError> {
@@ -147,45 +127,18 @@ async fn read(call: &Call) -> Result<(Vec<Volume>, Page, Option<u64>), ApiError>
 
 async fn list(call: Call) -> Answer {
     let (found, page, count) = read(&call).await?;
-    let views = found.iter().map(|volume| Brief {
-        id: &volume.id,
-        name: volume.name.as_deref(),
-        links: Links {
-            base: &call.base,
-            project: call.project.as_deref(),
-            collection: "volumes",
-            id: &volume.id,
-        },
-    });
-    listed(
-        &call,
-        "volumes",
-        &page,
-        views.collect(),
-        found.last().map(|last| last.id.as_str()),
-        count,
-    )
+    let reader = Reader::of(&call);
+    let view = |volume| VolumeBrief::new(volume, &reader);
+    let last = found.last().map(|last| last.id.as_str());
+    listed(&call, &page, &found, view, last, count)
 }
 
 async fn detail(call: Call) -> Answer {
     let (found, page, count) = read(&call).await?;
-    let (version, admin, base) = (call.version, call.caller.is_admin, call.base.as_str());
-    let views = found.iter().map(|volume| VolumeView {
-        volume,
-        version,
-        admin,
-        to: AnswerTo::Show,
-        base,
-        project: call.project.as_deref(),
-    });
-    listed(
-        &call,
-        "volumes",
-        &page,
-        views.collect(),
-        found.last().map(|last| last.id.as_str()),
-        count,
-    )
+    let reader = Reader::of(&call);
+    let view = |volume| VolumeView::new(volume, &reader, AnswerTo::Show);
+    let last = found.last().map(|last| last.id.as_str());
+    listed(&call, &page, &found, view, last, count)
 }
 
 async fn summary(call: Call) -> Answer {
@@ -193,12 +146,20 @@ async fn summary(call: Call) -> Answer {
     let all = call.all_tenants()?;
     let volumes = call.control().volumes();
     let (count, size) = volumes.summary(&call.caller, Query::new(), all).await?;
-    let mut summary = value!({"total_count": count, "total_size": size});
-    if let Some(fields) = summary.as_object_mut().filter(|_| call.version.has(36)) {
-        let values = volumes.metadata_values(&call.caller, Query::new(), all);
-        fields.insert("metadata".into(), value!(values.await?));
-    }
-    json(200, &value!({"volume-summary": summary}))
+    let values = match call.version.has(36) {
+        true => Some(
+            volumes
+                .metadata_values(&call.caller, Query::new(), all)
+                .await?,
+        ),
+        false => None,
+    };
+    let summary = VolumeSummary {
+        metadata: values,
+        total_count: count,
+        total_size: size,
+    };
+    json(200, &One(summary))
 }
 
 async fn create(call: Call) -> Answer {

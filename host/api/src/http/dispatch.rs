@@ -12,7 +12,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use springform_control::Caller;
 
-use super::{ApiError, Call, Params, Route, Version};
+use super::{ApiError, Call, Params, Route, Version, Wrote};
 use crate::limits::Client;
 use crate::serve::Peer;
 use crate::state::State;
@@ -125,7 +125,16 @@ async fn serve(
         path: inbound.path,
         parts,
     };
-    (route.handler)(call).await
+    let response = (route.handler)(call).await?;
+    if let Some(wrote) = response.extensions().get::<Wrote>() {
+        debug_assert!(
+            wrote.is_among(&route.returned, response.status().as_u16()),
+            "{route:?} answers {} with {wrote:?}, which is not what it says: {:?}",
+            response.status(),
+            route.returned,
+        );
+    }
+    Ok(response)
 }
 
 /// Finds out who asks, and counts it.

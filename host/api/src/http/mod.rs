@@ -6,6 +6,7 @@ mod dispatch;
 mod fields;
 mod query;
 mod reply;
+mod returned;
 mod routes;
 mod version;
 
@@ -15,6 +16,8 @@ pub use dispatch::{Face, Inbound, RouteName, stamp};
 pub(crate) use dispatch::{base, dispatch};
 pub use fields::{Fields, truth};
 pub use query::{MAX_LIMIT, Page, Params};
-pub use reply::{Answer, Under, bytes_of_json, empty, json, json_of_about, written};
+pub use reply::{Answer, bytes_of_json, empty, json, json_as, written};
+pub(crate) use returned::Wrote;
+pub use returned::{BodyType, Components, Content, Returned};
 pub use routes::{Access, Route, Routes, Shape};
 pub use version::Version;

@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 
-use super::ApiError;
+use super::{ApiError, Wrote};
 
 /// What a handler answers.
 pub type Answer = Result<Response, ApiError>;
@@ -15,14 +15,14 @@ pub type Answer = Result<Response, ApiError>;
 /// # Errors
 /// 500 where a record cannot be written, which is a defect of ours.
 pub fn json<T: Serialize>(status: u16, value: &T) -> Answer {
-    json_of_about(status, value, 1024)
+    json_as::<T>(status, value, 1024)
 }
 
-/// A JSON answer of about so many bytes.
+/// A JSON answer of about so many bytes, written by something that writes what a `T` is.
 ///
 /// # Errors
 /// As [`json`].
-pub fn json_of_about<T: Serialize>(status: u16, value: &T, about: usize) -> Answer {
+pub fn json_as<T>(status: u16, value: &impl Serialize, about: usize) -> Answer {
     let mut bytes = Vec::with_capacity(about);
     serde_json::to_writer(&mut bytes, value).map_err(|error| {
         tracing::error!(%error, "an answer could not be written as JSON");
@@ -35,14 +35,18 @@ pub fn json_of_about<T: Serialize>(status: u16, value: &T, about: usize) -> Answ
     if bytes.capacity() - bytes.len() > bytes.len() / 8 {
         bytes.shrink_to_fit();
     }
-    Ok(bytes_of_json(status, bytes))
+    let mut response = bytes_of_json(status, bytes);
+    if cfg!(debug_assertions) {
+        response.extensions_mut().insert(Wrote::a::<T>());
+    }
+    Ok(response)
 }
 
 /// Bytes that a value takes as JSON.
 #[must_use]
 pub fn written<T: Serialize>(value: &T) -> usize {
     let mut bytes = Vec::with_capacity(1024);
-    // Whoever writes it in earnest says why it cannot be written.
+    // An error is told when the answer itself is written.
     let _ = serde_json::to_writer(&mut bytes, value);
     bytes.len()
 }
@@ -67,17 +71,4 @@ pub fn empty(status: u16) -> Answer {
     Ok(StatusCode::from_u16(status)
         .unwrap_or(StatusCode::OK)
         .into_response())
-}
-
-/// `{"<key>": value}`.
-#[derive(Debug)]
-pub struct Under<K, T>(pub K, pub T);
-
-impl<K: AsRef<str>, T: Serialize> Serialize for Under<K, T> {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        use serde::ser::SerializeMap;
-        let mut map = serializer.serialize_map(Some(1))?;
-        map.serialize_entry(self.0.as_ref(), &self.1)?;
-        map.end()
-    }
 }

@@ -9,7 +9,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use http::Method;
+use utoipa::ToSchema;
 
+use super::returned::{BodyType, Content, Returned};
 use super::{Answer, Call};
 
 type Handler = Arc<dyn Fn(Call) -> Pin<Box<dyn Future<Output = Answer> + Send>> + Send + Sync>;
@@ -38,7 +40,7 @@ impl fmt::Display for Access {
     }
 }
 
-/// The form of a body, in a small notation: `{volume:{size:int, name?:text?}}`; see [`crate::openapi`].
+/// The form of a request's body, in a small notation: `{volume:{size:int, name?:text?}}`; see [`crate::openapi`].
 pub type Shape = &'static str;
 
 /// One route.
@@ -56,12 +58,10 @@ pub struct Route {
     pub summary: &'static str,
     /// Form of the request's body; none: no body.
     pub request: Option<Shape>,
-    /// Status of success.
-    pub status: u16,
-    /// Form of the answer's body; none: empty.
-    pub answer: Option<Shape>,
-    /// Another way to succeed: its status and the form of its body; an empty form: no body.
-    pub or_else: Option<(u16, Shape)>,
+    /// How it succeeds; the first one is the usual one. Empty where it never does.
+    pub returned: Vec<Returned>,
+    /// Whether it never succeeds: it is there because clients ask.
+    pub refuses: bool,
     /// Query parameters it knows.
     pub query: &'static [&'static str],
     /// Bytes a body may have; none: the server's general limit.
@@ -106,23 +106,29 @@ impl Route {
         self
     }
 
-    /// What it answers with a body.
-    pub fn gives(&mut self, status: u16, shape: Shape) -> &mut Self {
-        self.status = status;
-        self.answer = Some(shape);
-        self
+    /// How it succeeds with a JSON body of this type. A path that serves several calls returns several.
+    pub fn returns<T: ToSchema>(&mut self, status: u16) -> &mut Self {
+        self.succeeds(status, Some(BodyType::of::<T>(Content::Json)))
     }
 
-    /// What it answers without one.
+    /// How it succeeds with a stream of events, each of this type.
+    pub fn streams<T: ToSchema>(&mut self, status: u16) -> &mut Self {
+        self.succeeds(status, Some(BodyType::of::<T>(Content::Events)))
+    }
+
+    /// How it succeeds without a body.
     pub fn ends(&mut self, status: u16) -> &mut Self {
-        self.status = status;
-        self.answer = None;
+        self.succeeds(status, None)
+    }
+
+    /// It never succeeds.
+    pub fn refuses(&mut self) -> &mut Self {
+        self.refuses = true;
         self
     }
 
-    /// How else it may succeed, where one path serves several calls; an empty form: no body.
-    pub fn or_gives(&mut self, status: u16, shape: Shape) -> &mut Self {
-        self.or_else = Some((status, shape));
+    fn succeeds(&mut self, status: u16, body: Option<BodyType>) -> &mut Self {
+        self.returned.push(Returned { status, body });
         self
     }
 
@@ -201,9 +207,8 @@ impl Routes {
             access,
             summary: "",
             request: None,
-            status: 200,
-            answer: None,
-            or_else: None,
+            returned: Vec::new(),
+            refuses: false,
             query: &[],
             body_limit: None,
             handler: Arc::new(move |call| Box::pin(handler(call))),

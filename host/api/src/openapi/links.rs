@@ -50,16 +50,34 @@ pub(super) fn from(route: &Route, routes: &Routes) -> Map<String, Value> {
     links
 }
 
-/// Where the id of the thing stands in the answer: of a POST under its one key, of a list in its first item.
+/// Where the id of the thing stands in the answer: of a POST in it or under its one key, of a list in its first item.
 fn identity(route: &Route) -> Option<String> {
-    let shape = route.answer?.strip_prefix('{')?;
-    let (key, rest) = shape.split_once(':')?;
     if parts(route.path).next().is_some() {
         return None;
     }
+    let schema = route.returned.first()?.body?.schema();
+    let properties = schema.get("properties")?.as_object()?;
     match route.method {
-        Method::POST => Some(format!("$response.body#/{key}/id")),
-        Method::GET if rest.starts_with('[') => Some(format!("$response.body#/{key}/0/id")),
+        Method::POST if properties.contains_key("id") => Some("$response.body#/id".to_owned()),
+        Method::POST => {
+            let noun = route.path.trim_start_matches('/').trim_end_matches('s');
+            let (key, schema) = properties
+                .iter()
+                .find(|(key, schema)| *key == noun || schema.get("$ref").is_some())?;
+            let within = if schema.get("$ref").is_some() {
+                "/id"
+            } else {
+                ""
+            };
+            Some(format!("$response.body#/{key}{within}"))
+        }
+        Method::GET => {
+            let is_list = |schema: &Value| schema.get("items").is_some();
+            let (key, _) = properties
+                .iter()
+                .find(|(key, schema)| is_list(schema) && !key.ends_with("_links"))?;
+            Some(format!("$response.body#/{key}/0/id"))
+        }
         _ => None,
     }
 }

@@ -1,14 +1,18 @@
-//! The OpenAPI document, made from the table of routes that the router is made from.
+//! The OpenAPI document, made from the table of routes that the router is made from: answers from their types, requests from
+//! their shapes.
 
 mod links;
-mod named;
 mod parameters;
+mod returned;
 mod shape;
 
 use http::Method;
 use serde_json::{Map, Value, json};
 
 use crate::http::{Route, Routes};
+
+/// How the initiator of a host is described; requests share it.
+const CONNECTOR: &str = "{host?:text?, ip?:text?, initiator?:text?, wwpns?:[text]?, wwnns?:[text]?, nqn?:text?, multipath?:bool}";
 
 /// Statuses that any call may end with, and when.
 const REFUSALS: &[(&str, &str)] = &[
@@ -40,6 +44,8 @@ const REFUSALS: &[(&str, &str)] = &[
 /// The document for the two faces of the API.
 #[must_use]
 pub fn document(cinder: &Routes, admin: &Routes) -> Value {
+    let mut schemas = returned::components([cinder, admin]);
+    schemas.insert("Connector".into(), shape::open(CONNECTOR));
     let mut paths = Map::new();
     for (prefix, face, routes) in [("/v3", "cinder", cinder), ("/admin/v1", "admin", admin)] {
         for route in routes.list() {
@@ -48,12 +54,11 @@ pub fn document(cinder: &Routes, admin: &Routes) -> Value {
             if let Some(item) = item.as_object_mut() {
                 item.insert(
                     route.method.as_str().to_ascii_lowercase(),
-                    operation(route, face, routes),
+                    operation(route, face, routes, &schemas),
                 );
             }
         }
     }
-    let mut schemas = named::schemas();
     schemas.extend(errors());
     json!({
         "openapi": "3.1.0",
@@ -115,35 +120,13 @@ fn operation_id(route: &Route) -> String {
     )
 }
 
-fn operation(route: &Route, face: &str, routes: &Routes) -> Value {
-    let mut responses = Map::new();
-    let mut success = json!({"description": "Done."});
-    if let Some(answer) = route.answer {
-        let kind = if answer == "events" {
-            "text/event-stream"
-        } else {
-            "application/json"
-        };
-        let schema = if answer == "events" {
-            json!({"description": "Server-sent events, for as long as there is something to tell."})
-        } else {
-            shape::schema(answer, false)
-        };
-        success = json!({"description": "Done.", "content": {kind: {"schema": schema}}});
-    }
+fn operation(route: &Route, face: &str, routes: &Routes, components: &Map<String, Value>) -> Value {
+    let mut responses = returned::responses(route, components);
     let links = links::from(route, routes);
-    if let Some(fields) = success.as_object_mut().filter(|_| !links.is_empty()) {
+    let usual = route.returned.first().map(|one| one.status.to_string());
+    let usual = usual.and_then(|status| responses.get_mut(&status)?.as_object_mut());
+    if let Some(fields) = usual.filter(|_| !links.is_empty()) {
         fields.insert("links".into(), Value::Object(links));
-    }
-    responses.insert(route.status.to_string(), success);
-    if let Some((status, form)) = route.or_else {
-        let mut other =
-            json!({"description": "Done; some of the calls on this path answer with a body."});
-        if let Some(fields) = other.as_object_mut().filter(|_| !form.is_empty()) {
-            let content = json!({"application/json": {"schema": shape::schema(form, false)}});
-            fields.insert("content".into(), content);
-        }
-        responses.insert(status.to_string(), other);
     }
     for (status, text) in REFUSALS {
         responses.entry((*status).to_owned()).or_insert_with(|| {
@@ -162,7 +145,7 @@ fn operation(route: &Route, face: &str, routes: &Routes) -> Value {
         let content = if request == "wasm" {
             json!({"application/wasm": {"schema": {"type": "string", "format": "binary"}}})
         } else {
-            json!({"application/json": {"schema": shape::schema(request, true)}})
+            json!({"application/json": {"schema": shape::schema(request)}})
         };
         fields.insert(
             "requestBody".into(),

@@ -1,60 +1,210 @@
 //! How to reach a volume, in the dialect of os-brick: a driver says paths, Cinder's clients want `target_portals`.
 
-use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::Value;
+use springform_model::cloud::Attachment;
 use springform_model::contract::{Connection, Path};
+use utoipa::ToSchema;
 
-/// `connection_info` of `os-initialize_connection`: the keys are below `data`.
-#[must_use]
-pub fn volume_info(connection: &Connection, volume_id: &str, read_only: bool) -> Value {
-    let mut data = data(connection, volume_id, read_only);
-    data.insert("enforce_multipath".into(), json!(false));
-    json!({"driver_volume_type": connection.driver_volume_type, "data": data, "enforce_multipath": false})
+use super::{Members, Single};
+
+/// What a host needs to reach a volume: which members there are depends on the protocol.
+#[derive(Default, Serialize, ToSchema)]
+pub struct ConnectionData<'a> {
+    /// `rw` or `ro`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    access_mode: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    attachment_id: Option<&'a str>,
+    /// `CHAP`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    auth_method: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    auth_password: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    auth_username: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    cacheable: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    discard: Option<bool>,
+    /// `iscsi`, `fibre_channel` or `nvmeof`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    driver_volume_type: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    encrypted: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    enforce_multipath: Option<bool>,
+    /// NVMe: address, port, transport.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    portals: Option<Vec<(&'a str, u16, &'a str)>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    qos_specs: Option<Option<BTreeMap<String, String>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    target_discovered: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    target_iqn: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    target_iqns: Option<Vec<&'a str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    target_lun: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    target_luns: Option<Vec<u32>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    target_nqn: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    target_portal: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    target_portals: Option<Vec<&'a str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    target_wwn: Option<Vec<&'a str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    target_wwns: Option<Vec<&'a str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    volume_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    volume_nguid: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    wwn: Option<&'a str>,
+    /// What the driver adds.
+    #[serde(flatten)]
+    more: BTreeMap<&'a str, Value>,
 }
 
-/// `connection_info` of an attachment: the same keys, flat.
-#[must_use]
-pub fn attachment_info(
-    connection: &Connection,
-    volume_id: &str,
-    attachment_id: &str,
-    read_only: bool,
-) -> Value {
-    let mut data = data(connection, volume_id, read_only);
-    data.insert(
-        "driver_volume_type".into(),
-        json!(connection.driver_volume_type),
-    );
-    data.insert("attachment_id".into(), json!(attachment_id));
-    data.insert("enforce_multipath".into(), json!(false));
-    Value::Object(data)
-}
+/// Members that a driver cannot set.
+const OURS: [&str; 5] = [
+    "access_mode",
+    "cacheable",
+    "encrypted",
+    "enforce_multipath",
+    "qos_specs",
+];
 
-fn data(connection: &Connection, volume_id: &str, read_only: bool) -> Map<String, Value> {
-    let mut data = Map::new();
-    data.insert("volume_id".into(), json!(volume_id));
-    data.insert("target_discovered".into(), json!(false));
-    data.insert("discard".into(), json!(connection.discard));
-    match connection.driver_volume_type.as_str() {
-        "fibre_channel" => fibre_channel(connection, &mut data),
-        "nvmeof" => nvme(connection, &mut data),
-        _ => iscsi(connection, &mut data),
+impl<'a> ConnectionData<'a> {
+    fn new(connection: &'a Connection, volume_id: &'a str, read_only: bool) -> Self {
+        let common = Self {
+            access_mode: Some(if read_only { "ro" } else { "rw" }),
+            cacheable: Some(false),
+            discard: Some(connection.discard),
+            encrypted: Some(false),
+            enforce_multipath: Some(false),
+            qos_specs: Some(None),
+            target_discovered: Some(false),
+            volume_id: Some(volume_id),
+            wwn: connection.wwn.as_deref(),
+            ..Self::default()
+        };
+        match connection.driver_volume_type.as_str() {
+            "fibre_channel" => common.fibre_channel(connection),
+            "nvmeof" => common.nvme(connection),
+            _ => common.iscsi(connection),
+        }
     }
-    if let Some(wwn) = &connection.wwn {
-        data.insert("wwn".into(), json!(wwn));
+
+    fn iscsi(self, connection: &'a Connection) -> Self {
+        let reachable = |path: &'a Path| path.portal.as_deref().map(|portal| (portal, path));
+        let paths: Vec<_> = ordered(connection)
+            .into_iter()
+            .filter_map(reachable)
+            .collect();
+        let first = paths.first();
+        let chap = connection.chap.as_ref();
+        Self {
+            target_portal: first.map(|(portal, _)| *portal),
+            target_iqn: first.map(|(_, path)| path.port.as_str()),
+            target_lun: first.map(|(_, path)| path.lun),
+            target_portals: Some(paths.iter().map(|(portal, _)| *portal).collect()),
+            target_iqns: Some(paths.iter().map(|(_, path)| path.port.as_str()).collect()),
+            target_luns: Some(paths.iter().map(|(_, path)| path.lun).collect()),
+            auth_method: chap.map(|_| "CHAP"),
+            auth_username: chap.map(|chap| chap.user.as_str()),
+            auth_password: chap.map(|chap| chap.password.as_str()),
+            ..self
+        }
     }
-    for (key, value) in &connection.data {
+
+    fn fibre_channel(self, connection: &'a Connection) -> Self {
+        let paths = ordered(connection);
+        let ports: Vec<&str> = paths.iter().map(|path| path.port.as_str()).collect();
+        Self {
+            target_lun: paths.first().map(|path| path.lun),
+            target_wwn: Some(ports.clone()),
+            target_wwns: Some(ports),
+            target_luns: Some(paths.iter().map(|path| path.lun).collect()),
+            ..self
+        }
+    }
+
+    fn nvme(self, connection: &'a Connection) -> Self {
+        let paths = ordered(connection);
+        let transport = connection.transport.as_deref().unwrap_or("tcp");
+        let portals = paths.iter().filter_map(|path| {
+            let (address, port) = path.portal.as_deref()?.rsplit_once(':')?;
+            Some((
+                address.trim_matches(['[', ']']),
+                port.parse().ok()?,
+                transport,
+            ))
+        });
+        Self {
+            target_nqn: paths.first().map(|path| path.port.as_str()),
+            portals: Some(portals.collect()),
+            volume_nguid: connection.nguid.as_deref(),
+            ..self
+        }
+    }
+
+    /// With the driver's own members in place of ours.
+    fn merged(&self, connection: &Connection) -> Members {
+        let attached = self.attachment_id.is_some();
+        let ours = |key: &str| {
+            let of_attachments = matches!(key, "attachment_id" | "driver_volume_type");
+            OURS.contains(&key) || attached && of_attachments
+        };
+        let theirs = connection.data.iter().filter(|(key, _)| !ours(key));
         // A driver writes JSON where it means a list or a number; what is none is text.
-        let value = serde_json::from_str(value).unwrap_or_else(|_| json!(value));
-        data.insert(key.clone(), value);
+        let read = |text: &str| serde_json::from_str(text).unwrap_or_else(|_| Value::from(text));
+        Members::new(self, theirs.map(|(key, text)| (key.as_str(), read(text))))
     }
-    data.insert("qos_specs".into(), Value::Null);
-    data.insert(
-        "access_mode".into(),
-        json!(if read_only { "ro" } else { "rw" }),
-    );
-    data.insert("encrypted".into(), json!(false));
-    data.insert("cacheable".into(), json!(false));
-    data
+
+    /// `connection_info` of an attachment: everything is in one object, which is empty before there is a connection.
+    pub(super) fn of(attachment: &Attachment) -> Members {
+        let Some(connection) = &attachment.connection else {
+            return Members::default();
+        };
+        let read_only = attachment.mode.as_deref() == Some("ro");
+        let data = ConnectionData {
+            attachment_id: Some(&attachment.id),
+            driver_volume_type: Some(&connection.driver_volume_type),
+            ..ConnectionData::new(connection, &attachment.volume_id, read_only)
+        };
+        data.merged(connection)
+    }
 }
 
 /// Near paths first: os-brick tries them in this order.
@@ -64,73 +214,37 @@ fn ordered(connection: &Connection) -> Vec<&Path> {
     paths
 }
 
-fn iscsi(connection: &Connection, data: &mut Map<String, Value>) {
-    let paths: Vec<&Path> = ordered(connection)
-        .into_iter()
-        .filter(|path| path.portal.is_some())
-        .collect();
-    if let Some(first) = paths.first() {
-        data.insert("target_portal".into(), json!(first.portal));
-        data.insert("target_iqn".into(), json!(first.port));
-        data.insert("target_lun".into(), json!(first.lun));
-    }
-    data.insert(
-        "target_portals".into(),
-        paths.iter().map(|path| json!(path.portal)).collect(),
-    );
-    data.insert(
-        "target_iqns".into(),
-        paths.iter().map(|path| json!(path.port)).collect(),
-    );
-    data.insert(
-        "target_luns".into(),
-        paths.iter().map(|path| json!(path.lun)).collect(),
-    );
-    if let Some(chap) = &connection.chap {
-        data.insert("auth_method".into(), json!("CHAP"));
-        data.insert("auth_username".into(), json!(chap.user));
-        data.insert("auth_password".into(), json!(*chap.password));
-    }
+/// `connection_info` of `os-initialize_connection`: how to reach the volume is below `data`.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ConnectionInfo<'a> {
+    #[schema(value_type = ConnectionData<'a>)]
+    data: Members,
+    /// `iscsi`, `fibre_channel` or `nvmeof`.
+    driver_volume_type: &'a str,
+    enforce_multipath: bool,
 }
 
-fn fibre_channel(connection: &Connection, data: &mut Map<String, Value>) {
-    let paths = ordered(connection);
-    if let Some(first) = paths.first() {
-        data.insert("target_lun".into(), json!(first.lun));
-    }
-    data.insert(
-        "target_wwn".into(),
-        paths.iter().map(|path| json!(path.port)).collect(),
-    );
-    data.insert(
-        "target_wwns".into(),
-        paths.iter().map(|path| json!(path.port)).collect(),
-    );
-    data.insert(
-        "target_luns".into(),
-        paths.iter().map(|path| json!(path.lun)).collect(),
-    );
+impl Single for ConnectionInfo<'_> {
+    const KEY: &'static str = "connection_info";
 }
 
-fn nvme(connection: &Connection, data: &mut Map<String, Value>) {
-    let paths = ordered(connection);
-    let transport = connection.transport.as_deref().unwrap_or("tcp");
-    if let Some(first) = paths.first() {
-        data.insert("target_nqn".into(), json!(first.port));
-    }
-    let portals = paths.iter().filter_map(|path| {
-        let (address, port) = path.portal.as_deref()?.rsplit_once(':')?;
-        let port: u16 = port.parse().ok()?;
-        Some(json!([address.trim_matches(['[', ']']), port, transport]))
-    });
-    data.insert("portals".into(), portals.collect());
-    if let Some(nguid) = &connection.nguid {
-        data.insert("volume_nguid".into(), json!(nguid));
+impl<'a> ConnectionInfo<'a> {
+    /// How to reach a volume.
+    #[must_use]
+    pub fn new(connection: &'a Connection, volume_id: &'a str, read_only: bool) -> Self {
+        let data = ConnectionData::new(connection, volume_id, read_only);
+        Self {
+            data: data.merged(connection),
+            driver_volume_type: &connection.driver_volume_type,
+            enforce_multipath: false,
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn connection(kind: &str, paths: &[(&str, Option<&str>)]) -> Connection {
@@ -166,7 +280,7 @@ mod tests {
             ("target_discovered".to_owned(), "true".to_owned()),
             ("addressing_mode".to_owned(), "SAM2".to_owned()),
         ];
-        let info = volume_info(&paths, "v", false);
+        let info = json!(ConnectionInfo::new(&paths, "v", false));
         assert_eq!(info["driver_volume_type"], "fibre_channel");
         let told = json!({
             "target_discovered": true, "target_lun": 1, "target_luns": [1],
@@ -184,7 +298,7 @@ mod tests {
         let mut paths = connection("nvmeof", &[("nqn.a", Some("10.1.0.8:4420"))]);
         paths.transport = Some("tcp".to_owned());
         paths.nguid = Some("00aa".to_owned());
-        let info = volume_info(&paths, "v", false);
+        let info = json!(ConnectionInfo::new(&paths, "v", false));
         assert_eq!(info["data"]["portals"], json!([["10.1.0.8", 4420, "tcp"]]));
         assert_eq!(info["data"]["target_nqn"], "nqn.a");
         assert_eq!(info["data"]["volume_nguid"], "00aa");

@@ -1,88 +1,118 @@
-//! Groups and group snapshots as JSON.
+//! Groups as JSON.
 
-use serde::ser::SerializeMap;
-use serde::{Serialize, Serializer};
-use springform_model::cloud::{Group, GroupSnapshot};
+use serde::Serialize;
+use springform_model::cloud::Group;
+use utoipa::ToSchema;
 
-use super::Time;
-use crate::http::{Shape, Version};
+use super::{Plural, Reader, Single, Time};
 
-/// Form of a group.
-pub const GROUP: Shape = "{id:text, status:text, availability_zone:text?, created_at:text, name:text?, description:text?, \
-    group_type:text, volume_types:[text], group_snapshot_id?:text?, source_group_id?:text?, volumes?:[text], \
-    replication_status?:text?, project_id?:text}";
-
-/// Form of a group snapshot.
-pub const GROUP_SNAPSHOT: Shape = "{id:text, group_id:text, group_type_id:text, status:text, created_at:text, name:text?, \
-    description:text?, project_id?:text}";
-
-/// A group for one caller.
-#[derive(Debug)]
+/// A group.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Group)]
 pub struct GroupView<'a> {
-    /// The record.
-    pub group: &'a Group,
-    /// Asked shape.
-    pub version: Version,
-    /// Whether the reader is an administrator.
-    pub admin: bool,
-    /// Ids of its members, where they are asked for.
-    pub volumes: Option<Vec<String>>,
+    id: &'a str,
+    status: &'static str,
+    availability_zone: &'a str,
+    created_at: Time,
+    #[schema(required)]
+    name: Option<&'a str>,
+    #[schema(required)]
+    description: Option<&'a str>,
+    /// Id of its type.
+    group_type: &'a str,
+    /// Ids of the types that its volumes may have.
+    volume_types: &'a [String],
+    /// From 3.14.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    group_snapshot_id: Option<Option<&'a str>>,
+    /// From 3.14.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source_group_id: Option<Option<&'a str>>,
+    /// Ids of its volumes, where they are asked for (from 3.25).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    volumes: Option<&'a [String]>,
+    /// From 3.38.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    replication_status: Option<&'static str>,
+    /// From 3.58, for administrators.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    project_id: Option<&'a str>,
 }
 
-impl Serialize for GroupView<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let (group, version) = (self.group, self.version);
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("id", &group.id)?;
-        map.serialize_entry("status", group.status.as_str())?;
-        map.serialize_entry("availability_zone", &group.availability_zone)?;
-        map.serialize_entry("created_at", &Time(group.created_at))?;
-        map.serialize_entry("name", &group.name)?;
-        map.serialize_entry("description", &group.description)?;
-        map.serialize_entry("group_type", &group.group_type_id)?;
-        map.serialize_entry("volume_types", &group.volume_type_ids)?;
-        if version.has(14) {
-            map.serialize_entry("group_snapshot_id", &group.group_snapshot_id)?;
-            map.serialize_entry("source_group_id", &group.source_group_id)?;
+impl Single for GroupView<'_> {
+    const KEY: &'static str = "group";
+}
+
+impl Plural for GroupView<'_> {
+    const KEY: &'static str = "groups";
+    const LINKS: Option<&'static str> = Some("group_links");
+}
+
+impl<'a> GroupView<'a> {
+    /// A group for one reader, with the ids of its volumes where they are asked for.
+    #[must_use]
+    pub fn new(group: &'a Group, reader: &Reader<'a>, volumes: Option<&'a [String]>) -> Self {
+        let version = reader.version;
+        let with_project = version.has(58) && reader.admin;
+        Self {
+            id: &group.id,
+            status: group.status.as_str(),
+            availability_zone: &group.availability_zone,
+            created_at: Time(group.created_at),
+            name: group.name.as_deref(),
+            description: group.description.as_deref(),
+            group_type: &group.group_type_id,
+            volume_types: &group.volume_type_ids,
+            group_snapshot_id: version
+                .has(14)
+                .then_some(group.group_snapshot_id.as_deref()),
+            source_group_id: version.has(14).then_some(group.source_group_id.as_deref()),
+            volumes,
+            replication_status: version.has(38).then(|| group.replication_status.as_str()),
+            project_id: with_project.then_some(&group.project_id),
         }
-        if let Some(volumes) = &self.volumes {
-            map.serialize_entry("volumes", volumes)?;
-        }
-        if version.has(38) {
-            map.serialize_entry("replication_status", group.replication_status.as_str())?;
-        }
-        if version.has(58) && self.admin {
-            map.serialize_entry("project_id", &group.project_id)?;
-        }
-        map.end()
     }
 }
 
-/// A group snapshot for one caller.
-#[derive(Debug)]
-pub struct GroupSnapshotView<'a> {
-    /// The record.
-    pub taken: &'a GroupSnapshot,
-    /// Asked shape.
-    pub version: Version,
-    /// Whether the reader is an administrator.
-    pub admin: bool,
+/// A group in a list without detail, or that was made.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct GroupBrief<'a> {
+    id: &'a str,
+    #[schema(required)]
+    name: Option<&'a str>,
 }
 
-impl Serialize for GroupSnapshotView<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let taken = self.taken;
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("id", &taken.id)?;
-        map.serialize_entry("group_id", &taken.group_id)?;
-        map.serialize_entry("group_type_id", &taken.group_type_id)?;
-        map.serialize_entry("status", taken.status.as_str())?;
-        map.serialize_entry("created_at", &Time(taken.created_at))?;
-        map.serialize_entry("name", &taken.name)?;
-        map.serialize_entry("description", &taken.description)?;
-        if self.version.has(58) && self.admin {
-            map.serialize_entry("project_id", &taken.project_id)?;
+impl Single for GroupBrief<'_> {
+    const KEY: &'static str = "group";
+}
+
+impl Plural for GroupBrief<'_> {
+    const KEY: &'static str = "groups";
+    const LINKS: Option<&'static str> = Some("group_links");
+}
+
+impl<'a> GroupBrief<'a> {
+    /// The same for every reader.
+    #[must_use]
+    pub fn new(group: &'a Group) -> Self {
+        Self {
+            id: &group.id,
+            name: group.name.as_deref(),
         }
-        map.end()
     }
+}
+
+/// A place to which a group can fail over. Cinder shows administrators the whole configuration of each, its token
+/// included; a name is enough.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ReplicationTarget {
+    /// Name of the target.
+    pub backend_id: String,
+}
+
+impl Plural for ReplicationTarget {
+    const KEY: &'static str = "replication_targets";
 }

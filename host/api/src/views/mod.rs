@@ -1,115 +1,64 @@
-//! Records as JSON, in the shape of the microversion that was asked for; written straight to bytes.
+//! The answers of the API: one type for each, from which both the JSON and the document's schema are made. Each is built from
+//! its record by a constructor that knows who reads it ([`Reader`]: microversion, administrator or not) and which request it
+//! answers ([`AnswerTo`]).
+//!
+//! Of the optional members, `Option<T>` with `required` is always there and may be null, `Option<T>` that is skipped where it
+//! is `None` is absent or has a value, and `Option<Option<T>>` may be both.
 
+pub mod admin;
 mod attachment;
+mod backup;
 mod connection;
+mod encryption;
+mod extension;
 mod group;
+mod group_snapshot;
+mod group_type;
+mod host;
+mod link;
+mod manageable;
+mod members;
+mod message;
+mod metadata;
+mod pool;
+mod qos;
+mod quota;
+mod reader;
 mod service;
 mod snapshot;
 mod time;
+mod transfer;
 mod types;
 mod volume;
+mod wrap;
 
-pub use attachment::{ATTACHMENT, AttachmentView, BriefAttachment};
-pub use connection::volume_info;
-pub use group::{GROUP, GROUP_SNAPSHOT, GroupSnapshotView, GroupView};
-pub use service::{SERVICE, ServiceView, capabilities, pool};
-pub use snapshot::{SNAPSHOT, SnapshotView};
-pub use time::{Time, time};
-pub use types::{GROUP_TYPE, GroupTypeView, QosView, TypeView, USER_VISIBLE, VOLUME_TYPE};
-pub use volume::{VOLUME, VolumeView};
-
-use serde::ser::SerializeSeq;
-use serde::{Serialize, Serializer};
-
-/// Which request an answer is for: Cinder shows different members of one record, and strict clients refuse one too many.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AnswerTo {
-    /// A list without detail.
-    List,
-    /// One record, or a list in detail.
-    Show,
-    /// What was made, or taken over.
-    Create,
-    /// What was changed.
-    Update,
-    /// What was taken over: in the oldest shape, whichever is asked for.
-    Manage,
-    /// What holds where nothing is named.
-    Default,
-}
-
-/// `{"rel", "href"}`.
-#[derive(Debug, Serialize)]
-struct Link<'a> {
-    rel: &'a str,
-    href: Href<'a>,
-}
-
-/// A URL out of its pieces, so that no list has to build a string for each.
-#[derive(Debug)]
-struct Href<'a> {
-    base: &'a str,
-    version: &'a str,
-    project: Option<&'a str>,
-    collection: &'a str,
-    id: &'a str,
-}
-
-impl Serialize for Href<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self {
-            base,
-            version,
-            project,
-            collection,
-            id,
-        } = self;
-        match project {
-            Some(project) => {
-                serializer.collect_str(&format_args!("{base}{version}/{project}/{collection}/{id}"))
-            }
-            None => serializer.collect_str(&format_args!("{base}{version}/{collection}/{id}")),
-        }
-    }
-}
-
-/// The two links of a record.
-#[derive(Debug)]
-pub struct Links<'a> {
-    /// `http://host:port`.
-    pub base: &'a str,
-    /// Project in the path of the request; links have it where the request had it.
-    pub project: Option<&'a str>,
-    /// `volumes`.
-    pub collection: &'a str,
-    /// Its id.
-    pub id: &'a str,
-}
-
-impl Serialize for Links<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut list = serializer.serialize_seq(Some(2))?;
-        for (rel, version) in [("self", "/v3"), ("bookmark", "")] {
-            let href = Href {
-                base: self.base,
-                version,
-                project: self.project,
-                collection: self.collection,
-                id: self.id,
-            };
-            list.serialize_element(&Link { rel, href })?;
-        }
-        list.end()
-    }
-}
-
-/// `{"id", "name", "links"}`: a record in a list without detail.
-#[derive(Debug, Serialize)]
-pub struct Brief<'a> {
-    /// Id.
-    pub id: &'a str,
-    /// Display name.
-    pub name: Option<&'a str>,
-    /// Links.
-    pub links: Links<'a>,
-}
+pub use attachment::{AttachmentBrief, AttachmentView, RemainingAttachments};
+pub use backup::Backups;
+pub use connection::ConnectionInfo;
+pub use encryption::{
+    EncryptionChanged, EncryptionMade, EncryptionMember, EncryptionView, VolumeEncryption,
+};
+pub use extension::Extension;
+pub use group::{GroupBrief, GroupView, ReplicationTarget};
+pub use group_snapshot::{GroupSnapshotBrief, GroupSnapshotMade, GroupSnapshotView};
+pub use group_type::{GroupSpecs, GroupTypeView};
+pub use host::{Cleanup, Clusters, HostUsage, HostView, ResourceFilters, ZoneView};
+pub use link::{Link, Links};
+pub use manageable::{ManageableSnapshot, ManageableVolume};
+pub use members::Members;
+pub use message::MessageView;
+pub use metadata::{AllMetadata, Entry, MetadataEntry};
+pub use pool::{Capabilities, PoolView};
+pub use qos::{LinkedQos, QosAssociation, QosKeys, QosView};
+pub use quota::{LimitsView, QuotaClass, QuotaUsage, QuotaView};
+pub use reader::{AnswerTo, Reader};
+pub use service::{
+    DisabledService, LogLevels, SCHEDULER_BINARY, ServiceChanged, ServiceState, ServiceView,
+    VOLUME_BINARY,
+};
+pub use snapshot::SnapshotView;
+pub use time::{Micros, Time, micros, time};
+pub use transfer::TransferView;
+pub use types::{DefaultTypeView, ExtraSpecs, TypeAccess, TypeView, USER_VISIBLE};
+pub use volume::{VolumeBrief, VolumeSummary, VolumeView};
+pub use wrap::{Many, NoItems, One, Page, Plural, Single};

@@ -1,66 +1,84 @@
 //! A snapshot as JSON.
 
-use serde::ser::SerializeMap;
-use serde::{Serialize, Serializer};
+use std::collections::BTreeMap;
+
+use serde::Serialize;
 use springform_model::cloud::Snapshot;
+use utoipa::ToSchema;
 
-use super::{AnswerTo, Time, time};
-use crate::http::{Shape, Version};
+use super::{AnswerTo, Plural, Reader, Single, Time, time};
 
-/// Form of a snapshot.
-pub const SNAPSHOT: Shape = "{id:text, created_at:text, updated_at:text?, name:text?, description:text?, volume_id:text, \
-    status:text, size:count, metadata:map, group_snapshot_id?:text?, user_id?:text, consumes_quota?:bool, \
-    os-extended-snapshot-attributes:project_id?:text, os-extended-snapshot-attributes:progress?:text}";
-
-/// A snapshot for one caller.
-#[derive(Debug)]
+/// A snapshot.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Snapshot)]
 pub struct SnapshotView<'a> {
-    /// The record.
-    pub snapshot: &'a Snapshot,
-    /// Asked shape.
-    pub version: Version,
-    /// What it answers.
-    pub to: AnswerTo,
+    id: &'a str,
+    created_at: Time,
+    #[schema(required)]
+    updated_at: Option<Time>,
+    #[schema(required)]
+    name: Option<&'a str>,
+    #[schema(required)]
+    description: Option<&'a str>,
+    volume_id: &'a str,
+    status: &'static str,
+    /// GiB.
+    size: u64,
+    metadata: &'a BTreeMap<String, String>,
+    /// From 3.14.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    group_snapshot_id: Option<Option<&'a str>>,
+    /// From 3.41.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    user_id: Option<&'a str>,
+    /// From 3.65.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    consumes_quota: Option<bool>,
+    #[serde(rename = "os-extended-snapshot-attributes:project_id")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    project_id: Option<&'a str>,
+    /// `100%`.
+    #[serde(rename = "os-extended-snapshot-attributes:progress")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    progress: Option<&'a str>,
 }
 
-impl Serialize for SnapshotView<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let snapshot = self.snapshot;
-        let version = match self.to {
-            AnswerTo::Manage => Version::MIN,
-            _ => self.version,
-        };
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("id", &snapshot.id)?;
-        map.serialize_entry("created_at", &Time(snapshot.created_at))?;
-        map.serialize_entry("updated_at", &time(snapshot.updated_at))?;
-        map.serialize_entry("name", &snapshot.name)?;
-        map.serialize_entry("description", &snapshot.description)?;
-        map.serialize_entry("volume_id", &snapshot.volume_id)?;
-        map.serialize_entry("status", snapshot.status.as_str())?;
-        map.serialize_entry("size", &snapshot.size)?;
-        map.serialize_entry("metadata", &snapshot.metadata)?;
-        if self.to != AnswerTo::List {
-            if version.has(14) {
-                map.serialize_entry("group_snapshot_id", &snapshot.group_snapshot_id)?;
-            }
-            if version.has(41) {
-                map.serialize_entry("user_id", &snapshot.user_id)?;
-            }
-            if version.has(65) {
-                map.serialize_entry("consumes_quota", &snapshot.consumes_quota)?;
-            }
+impl Single for SnapshotView<'_> {
+    const KEY: &'static str = "snapshot";
+}
+
+impl Plural for SnapshotView<'_> {
+    const KEY: &'static str = "snapshots";
+    const LINKS: Option<&'static str> = Some("snapshots_links");
+    const COUNTED: bool = true;
+}
+
+impl<'a> SnapshotView<'a> {
+    /// A snapshot for one reader.
+    #[must_use]
+    pub fn new(snapshot: &'a Snapshot, reader: &Reader<'a>, to: AnswerTo) -> Self {
+        let version = reader.version_to(to);
+        let from = |minor| to != AnswerTo::List && version.has(minor);
+        let shown = to == AnswerTo::Show;
+        Self {
+            id: &snapshot.id,
+            created_at: Time(snapshot.created_at),
+            updated_at: time(snapshot.updated_at),
+            name: snapshot.name.as_deref(),
+            description: snapshot.description.as_deref(),
+            volume_id: &snapshot.volume_id,
+            status: snapshot.status.as_str(),
+            size: snapshot.size,
+            metadata: &snapshot.metadata,
+            group_snapshot_id: from(14).then_some(snapshot.group_snapshot_id.as_deref()),
+            user_id: from(41).then_some(&snapshot.user_id),
+            consumes_quota: from(65).then_some(snapshot.consumes_quota),
+            project_id: shown.then_some(&snapshot.project_id),
+            progress: shown.then_some(&snapshot.progress),
         }
-        if self.to == AnswerTo::Show {
-            map.serialize_entry(
-                "os-extended-snapshot-attributes:project_id",
-                &snapshot.project_id,
-            )?;
-            map.serialize_entry(
-                "os-extended-snapshot-attributes:progress",
-                &snapshot.progress,
-            )?;
-        }
-        map.end()
     }
 }

@@ -2,6 +2,9 @@
 
 use serde::{Serialize, Serializer};
 use springform_model::time::Timestamp;
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 /// A point in time: `2026-11-20T23:31:10.989136`.
 #[derive(Debug, Clone, Copy)]
@@ -32,6 +35,37 @@ impl Serialize for Time {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
+}
+
+impl PartialSchema for Time {
+    fn schema() -> RefOr<Schema> {
+        let text = ObjectBuilder::new().schema_type(Type::String);
+        let said = "A point in time, UTC: `2026-11-20T23:31:10.989136`.";
+        text.description(Some(said)).into()
+    }
+}
+
+impl ToSchema for Time {}
+
+/// A point in time as the admin API writes it.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(transparent)]
+pub struct Micros(pub Timestamp);
+
+impl PartialSchema for Micros {
+    fn schema() -> RefOr<Schema> {
+        let whole = ObjectBuilder::new().schema_type(Type::Integer);
+        let said = "A point in time: microseconds since 1970-01-01, UTC.";
+        whole.description(Some(said)).into()
+    }
+}
+
+impl ToSchema for Micros {}
+
+/// The same, where there may be none.
+#[must_use]
+pub fn micros(point: Option<Timestamp>) -> Option<Micros> {
+    point.map(Micros)
 }
 
 /// Year, month and day of a day counted from 1970-01-01 in the Gregorian calendar: years begin in March here, so that

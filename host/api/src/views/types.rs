@@ -1,19 +1,12 @@
-//! Volume types, QoS specs and group types as JSON.
+//! Volume types as JSON.
 
-use serde::ser::SerializeMap;
-use serde::{Serialize, Serializer};
-use springform_model::cloud::{GroupType, QosSpecs, VolumeType};
+use std::collections::BTreeMap;
 
-use super::AnswerTo;
-use crate::http::Shape;
+use serde::Serialize;
+use springform_model::cloud::{DefaultType, VolumeType};
+use utoipa::ToSchema;
 
-/// Form of a volume type.
-pub const VOLUME_TYPE: Shape = "{id:text, name:text, is_public:bool, description:text?, \
-    os-volume-type-access:is_public?:bool, extra_specs?:map, qos_specs_id?:text?}";
-
-/// Form of a group type.
-pub const GROUP_TYPE: Shape =
-    "{id:text, name:text, description:text?, is_public:bool, group_specs?:map}";
+use super::{AnswerTo, Plural, Reader, Single};
 
 /// Extra specs that tell every tenant what a type can do; the rest is for administrators.
 pub const USER_VISIBLE: [&str; 3] = [
@@ -23,75 +16,124 @@ pub const USER_VISIBLE: [&str; 3] = [
 ];
 
 /// A volume type.
-#[derive(Debug)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = VolumeType)]
 pub struct TypeView<'a> {
-    /// The record.
-    pub record: &'a VolumeType,
-    /// Whether the reader is an administrator.
-    pub admin: bool,
-    /// What it answers.
-    pub to: AnswerTo,
+    id: &'a str,
+    name: &'a str,
+    is_public: bool,
+    #[schema(required)]
+    description: Option<&'a str>,
+    /// Neither of the default type nor of one that was changed.
+    #[serde(rename = "os-volume-type-access:is_public")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    access_is_public: Option<bool>,
+    /// To those who are no administrators only those that say what a type can do.
+    extra_specs: BTreeMap<&'a str, &'a str>,
+    /// For administrators.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    qos_specs_id: Option<Option<&'a str>>,
 }
 
-impl Serialize for TypeView<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let record = self.record;
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("id", &record.id)?;
-        map.serialize_entry("name", &record.name)?;
-        map.serialize_entry("is_public", &record.is_public)?;
-        map.serialize_entry("description", &record.description)?;
-        if !matches!(self.to, AnswerTo::Update | AnswerTo::Default) {
-            map.serialize_entry("os-volume-type-access:is_public", &record.is_public)?;
+impl Single for TypeView<'_> {
+    const KEY: &'static str = "volume_type";
+}
+
+impl Plural for TypeView<'_> {
+    const KEY: &'static str = "volume_types";
+    const LINKS: Option<&'static str> = Some("volume_type_links");
+}
+
+impl<'a> TypeView<'a> {
+    /// A volume type for one reader.
+    #[must_use]
+    pub fn new(record: &'a VolumeType, reader: &Reader<'a>, to: AnswerTo) -> Self {
+        let brief = matches!(to, AnswerTo::Update | AnswerTo::Default);
+        let shown = matches!(to, AnswerTo::Show | AnswerTo::Default);
+        let qos_specs_id = record.qos_specs_id.as_deref();
+        Self {
+            id: &record.id,
+            name: &record.name,
+            is_public: record.is_public,
+            description: record.description.as_deref(),
+            access_is_public: (!brief).then_some(record.is_public),
+            extra_specs: visible_specs(record, reader),
+            qos_specs_id: (shown && reader.admin).then_some(qos_specs_id),
         }
-        let visible = record
-            .extra_specs
-            .iter()
-            .filter(|(key, _)| self.admin || USER_VISIBLE.contains(&key.as_str()));
-        let visible: std::collections::BTreeMap<_, _> = visible.collect();
-        map.serialize_entry("extra_specs", &visible)?;
-        if matches!(self.to, AnswerTo::Show | AnswerTo::Default) && self.admin {
-            map.serialize_entry("qos_specs_id", &record.qos_specs_id)?;
-        }
-        map.end()
     }
 }
 
-/// QoS specs.
-#[derive(Debug)]
-pub struct QosView<'a>(pub &'a QosSpecs);
+fn visible_specs<'a>(record: &'a VolumeType, reader: &Reader<'a>) -> BTreeMap<&'a str, &'a str> {
+    let all = record.extra_specs.iter();
+    let all = all.map(|(key, value)| (key.as_str(), value.as_str()));
+    all.filter(|(key, _)| reader.admin || USER_VISIBLE.contains(key))
+        .collect()
+}
 
-impl Serialize for QosView<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(4))?;
-        map.serialize_entry("id", &self.0.id)?;
-        map.serialize_entry("name", &self.0.name)?;
-        map.serialize_entry("consumer", &self.0.consumer)?;
-        map.serialize_entry("specs", &self.0.specs)?;
-        map.end()
+/// Extra specs of a volume type.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ExtraSpecs<'a> {
+    extra_specs: BTreeMap<&'a str, &'a str>,
+}
+
+impl<'a> ExtraSpecs<'a> {
+    /// Those that a reader may see.
+    #[must_use]
+    pub fn visible(record: &'a VolumeType, reader: &Reader<'a>) -> Self {
+        Self {
+            extra_specs: visible_specs(record, reader),
+        }
+    }
+
+    /// Those that were set.
+    #[must_use]
+    pub fn set(specs: &'a BTreeMap<String, String>) -> Self {
+        let specs = specs.iter();
+        Self {
+            extra_specs: specs
+                .map(|(key, value)| (key.as_str(), value.as_str()))
+                .collect(),
+        }
     }
 }
 
-/// A group type.
-#[derive(Debug)]
-pub struct GroupTypeView<'a> {
-    /// The record.
-    pub record: &'a GroupType,
-    /// Whether the reader is an administrator.
-    pub admin: bool,
+/// A project that may use a private type.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TypeAccess<'a> {
+    /// The project.
+    pub project_id: &'a str,
+    /// The type.
+    pub volume_type_id: &'a str,
 }
 
-impl Serialize for GroupTypeView<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let record = self.record;
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("id", &record.id)?;
-        map.serialize_entry("name", &record.name)?;
-        map.serialize_entry("description", &record.description)?;
-        map.serialize_entry("is_public", &record.is_public)?;
-        if self.admin {
-            map.serialize_entry("group_specs", &record.group_specs)?;
+impl Plural for TypeAccess<'_> {
+    const KEY: &'static str = "volume_type_access";
+}
+
+/// The default type of a project.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = DefaultType)]
+pub struct DefaultTypeView<'a> {
+    project_id: &'a str,
+    volume_type_id: &'a str,
+}
+
+impl Single for DefaultTypeView<'_> {
+    const KEY: &'static str = "default_type";
+}
+
+impl Plural for DefaultTypeView<'_> {
+    const KEY: &'static str = "default_types";
+}
+
+impl<'a> DefaultTypeView<'a> {
+    /// The same for every reader.
+    #[must_use]
+    pub fn new(found: &'a DefaultType) -> Self {
+        Self {
+            project_id: &found.project_id,
+            volume_type_id: &found.type_id,
         }
-        map.end()
     }
 }

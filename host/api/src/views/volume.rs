@@ -1,136 +1,181 @@
 //! A volume as JSON.
 
+use std::collections::BTreeMap;
+
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
-use springform_model::cloud::{Metadata, Volume, VolumeAttachment};
+use springform_model::cloud::{Metadata, Volume, VolumeAttachment, VolumeStatus};
+use utoipa::ToSchema;
 
-use super::{AnswerTo, Links, Time, time};
-use crate::http::{Shape, Version};
+use super::{AnswerTo, Link, Plural, Reader, Single, Time, time};
 
-/// Form of a volume at the newest microversion.
-pub const VOLUME: Shape = "{id:text, status:text, size:count, availability_zone:text, created_at:text, updated_at:text?, \
-    name:text?, description:text?, volume_type:text?, snapshot_id:text?, source_volid:text?, metadata:map, links:[@link], \
-    user_id:text, bootable:'true'|'false', encrypted:bool, replication_status:text?, consistencygroup_id:text?, multiattach:bool, \
-    attachments:[{id:text, attachment_id:text, volume_id:text, server_id:text?, host_name:text?, device:text?, attached_at:text?}], migration_status?:text?, group_id?:text?, provider_id?:text?, shared_targets?:bool?, \
-    service_uuid?:text?, cluster_name?:text?, volume_type_id?:text?, consumes_quota?:bool, volume_image_metadata?:map, \
-    os-vol-tenant-attr:tenant_id?:text, os-vol-mig-status-attr:migstat?:text?, os-vol-mig-status-attr:name_id?:text?, \
-    os-vol-host-attr:host?:text?}";
-
-/// A volume for one caller.
-#[derive(Debug)]
+/// A volume.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Volume)]
 pub struct VolumeView<'a> {
-    /// The record.
-    pub volume: &'a Volume,
-    /// Asked shape.
-    pub version: Version,
-    /// Whether the reader is an administrator.
-    pub admin: bool,
-    /// What it answers.
-    pub to: AnswerTo,
-    /// `http://host:port`.
-    pub base: &'a str,
-    /// Project in the path of the request.
-    pub project: Option<&'a str>,
+    id: &'a str,
+    status: &'static str,
+    /// GiB.
+    size: u64,
+    availability_zone: &'a str,
+    created_at: Time,
+    #[schema(required)]
+    updated_at: Option<Time>,
+    #[schema(required)]
+    name: Option<&'a str>,
+    #[schema(required)]
+    description: Option<&'a str>,
+    /// Name of its type.
+    #[schema(required)]
+    volume_type: Option<&'a str>,
+    #[schema(required)]
+    snapshot_id: Option<&'a str>,
+    #[schema(required)]
+    source_volid: Option<&'a str>,
+    #[schema(value_type = BTreeMap<String, String>)]
+    metadata: ShownMetadata<'a>,
+    links: [Link<'a>; 2],
+    user_id: &'a str,
+    bootable: BoolText,
+    encrypted: bool,
+    #[schema(required)]
+    replication_status: Option<&'static str>,
+    #[schema(required)]
+    consistencygroup_id: Option<&'a str>,
+    multiattach: bool,
+    attachments: Vec<VolumeAttachmentView<'a>>,
+    /// For administrators.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    migration_status: Option<Option<&'a str>>,
+    /// From 3.13.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    group_id: Option<Option<&'a str>>,
+    /// From 3.21, for administrators.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provider_id: Option<Option<&'a str>>,
+    /// From 3.48.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    shared_targets: Option<bool>,
+    /// From 3.48.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    service_uuid: Option<Option<&'a str>>,
+    /// From 3.61, for administrators.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cluster_name: Option<Option<&'a str>>,
+    /// From 3.63.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    volume_type_id: Option<Option<&'a str>>,
+    /// From 3.65.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    consumes_quota: Option<bool>,
+    /// Where the volume was made of an image.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    volume_image_metadata: Option<&'a BTreeMap<String, String>>,
+    #[serde(rename = "os-vol-tenant-attr:tenant_id")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    tenant_id: Option<&'a str>,
+    /// For administrators.
+    #[serde(rename = "os-vol-mig-status-attr:migstat")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    migstat: Option<Option<&'a str>>,
+    /// For administrators.
+    #[serde(rename = "os-vol-mig-status-attr:name_id")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name_id: Option<Option<&'a str>>,
+    /// For administrators.
+    #[serde(rename = "os-vol-host-attr:host")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    host: Option<Option<&'a str>>,
 }
 
-impl Serialize for VolumeView<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let volume = self.volume;
-        let version = match self.to {
-            AnswerTo::Manage => Version::MIN,
-            _ => self.version,
-        };
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("id", &volume.id)?;
-        map.serialize_entry("status", shown_status(volume))?;
-        map.serialize_entry("size", &volume.size)?;
-        map.serialize_entry("availability_zone", &volume.availability_zone)?;
-        map.serialize_entry("created_at", &Time(volume.created_at))?;
-        map.serialize_entry("updated_at", &time(volume.updated_at))?;
-        map.serialize_entry("name", &volume.name)?;
-        map.serialize_entry("description", &volume.description)?;
-        map.serialize_entry("volume_type", &volume.type_name)?;
-        map.serialize_entry("snapshot_id", &volume.snapshot_id)?;
-        map.serialize_entry("source_volid", &volume.source_volid)?;
-        map.serialize_entry("metadata", &Shown(volume))?;
-        map.serialize_entry(
-            "links",
-            &Links {
-                base: self.base,
-                project: self.project,
-                collection: "volumes",
-                id: &volume.id,
-            },
-        )?;
-        map.serialize_entry("user_id", &volume.user_id)?;
-        map.serialize_entry("bootable", if volume.bootable { "true" } else { "false" })?;
-        map.serialize_entry("encrypted", &false)?;
-        map.serialize_entry(
-            "replication_status",
-            &volume.replication_status.map(|status| status.as_str()),
-        )?;
-        map.serialize_entry("consistencygroup_id", &None::<&str>)?;
-        map.serialize_entry("multiattach", &volume.multiattach)?;
-        map.serialize_entry(
-            "attachments",
-            &Attachments {
-                volume,
-                admin: self.admin,
-            },
-        )?;
-        if self.admin {
-            map.serialize_entry("migration_status", &volume.migration_status)?;
+impl Single for VolumeView<'_> {
+    const KEY: &'static str = "volume";
+}
+
+impl Plural for VolumeView<'_> {
+    const KEY: &'static str = "volumes";
+    const LINKS: Option<&'static str> = Some("volumes_links");
+    const COUNTED: bool = true;
+}
+
+impl<'a> VolumeView<'a> {
+    /// A volume for one reader.
+    #[must_use]
+    pub fn new(volume: &'a Volume, reader: &Reader<'a>, to: AnswerTo) -> Self {
+        let (version, admin) = (reader.version_to(to), reader.admin);
+        let shown = to == AnswerTo::Show;
+        let migration_status = volume.migration_status.as_deref();
+        let image = Some(&volume.image_metadata).filter(|image| shown && !image.is_empty());
+        Self {
+            id: &volume.id,
+            status: shown_status(volume),
+            size: volume.size,
+            availability_zone: &volume.availability_zone,
+            created_at: Time(volume.created_at),
+            updated_at: time(volume.updated_at),
+            name: volume.name.as_deref(),
+            description: volume.description.as_deref(),
+            volume_type: volume.type_name.as_deref(),
+            snapshot_id: volume.snapshot_id.as_deref(),
+            source_volid: volume.source_volid.as_deref(),
+            metadata: ShownMetadata(volume),
+            links: reader.links("volumes", &volume.id),
+            user_id: &volume.user_id,
+            bootable: BoolText::from(volume.bootable),
+            encrypted: false,
+            replication_status: volume.replication_status.map(|status| status.as_str()),
+            consistencygroup_id: None,
+            multiattach: volume.multiattach,
+            attachments: attachments(volume, admin),
+            migration_status: admin.then_some(migration_status),
+            group_id: version.has(13).then_some(volume.group_id.as_deref()),
+            provider_id: (version.has(21) && admin).then_some(None),
+            shared_targets: version.has(48).then_some(true),
+            service_uuid: version.has(48).then_some(None),
+            cluster_name: (version.has(61) && admin).then_some(None),
+            volume_type_id: version.has(63).then_some(volume.type_id.as_deref()),
+            consumes_quota: version.has(65).then_some(volume.consumes_quota),
+            volume_image_metadata: image,
+            tenant_id: shown.then_some(&volume.project_id),
+            migstat: (shown && admin).then_some(migration_status),
+            name_id: (shown && admin).then_some(None),
+            host: (shown && admin).then_some(volume.host.as_deref()),
         }
-        if version.has(13) {
-            map.serialize_entry("group_id", &volume.group_id)?;
-        }
-        if version.has(21) && self.admin {
-            map.serialize_entry("provider_id", &None::<&str>)?;
-        }
-        if version.has(48) {
-            map.serialize_entry("shared_targets", &true)?;
-            map.serialize_entry("service_uuid", &None::<&str>)?;
-        }
-        if version.has(61) && self.admin {
-            map.serialize_entry("cluster_name", &None::<&str>)?;
-        }
-        if version.has(63) {
-            map.serialize_entry("volume_type_id", &volume.type_id)?;
-        }
-        if version.has(65) {
-            map.serialize_entry("consumes_quota", &volume.consumes_quota)?;
-        }
-        if self.to == AnswerTo::Show {
-            if !volume.image_metadata.is_empty() {
-                map.serialize_entry("volume_image_metadata", &volume.image_metadata)?;
-            }
-            map.serialize_entry("os-vol-tenant-attr:tenant_id", &volume.project_id)?;
-            if self.admin {
-                map.serialize_entry("os-vol-mig-status-attr:migstat", &volume.migration_status)?;
-                map.serialize_entry("os-vol-mig-status-attr:name_id", &None::<&str>)?;
-                map.serialize_entry("os-vol-host-attr:host", &volume.host)?;
-            }
-        }
-        map.end()
     }
 }
 
 /// What a volume that could not be taken over shows: clients know nothing of `error_managing`.
 fn shown_status(volume: &Volume) -> &'static str {
-    use springform_model::cloud::VolumeStatus::{ErrorManaging, Managing, Reverting};
     match volume.status {
-        ErrorManaging => "error",
-        Managing => "creating",
-        Reverting => "reverting",
+        VolumeStatus::ErrorManaging => "error",
+        VolumeStatus::Managing => "creating",
         other => other.as_str(),
+    }
+}
+
+/// A truth as Cinder writes this one: text.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum BoolText {
+    True,
+    False,
+}
+
+impl From<bool> for BoolText {
+    fn from(truth: bool) -> Self {
+        if truth { Self::True } else { Self::False }
     }
 }
 
 /// User metadata, then what an attachment and the driver add to it.
 #[derive(Debug)]
-struct Shown<'a>(&'a Volume);
+struct ShownMetadata<'a>(&'a Volume);
 
-impl Serialize for Shown<'_> {
+impl Serialize for ShownMetadata<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Volume {
             metadata,
@@ -160,36 +205,78 @@ impl Serialize for Shown<'_> {
     }
 }
 
-#[derive(Debug)]
-struct Attachments<'a> {
-    volume: &'a Volume,
-    admin: bool,
-}
-
-#[derive(Debug, Serialize)]
-struct Attached<'a> {
+/// A place where a volume is attached.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = VolumeAttachment)]
+pub struct VolumeAttachmentView<'a> {
+    /// Id of the volume.
     id: &'a str,
     attachment_id: &'a str,
     volume_id: &'a str,
+    #[schema(required)]
     server_id: Option<&'a str>,
+    /// Null to those who are no administrators.
+    #[schema(required)]
     host_name: Option<&'a str>,
+    #[schema(required)]
     device: Option<&'a str>,
+    #[schema(required)]
     attached_at: Option<Time>,
 }
 
-impl Serialize for Attachments<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let id = self.volume.id.as_str();
-        serializer.collect_seq(self.volume.attachments.iter().map(
-            |attachment: &VolumeAttachment| Attached {
-                id,
-                attachment_id: &attachment.attachment_id,
-                volume_id: id,
-                server_id: attachment.server_id.as_deref(),
-                host_name: attachment.host_name.as_deref().filter(|_| self.admin),
-                device: attachment.device.as_deref(),
-                attached_at: time(attachment.attached_at),
-            },
-        ))
+fn attachments<'a>(volume: &'a Volume, admin: bool) -> Vec<VolumeAttachmentView<'a>> {
+    let view = |attachment: &'a VolumeAttachment| VolumeAttachmentView {
+        id: &volume.id,
+        attachment_id: &attachment.attachment_id,
+        volume_id: &volume.id,
+        server_id: attachment.server_id.as_deref(),
+        host_name: attachment.host_name.as_deref().filter(|_| admin),
+        device: attachment.device.as_deref(),
+        attached_at: time(attachment.attached_at),
+    };
+    volume.attachments.iter().map(view).collect()
+}
+
+/// A volume in a list without detail.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct VolumeBrief<'a> {
+    id: &'a str,
+    #[schema(required)]
+    name: Option<&'a str>,
+    links: [Link<'a>; 2],
+}
+
+impl Plural for VolumeBrief<'_> {
+    const KEY: &'static str = "volumes";
+    const LINKS: Option<&'static str> = Some("volumes_links");
+    const COUNTED: bool = true;
+}
+
+impl<'a> VolumeBrief<'a> {
+    /// The same for every reader but for the links.
+    #[must_use]
+    pub fn new(volume: &'a Volume, reader: &Reader<'a>) -> Self {
+        Self {
+            id: &volume.id,
+            name: volume.name.as_deref(),
+            links: reader.links("volumes", &volume.id),
+        }
     }
+}
+
+/// How many volumes there are, and of which size.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct VolumeSummary {
+    /// Every key of metadata with the values it has (from 3.36).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub metadata: Option<BTreeMap<String, Vec<String>>>,
+    /// Volumes.
+    pub total_count: u64,
+    /// GiB.
+    pub total_size: u64,
+}
+
+impl Single for VolumeSummary {
+    const KEY: &'static str = "volume-summary";
 }

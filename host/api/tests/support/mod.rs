@@ -10,7 +10,9 @@
 pub mod array;
 
 pub mod driver;
+pub mod form;
 pub mod furnished;
+pub mod written;
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;

@@ -41,7 +41,9 @@ pub use reconciler::{ReconcilerEnv, reconcile_loop};
 pub use request::{Ask, Request, Who, begin, reset_active_backend};
 pub use scope::Scope;
 pub use service::Replication;
-pub use status::{BackendStanding, OpenOperation, Standings, TargetStanding, VolumeStanding};
+pub use status::{
+    BackendStanding, OpenOperation, OutdatedStanding, Standings, TargetStanding, VolumeStanding,
+};
 pub(crate) use store_env::open_on;
 pub use store_env::{Arrays, StoreEnv};
 pub use verbs::{Input as VerbInput, run as run_verb};
