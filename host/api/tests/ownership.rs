@@ -9,7 +9,8 @@
 mod support;
 
 use serde_json::{Value, json};
-use support::furnished::{MEMBER, Route, Things, call, furnished, ready, routes};
+use support::furnished::{ADMIN, MEMBER, Route, Things};
+use support::furnished::{call, furnished, furnished_with, ready, routes};
 use support::{Api, Got};
 
 /// Members and readers of another project, somebody without a role in this one, a service of a third, and nobody.
@@ -23,13 +24,15 @@ const CALLERS: [&str; 5] = [
 ];
 
 /// What belongs to a project.
-const OWNED: [&str; 6] = [
+const OWNED: [&str; 8] = [
     "volume_id",
     "snapshot_id",
     "attachment_id",
     "group_id",
     "group_snapshot_id",
     "transfer_id",
+    "message_id",
+    "operation_id",
 ];
 
 /// Bodies that would do, were it one's own.
@@ -83,9 +86,15 @@ async fn seen(api: &Api, things: &Things) -> Vec<Value> {
         ("group_id", "groups"),
         ("group_snapshot_id", "group_snapshots"),
         ("transfer_id", "volume-transfers"),
+        ("message_id", "messages"),
+        ("operation_id", "operations"),
     ] {
-        let path = format!("/v3/{list}/{}", things.id(name));
-        let shown = call(api, MEMBER, "GET", &path, "3.71", "").await;
+        let (token, root) = match list {
+            "operations" => (ADMIN, "/admin/v1"),
+            _ => (MEMBER, "/v3"),
+        };
+        let path = format!("{root}/{list}/{}", things.id(name));
+        let shown = call(api, token, "GET", &path, "3.71", "").await;
         assert_eq!(shown.status, 200, "{path}: {}", shown.text);
         seen.push(shown.body);
     }
@@ -207,6 +216,62 @@ async fn no_body_names_an_object_of_another_project() {
             assert_eq!(
                 got.status, wanted,
                 "{path} {body} as {caller}: {}",
+                got.text
+            );
+        }
+    }
+    assert_eq!(seen(&api, &things).await, before);
+}
+
+#[tokio::test]
+async fn a_policy_that_opens_operations_opens_those_of_ones_own_project() {
+    let policy = "\"springform:operations:get\" = \"member\"\n\
+                  \"springform:operations:list\" = \"member\"\n\
+                  \"springform:operations:cancel\" = \"member\"\n";
+    let (api, things) = furnished_with(policy).await;
+    let one = format!("/admin/v1/operations/{}", things.id("operation_id"));
+    let events = format!("{one}/events");
+    let cancel = format!("{one}/cancel");
+    for (method, path, own) in [
+        ("GET", &one, 200),
+        ("GET", &events, 200),
+        // It has ended.
+        ("POST", &cancel, 409),
+    ] {
+        let got = call(&api, MEMBER, method, path, "3.71", "").await;
+        assert_eq!(got.status, own, "{path}: {}", got.text);
+        let got = call(&api, STRANGER, method, path, "3.71", "").await;
+        assert_eq!(got.status, 404, "{path}: {}", got.text);
+        assert!(
+            !got.text.contains(things.id("volume_id")),
+            "{path}: {}",
+            got.text
+        );
+    }
+    let list = "/admin/v1/operations";
+    let own = call(&api, MEMBER, "GET", list, "3.71", "").await;
+    assert!(own.text.contains(things.id("operation_id")), "{}", own.text);
+    let none = call(&api, STRANGER, "GET", list, "3.71", "").await;
+    assert_eq!(none.body["operations"], json!([]), "{}", none.text);
+}
+
+#[tokio::test]
+async fn no_route_lets_in_who_has_no_role_in_the_project_or_no_token() {
+    let (api, things) = furnished().await;
+    let before = seen(&api, &things).await;
+    for route in routes(&api).await {
+        let path = things.fill(&route.path);
+        for (caller, wanted) in [
+            ("no-role-of-the-test", 403),
+            ("service-token-of-the-test", 403),
+            ("", 401),
+        ] {
+            let got = call(&api, caller, &route.method, &path, "3.71", "{}").await;
+            assert_eq!(
+                got.status,
+                wanted,
+                "{} as {caller}: {}",
+                route.named(),
                 got.text
             );
         }

@@ -41,6 +41,7 @@ fn attachment(volume: &str, server: Option<&str>, outdated: bool) -> Attachment 
         }),
         connection: None,
         legacy: false,
+        made_by: None,
         outdated: outdated.then(|| Outdated {
             target: Some("a".to_owned()),
             since: Timestamp(0),

@@ -75,6 +75,7 @@ fn attachment(id: &str) -> Attachment {
             extensions: Vec::new(),
         }),
         legacy: false,
+        made_by: None,
         outdated: None,
         operation: None,
         attached_at: None,

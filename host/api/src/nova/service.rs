@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use http::header::CONTENT_TYPE;
 use http::{Method, StatusCode};
 use reqwest::{Certificate, Client, Response};
 use serde_json::Value;
@@ -57,30 +56,57 @@ impl ServerVolumes for Nova {
             return Ok(None);
         };
         let path = format!("/servers/{server}/os-volume_attachments/{volume}");
-        let answer = self.send(self.request(Method::GET, &path)).await?;
+        match self.told(&path).await? {
+            Some(body) => had(&body, server, volume).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn shows(&self, server: &str) -> Result<bool, ComputeError> {
+        let Ok(server) = server.parse::<Uuid>() else {
+            return Ok(false);
+        };
+        match self.told(&format!("/servers/{server}")).await? {
+            Some(body) => shown(&body, server).map(|()| true),
+            None => Ok(false),
+        }
+    }
+}
+
+impl Nova {
+    /// What it tells of something; none where it says, in its own words, that there is none.
+    async fn told(&self, path: &str) -> Result<Option<Value>, ComputeError> {
+        let answer = self.send(self.request(Method::GET, path)).await?;
         match answer.status() {
-            StatusCode::NOT_FOUND => absent(answer).await,
+            StatusCode::NOT_FOUND => absent(answer).await.map(|()| None),
             StatusCode::FORBIDDEN => Err(ComputeError::Denied(words(answer).await)),
             StatusCode::NOT_ACCEPTABLE => Err(ComputeError::Refused(format!(
                 "it does not know microversion {VERSION}, which needs Nova of Zed (26) or later"
             ))),
-            status if status.is_success() => {
-                let body: Value = answer.json().await.unwrap_or_default();
-                had(&body, server, volume).map(Some)
-            }
+            status if status.is_success() => Ok(Some(answer.json().await.unwrap_or_default())),
             _ => Err(ComputeError::Refused(words(answer).await)),
         }
     }
 }
 
-/// Not found, if it is Nova that says so: the page of a proxy that does not know the path must not cost a server its disk.
-async fn absent(answer: Response) -> Result<Option<String>, ComputeError> {
-    let kind = answer.headers().get(CONTENT_TYPE);
-    let json = kind.is_none_or(|kind| kind.as_bytes().starts_with(b"application/json"));
-    match json {
-        true => Ok(None),
+/// Not found, if it is Nova that says so: the answer of a proxy that does not know the path must not cost a server its disk.
+async fn absent(answer: Response) -> Result<(), ComputeError> {
+    let body: Value = answer.json().await.unwrap_or_default();
+    match body.get("itemNotFound").is_some_and(Value::is_object) {
+        true => Ok(()),
         false => Err(ComputeError::Unavailable(
             "it answered 404, but not as Nova does; see whether [nova] url is right".to_owned(),
+        )),
+    }
+}
+
+/// Refuses an answer about another server.
+fn shown(body: &Value, server: Uuid) -> Result<(), ComputeError> {
+    let found = body.get("server").and_then(|found| text(found, "id"));
+    match found.and_then(|id| id.parse::<Uuid>().ok()) == Some(server) {
+        true => Ok(()),
+        false => Err(ComputeError::Unavailable(
+            "its answer is not about this server".to_owned(),
         )),
     }
 }

@@ -149,6 +149,34 @@ async fn a_volume_that_is_read_only_is_attached_for_reading_alone() {
 }
 
 #[tokio::test]
+async fn a_volume_that_is_not_shared_is_attached_to_nobody_else_while_it_is_used() {
+    let api = Api::with_array(&Arc::default()).await;
+    let volume = api.volume(1).await;
+    let action = format!("{volume}/action");
+    let server = |n: u8| {
+        json!({"os-attach": {
+            "instance_uuid": format!("6f0d2a4e-0000-4000-8000-00000000000{n}"), "mountpoint": "/dev/vdb",
+        }})
+    };
+    let by_host = |host: &str| json!({"os-attach": {"host_name": host, "mountpoint": "/dev/vdb"}});
+    assert_eq!(api.post(&action, server(1)).await.status, 202);
+    let before = api.get(&volume).await.body["volume"].clone();
+    for other in [server(2), by_host("h2")] {
+        let refused = api.post(&action, other).await;
+        assert_eq!(refused.status, 400, "{}", refused.text);
+        assert!(
+            refused.message().ends_with("is already attached"),
+            "{}",
+            refused.text
+        );
+    }
+    // Who has it already is told so again.
+    assert_eq!(api.post(&action, server(1)).await.status, 202);
+    let now = api.get(&volume).await.body["volume"].clone();
+    assert_eq!(now["attachments"], before["attachments"]);
+}
+
+#[tokio::test]
 async fn the_mode_and_the_device_may_stand_in_the_connector() {
     let api = Api::with_array(&Arc::default()).await;
     let volume = api.volume(1).await;

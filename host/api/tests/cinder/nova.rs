@@ -243,6 +243,29 @@ async fn nova_is_asked_as_the_caller_and_believed_if_it_speaks_of_what_was_asked
         (Says::Plainly(200, "application/json", "{}"), 503),
         (Says::Plainly(200, "text/html", html), 503),
         (Says::Plainly(404, "text/html", html), 503),
+        // A proxy that does not know the path, whatever it speaks.
+        (Says::Plainly(404, "application/json", ""), 503),
+        (Says::Plainly(404, "application/json", "{}"), 503),
+        (
+            Says::Plainly(404, "application/json", r#"{"message": "no route"}"#),
+            503,
+        ),
+        (
+            Says::Plainly(404, "application/json", r#"{"itemNotFound": "#),
+            503,
+        ),
+        (Says::Plainly(200, "application/json", ""), 503),
+        (Says::Plainly(200, "application/json", "[]"), 503),
+        (
+            Says::Plainly(200, "application/json", r#"{"volumeAttachment": null}"#),
+            503,
+        ),
+        (
+            Says::Plainly(200, "application/json", r#"{"volumeAttachment": [1]}"#),
+            503,
+        ),
+        (Says::Plainly(204, "application/json", ""), 503),
+        (Says::Plainly(429, "application/json", "{}"), 409),
         (Says::Plainly(500, "text/plain", ""), 503),
         (Says::Plainly(302, "text/plain", ""), 503),
         (Says::Plainly(401, "application/json", "{}"), 409),

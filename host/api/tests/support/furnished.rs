@@ -95,18 +95,9 @@ impl Things {
         ready(api, &format!("/v3/groups/{group}"), "group").await;
         let taken = json!({"group_snapshot": {"group_id": group}});
         let snapshot = json!({"snapshot": {"volume_id": one, "metadata": {"k": "v"}}});
-        let lost = json!({"volume": {"size": 1_000_000_000}});
-        let refused = call(
-            api,
-            MEMBER,
-            "POST",
-            "/v3/volumes",
-            "3.71",
-            &lost.to_string(),
-        )
-        .await;
-        assert!(!refused.status.is_server_error());
         Self(vec![
+            ("message_id", message(api).await),
+            ("operation_id", operation(api, &one).await),
             (
                 "group_snapshot_id",
                 make("/v3/group_snapshots", taken, "group_snapshot").await,
@@ -156,6 +147,39 @@ impl Things {
     }
 }
 
+/// What went wrong for the project: a volume that no backend takes.
+async fn message(api: &Api) -> String {
+    let nowhere = json!({"volume_backend_name": "nowhere"});
+    let kind = json!({"volume_type": {"name": "nowhere", "extra_specs": nowhere}}).to_string();
+    let made = call(api, ADMIN, "POST", "/v3/types", "3.71", &kind).await;
+    assert_eq!(made.status, 200, "{}", made.text);
+    let lost = json!({"volume": {"size": 1, "volume_type": "nowhere"}}).to_string();
+    let begun = call(api, MEMBER, "POST", "/v3/volumes", "3.71", &lost).await;
+    assert_eq!(begun.status, 202, "{}", begun.text);
+    let first = async || {
+        let list = call(api, MEMBER, "GET", "/v3/messages", "3.71", "").await;
+        list.body["messages"][0]["id"].as_str().map(str::to_owned)
+    };
+    api.wait_for(|| async { first().await.is_some() }).await;
+    let path = format!(
+        "/v3/volumes/{}",
+        begun.body["volume"]["id"].as_str().unwrap()
+    );
+    assert_eq!(
+        call(api, MEMBER, "DELETE", &path, "3.71", "").await.status,
+        202
+    );
+    first().await.unwrap()
+}
+
+/// What was done for the project: its volume was made.
+async fn operation(api: &Api, volume: &str) -> String {
+    let path = format!("/admin/v1/operations?subject={volume}");
+    let list = call(api, ADMIN, "GET", &path, "3.71", "").await;
+    let found = list.body["operations"][0]["id"].as_str();
+    found.unwrap_or_else(|| panic!("{}", list.text)).to_owned()
+}
+
 pub async fn ready(api: &Api, path: &str, key: &str) {
     api.wait_for(|| async {
         call(api, MEMBER, "GET", path, "3.71", "").await.body[key]["status"] == "available"
@@ -180,7 +204,12 @@ pub async fn call(
 }
 
 pub async fn furnished() -> (Api, Things) {
-    let api = Api::with_tokens_and_array(&Arc::new(Array::default())).await;
+    furnished_with("").await
+}
+
+/// The same with another policy.
+pub async fn furnished_with(policy: &str) -> (Api, Things) {
+    let api = Api::with_policy_and_array(policy, &Arc::new(Array::default())).await;
     let things = Things::of(&api).await;
     // Nothing of it changes by itself any more.
     for (list, key) in [

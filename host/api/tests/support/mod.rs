@@ -98,7 +98,12 @@ impl Api {
 
     /// The same users, and a backend as in [`Api::with_array`].
     pub async fn with_tokens_and_array(array: &Arc<Array>) -> Self {
-        let (auth, policy) = Self::tokens("");
+        Self::with_policy_and_array("", array).await
+    }
+
+    /// The same with another policy.
+    pub async fn with_policy_and_array(policy: &str, array: &Arc<Array>) -> Self {
+        let (auth, policy) = Self::tokens(policy);
         let parts = (auth, Limits::default(), policy, None);
         Self::with_users(array, &["pure"], &["a"], parts).await
     }

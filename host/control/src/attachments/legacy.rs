@@ -93,7 +93,21 @@ impl Volumes<'_> {
             )));
         }
         let attachments = self.control.attachments();
-        let connected = attachments.of(id).await?.into_iter().find(|known| {
+        let all = attachments.of(id).await?;
+        if volume.status == VolumeStatus::InUse && !volume.multiattach {
+            let by_this_one = |known: &Attachment| match &instance {
+                Some(_) => known.instance_id == instance,
+                None => known.instance_id.is_none() && known.host_name == host,
+            };
+            // Who uses it already is told so again; to anybody else it is not shared.
+            return match all.iter().any(by_this_one) {
+                true => Ok(()),
+                false => Err(ControlError::invalid(format!(
+                    "Invalid volume: volume {id} is already attached"
+                ))),
+            };
+        }
+        let connected = all.into_iter().find(|known| {
             known.legacy
                 && known.status != AttachStatus::Attached
                 && (host.is_none() || known.host_name == host)
@@ -117,6 +131,7 @@ impl Volumes<'_> {
                 known.device.clone_from(&device);
                 known.mode = mode.clone().or_else(|| known.mode.clone());
                 known.host_name = host.clone().or_else(|| known.host_name.clone());
+                known.made_by = super::stranger(caller, &known.project_id);
                 Ok(())
             },
         )

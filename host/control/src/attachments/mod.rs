@@ -173,6 +173,7 @@ impl Attachments<'_> {
             connector: None,
             connection: None,
             legacy,
+            made_by: stranger(caller, &volume.project_id),
             outdated: None,
             operation: None,
             attached_at: None,
@@ -307,6 +308,11 @@ impl Attachments<'_> {
         }
         Ok(())
     }
+}
+
+/// The caller's project, where the volume is of another one.
+fn stranger(caller: &Caller, project: &str) -> Option<String> {
+    (caller.project_id != project).then(|| caller.project_id.clone())
 }
 
 /// Whether servers may only read it.

@@ -20,6 +20,12 @@ pub trait ServerVolumes: Debug + Send + Sync {
     /// # Errors
     /// See [`ComputeError`].
     async fn attachment(&self, server: &str, volume: &str) -> Result<Option<String>, ComputeError>;
+
+    /// Whether it shows the caller this server. Those of other projects it hides as if there were none.
+    ///
+    /// # Errors
+    /// See [`ComputeError`].
+    async fn shows(&self, server: &str) -> Result<bool, ComputeError>;
 }
 
 impl Attachments<'_> {
@@ -46,10 +52,23 @@ impl Attachments<'_> {
                  send its service token.",
             ));
         };
-        match nova.attachment(server, &attachment.volume_id).await {
-            Ok(None) => Ok(()),
-            Ok(Some(other)) if other != attachment.id => Ok(()),
-            Ok(Some(_)) => Err(used(server, "Nova says that the server has it.")),
+        let asked = nova.attachment(server, &attachment.volume_id).await;
+        // To whom a server is not shown, Nova says that there is none.
+        let hidden = match &asked {
+            Ok(None) if may_be_anothers(caller, attachment) => {
+                nova.shows(server).await.map(|shown| !shown)
+            }
+            _ => Ok(false),
+        };
+        match hidden.and_then(|hidden| Ok((asked?, hidden))) {
+            Ok((None, true)) => Err(used(
+                server,
+                "An administrator of another project attached it, whose servers Nova does not show to you: let an \
+                 administrator do this.",
+            )),
+            Ok((None, false)) => Ok(()),
+            Ok((Some(other), _)) if other != attachment.id => Ok(()),
+            Ok((Some(_), _)) => Err(used(server, "Nova says that the server has it.")),
             Err(error @ ComputeError::Unavailable(_)) => Err(ControlError::unavailable(format!(
                 "Attachment {} stays, for whether instance {server} uses it cannot be found out. {error}. Try again.",
                 attachment.id
@@ -108,6 +127,12 @@ impl Attachments<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether the server may be of a project that the caller is not in.
+fn may_be_anothers(caller: &Caller, attachment: &Attachment) -> bool {
+    let made_by = attachment.made_by.as_ref();
+    !caller.is_admin && made_by.is_some_and(|by| *by != caller.project_id)
 }
 
 /// Cinder's `ConflictNovaUsingAttachment`, and what to do.

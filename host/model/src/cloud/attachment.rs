@@ -31,6 +31,9 @@ pub struct Attachment {
     pub connection: Option<Connection>,
     /// True for one made by the old `os-attach` / `os-initialize_connection` actions.
     pub legacy: bool,
+    /// Project of an administrator who made it for a volume that is not theirs: its server may be of that project, too.
+    #[serde(default)]
+    pub made_by: Option<String>,
     /// Set by a failover: the host was told the way to an array that does not serve the volume any more, and goes on trying
     /// it until it is attached anew.
     #[serde(default)]

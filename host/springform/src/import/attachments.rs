@@ -99,6 +99,7 @@ pub async fn read(reader: &mut Reader<'_>, records: &mut Records) -> anyhow::Res
             legacy: connector.is_none() && status == AttachStatus::Attached,
             connection: info.and_then(|info| connection(info, &serving)),
             connector,
+            made_by: None,
             outdated: None,
             operation: None,
             attached_at: row.time("attach_time"),
