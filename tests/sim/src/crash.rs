@@ -8,10 +8,12 @@ use springform_control::replication::{
     self, Ask, Consent, ReplicationEnv, Request, Scope, StoreEnv, Who,
 };
 use springform_model::cloud::{Group, Service, Volume};
-use springform_model::contract::{FailoverMode, Role};
+use springform_model::contract::{Call, FailoverMode, Role};
 use springform_model::operation::Operation;
 use springform_model::replication::drill::Drill;
+use springform_model::replication::obligation::{Cause, Obligation, ObligationKind};
 use springform_model::replication::relation::{Acknowledge, Relation};
+use springform_model::time::Timestamp;
 use springform_store::{Changes, Query, Store};
 
 use crate::arrays::{self, Kind, Simulated};
@@ -25,7 +27,7 @@ const VOLUMES: usize = 6;
 const GROUP: &str = "g";
 
 /// Verbs, each with what must have happened before.
-pub const VERBS: [&str; 20] = [
+pub const VERBS: [&str; 21] = [
     "unplanned",
     "planned",
     "failback",
@@ -40,6 +42,7 @@ pub const VERBS: [&str; 20] = [
     "two-volumes",
     "reconcile",
     "promote",
+    "settle",
     "group-failover",
     "group-failback",
     "group-enable",
@@ -95,6 +98,10 @@ async fn request(store: &Store, verb: &str) -> Request {
         "disable" => Request::Disable(everything()),
         "reconcile" => Request::Reconcile(everything()),
         "promote" => Request::Promote(everything()),
+        "settle" => {
+            let owed = store.list::<Obligation>(&Query::new()).await.unwrap();
+            Request::Settle(owed.into_iter().map(|o| o.record.id).collect())
+        }
         "group-failover" => Request::Failover(of_group()),
         "group-failback" => Request::Failback(Ask {
             acknowledge: left_behind(Role::Primary),
@@ -152,7 +159,7 @@ pub async fn prepare(dir: &Path, verb: &str) {
     }
     store.commit(changes).await.unwrap();
     let before = match verb {
-        "failback" | "reprotect" | "fence" | "resync" => Some("unplanned"),
+        "failback" | "reprotect" | "fence" | "resync" | "settle" => Some("unplanned"),
         "stop-drill" | "commit-drill" => Some("start-drill"),
         "group-failback" => Some("group-failover"),
         "group-enable" => Some("group-disable"),
@@ -160,7 +167,10 @@ pub async fn prepare(dir: &Path, verb: &str) {
         _ => None,
     };
     if let Some(before) = before {
-        let away = matches!(verb, "failback" | "reprotect" | "fence" | "group-failback");
+        let away = matches!(
+            verb,
+            "failback" | "reprotect" | "fence" | "group-failback" | "settle"
+        );
         let down = |up: bool| {
             let mut world = arrays::read(&dir.join("world.json"));
             world.arrays.get_mut(ARRAYS[0]).unwrap().up = up;
@@ -176,7 +186,43 @@ pub async fn prepare(dir: &Path, verb: &str) {
         finish(&rows, operation).await;
         down(true);
     }
+    if verb == "settle" {
+        owe(dir, &store).await;
+    }
     store.close().await;
+}
+
+/// Volumes that were deleted or given up while the first array was away: what is owed of them is all that is left in the records.
+async fn owe(dir: &Path, store: &Store) {
+    let path = dir.join("world.json");
+    let mut world = arrays::read(&path);
+    let targets = ARRAYS.map(str::to_owned);
+    let cause = Cause {
+        backend: BACKEND,
+        targets: &targets,
+        operation: "a deletion",
+        at: Timestamp(1),
+    };
+    let mut changes = Changes::new();
+    for i in 0..3 {
+        let id = format!("gone{i}");
+        world.create(&id, true);
+        // The array that serves it has been told.
+        world.arrays.get_mut(ARRAYS[1]).unwrap().copies.remove(&id);
+        let volume = nouns::spec(&nouns::volume(&id, ARRAYS[1], true));
+        for mut owed in cause.volume_deleted(&volume, None) {
+            if i == 2 {
+                owed.kind = ObligationKind::Fence;
+                owed.call = Call::Demote {
+                    target: owed.target.clone(),
+                    volumes: vec![volume.clone()],
+                };
+            }
+            changes = changes.insert(&owed);
+        }
+    }
+    arrays::write(&path, &world);
+    store.commit(changes).await.unwrap();
 }
 
 /// Resumes what is open; then asks for the verb, unless that was done before the last death. Says what has come of it.
@@ -256,6 +302,15 @@ async fn outcome(dir: &Path, store: &Store, rows: &StoreEnv) -> String {
             "{} at {shown} {:?} {:?} generation {} {phase} drill {drill} debts {debts:?} copies {copies:?}",
             v.id, v.status, v.replication_status, v.generation
         ));
+    }
+    let owed = store.list::<Obligation>(&Query::new()).await.unwrap();
+    for owed in &owed {
+        lines.push(format!("owed {} {:?}", owed.record.id, owed.record.error));
+    }
+    for (name, array) in &world.arrays {
+        let left = array.copies.iter().filter(|(id, _)| id.starts_with("gone"));
+        let left: Vec<String> = left.map(|(id, c)| format!("{id} {}", c.writable)).collect();
+        lines.push(format!("of what is gone {name} has {left:?}"));
     }
     for group in store.list::<Group>(&Query::new()).await.unwrap() {
         let g = group.record;

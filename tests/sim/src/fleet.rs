@@ -55,6 +55,15 @@ impl Side {
         found.map(|(name, _)| name.clone())
     }
 
+    /// Whether anything is left of a volume.
+    #[must_use]
+    pub fn knows(&self, id: &str) -> bool {
+        let of_it = |name: &str| base(name).starts_with(id);
+        self.name_of(id).is_some()
+            || self.snapshots.iter().any(|name| of_it(name))
+            || self.connections.iter().any(|(name, _)| of_it(name))
+    }
+
     fn rename(&mut self, from: &str, to: &str) {
         if from == to {
             return;
@@ -163,8 +172,12 @@ fn tenant(sides: &mut Sides, call: Call) -> Result<Reply, CallError> {
         Call::DeleteVolume { volume } => {
             let (name, target) = told(&volume);
             let side = sides.get_mut(&target).unwrap();
+            // An array that was left behind is asked for what it may have, whatever it calls it.
+            let name = side.name_of(&volume.id).unwrap_or(name);
             side.volumes.remove(&name);
             side.connections.retain(|(of, _)| *of != name);
+            let of_it = format!("{name}.");
+            side.snapshots.retain(|known| !known.starts_with(&of_it));
             Reply::Done
         }
         Call::ExtendVolume { volume, new_size } => {

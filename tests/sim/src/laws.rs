@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use springform_control::replication::Plan;
+use springform_model::contract::{CLOCK_BOUND_SECONDS, FailoverMode};
 use springform_model::operation::Operation;
 use springform_model::replication::check;
 use springform_model::replication::relation::{DebtState, Phase, Relation};
@@ -51,6 +53,8 @@ pub fn hold(
                     .is_some_and(|d| d.state == DebtState::Owed);
             if let Phase::Moving(m) | Phase::Stranded(m) = &relation.phase {
                 known |= m.to == **name || m.from.as_ref() == Some(*name);
+                // Asked to take back what it gave up.
+                known |= m.returning && m.silenced.as_ref() == Some(*name);
             }
             if !known {
                 return Err(format!(
@@ -60,6 +64,23 @@ pub fn hold(
         }
     }
     Ok(())
+}
+
+/// What a plan claims and cannot know: how old a copy is where the clock that dates it is not the host's.
+#[must_use]
+pub fn of_plan(plan: &Plan, skews: &BTreeMap<String, i64>) -> Option<String> {
+    let wrong = |name: &String| {
+        let skew = skews.get(name).copied().unwrap_or(0).unsigned_abs();
+        skew > CLOCK_BOUND_SECONDS
+    };
+    let told = plan.volumes.iter().find(|volume| {
+        let skewed = wrong(&plan.target) || volume.source.as_ref().is_some_and(wrong);
+        let knows = volume.loss_seconds.is_some() && plan.order.mode != FailoverMode::Planned;
+        volume.possible && knows && skewed
+    })?;
+    Some(format!(
+        "{told:?}: clocks disagree ({skews:?}), and a loss is told"
+    ))
 }
 
 /// Checks that nothing is left in between.

@@ -17,4 +17,5 @@ pub mod nouns;
 pub mod otherwise;
 pub mod seeds;
 pub mod tenants;
+mod told;
 pub mod world;

@@ -13,8 +13,8 @@ use springform_control::replication::{
 };
 use springform_model::cloud::{Service, Volume};
 use springform_model::contract::{
-    Call, CallError, Failure, FailureCode, Fault, FaultKind, Pending, ReplicationKind, Reply,
-    Target, VolumeSpec,
+    Call, CallError, ClockSkew, Failure, FailureCode, Fault, FaultKind, Pending, ReplicationKind,
+    Reply, Target,
 };
 use springform_model::operation::Operation;
 use springform_model::replication::drill::Drill;
@@ -22,6 +22,7 @@ use springform_model::replication::relation::Relation;
 use springform_model::time::Timestamp;
 
 use crate::nouns::{BACKEND, spec};
+use crate::told::{told_answer, told_call, told_writes};
 use crate::world::{ARRAYS, World};
 
 /// Rows.
@@ -58,6 +59,10 @@ pub struct Faults {
     pub pending: u32,
     /// A last transfer copies nothing, and the driver answers with what it was given.
     pub lie: u32,
+    /// A commit fails; of these every second one was written all the same.
+    pub commit: u32,
+    /// An array refuses one volume of a batch; of these every second one was changed all the same.
+    pub single: u32,
 }
 
 /// The simulation's env.
@@ -86,6 +91,8 @@ pub struct Memory {
     pub shape: Mutex<(usize, usize)>,
     /// How much longer an array takes to be fenced.
     pub slow_fence: Mutex<Duration>,
+    /// How far the clocks of arrays are ahead of the host's, seconds, where that was measured.
+    pub skews: Mutex<BTreeMap<String, i64>>,
 }
 
 impl Memory {
@@ -107,6 +114,7 @@ impl Memory {
             unseen: Mutex::default(),
             shape: Mutex::new((16, 64)),
             slow_fence: Mutex::default(),
+            skews: Mutex::default(),
         }
     }
 
@@ -130,6 +138,43 @@ impl Memory {
     #[must_use]
     pub fn told(&self) -> String {
         self.history.lock().unwrap().join("\n")
+    }
+
+    fn clocks(&self) -> BTreeMap<String, ClockSkew> {
+        let skews = self.skews.lock().unwrap();
+        let clock = |seconds| ClockSkew {
+            seconds,
+            measured_at: self.now(),
+        };
+        let clocks = skews.iter().map(|(name, s)| (name.clone(), clock(*s)));
+        clocks.collect()
+    }
+
+    /// Volumes of a batch that their array refuses.
+    fn refuse_some(&self, call: &Call) {
+        let percent = self.faults.lock().unwrap().single;
+        let (Call::FailOver { volumes, .. }
+        | Call::CommitTest { volumes, .. }
+        | Call::Demote { volumes, .. }
+        | Call::Reprotect { volumes, .. }
+        | Call::Resync { volumes, .. }
+        | Call::Enable { volumes }
+        | Call::Disable { volumes }) = call
+        else {
+            return;
+        };
+        let mut refused = BTreeMap::new();
+        for volume in volumes {
+            if self.roll(percent) {
+                refused.insert(volume.id.clone(), self.roll(50));
+            }
+        }
+        if !refused.is_empty() {
+            self.tell(format!(
+                "the array refuses, or did it all the same: {refused:?}"
+            ));
+        }
+        self.world().otherwise.refused = refused;
     }
 
     fn roll(&self, percent: u32) -> bool {
@@ -212,7 +257,7 @@ impl ReplicationEnv for Memory {
             extensions: Vec::new(),
         };
         Ok(BackendView {
-            clocks: std::collections::BTreeMap::new(),
+            clocks: self.clocks(),
             distrusted: Vec::new(),
             name: name.into(),
             targets: named.iter().map(|n| target(n)).collect(),
@@ -265,6 +310,13 @@ impl ReplicationEnv for Memory {
 
     async fn commit(&self, writes: Writes) -> Result<(), ReplicationError> {
         tokio::task::yield_now().await;
+        let failed = || ReplicationError::Internal("the disk is full".to_owned());
+        let fails = self.roll(self.faults.lock().unwrap().commit);
+        let written = !fails || self.roll(50);
+        if !written {
+            self.tell("a commit fails");
+            return Err(failed());
+        }
         let mut guard = self.rows();
         let rows = &mut *guard;
         for member in &writes.members {
@@ -321,7 +373,13 @@ impl ReplicationEnv for Memory {
         if let Some(operation) = writes.operation {
             rows.operations.insert(operation.id.clone(), operation);
         }
-        Ok(())
+        match fails {
+            true => {
+                self.tell("and is said to have failed");
+                Err(failed())
+            }
+            false => Ok(()),
+        }
     }
 
     async fn cancelled(&self, operation: &str) -> bool {
@@ -382,6 +440,7 @@ impl ReplicationEnv for Memory {
             self.world().otherwise.lies_after = before;
             return answer;
         }
+        self.refuse_some(&call);
         let answer = self.world().call(call);
         self.tell(format!("{operation}: {text}: {}", told_answer(&answer)));
         if self.roll(faults.lose_answer) {
@@ -392,66 +451,4 @@ impl ReplicationEnv for Memory {
         }
         answer
     }
-}
-
-fn told_call(call: &Call) -> String {
-    let ids = |volumes: &[VolumeSpec]| {
-        let ids: Vec<&str> = volumes.iter().map(|v| v.id.as_str()).collect();
-        ids.join(" ")
-    };
-    match call {
-        Call::PlanFailover { request } => {
-            format!("plan to {:?} {}", request.to, ids(&request.volumes))
-        }
-        Call::FailOver { plan, volumes } => {
-            format!("promote on {} {}", plan.target, ids(volumes))
-        }
-        Call::FinalSync { plan, volumes } => {
-            format!("last writes to {} {}", plan.target, ids(volumes))
-        }
-        Call::CommitTest { plan, volumes, .. } => {
-            format!("promote the drill on {} {}", plan.target, ids(volumes))
-        }
-        Call::Demote { target, volumes } => format!("demote on {target} {}", ids(volumes)),
-        Call::Reprotect { to, volumes, .. } => format!("overwrite {to:?} {}", ids(volumes)),
-        other => other.name().to_owned(),
-    }
-}
-
-fn told_answer(answer: &Result<Reply, CallError>) -> String {
-    match answer {
-        Ok(Reply::Outcomes(outcomes)) => {
-            let failed: Vec<&str> = outcomes
-                .iter()
-                .filter(|o| o.result.is_err())
-                .map(|o| o.id.as_str())
-                .collect();
-            if failed.is_empty() {
-                "done".to_owned()
-            } else {
-                format!("failed for {}", failed.join(" "))
-            }
-        }
-        Ok(_) => "done".to_owned(),
-        Err(error) => error.to_string(),
-    }
-}
-
-fn told_writes(writes: &Writes) -> String {
-    let mut text = "commit".to_owned();
-    if let Some(o) = &writes.operation {
-        text += &format!(" [{} {}]", o.id, o.state.as_str());
-    }
-    for m in &writes.members {
-        let r = &m.relation;
-        text += &format!(
-            " [{} {} serving {} generation {} held by {}]",
-            r.volume_id,
-            r.phase.name(),
-            r.serving.as_deref().unwrap_or("-"),
-            r.generation,
-            m.volume.operation.as_deref().unwrap_or("-"),
-        );
-    }
-    text
 }

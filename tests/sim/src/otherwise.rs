@@ -1,6 +1,6 @@
 //! What drivers and arrays of the simulation do otherwise than they should, when a test wants it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use springform_model::contract::{CallError, Failure, FailureCode, VolumeSpec};
@@ -18,6 +18,9 @@ pub struct Otherwise {
     pub dark_after_demotion: Vec<String>,
     /// Volumes that are made read-only by a demotion which then fails.
     pub half_demoted: BTreeSet<String>,
+    /// Volumes of the next batch that their array refuses, and whether it has done what it was asked for all the same.
+    #[serde(default)]
+    pub refused: BTreeMap<String, bool>,
 }
 
 impl World {
@@ -31,6 +34,22 @@ impl World {
                 false
             }
         }
+    }
+
+    /// Does something for one volume of a batch, unless its array refuses it.
+    pub(crate) fn unless_refused(
+        &mut self,
+        volume: &VolumeSpec,
+        act: &mut dyn FnMut(&mut Self, &VolumeSpec) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let Some(done) = self.otherwise.refused.remove(&volume.id) else {
+            return act(self, volume);
+        };
+        if done {
+            act(self, volume)?;
+        }
+        let why = "the array refuses this one";
+        Err(Failure::new(FailureCode::FailedPrecondition, why))
     }
 
     /// One call is about volumes of one array, as drivers have it.

@@ -162,11 +162,20 @@ impl Sim {
                     lose_answer: percent(),
                     pending: percent(),
                     lie: percent(),
+                    commit: percent() / 4,
+                    single: percent(),
                 };
                 *self.env.faults.lock().unwrap() = faults;
                 self.env.tell(format!("{faults:?}"));
             }
-            65..72 => {
+            65..66 => {
+                let name = (*ARRAYS.choose(&mut self.rng).unwrap()).to_owned();
+                let seconds = self.rng.random_range(-200..200);
+                self.env
+                    .tell(format!("the clock of {name} is {seconds} s ahead"));
+                self.env.skews.lock().unwrap().insert(name, seconds);
+            }
+            66..72 => {
                 summary.restarts += 1;
                 self.restart().await;
             }
@@ -278,6 +287,11 @@ impl Sim {
                     if let Ok(plan) =
                         replication::make_plan(self.env.as_ref(), BACKEND, order).await
                     {
+                        let skews = self.env.skews.lock().unwrap().clone();
+                        self.env
+                            .world()
+                            .violations
+                            .extend(laws::of_plan(&plan, &skews));
                         ask.plan = Some(plan.id.clone());
                         self.env.rows().plans.insert(plan.id.clone(), plan);
                     }

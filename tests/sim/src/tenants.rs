@@ -2,7 +2,7 @@
 //! plane and its database. When all of it has ended every array is compared with every record.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rand::rngs::StdRng;
@@ -21,6 +21,7 @@ use springform_model::cloud::{
 };
 use springform_model::contract::{Connector, FailoverMode, ReplicationKind, Role, Target};
 use springform_model::operation::Operation;
+use springform_model::replication::obligation::Obligation;
 use springform_model::replication::relation::{Acknowledge, DebtState, Phase, Relation};
 use springform_store::{Durability, Query, Store, StoreOptions};
 
@@ -29,11 +30,15 @@ use crate::fleet::{Fleet, Loader, base};
 const VOLUMES: usize = 2;
 const STEPS: usize = 9;
 const HOSTS: [&str; 2] = ["h1", "h2"];
+/// The reconciler looks twice a minute.
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// A host in front of two arrays.
 pub struct Cloud {
     control: Control,
     fleet: Arc<Fleet>,
+    /// Every volume of every seed.
+    made: Mutex<Vec<String>>,
     _folder: tempfile::TempDir,
 }
 
@@ -96,6 +101,7 @@ impl Cloud {
         Self {
             control,
             fleet,
+            made: Mutex::default(),
             _folder: folder,
         }
     }
@@ -117,6 +123,7 @@ impl Cloud {
             let made = self.control.volumes().create(&caller, wanted).await;
             volumes.push(made.unwrap().id);
         }
+        self.made.lock().unwrap().extend(volumes.clone());
         self.rest(&caller, &volumes).await;
         let mut told = Vec::new();
         let mut asked = Vec::new();
@@ -142,6 +149,34 @@ impl Cloud {
         self.rest(&caller, &volumes).await;
         let broken = self.laws(&volumes).await;
         broken.map_err(|law| format!("seed {seed}: {law}\n{}", told.join("\n")))
+    }
+
+    /// What other arrays are owed of what was deleted is done by the host itself: nothing is left of it anywhere.
+    ///
+    /// # Errors
+    /// What is left.
+    pub async fn settles(&self) -> Result<(), String> {
+        let store = self.control.store();
+        let owed = async {
+            while store.count::<Obligation>(&Query::new()).await.unwrap() > 0 {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        if tokio::time::timeout(PATIENCE, owed).await.is_err() {
+            let owed = store.list::<Obligation>(&Query::new()).await;
+            return Err(format!("owed for ever: {owed:?}"));
+        }
+        let sides = self.fleet.sides.lock().unwrap().clone();
+        let made = self.made.lock().unwrap().clone();
+        for id in made {
+            if store.get::<Volume>(&id).await.unwrap().is_some() {
+                continue;
+            }
+            if let Some((name, _)) = sides.iter().find(|(_, side)| side.knows(&id)) {
+                return Err(format!("{id} is deleted, and {name} has something of it"));
+            }
+        }
+        Ok(())
     }
 
     /// Waits until nothing is under way.

@@ -311,7 +311,8 @@ impl World {
                     .iter()
                     .map(|v| {
                         let there = target.map_or_else(|| Self::source(v), str::to_owned);
-                        let result = act(world, v).map(|()| placement(&v.id, &there, true));
+                        let result = world.unless_refused(v, act);
+                        let result = result.map(|()| placement(&v.id, &there, true));
                         Outcome {
                             id: v.id.clone(),
                             result,
@@ -470,6 +471,13 @@ impl World {
                 for volume in &volumes {
                     array.tests.remove(&(test_id.clone(), volume.id.clone()));
                 }
+                Ok(Reply::Done)
+            }
+            Call::DeleteVolume { volume } => {
+                let target = Self::source(&volume);
+                let array = self.arrays.get_mut(&target).filter(|a| a.up);
+                let array = array.ok_or_else(|| CallError::Failed(unavailable(&target)))?;
+                array.copies.remove(&volume.id);
                 Ok(Reply::Done)
             }
             Call::Reconcile { .. } => Ok(Reply::Setup(SetupReport::default())),

@@ -163,6 +163,42 @@ async fn a_plan_is_applied_only_while_what_it_was_made_from_holds() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_plan_is_not_applied_once_the_clock_jumped_either_way() {
+    let env = env();
+    let order = Order {
+        scope: Scope::Backend(BACKEND.into()),
+        to: Some("b".into()),
+        mode: FailoverMode::Planned,
+        point: None,
+    };
+    let plan = replication::make_plan(&env, BACKEND, order).await.unwrap();
+    let jumped = |hours: i64| {
+        let by = hours * 3_600_000_000;
+        let mut jumped = plan.clone();
+        // The plan was made so much earlier or later than the clock says now.
+        jumped.created_at = plan.created_at.plus_micros(-by);
+        jumped.expires_at = plan.expires_at.plus_micros(-by);
+        jumped
+    };
+    for (hours, applied) in [(2, false), (-2, false), (0, true)] {
+        let plan = jumped(hours);
+        let id = plan.id.clone();
+        env.rows().plans.insert(id.clone(), plan);
+        let request = Request::Failover(Ask {
+            plan: Some(id),
+            ..to("b")
+        });
+        match applied {
+            true => drop(ask(&env, request).await.unwrap()),
+            false => {
+                let said = refused(&env, request).await;
+                assert!(said.contains("is too old; make a new one"), "{said}");
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn volumes_missing_on_the_target_do_not_hold_up_the_others_and_only_they_are_retried() {
     let env = env();
     let lost: Vec<_> = ["v1", "v2"]

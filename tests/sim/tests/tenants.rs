@@ -27,4 +27,5 @@ async fn whatever_tenants_and_operators_ask_for_at_once_the_arrays_are_what_the_
     while let Some(played) = playing.next().await {
         played.unwrap_or_else(|law| panic!("{law}"));
     }
+    cloud.settles().await.unwrap_or_else(|law| panic!("{law}"));
 }

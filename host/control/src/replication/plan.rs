@@ -353,7 +353,9 @@ fn add(
             volume.loss_bytes = Some(0);
         } else {
             let point = [(answer.target.as_str(), volume.point.as_ref())];
+            // Where nobody serves it, the points are dated by the array that did.
             let serving = member.relation.serving.as_deref();
+            let serving = serving.or(volume.source.as_deref());
             let clock = clock::disagreement(&view.clocks, serving, point.into_iter(), now);
             if let Some(why) = clock {
                 volume.loss_seconds = None;

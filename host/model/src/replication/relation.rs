@@ -86,6 +86,9 @@ pub struct Move {
     /// nowhere else.
     #[serde(default)]
     pub silenced: Option<String>,
+    /// Whether that array was asked to take its role back: it may serve, whatever was heard of it.
+    #[serde(default)]
+    pub returning: bool,
 }
 
 /// Steps of a move.
@@ -200,6 +203,8 @@ pub enum Event {
     Failed(String),
     /// The operation gives up before any array was asked to promote; whoever says so must know that none was.
     Withdrawn(String),
+    /// The array that gave its role up is about to be asked to take it back.
+    Returning(String),
     /// The array that gave its role up has it again; whoever says so must know that no other was asked to promote.
     Returned {
         /// Operation.
@@ -348,6 +353,7 @@ impl Relation {
             Event::Promoted(operation) => next.promoted(&operation, now)?,
             Event::Failed(operation) => next.failed(&operation, true)?,
             Event::Withdrawn(operation) => next.failed(&operation, false)?,
+            Event::Returning(operation) => next.returning(&operation)?,
             Event::Returned { operation, target } => next.returned(&operation, &target)?,
             Event::Fenced { target } => {
                 if let Some(debt) = next.debts.iter_mut().find(|d| d.target == target) {

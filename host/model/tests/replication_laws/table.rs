@@ -43,6 +43,7 @@ fn the_table_of_events_and_phases_is_as_written_here() {
         ("failed", Event::Failed(op())),
         ("withdrawn", Event::Withdrawn(op())),
         ("returned", returned("op")),
+        ("returning", Event::Returning(op())),
         (
             "reprotect",
             Event::Reprotect {
@@ -61,16 +62,16 @@ fn the_table_of_events_and_phases_is_as_written_here() {
         ),
         ("seen", seen("a", &[])),
     ];
-    // begin synced demoted promoted failed withdrawn returned reprotect want drill seen
+    // begin synced demoted promoted failed withdrawn returned returning reprotect want drill seen
     let table = [
-        ("settled", "y------yyyy"),
-        ("syncing", "-y--yyy---y"),
-        ("demoting", "--y-yyy---y"),
-        ("promoting", "---yyyy---y"),
-        ("forcing", "---yyy----y"),
-        ("stranded demoting", "y---yy----y"),
-        ("stranded promoting", "y---yy----y"),
-        ("stranded forcing", "y---yy----y"),
+        ("settled", "y-------yyyy"),
+        ("syncing", "-y--yyyy---y"),
+        ("demoting", "--y-yyyy---y"),
+        ("promoting", "---yyyyy---y"),
+        ("forcing", "---yyy-y---y"),
+        ("stranded demoting", "y---yy-----y"),
+        ("stranded promoting", "y---yy-----y"),
+        ("stranded forcing", "y---yy-----y"),
     ];
     for ((name, relation), (row_name, row)) in phases().into_iter().zip(table) {
         assert_eq!(name, row_name);
@@ -124,4 +125,32 @@ fn a_role_that_was_given_back_is_served_again_and_only_by_who_gave_it_up() {
     let stranded = run(&promoting, vec![Event::Failed("op".into())]);
     let again = run(&stranded, vec![begin("op", "b", FailoverMode::Planned)]);
     assert!(again.step(returned("op"), Timestamp(1)).is_err());
+}
+
+#[test]
+fn an_array_that_was_asked_to_take_its_role_back_and_did_not_answer_is_owed_a_fence() {
+    let (_, promoting) = phases().swap_remove(3);
+    let owed = |relation: &Relation| relation.owed().any(|debt| debt.target == "a");
+    for (asked, expected) in [(false, false), (true, true)] {
+        let mut events = vec![Event::Failed("op".into())];
+        if asked {
+            events.insert(0, Event::Returning("op".into()));
+        }
+        let stranded = run(&promoting, events);
+        // Also where an attempt in between fetched the last writes and failed as well.
+        for first in [None, Some(FailoverMode::Planned)] {
+            let stranded = match first {
+                None => stranded.clone(),
+                Some(mode) => {
+                    let failed = Event::Failed("between".into());
+                    run(&stranded, vec![begin("between", "b", mode), failed])
+                }
+            };
+            let on = vec![begin("on", "b", FailoverMode::Unplanned)];
+            let on = run(&stranded, on);
+            assert_eq!(owed(&on), expected, "{on:?}");
+            let there = run(&on, vec![Event::Promoted("on".into())]);
+            assert_eq!(owed(&there), expected, "{there:?}");
+        }
+    }
 }

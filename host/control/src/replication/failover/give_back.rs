@@ -13,7 +13,7 @@ use super::Failover;
 use crate::replication::env::{Member, ReplicationError};
 use crate::replication::members;
 use crate::replication::members::Change;
-use crate::replication::operation_run::journalled;
+use crate::replication::operation_run::{journalled, problem};
 
 /// The array that gave its role up for this move, where no other may have been asked to take it.
 fn silenced(member: &Member) -> Option<String> {
@@ -89,7 +89,27 @@ impl Failover<'_> {
         if failed.is_empty() {
             return Ok(());
         }
-        let (members, reasons): (Vec<_>, Vec<_>) = failed.into_iter().unzip();
+        let mut reasons = BTreeMap::new();
+        let mut members = Vec::with_capacity(failed.len());
+        for (member, why) in failed {
+            reasons.insert(member.volume.id.clone(), why);
+            members.push(member);
+        }
+        let mut why_of = |member: &Member| {
+            let why = reasons.remove(&member.volume.id);
+            why.unwrap_or_else(|| problem("failed", "it was not moved", &self.view.name))
+        };
+        let id = self.run.id().to_owned();
+        let (members, refused) = members::change(env, members, |m| {
+            let event = Event::Returning(id.clone());
+            *m.relation = m.relation.step(event, env.now())?.0;
+            Ok(Change::Write)
+        })
+        .await?;
+        for (member, _) in refused {
+            let why = why_of(&member);
+            self.lost(member, why).await?;
+        }
         let mut plan = made.of(members.iter().map(|m| stays(m, source)).collect());
         source.clone_into(&mut plan.target);
         let call = Call::FailOver {
@@ -98,7 +118,8 @@ impl Failover<'_> {
         };
         let outcomes = self.run.batch(&self.view.name, &call, &members).await;
         let mut good = Vec::with_capacity(members.len());
-        for ((member, mut why), outcome) in members.into_iter().zip(reasons).zip(outcomes) {
+        for (member, outcome) in members.into_iter().zip(outcomes) {
+            let mut why = why_of(&member);
             let given = outcome
                 .map_err(|e| journalled(&self.view.name, &e))
                 .and_then(|o| self.result(o));
@@ -120,7 +141,6 @@ impl Failover<'_> {
         let count = good.len() as u64;
         self.run.note(|o| o.progress.failed += count).await;
         let home = self.view.primary().map(|t| t.name.clone());
-        let id = self.run.id().to_owned();
         let (back, _) = members::change(env, good, |m| {
             let event = Event::Returned {
                 operation: id.clone(),

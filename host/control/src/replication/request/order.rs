@@ -122,7 +122,9 @@ pub(super) async fn check_plan(
             ask.scope.describe()
         )));
     }
-    if env.now() >= kept.expires_at {
+    // One of the future was made before this host's clock was put back: how old it is nobody knows.
+    let now = env.now();
+    if now >= kept.expires_at || now < kept.created_at {
         return Err(ReplicationError::conflict(format!(
             "plan {id} is too old; make a new one"
         )));

@@ -1,5 +1,7 @@
 //! What arrays are owed is paid: each is told what it was not told while it was away.
 
+use std::collections::BTreeSet;
+
 use springform_model::contract::CallError;
 use springform_model::operation::{OperationError, Progress};
 use springform_model::replication::obligation::{Obligation, ObligationKind, ObligationState};
@@ -26,9 +28,10 @@ impl Work<'_, '_> {
     /// leaves between an array and the record is done again.
     pub(super) async fn settle(&self) -> Result<Outcome, ReplicationError> {
         self.run.enter("settle", None).await?;
-        let due = self.due().await?;
+        let (due, before) = self.due().await?;
         let progress = Progress {
-            total: due.len() as u64,
+            total: before + due.len() as u64,
+            done: before,
             ..Progress::default()
         };
         self.run.note(|o| o.progress = progress).await;
@@ -71,15 +74,17 @@ impl Work<'_, '_> {
         Ok(Ok(()))
     }
 
-    /// Pending obligations in the scope whose array answers.
-    async fn due(&self) -> Result<Vec<Obligation>, ReplicationError> {
+    /// Pending obligations in the scope whose array answers, and how many of the scope were settled before, by this operation
+    /// before a restart.
+    async fn due(&self) -> Result<(Vec<Obligation>, u64), ReplicationError> {
         let Scope::Obligations(ids) = &self.input.ask.scope else {
-            return Ok(Vec::new());
+            return Ok((Vec::new(), 0));
         };
+        let mut gone: BTreeSet<&String> = ids.iter().collect();
         let answers = |o: &Obligation| self.view.target(&o.target).is_some_and(|t| t.reachable);
         let mut due = Vec::new();
         self.each_obligation(|obligation| {
-            if ids.contains(&obligation.id)
+            if gone.remove(&obligation.id)
                 && obligation.state == ObligationState::Pending
                 && answers(&obligation)
             {
@@ -87,7 +92,7 @@ impl Work<'_, '_> {
             }
         })
         .await?;
-        Ok(due)
+        Ok((due, gone.len() as u64))
     }
 
     async fn each_obligation(

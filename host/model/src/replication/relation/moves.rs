@@ -83,6 +83,7 @@ impl Relation {
             step,
             half_there,
             source_in_doubt,
+            returning: silenced.is_some() && self.may_have_returned(),
             silenced,
         });
         Ok(self.due())
@@ -98,15 +99,42 @@ impl Relation {
         if *mode == FailoverMode::Planned {
             return Some(silenced);
         }
-        if self.debt(&silenced).is_none() {
+        // One that was asked to take its role back may have it.
+        let state = match m.returning {
+            true => DebtState::Owed,
+            false => DebtState::Fenced,
+        };
+        if self.debt(&silenced).is_none() || m.returning {
+            self.debts.retain(|d| d.target != silenced);
             self.debts.push(Debt {
                 target: silenced,
                 generation: self.generation,
-                state: DebtState::Fenced,
+                state,
                 since: self.moved_at.unwrap_or_default(),
             });
         }
         None
+    }
+
+    fn may_have_returned(&self) -> bool {
+        matches!(&self.phase, Phase::Stranded(m) if m.returning)
+    }
+
+    /// Written down before the array is asked: its answer may be lost, or the host die meanwhile.
+    pub(super) fn returning(&mut self, operation: &str) -> Result<Vec<Effect>, Refusal> {
+        match &mut self.phase {
+            Phase::Moving(m) if m.operation != operation => Err(Refusal::NotHolder {
+                operation: operation.to_owned(),
+            }),
+            Phase::Moving(m) => {
+                m.returning = true;
+                Ok(Vec::new())
+            }
+            other => Err(Refusal::OutOfOrder {
+                event: "returning",
+                phase: other.name(),
+            }),
+        }
     }
 
     /// The source of the next move. A target that a stranded move may have promoted becomes a debt, unless it is the goal.
