@@ -5,6 +5,7 @@ use clap::Args;
 
 use crate::bench::{Bench, Sim};
 use crate::chaos;
+use crate::mutants;
 use crate::shell::step;
 use crate::tests;
 
@@ -16,7 +17,7 @@ struct Stage {
 }
 
 /// All of them, in the order in which they run.
-const STAGES: [Stage; 5] = [
+const STAGES: [Stage; 6] = [
     Stage {
         name: "rbac",
         what: "the roles of cinder-tempest-plugin",
@@ -26,6 +27,11 @@ const STAGES: [Stage; 5] = [
         name: "pure-async",
         what: "Tempest's volume tests on simulated arrays",
         run: || tests::tempest("pure-async"),
+    },
+    Stage {
+        name: "mutants",
+        what: "each check of ownership taken away once",
+        run: mutants::run,
     },
     Stage {
         name: "chaos",

@@ -6,6 +6,7 @@ mod ci;
 mod demo;
 mod guests;
 mod judge;
+mod mutants;
 mod prometheus;
 mod shell;
 mod tests;

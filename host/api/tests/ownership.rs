@@ -324,8 +324,17 @@ async fn no_thing_of_ones_own_opens_a_door_to_anothers() {
     let as_stranger = async |method: &str, path: &str, body: Value| -> Got {
         call(&api, STRANGER, method, path, "3.71", &body.to_string()).await
     };
-    for owned in OWNED {
-        let id = things.id(owned);
+    // Of the type of the stranger's group and in nobody's way: one that could join it, and one that could leave.
+    let wanted = json!({"volume": {"size": 1, "volume_type": "t"}}).to_string();
+    let made = call(&api, MEMBER, "POST", "/v3/volumes", "3.71", &wanted).await;
+    let spare = made.body["volume"]["id"].as_str().unwrap().to_owned();
+    ready(&api, &format!("/v3/volumes/{spare}"), "volume").await;
+    let volumes = [spare.as_str(), things.id("grouped_volume_id")];
+    for id in OWNED
+        .map(|owned| things.id(owned))
+        .into_iter()
+        .chain(volumes)
+    {
         for (method, path, body) in [
             ("POST", &action, json!({"revert": {"snapshot_id": id}})),
             ("POST", &action, json!({"os-detach": {"attachment_id": id}})),

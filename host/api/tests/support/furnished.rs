@@ -124,6 +124,7 @@ impl Things {
                 )
                 .await,
             ),
+            ("grouped_volume_id", three),
             ("volume_id", one),
             ("group_id", group),
             ("key", "k".to_owned()),
