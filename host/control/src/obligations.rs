@@ -3,8 +3,8 @@
 //! Whoever removes the record commits the obligation with it. Paying is an operation of replication, see
 //! `replication::verbs::settle`.
 
-use springform_model::cloud::{Service, Volume};
-use springform_model::contract::{GroupSpec, SnapshotSpec, VolumeSpec};
+use springform_model::cloud::{Attachment, Service, Volume};
+use springform_model::contract::{Call, Connector, GroupSpec, SnapshotSpec, VolumeSpec};
 use springform_model::replication::obligation::{
     Cause, Obligation, ObligationKind, ObligationState,
 };
@@ -217,6 +217,21 @@ impl<'a> Owing<'a> {
         Ok(self.is_away(taken_on).await?.then(owed))
     }
 
+    /// Of a machine that is detached, by each array that could not be told. An array that is not configured any more is
+    /// written off at once.
+    pub(crate) fn detached(
+        &self,
+        volume: &VolumeSpec,
+        attachment: &str,
+        connector: &Connector,
+        unreached: &[String],
+    ) -> Vec<Obligation> {
+        let cause = self.cause();
+        let owed = unreached.iter();
+        owed.map(|target| cause.detached(volume, attachment, connector, target))
+            .collect()
+    }
+
     /// Whether an array does not answer: one that is not known to be away is asked.
     async fn is_away(&self, target: &str) -> Result<bool, StoreError> {
         if !self.targets.iter().any(|known| known == target) {
@@ -255,11 +270,28 @@ pub(crate) fn wake(control: &Control, owed: &[Obligation]) {
     }
 }
 
-/// Whether a record says that an array serves, or is being asked for, the object of an obligation.
+/// Whether a record says that an array serves, or is being asked for, the object of an obligation; or that the machine which
+/// was detached is attached again.
 pub(crate) async fn is_taken_over(
     store: &Store,
     obligation: &Obligation,
 ) -> Result<bool, StoreError> {
+    match (&obligation.call, &obligation.volume_id) {
+        (
+            Call::Disconnect {
+                connector: Some(connector),
+                ..
+            },
+            Some(volume),
+        ) => return is_attached(store, volume, &connector.host).await,
+        (
+            Call::DeleteSnapshot { .. }
+            | Call::DeleteGroup { .. }
+            | Call::DeleteGroupSnapshot { .. },
+            _,
+        ) => return Ok(false),
+        _ => {}
+    }
     let query = Query::new()
         .eq("backend", &obligation.backend)
         .eq("array_name", &obligation.object);
@@ -269,4 +301,13 @@ pub(crate) async fn is_taken_over(
         placement.is_none_or(|p| p.target == obligation.target)
     };
     Ok(named.iter().any(|volume| there(volume)))
+}
+
+/// Whether an attachment leads a machine to a volume.
+async fn is_attached(store: &Store, volume: &str, host: &str) -> Result<bool, StoreError> {
+    let query = Query::new().eq("volume_id", volume);
+    let found = store.list::<Attachment>(&query).await?;
+    Ok(found
+        .iter()
+        .any(|attachment| crate::attachments::leads(attachment, host)))
 }

@@ -14,6 +14,9 @@ use crate::protocol::Protocol;
 use crate::volume::{self, Volumes, array_name};
 use crate::{names, paths, pod, setup, tags};
 
+/// Key under which the host is told which array could not be asked to disconnect the machine: it tells it later.
+const UNREACHED: &str = "springform/unreached";
+
 impl<'a> Volumes<'a> {
     /// Connects a machine, with uniform access on both arrays of a stretched volume.
     ///
@@ -115,15 +118,18 @@ impl<'a> Volumes<'a> {
         let protocol = self.options.protocol();
         // Also where access is not uniform: before a failover the machine was connected to the other array.
         let far = self.beyond(&on, &name);
+        let mut unreached = None;
         if let Some(far) = far
             && let Err(failure) = cut(protocol, &far, &name, connector)
-            && !is_gone(&far, &failure)
         {
-            return Err(failure);
+            if !is_gone(&far, &failure) {
+                return Err(failure);
+            }
+            unreached = Some(far.name().to_owned());
         }
         let (there, last_of_host) = cut(protocol, &on, &name, connector)?;
         // Whoever zones the fabric has to hear which ports the machine has left.
-        let connection = match connector {
+        let mut connection = match connector {
             Some(connector) if last_of_host && protocol == Protocol::FibreChannel => {
                 let left = std::iter::once(on).chain(far);
                 let ports = left.filter_map(|a| paths::of(&self.options, &a, 0).ok());
@@ -136,6 +142,13 @@ impl<'a> Volumes<'a> {
             }
             _ => None,
         };
+        if let (Some(target), Some(connector)) = (unreached, connector) {
+            let told =
+                connection.get_or_insert_with(|| describe(protocol, connector, Vec::new(), None));
+            // What was taken away names no password.
+            told.chap = None;
+            told.extensions.push((UNREACHED.to_owned(), target));
+        }
         let done = Disconnected {
             last_of_host,
             connection,
@@ -150,7 +163,7 @@ fn is_elsewhere(failure: &Failure) -> bool {
 }
 
 /// Whether the other array of a stretched volume cannot be asked at all. One that answers after all missed a request:
-/// trying again is worth while, where otherwise its connections end when its copy does.
+/// trying again at once is worth while.
 pub(crate) fn is_gone(far: &Array<'_>, failure: &Failure) -> bool {
     is_away(failure) && (!far.target().reachable || setup::identify(far).is_err())
 }

@@ -11,8 +11,8 @@ use springform_sdk::types::{Context, Failure, FailureCode, Volume};
 
 use crate::array::{Array, text};
 use crate::arrays::Arrays;
+use crate::copies::{Copies, Point};
 use crate::options::Options;
-use crate::pgroup::Arrival;
 use crate::query::Query;
 use crate::volume::array_name;
 use crate::{async_leg, collections, names, pgroup, restore, setup};
@@ -63,9 +63,13 @@ pub fn plan(
         None => best(context, arrays, &source, group)?,
     };
     let group = group_on(context, &source, &target, group)?;
-    let arrivals = pgroup::arrivals(&target, &group)?;
-    let wanted = request.point.as_deref();
-    let points = points(&target, &arrivals, wanted, &request.volumes)?;
+    let copies = match request.point.as_deref() {
+        Some(wanted) => Copies::at(&target, &group, wanted)?,
+        None => {
+            let names: Vec<_> = request.volumes.iter().map(array_name).collect();
+            Copies::read(&target, &group, names.iter().map(String::as_str))?
+        }
+    };
     let closed = async_leg::way_home_closed(arrays, options, &source, &target)?;
     let volumes: Vec<_> = request
         .volumes
@@ -74,10 +78,10 @@ pub fn plan(
             let closed = closed
                 .as_deref()
                 .filter(|_| async_leg::comes_home(arrays, options, v, &target));
-            let mut one = plan_one(context, v, &target, &points, closed);
+            let mut one = plan_one(context, v, &target, &copies, closed);
             // A planned move sends what is there now.
             if one.possible && request.mode != FailoverMode::Planned {
-                let point = points.iter().find(|point| point.holds(v));
+                let point = copies.holding(&array_name(v));
                 one.warnings.extend(point.and_then(|p| grown(v, p)));
             }
             one
@@ -89,8 +93,8 @@ pub fn plan(
         options,
         request,
         &target,
-        points
-            .first()
+        copies
+            .newest()
             .map_or(&Contents::new(), |point| &point.holds),
     );
     let token = Token {
@@ -107,61 +111,9 @@ pub fn plan(
     })
 }
 
-/// A point in time on the target, and the volumes it holds.
-struct Point {
-    at: RecoveryPoint,
-    holds: Contents,
-}
-
-/// The point that was wanted, or the newest. Batches of a reprotection join the group while others send it: of several points
-/// of one moment each may lack volumes that another one holds.
-fn points(
-    target: &Array<'_>,
-    arrivals: &[Arrival],
-    wanted: Option<&str>,
-    volumes: &[Volume],
-) -> Result<Vec<Point>, Failure> {
-    let mut complete = arrivals.iter().filter(|a| a.complete);
-    let first = match wanted {
-        Some(wanted) => complete.find(|a| a.name == wanted),
-        None => complete.next(),
-    };
-    let Some(first) = first else {
-        return Ok(Vec::new());
-    };
-    let mut found: Vec<Point> = Vec::new();
-    let alike = complete.filter(|a| wanted.is_none() && a.taken_at == first.taken_at);
-    for arrival in std::iter::once(first).chain(alike) {
-        let held = |volume: &Volume| found.iter().any(|point| point.holds(volume));
-        if !found.is_empty() && volumes.iter().all(held) {
-            break;
-        }
-        found.push(Point {
-            at: RecoveryPoint {
-                id: arrival.name.clone(),
-                taken_at: arrival.taken_at,
-            },
-            holds: contents(target, &arrival.name)?,
-        });
-    }
-    Ok(found)
-}
-
-impl Point {
-    fn holds(&self, volume: &Volume) -> bool {
-        self.size(volume).is_some()
-    }
-
-    /// Bytes of a volume in it, where the array tells; none where it is not in it.
-    fn size(&self, volume: &Volume) -> Option<Option<u64>> {
-        let name = array_name(volume);
-        self.holds.get(names::without_pod(&name)).copied()
-    }
-}
-
 /// What is different of a volume at a recovery point.
 fn grown(volume: &Volume, point: &Point) -> Option<String> {
-    let then = point.size(volume)??;
+    let then = point.size(&array_name(volume))??;
     let added = volume.size.checked_sub(then).filter(|more| *more > 0)?;
     let gib = |bytes: u64| {
         let tenths = bytes.saturating_mul(10).div_ceil(1 << 30);
@@ -182,11 +134,11 @@ fn plan_one(
     context: &Context,
     volume: &Volume,
     target: &Array<'_>,
-    points: &[Point],
+    copies: &Copies,
     closed: Option<&str>,
 ) -> VolumePlan {
-    let holding = points.iter().find(|point| point.holds(volume));
-    let point = holding.or(points.first()).map(|point| &point.at);
+    let holding = copies.holding(&array_name(volume));
+    let point = holding.or(copies.newest()).map(|point| &point.at);
     let served_by = volume.placement.as_ref().map(|p| p.target.clone());
     let reason = match (&served_by, point) {
         (None, _) => Some("the volume has not been created".to_owned()),

@@ -10,6 +10,7 @@
 mod desk;
 
 use desk::{BACKEND, Desk};
+use flasharray_sim::fault::{FaultKind, FaultSpec};
 use reqwest::Method;
 use serde_json::{Value, json};
 use springform_suite::cinder::{Cinder, id};
@@ -89,6 +90,51 @@ async fn a_planned_move_and_its_failback_end_with_everything_true() {
     desk.does(&["failback", "--backend", PRIMARY, "--yes"])
         .await;
     assert_eq!(desk.served_by().await, PRIMARY);
+    desk.is_true().await;
+    desk.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_move_that_stopped_half_way_is_taken_back_to_the_array_that_the_volume_was_to_leave() {
+    let desk = Desk::new().await;
+    let refuses = FaultSpec {
+        method: Some("POST".to_owned()),
+        path: Some("volumes".to_owned()),
+        status: Some(400),
+        body: Some(json!({"errors": [{"message": "Invalid operation."}]})),
+        ..FaultSpec::new(FaultKind::Status)
+    };
+    desk.site.control.fault(SECOND, &refuses).await.unwrap();
+    let over = [
+        "failover",
+        "--backend",
+        PRIMARY,
+        "--to",
+        SECOND,
+        "--planned",
+        "--yes",
+    ];
+    let said = desk.run(&over).await;
+    assert_ne!(said.code, 0, "{}{}", said.out, said.err);
+    let stood = async || {
+        let path = format!("/admin/v1/volumes/{}", desk.volume);
+        let seen = desk.cloud.ask(Method::GET, &path, None).await.unwrap();
+        seen["phase"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(stood().await, "stranded");
+    // The second array has burnt: the only way is back.
+    desk.site.control.power(SECOND, false).await.unwrap();
+    let plan = ["plan", "--backend", PRIMARY, "--to", PRIMARY];
+    let said = desk.does(&plan).await.out;
+    assert!(said.contains("is given its role back"), "{said}");
+    desk.does(&["failback", "--backend", PRIMARY, "--no-reprotect", "--yes"])
+        .await;
+    assert_eq!(stood().await, "settled");
+    assert_eq!(desk.served_by().await, PRIMARY);
+    desk.site.control.clear_faults(SECOND).await.unwrap();
+    desk.site.control.power(SECOND, true).await.unwrap();
+    desk.does(&["reprotect", "--backend", PRIMARY, "--yes"])
+        .await;
     desk.is_true().await;
     desk.ends().await;
 }

@@ -226,3 +226,65 @@ async fn a_volume_that_a_retype_or_a_switch_renamed_is_shown_under_the_name_that
         assert_eq!(&shown().await, expected);
     }
 }
+
+/// Machines connected to a volume on an array.
+async fn connected(site: &Site, array: &str, volume: &str) -> usize {
+    let state = site.control.state().await.unwrap();
+    let all = state["arrays"][array]["connections"].as_array().unwrap();
+    let name = name(volume);
+    all.iter()
+        .filter(|one| one["volume"]["name"] == name)
+        .count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_machine_detached_while_the_other_array_was_away_does_not_reach_the_volume_there_later() {
+    let site = Site::stretched().unwrap();
+    let host = site.host().await.unwrap();
+    let cloud = site.cinder();
+    let story = Story { site, cloud };
+    let Story { site, cloud } = &story;
+    cloud.service_becomes(SERVICE, "state", "up").await.unwrap();
+    let specs = json!({"replication_enabled": "<is> True", "replication_type": "<in> sync"});
+    cloud.create_type("stretched", &specs).await.unwrap();
+    let mut attached = Vec::new();
+    for n in 0..2 {
+        let id = cloud.create_volume(&format!("v{n}"), 1, "stretched").await;
+        let id = id.unwrap();
+        cloud.volume_becomes(&id, "available").await.unwrap();
+        let attachment = cloud.attach(&id, "compute1", INITIATOR).await.unwrap();
+        assert_eq!(connected(site, SECOND, &id).await, 1);
+        attached.push((id, attachment));
+    }
+    site.control.power(SECOND, false).await.unwrap();
+    for (_, attachment) in &attached {
+        cloud.detach(attachment).await.unwrap();
+    }
+    // The second machine comes back before the array does: its way there is its own again.
+    let (gone, back) = (&attached[0].0, &attached[1].0);
+    cloud.attach(back, "compute1", INITIATOR).await.unwrap();
+    let path = format!("/admin/v1/backends/{PRIMARY}");
+    let owed = async || {
+        let seen = cloud.ask(Method::GET, &path, None).await.unwrap();
+        let all = seen["backend"]["obligations"].as_array();
+        all.cloned().unwrap_or_default()
+    };
+    assert_eq!(owed().await[0]["kind"], "disconnect", "{}", host.log());
+    assert_eq!(owed().await[0]["count"], 2);
+
+    site.control.power(SECOND, true).await.unwrap();
+    let deadline = Instant::now() + Duration::from_secs(120);
+    while !owed().await.is_empty() {
+        assert!(
+            Instant::now() < deadline,
+            "{:?}\n{}",
+            owed().await,
+            host.log()
+        );
+        site.control.advance(10.0).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(connected(site, SECOND, gone).await, 0);
+    assert_eq!(connected(site, PRIMARY, back).await, 1);
+    assert_eq!(connected(site, SECOND, back).await, 1);
+}

@@ -11,6 +11,7 @@ mod work;
 pub(crate) use reconnect::{followed, reconnect};
 pub(crate) use secret::Secret;
 pub use servers::ServerVolumes;
+pub(crate) use turn::leads;
 
 use std::sync::Arc;
 

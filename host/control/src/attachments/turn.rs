@@ -47,7 +47,7 @@ enum Turn {
 }
 
 /// Whether an attachment is, or is to be, a way of this host to its volume.
-pub(super) fn leads(attachment: &Attachment, host: &str) -> bool {
+pub(crate) fn leads(attachment: &Attachment, host: &str) -> bool {
     let told = attachment.connector.as_ref();
     told.is_some_and(|connector| connector.host == host)
         || attachment.host_name.as_deref() == Some(host)

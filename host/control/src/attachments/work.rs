@@ -3,17 +3,21 @@
 use async_trait::async_trait;
 use serde_json::Value;
 use springform_model::cloud::{AttachStatus, Attachment, Volume, VolumeStatus};
-use springform_model::contract::{Call, Connection, Connector, VolumeSpec};
+use springform_model::contract::{Call, Connection, Connector, Reply, VolumeSpec};
 use springform_model::operation::{OperationError, Verb};
 use springform_store::{Changes, Query, Store, StoreError};
 
+use super::leads;
 use super::secret::chap_for;
-use super::turn::leads;
 use crate::engine::{DriverCall, Executor, IgnorePending, Run, failure};
 use crate::groups::ROUNDS;
 use crate::groups::settle::{WriteDecision, settle};
 use crate::lock;
+use crate::obligations::{self, Owing};
 use crate::specs::volume_spec;
+
+/// Key under which a driver names an array that it could not ask to disconnect a machine.
+const UNREACHED: &str = "springform/unreached";
 
 /// Carries them out.
 pub(super) struct Working;
@@ -52,11 +56,7 @@ impl Executor for Working {
 /// Name of the one step of these verbs.
 const STEP: &str = "array";
 
-async fn call(
-    run: &mut Run,
-    backend: &str,
-    call: Call,
-) -> Result<springform_model::contract::Reply, OperationError> {
+async fn call(run: &mut Run, backend: &str, call: Call) -> Result<Reply, OperationError> {
     let control = run.control().clone();
     let deadline = control.config().step_deadline;
     let index = run.begin(STEP, deadline).await?;
@@ -82,7 +82,7 @@ async fn locked(
     run: &mut Run,
     volume: &str,
     wanted: impl Fn(VolumeSpec) -> Call + Sync,
-) -> Result<Option<springform_model::contract::Reply>, OperationError> {
+) -> Result<Option<Reply>, OperationError> {
     let store = run.control().store().clone();
     let ids = [volume.to_owned()];
     loop {
@@ -207,7 +207,7 @@ async fn disconnect(
 ) -> Result<(), OperationError> {
     let control = run.control().clone();
     let outcome = match &attachment.connector {
-        None => Ok(()),
+        None => Ok(Vec::new()),
         Some(connector) => {
             // The turn keeps them what they are.
             let others = beside(control.store(), attachment).await.map_err(broken)?;
@@ -219,35 +219,32 @@ async fn disconnect(
                 connector: Some(connector.clone()),
                 keep,
             };
-            locked(run, &volume.id, wanted).await.map(drop)
+            let answer = locked(run, &volume.id, wanted).await;
+            answer.map(|reply| reply.map_or_else(Vec::new, unreached))
         }
     };
     let now = control.now();
     let id = run.operation().id.clone();
-    if let Err(error) = outcome {
-        run.finish(Some(error));
-        return settle::<Attachment, Volume>(
-            run,
-            &attachment.id,
-            std::slice::from_ref(&volume.id),
-            |attachment| {
-                attachment.status = AttachStatus::ErrorDetaching;
-                attachment.operation = None;
-                WriteDecision::Write
-            },
-            |volume| match lock::release(volume, &id) {
-                true => WriteDecision::Write,
-                false => WriteDecision::Leave,
-            },
-            Changes::new,
-        )
-        .await;
-    }
+    let unreached = match outcome {
+        Ok(unreached) => unreached,
+        Err(error) => return not_detached(run, attachment, volume, error).await,
+    };
     run.finish(None);
     for _ in 0..ROUNDS {
-        let mut changes = Changes::new().remove::<Attachment>(&attachment.id);
+        let mut changes = Changes::new();
+        let mut owed = Vec::new();
         let stored = control.store().get::<Volume>(&volume.id).await;
         if let Some(mut stored) = stored.map_err(broken)? {
+            if let (Some(connector), Some(backend)) =
+                (&attachment.connector, &stored.record.backend)
+                && !unreached.is_empty()
+            {
+                let spec = volume_spec(control.store(), &stored.record);
+                let spec = spec.await.map_err(broken)?;
+                let owing = Owing::new(&control, backend, &id);
+                owed = owing.detached(&spec, &attachment.id, connector, &unreached);
+                changes = obligations::owe(&control, &owed);
+            }
             // Read after the volume, which is written with each of them: what is decided here is decided of both.
             let others = beside(control.store(), attachment).await.map_err(broken)?;
             let reached = |other: &Attachment| other.connection.is_some();
@@ -257,8 +254,14 @@ async fn disconnect(
             stored.record.updated_at = Some(now);
             changes = changes.update(&stored);
         }
-        match run.commit(changes).await {
-            Ok(()) => return Ok(()),
+        match run
+            .commit(changes.remove::<Attachment>(&attachment.id))
+            .await
+        {
+            Ok(()) => {
+                obligations::wake(&control, &owed);
+                return Ok(());
+            }
             Err(error) if error.is_conflict() => {}
             Err(error) => return Err(broken(error)),
         }
@@ -267,6 +270,43 @@ async fn disconnect(
         "store",
         format!("volume {} is being changed by many at once", volume.id),
     ))
+}
+
+/// Writes down that an array refused to take a machine's way away.
+async fn not_detached(
+    run: &mut Run,
+    attachment: &Attachment,
+    volume: &Volume,
+    error: OperationError,
+) -> Result<(), OperationError> {
+    let id = run.operation().id.clone();
+    run.finish(Some(error));
+    settle::<Attachment, Volume>(
+        run,
+        &attachment.id,
+        std::slice::from_ref(&volume.id),
+        |attachment| {
+            attachment.status = AttachStatus::ErrorDetaching;
+            attachment.operation = None;
+            WriteDecision::Write
+        },
+        |volume| match lock::release(volume, &id) {
+            true => WriteDecision::Write,
+            false => WriteDecision::Leave,
+        },
+        Changes::new,
+    )
+    .await
+}
+
+/// Arrays that the driver could not ask to take a machine's way away, because they are gone.
+fn unreached(reply: Reply) -> Vec<String> {
+    let done = reply.into_disconnected().ok();
+    let told = done.and_then(|done| done.connection);
+    let told = told.into_iter().flat_map(|told| told.extensions);
+    told.filter(|(key, _)| key == UNREACHED)
+        .map(|(_, target)| target)
+        .collect()
 }
 
 /// The other attachments of an attachment's volume.

@@ -127,8 +127,11 @@ fn one(view: &BackendView, member: &Member, goal: Option<&str>, verb: Verb) -> V
                     "its last move stopped half-way, and {from}, which has its last writes, does not answer"
                 ))
             } else {
-                let text = "its last move stopped half-way; its last writes follow from";
-                warnings.push(format!("{text} {from}"));
+                let rest = match goal {
+                    Some(goal) if goal == from => format!("{goal} is given its role back"),
+                    _ => format!("its last writes follow from {from}"),
+                };
+                warnings.push(format!("its last move stopped half-way; {rest}"));
                 None
             }
         }

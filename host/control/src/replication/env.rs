@@ -260,7 +260,8 @@ pub trait ReplicationEnv: Send + Sync + 'static {
         Ok(Vec::new())
     }
 
-    /// Whether a record says that an array serves a volume of this name: somebody took it over since it was given up.
+    /// Whether a record says that an array serves a volume of this name: somebody took it over since it was given up. Of a
+    /// machine that was detached: whether it is attached again.
     async fn taken_over(&self, _obligation: &Obligation) -> Result<bool, ReplicationError> {
         Ok(false)
     }

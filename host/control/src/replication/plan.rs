@@ -9,7 +9,7 @@ use springform_model::contract::{
 };
 use springform_model::operation::Verb;
 use springform_model::replication::clock;
-use springform_model::replication::relation::Acknowledge;
+use springform_model::replication::relation::{Acknowledge, Phase};
 use springform_model::time::Timestamp;
 
 use super::env::{BackendView, Member, ReplicationEnv, ReplicationError};
@@ -255,6 +255,15 @@ pub async fn make(
                 plan.volumes.extend(there);
                 continue;
             }
+            if let Some(goal) = &to
+                && of_one_array.iter().all(|m| returns(m, goal))
+            {
+                for back in of_one_array.iter().map(|m| given_back(m, goal)) {
+                    plan.possible += u64::from(back.possible);
+                    plan.volumes.push(back);
+                }
+                continue;
+            }
             match page(env, &view, &id, &order, to.clone(), &of_one_array).await {
                 Ok(answer) => {
                     to = Some(answer.target.clone());
@@ -304,6 +313,28 @@ fn served_by(members: &[Member], to: Option<&str>) -> Option<String> {
     };
     let all = members.iter().all(there);
     all.then(|| format!("it is already served by {to}"))
+}
+
+/// Whether a move that stopped half-way is taken back: its goal is the array that the volume was to leave, which has all of it
+/// and only has to be given its role again.
+pub fn returns(member: &Member, to: &str) -> bool {
+    let stopped = matches!(member.relation.phase, Phase::Stranded(_) | Phase::Moving(_));
+    let placement = member.volume.placement.as_ref();
+    stopped && placement.is_some_and(|p| p.target == to)
+}
+
+/// What the plan says of it.
+fn given_back(member: &Member, to: &str) -> VolumePlan {
+    let moving = matches!(member.relation.phase, Phase::Moving(_));
+    VolumePlan {
+        possible: !moving,
+        reason: moving.then(|| "an operation moves it".to_owned()),
+        loss_seconds: Some(0),
+        warnings: vec![format!(
+            "its last move stopped half-way; {to} is given its role back"
+        )],
+        ..stays(member, String::new())
+    }
 }
 
 fn stays(member: &Member, reason: String) -> VolumePlan {

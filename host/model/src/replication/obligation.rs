@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::relation::{DebtState, Phase, Relation};
-use crate::contract::{Call, GroupSpec, SnapshotSpec, VolumeSpec};
+use crate::contract::{Call, Connector, GroupSpec, SnapshotSpec, VolumeSpec};
 use crate::time::Timestamp;
 
 /// What has to be done on an array.
@@ -25,16 +25,19 @@ pub enum ObligationKind {
     DeleteGroup,
     /// A snapshot of a consistency group that was deleted goes.
     DeleteGroupSnapshot,
+    /// A machine that was detached does not reach a volume any more.
+    Disconnect,
 }
 
 impl ObligationKind {
     /// Every kind.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Fence,
         Self::DeleteVolume,
         Self::DeleteSnapshot,
         Self::DeleteGroup,
         Self::DeleteGroupSnapshot,
+        Self::Disconnect,
     ];
 
     /// The word for it.
@@ -46,6 +49,7 @@ impl ObligationKind {
             Self::DeleteSnapshot => "delete-snapshot",
             Self::DeleteGroup => "delete-group",
             Self::DeleteGroupSnapshot => "delete-group-snapshot",
+            Self::Disconnect => "disconnect",
         }
     }
 }
@@ -276,6 +280,33 @@ impl Cause<'_> {
             snapshots: snapshots.to_vec(),
         };
         self.owes(taken_on, ObligationKind::DeleteGroupSnapshot, &about, call)
+    }
+
+    /// A machine is detached from a volume while an array that has a way to it is away.
+    #[must_use]
+    pub fn detached(
+        &self,
+        volume: &VolumeSpec,
+        attachment: &str,
+        connector: &Connector,
+        target: &str,
+    ) -> Obligation {
+        let about = About {
+            id: attachment,
+            name: name_of(volume),
+            project: &volume.project,
+            volume: Some(volume),
+            reason: format!(
+                "{} was detached from volume {} while {target} was away",
+                connector.host, volume.id
+            ),
+        };
+        let call = Call::Disconnect {
+            volume: placed_on(volume, target),
+            connector: Some(connector.clone()),
+            keep: false,
+        };
+        self.owes(target, ObligationKind::Disconnect, &about, call)
     }
 
     /// A group that has moved is deleted: every other array is owed its deletion.

@@ -306,6 +306,7 @@ fn troubles(backend: &Value) -> Vec<String> {
             "delete-snapshot" => "deleted snapshot(s) are still there".to_owned(),
             "delete-group" => "deleted group(s) are still there".to_owned(),
             "delete-group-snapshot" => "deleted group snapshot(s) are still there".to_owned(),
+            "disconnect" => "detached machine(s) can still reach their volumes".to_owned(),
             other => format!("{other}(s) are owed"),
         };
         let why = match field(owed, "/error").as_str() {

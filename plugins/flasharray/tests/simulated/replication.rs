@@ -70,6 +70,35 @@ fn a_plan_says_of_each_volume_why_it_cannot_go() {
 }
 
 #[test]
+fn a_volume_is_planned_from_the_newest_point_that_holds_it_however_old() {
+    let rig = Rig::pair();
+    rig.call("setup", |d| d.setup()).unwrap();
+    let mut left = written(&rig, "a0000000-0000-0000-0000-000000000011", b"held");
+    let stays = written(&rig, "a0000000-0000-0000-0000-000000000012", b"stays");
+    rig.advance(HOUR);
+    // A planned move of it stops half-way: the volume is out of the group, and the schedule goes on without it.
+    rig.call("demote", |d| d.demote("a", std::slice::from_ref(&left)))
+        .unwrap();
+    rig.advance(2.0 * HOUR);
+
+    for mode in [FailoverMode::Planned, FailoverMode::Unplanned] {
+        let mut both = request(&left, Some("b"), mode);
+        both.volumes.push(stays.clone());
+        let plan = rig.call("plan", |d| d.plan(&both)).unwrap();
+        let points: Vec<_> = plan.volumes.iter().map(|v| v.point.clone()).collect();
+        let taken = |n: usize| points[n].as_ref().map(|point: &_| point.taken_at);
+        assert!(plan.volumes[0].possible, "{:?}", plan.volumes[0].reason);
+        assert!(taken(0) < taken(1), "{points:?}");
+        assert!(plan.volumes[0].loss_seconds.unwrap() >= 7000, "{plan:?}");
+    }
+    rig.power("a", false);
+    let alone = request(&left, Some("b"), FailoverMode::Unplanned);
+    let plan = rig.call("plan", |d| d.plan(&alone)).unwrap();
+    switch(&rig, &plan, &mut left);
+    assert_eq!(rig.read("b", &name(&left), 4), b"held");
+}
+
+#[test]
 fn a_planned_failover_and_failback_lose_nothing() {
     let rig = Rig::pair();
     rig.call("setup", |d| d.setup()).unwrap();

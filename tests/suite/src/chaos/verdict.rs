@@ -103,6 +103,11 @@ async fn under_way(chaos: &Chaos) -> Vec<String> {
                 found.push(format!("volume {} owes {}", text(one, "/id"), one["debts"]));
             }
         }
+        let path = format!("/admin/v1/backends/{}", arrays.kind.name);
+        let standing = cloud.get(&path).await.unwrap_or_default();
+        for owed in list(&standing, "/backend/obligations") {
+            found.push(format!("arrays of {} are owed {owed}", arrays.kind.name));
+        }
         let path = format!("/v3/os-services?host=springform@{}", arrays.kind.name);
         let services = cloud.get(&path).await.unwrap_or_default();
         if text(&services, "/services/0/state") != "up" {

@@ -247,6 +247,7 @@ impl Failover<'_> {
                 .filter(|p| p.volume_id == member.volume.id)
             {
                 Some(_) if matches!(member.relation.phase, Stand::Moving(_)) => able.push(member),
+                Some(_) if plan::returns(&member, &made.target) => able.push(member),
                 Some(p) if p.possible => match older(promised.get(&p.volume_id), p) {
                     None => able.push(member),
                     Some(why) => {

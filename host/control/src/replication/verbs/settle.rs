@@ -114,13 +114,6 @@ impl Work<'_, '_> {
 
     async fn pay(&self, obligation: &Obligation) -> Result<Paid, ReplicationError> {
         let env = self.run.env();
-        let of_volume = matches!(
-            obligation.kind,
-            ObligationKind::Fence | ObligationKind::DeleteVolume
-        );
-        if of_volume && env.taken_over(obligation).await? {
-            return Ok(Paid::TakenOver);
-        }
         // A snapshot's volume may live on: nobody renames or overwrites it meanwhile.
         let scope = Scope::Volumes(obligation.volume_id.iter().cloned().collect());
         let members = env.members(&scope, &self.view.name, None, 1).await?;
@@ -129,6 +122,11 @@ impl Work<'_, '_> {
             let mut why = problem("busy", refusal.to_string(), &self.view.name);
             why.retryable = true;
             return Ok(Paid::Failed(why));
+        }
+        // Under the lock, so that nobody takes it over between the look and the call.
+        if env.taken_over(obligation).await? {
+            members::release(self.run, held).await?;
+            return Ok(Paid::TakenOver);
         }
         // One attempt: the reconciler comes back, later and later.
         let answer = env.call(
