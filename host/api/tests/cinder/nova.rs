@@ -21,6 +21,8 @@ enum Says {
     Has(String),
     /// The same, of something else than what was asked.
     Confuses(String),
+    /// It has the other volume, by this attachment.
+    ConfusesVolumes(String),
     /// This status and body, of this type.
     Plainly(u16, &'static str, &'static str),
 }
@@ -55,15 +57,16 @@ async fn answer(State(fake): State<Fake>, uri: Uri, headers: HeaderMap) -> Respo
     fake.heard.lock().unwrap().push((path.clone(), headers));
     let volume = path.rsplit('/').next().unwrap();
     let says = fake.says.lock().unwrap().clone();
-    let has = |server: &str, attachment: &str| {
+    let has = |server: &str, volume: &str, attachment: &str| {
         let body = json!({"volumeAttachment": {
             "serverId": server, "volumeId": volume, "attachment_id": attachment, "device": "/dev/vdb",
         }});
         ([("content-type", "application/json")], body.to_string()).into_response()
     };
     match says {
-        Says::Has(attachment) => has(SERVER, &attachment),
-        Says::Confuses(attachment) => has(OTHER, &attachment),
+        Says::Has(attachment) => has(SERVER, volume, &attachment),
+        Says::Confuses(attachment) => has(OTHER, volume, &attachment),
+        Says::ConfusesVolumes(attachment) => has(SERVER, OTHER, &attachment),
         Says::Plainly(status, kind, body) => (
             StatusCode::from_u16(status).unwrap(),
             [("content-type", kind)],
@@ -240,6 +243,7 @@ async fn nova_is_asked_as_the_caller_and_believed_if_it_speaks_of_what_was_asked
     for (says, status) in [
         (Says::Has(own.clone()), 409),
         (Says::Confuses(OTHER.to_owned()), 503),
+        (Says::ConfusesVolumes(OTHER.to_owned()), 503),
         (Says::Plainly(200, "application/json", "{}"), 503),
         (Says::Plainly(200, "text/html", html), 503),
         (Says::Plainly(404, "text/html", html), 503),

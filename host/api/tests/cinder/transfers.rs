@@ -204,6 +204,39 @@ async fn what_was_taken_by_a_third_project_does_not_change_hands_later() {
 }
 
 #[tokio::test]
+async fn a_transfer_is_accepted_with_its_key_alone() {
+    let api = Api::with_tokens_and_array(&Arc::default()).await;
+    let (mine, other) = (volume(&api, OWNER).await, volume(&api, OWNER).await);
+    let (mut offered, another) = (
+        offer(&api, &mine, false).await,
+        offer(&api, &other, false).await,
+    );
+    let key = offered.body["transfer"]["auth_key"].clone();
+    let longer = json!(format!("{}0", key.as_str().unwrap()));
+    for wrong in [
+        another.body["transfer"]["auth_key"].clone(),
+        longer,
+        json!("0123456789abcdef"),
+    ] {
+        offered.body["transfer"]["auth_key"] = wrong;
+        let refused = accept(&api, &offered, STRANGER).await;
+        assert_eq!(refused.status, 400, "{}", refused.text);
+        assert!(
+            refused.message().contains("Invalid auth key"),
+            "{}",
+            refused.text
+        );
+    }
+    let shown = call(&api, OWNER, "GET", &mine, Value::Null).await;
+    assert_eq!(shown.body["volume"]["status"], "awaiting-transfer");
+    offered.body["transfer"]["auth_key"] = key;
+    let accepted = accept(&api, &offered, STRANGER).await;
+    assert_eq!(accepted.status, 202, "{}", accepted.text);
+    let shown = call(&api, STRANGER, "GET", &mine, Value::Null).await;
+    assert_eq!(shown.status, 200, "{}", shown.text);
+}
+
+#[tokio::test]
 async fn a_volume_is_transferred_alone() {
     let api = Api::with_tokens_and_array(&Arc::default()).await;
     for (path, key) in [
