@@ -229,9 +229,10 @@ impl Control {
     pub async fn schedule(&self, request: &Request) -> Result<Candidate, ControlError> {
         let until = Instant::now() + FIRST_SET_UP;
         loop {
+            let new = self.being_set_up();
             let (candidates, mut refusals) = self.candidates().await?;
             let Some(chosen) = choose(candidates, request, self.weighers(), &mut refusals) else {
-                if self.first_set_up(until).await {
+                if first_set_up(&new, until).await {
                     continue;
                 }
                 return Err(none_fits(refusals));
@@ -278,11 +279,12 @@ impl Control {
     pub async fn schedule_all(&self, requests: &[Request]) -> Result<Candidate, ControlError> {
         let until = Instant::now() + FIRST_SET_UP;
         loop {
+            let new = self.being_set_up();
             let (candidates, mut refusals) = self.candidates().await?;
             if let Some(chosen) = choose_all(candidates, requests, self.weighers(), &mut refusals) {
                 return Ok(chosen);
             }
-            if !self.first_set_up(until).await {
+            if !first_set_up(&new, until).await {
                 return Err(none_fits(refusals));
             }
         }
@@ -292,13 +294,18 @@ impl Control {
         &self.config().weighers
     }
 
-    /// Waits for a backend whose first set-up is under way: a host that has just started knows nothing of its backends, and
-    /// what it cannot place in its first second is no reason to refuse it. False where there is none, or it took too long.
-    async fn first_set_up(&self, until: Instant) -> bool {
-        let new: Vec<_> = self.backends().filter(|backend| backend.is_new()).collect();
-        let tried = new.iter().map(|backend| Box::pin(backend.tried()));
-        !new.is_empty() && timeout_at(until, select_all(tried)).await.is_ok()
+    /// Backends whose first set-up is under way. Listed before the candidates: one whose set-up ends in between is in neither
+    /// of them otherwise, and the volume would be refused for nothing.
+    fn being_set_up(&self) -> Vec<Arc<BackendHandle>> {
+        self.backends().filter(|backend| backend.is_new()).collect()
     }
+}
+
+/// Waits for the first set-up of one of these: a host that has just started knows nothing of its backends, and what it cannot
+/// place in its first second is no reason to refuse it. False where there is none, or it took too long.
+async fn first_set_up(new: &[Arc<BackendHandle>], until: Instant) -> bool {
+    let tried = new.iter().map(|backend| Box::pin(backend.tried()));
+    !new.is_empty() && timeout_at(until, select_all(tried)).await.is_ok()
 }
 
 fn none_fits(mut refusals: Vec<String>) -> ControlError {
