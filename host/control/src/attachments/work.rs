@@ -324,7 +324,17 @@ fn release(volume: &mut Volume, attachment: &str, waiting: Option<bool>) {
         .attachments
         .retain(|known| known.attachment_id != attachment);
     let unused = volume.attachments.is_empty();
-    volume.status = match volume.status {
+    volume.status = without(volume.status, unused, waiting);
+    // What it is again once what made it an error is over: one that was detached meanwhile is used by nobody then.
+    let before = volume.previous_status;
+    volume.previous_status = before.map(|status| without(status, unused, waiting));
+    if unused {
+        volume.admin_metadata.remove("attached_mode");
+    }
+}
+
+fn without(status: VolumeStatus, unused: bool, waiting: Option<bool>) -> VolumeStatus {
+    match status {
         VolumeStatus::InUse | VolumeStatus::Detaching if !unused => VolumeStatus::InUse,
         VolumeStatus::Reserved
         | VolumeStatus::Attaching
@@ -339,8 +349,31 @@ fn release(volume: &mut Volume, attachment: &str, waiting: Option<bool>) {
             }
         }
         other => other,
-    };
-    if unused {
-        volume.admin_metadata.remove("attached_mode");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_volume_that_its_last_machine_has_left_is_available_unless_another_one_waits() {
+        for used in [
+            VolumeStatus::InUse,
+            VolumeStatus::Detaching,
+            VolumeStatus::Attaching,
+        ] {
+            assert_eq!(without(used, true, None), VolumeStatus::Available);
+            assert_eq!(without(used, true, Some(false)), VolumeStatus::Reserved);
+            assert_eq!(without(used, true, Some(true)), VolumeStatus::Attaching);
+        }
+        assert_eq!(
+            without(VolumeStatus::Detaching, false, None),
+            VolumeStatus::InUse
+        );
+        assert_eq!(
+            without(VolumeStatus::Error, true, None),
+            VolumeStatus::Error
+        );
     }
 }
