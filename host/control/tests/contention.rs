@@ -261,6 +261,7 @@ async fn of_two_that_want_the_same_drill_one_gets_it() {
             operation: None,
             created_at: Timestamp::now(),
             ends_at: Timestamp::now(),
+            problem: None,
         };
         let made = Changes::new().insert(&drill);
         rig.store.commit(made).await.unwrap();

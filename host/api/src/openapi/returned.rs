@@ -54,8 +54,13 @@ fn content(bodies: &[BodyType], components: &Map<String, Value>) -> Option<Value
     Some(match first.content {
         Content::Json => json!({"application/json": {"schema": schema}}),
         Content::Events => json!({"text/event-stream": {"schema": {
-            "description": "Server-sent events, for as long as there is something to tell.", "type": "string",
-            "contentMediaType": "application/json", "contentSchema": schema,
+            "description": "One of the server-sent events, which come as long as there is something to tell.",
+            "type": "object",
+            "required": ["data"],
+            "properties": {
+                "event": {"type": "string"},
+                "data": {"type": "string", "contentMediaType": "application/json", "contentSchema": schema},
+            },
         }}}),
     })
 }

@@ -79,6 +79,9 @@ pub struct Drill {
     pub created_at: Timestamp,
     /// When it is ended by itself.
     pub ends_at: Timestamp,
+    /// Why it could not be started or stopped, when that was tried last.
+    #[serde(default)]
+    pub problem: Option<String>,
 }
 
 /// One volume of a drill.

@@ -14,6 +14,7 @@ pub fn list_of(answer: &Value) -> String {
         "target",
         "copies",
         "ends by itself",
+        "problem",
     ]);
     for drill in list(answer, "/drills") {
         let members = list(drill, "/members");
@@ -28,6 +29,7 @@ pub fn list_of(answer: &Value) -> String {
             field(drill, "/target"),
             format!("{made} of {}", members.len()),
             time(drill, "/ends_at"),
+            field(drill, "/problem"),
         ]);
     }
     render(&lines)

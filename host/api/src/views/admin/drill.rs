@@ -31,6 +31,9 @@ pub struct DrillView<'a> {
     created_at: Micros,
     /// When it is ended by itself.
     ends_at: Micros,
+    /// Why it could not be started or stopped, when that was tried last.
+    #[schema(required)]
+    problem: Option<&'a str>,
 }
 
 /// A volume of a drill.
@@ -102,6 +105,7 @@ impl<'a> DrillView<'a> {
             operation,
             created_at,
             ends_at,
+            problem,
         } = drill;
         Self {
             id,
@@ -114,6 +118,7 @@ impl<'a> DrillView<'a> {
             operation: operation.as_deref(),
             created_at: Micros(*created_at),
             ends_at: Micros(*ends_at),
+            problem: problem.as_deref(),
         }
     }
 }

@@ -79,6 +79,7 @@ fn a_drill_is_shown_as_it_is_written() {
                 "point": some(json!({"id": "p", "taken_at": 5})),
             }],
             "operation": some(json!("o")), "created_at": 1, "ends_at": 2,
+            "problem": some(json!("why")),
         });
         shown_as_written!(Drill, DrillView::new, drill);
     }

@@ -80,6 +80,7 @@ pub(super) async fn open_drill(
         operation: Some(operation.id.clone()),
         created_at: now,
         ends_at: now.plus_micros(minutes * 60 * 1_000_000),
+        problem: None,
     };
     Ok((members_of(&made), made))
 }

@@ -64,8 +64,9 @@ pub async fn run(
         && let Some(mut held) = env.drill(id).await?
         && held.operation.as_deref() == Some(run.id())
     {
-        // Whatever went wrong, somebody else must be able to stop it.
+        // Whatever went wrong, somebody else must be able to stop it: an operator, or the timer.
         held.operation = None;
+        held.problem = outcome.as_ref().err().map(|why| why.message.clone());
         writes.drills.push(held);
     }
     let (service, revision) = env.service(&backend).await?;

@@ -172,7 +172,8 @@ impl Work<'_, '_> {
         if let Some((_, refusal)) = busy.into_iter().next() {
             let mut why = problem("busy", refusal.to_string(), &self.view.name);
             why.retryable = true;
-            return self.not_stopped(held, members, why).await;
+            members::release(self.run, members).await?;
+            return Ok(Err(why));
         }
         let all = members.clone();
         let total = held.members.len() as u64;
@@ -200,7 +201,8 @@ impl Work<'_, '_> {
             };
             if let Err(error) = self.run.call(&self.view.name, &call).await {
                 let why = journalled(&self.view.name, &error);
-                return self.not_stopped(held, all, why).await;
+                members::release(self.run, all).await?;
+                return Ok(Err(why));
             }
             self.run.note(|o| o.progress.done += done).await;
             let now = env.now();
@@ -217,6 +219,7 @@ impl Work<'_, '_> {
         members::release(self.run, all).await?;
         held.state = drill::step(held.state, DrillEvent::Gone)?;
         held.operation = None;
+        held.problem = None;
         self.run
             .commit(Writes {
                 drills: vec![held],
@@ -224,23 +227,6 @@ impl Work<'_, '_> {
             })
             .await?;
         Ok(Ok(()))
-    }
-
-    /// The drill is still open and free for the next attempt: the timer tries again.
-    async fn not_stopped(
-        &self,
-        mut held: Drill,
-        members: Vec<Member>,
-        why: OperationError,
-    ) -> Result<Outcome, ReplicationError> {
-        members::release(self.run, members).await?;
-        held.operation = None;
-        let writes = Writes {
-            drills: vec![held],
-            ..Writes::default()
-        };
-        self.run.commit(writes).await?;
-        Ok(Err(why))
     }
 }
 
