@@ -78,7 +78,8 @@ pub fn plan(
             let closed = closed
                 .as_deref()
                 .filter(|_| async_leg::comes_home(arrays, options, v, &target));
-            let mut one = plan_one(context, v, &target, &copies, closed);
+            let sent = !async_leg::stays_in_the_pod(arrays, options, v, &target);
+            let mut one = plan_one(context, v, &target, &copies, sent, closed);
             // A planned move sends what is there now.
             if one.possible && request.mode != FailoverMode::Planned {
                 let point = copies.holding(&array_name(v));
@@ -135,6 +136,7 @@ fn plan_one(
     volume: &Volume,
     target: &Array<'_>,
     copies: &Copies,
+    sent: bool,
     closed: Option<&str>,
 ) -> VolumePlan {
     let holding = copies.holding(&array_name(volume));
@@ -145,6 +147,10 @@ fn plan_one(
         (Some(on), _) if on == target.name() => {
             Some(format!("{} serves the volume already", target.name()))
         }
+        _ if !sent && holding.is_none() => Some(format!(
+            "it is replicated synchronously only, so no copy of it is sent to {}; the pod's other array has every write of it",
+            target.name()
+        )),
         (_, None) => Some(format!(
             "no replication has completed on {} yet",
             target.name()

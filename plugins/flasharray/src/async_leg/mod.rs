@@ -40,6 +40,17 @@ pub fn comes_home(
     from.is_some_and(away) && arrays.hold_pod(to.name()) && wants_pod(wanted(volume))
 }
 
+/// Whether a volume is on the pod's two arrays and, by its type, sent to none beyond them.
+#[must_use]
+pub fn stays_in_the_pod(
+    arrays: &Arrays<'_>,
+    options: &Options<'_>,
+    volume: &Volume,
+    to: &Array<'_>,
+) -> bool {
+    is_beyond(arrays, options, to.name()) && wanted(volume) == Some(&ReplicationKind::Sync)
+}
+
 /// What a volume is called on an array to which it moves.
 #[must_use]
 pub fn name_there(
