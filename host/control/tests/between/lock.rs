@@ -74,6 +74,24 @@ impl Rig {
         self.begin(Request::Failover(ask)).await
     }
 
+    /// Begins the way home of a volume that goes on to the end of what a failback does.
+    async fn protecting(&self, world: &World) -> Operation {
+        let mut ask = Ask::about(Scope::Volumes(vec![world.volume.clone()]));
+        ask.to = Some("a".into());
+        let relation = self.control.store().get::<Relation>(&world.volume).await;
+        let relation = relation.unwrap().unwrap().record;
+        let debt = relation.debt("a").map(|debt| Acknowledge {
+            target: debt.target.clone(),
+            role: match debt.state {
+                DebtState::Owed => Role::Primary,
+                _ => Role::Secondary,
+            },
+            generation: relation.generation,
+        });
+        ask.acknowledge = debt.into();
+        self.begin(Request::Failback(ask)).await
+    }
+
     async fn done(&self, operation: &Operation) {
         let ended = self.control.operations().wait(&operation.id).await.unwrap();
         assert_eq!(ended.state, OperationState::Succeeded, "{ended:?}");
@@ -349,4 +367,38 @@ async fn attachments_in_every_state_follow_every_kind_of_move_and_none_confirms_
             .unwrap();
         attachments.complete(&admin(), &waiting.id).await.unwrap();
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failback_that_was_killed_while_it_protected_and_a_detach_do_not_wait_for_each_other() {
+    let mut rig = Rig::new().await;
+    let world = rig.world(Place::Used).await;
+    rig.replicated(&world).await;
+    let over = rig.fail_over(&world, "b", FailoverMode::Planned).await;
+    rig.done(&over).await;
+    // The volume is home again and locked: its copies are being set up.
+    rig.hold("replication.reprotect");
+    let asked = rig.protecting(&world).await;
+    rig.asked("replication.reprotect").await;
+    // The detach has the attachment, and waits for the volume.
+    let attachment = world.attachments[0].clone();
+    let detaching = tokio::spawn({
+        let (control, attachment) = (rig.control.clone(), attachment.clone());
+        async move { control.attachments().delete(&admin(), &attachment).await }
+    });
+    until(|| async { rig.attachment(&attachment).await.operation.is_some() }).await;
+    rig.control.shutdown(std::time::Duration::ZERO).await;
+    let _ = detaching.await;
+    rig.let_run("replication.reprotect");
+    rig.starts_again().await;
+    rig.quiet().await;
+    let ended = rig.control.operations().get(&admin(), &asked.id).await;
+    assert_eq!(ended.unwrap().state, OperationState::Succeeded);
+    assert!(
+        rig.all::<Attachment>()
+            .await
+            .iter()
+            .all(|a| a.id != attachment)
+    );
+    followed(&rig, "failback").await;
 }

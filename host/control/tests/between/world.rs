@@ -54,7 +54,7 @@ pub struct World {
 pub struct Rig {
     pub control: Control,
     pub array: Arc<Array>,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 pub fn connector() -> Connector {
@@ -78,8 +78,13 @@ impl Rig {
         Self {
             control,
             array,
-            _folder: folder,
+            folder,
         }
+    }
+
+    /// The host is started again on the same database.
+    pub async fn starts_again(&mut self) {
+        self.control = start(&self.folder.path().join("db"), &self.array, 1).await;
     }
 
     /// Waits until everything that was begun has ended.
