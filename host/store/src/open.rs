@@ -86,7 +86,7 @@ pub(crate) async fn open(path: &Path, options: StoreOptions) -> Result<Store, Op
         .connect_lazy_with(connect.read_only(true));
     let (sender, jobs) = mpsc::channel(writer::QUEUE);
     let shelf = Arc::new(Shelf::default());
-    let health = Arc::new(Health::new());
+    let health = Arc::new(Health::new(path));
     let writer = writer::run(connection, jobs, shelf.clone(), health.clone());
     Ok(Store::assemble(Inner {
         jobs: Mutex::new(Some(sender)),

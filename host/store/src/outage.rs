@@ -4,6 +4,8 @@
 //! over only when as much could be written as failed before: a nearly full disk still takes small commits, and to let those
 //! through would end an operation by the commit that says it failed.
 
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -43,6 +45,8 @@ pub type FaultHook = Arc<dyn Fn(Attempt) -> Fault + Send + Sync>;
 
 /// Whether the store can write.
 pub(crate) struct Health {
+    /// The database.
+    path: PathBuf,
     outage: watch::Sender<Option<Outage>>,
     hook: Mutex<Option<FaultHook>>,
 }
@@ -56,8 +60,9 @@ struct Outage {
 }
 
 impl Health {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(path: &Path) -> Self {
         Self {
+            path: path.to_owned(),
             outage: watch::channel(None).0,
             hook: Mutex::default(),
         }
@@ -99,7 +104,14 @@ impl Health {
     }
 
     /// A write of so many bytes failed.
-    pub(crate) fn failed(&self, reason: &str, bytes: usize) {
+    pub(crate) async fn failed(&self, reason: &str, bytes: usize) {
+        let path = self.path.clone();
+        // SQLite has one word for all that is wrong with a disk; the system says which it is.
+        let said = tokio::task::spawn_blocking(move || beside(&path).err());
+        let reason = match said.await.ok().flatten() {
+            Some(said) => &format!("{reason}: {said}"),
+            None => reason,
+        };
         self.outage.send_modify(|outage| {
             let now = Instant::now();
             let before = outage.take();
@@ -134,8 +146,21 @@ impl Health {
                 );
                 self.outage.send_replace(None);
             }
-            Err(error) => self.failed(&error.to_string(), 0),
+            Err(error) => self.failed(&error.to_string(), 0).await,
         }
+    }
+}
+
+/// Writes a file beside the database as durably as a commit. Never the database itself: closing it would end SQLite's locks.
+fn beside(database: &Path) -> std::io::Result<()> {
+    let path = crate::lock::beside(database, ".probe");
+    let written = std::fs::File::create(&path).and_then(|mut file| {
+        file.write_all(&[0; 4096])?;
+        file.sync_all()
+    });
+    match std::fs::remove_file(&path) {
+        Ok(()) => written,
+        Err(error) => written.and(Err(error)),
     }
 }
 

@@ -77,7 +77,7 @@ async fn write(connection: &mut SqliteConnection, batch: &[Job], health: &Health
     };
     for outcome in &outcomes {
         if let Err(StoreError::Unavailable(reason)) = outcome {
-            health.failed(reason, bytes);
+            health.failed(reason, bytes).await;
             break;
         }
     }

@@ -4,6 +4,7 @@
 pub mod bench;
 pub mod chaos;
 pub mod cinder;
+pub mod disk;
 pub mod guests;
 pub mod host;
 pub mod prometheus;

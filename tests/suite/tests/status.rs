@@ -15,23 +15,10 @@ use desk::{BACKEND, Desk, PATIENCE};
 use springform_suite::site::{PRIMARY, SECOND};
 use tokio::time::Instant;
 
-/// The status once it says this of something.
-async fn until(desk: &Desk, arguments: &[&str], says: &str) -> String {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        let said = desk.does(arguments).await.out;
-        if said.contains(says) {
-            return said;
-        }
-        assert!(Instant::now() < deadline, "never {says}: {said}");
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn the_status_tells_what_is_well_what_is_dark_and_what_was_left_behind() {
     let desk = Desk::watching().await;
-    let well = until(&desk, &["status"], "1 of 1").await;
+    let well = desk.says(&["status"], "1 of 1").await;
     assert!(well.contains("sec2 healthy"), "{well}");
     assert!(!well.contains("pure1: "), "nothing to look at: {well}");
     let detail = desk.does(&["status", BACKEND[0], BACKEND[1]]).await.out;
@@ -44,10 +31,11 @@ async fn the_status_tells_what_is_well_what_is_dark_and_what_was_left_behind() {
     assert!(all.await.out.contains(&desk.volume));
 
     desk.site.control.power(PRIMARY, false).await.unwrap();
-    let dark = until(&desk, &["status"], "array pure1 does not answer").await;
+    let dark = desk.says(&["status"], "array pure1 does not answer").await;
     assert!(dark.contains("pure1 "), "{dark}");
     let volume = ["status", "--volume", &desk.volume];
-    until(&desk, &volume, "pure1, which serves it, does not answer").await;
+    desk.says(&volume, "pure1, which serves it, does not answer")
+        .await;
 
     desk.loses_the_first().await;
     let after = desk.does(&volume).await.out;
@@ -56,12 +44,14 @@ async fn the_status_tells_what_is_well_what_is_dark_and_what_was_left_behind() {
         after.contains("pure1 was left behind and is not fenced yet"),
         "{after}"
     );
-    let status = until(&desk, &["status"], "is not fenced yet: 1 volume(s)").await;
+    let status = desk
+        .says(&["status"], "is not fenced yet: 1 volume(s)")
+        .await;
     assert!(status.contains("failed-over"), "{status}");
 
     desk.site.control.power(PRIMARY, true).await.unwrap();
     let listed = ["status", BACKEND[0], BACKEND[1]];
-    until(&desk, &listed, "reprotect or fail back").await;
+    desk.says(&listed, "reprotect or fail back").await;
     desk.ends().await;
 }
 

@@ -1,13 +1,15 @@
 //! An operator's desk: the real host, one replicated volume on simulated arrays, and the command line.
 #![allow(dead_code)]
 
+mod busy;
+
+use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use flasharray_sim::{SimConfig, SimControl};
-use reqwest::Method;
 use serde_json::{Value, json};
 use springform_suite::cinder::Cinder;
 use springform_suite::guests;
@@ -19,8 +21,13 @@ use tokio::process::{Child, ChildStderr, Command};
 use tokio::time::Instant;
 
 pub const PATIENCE: Duration = Duration::from_secs(120);
-const INITIATOR: &str = "iqn.1993-08.org.debian:01:c0ffee";
+pub const INITIATOR: &str = "iqn.1993-08.org.debian:01:c0ffee";
 pub const BACKEND: [&str; 2] = ["--backend", PRIMARY];
+/// A copy is sent, and the host looks every second.
+const WATCHED: Shape = Shape {
+    service: "observe_seconds = 1",
+    ..Shape::COPIED
+};
 
 /// A host with one replicated volume of which a copy has arrived; time passes on its arrays by itself.
 pub struct Desk {
@@ -82,22 +89,8 @@ impl Running {
     }
 }
 
-/// Somebody who goes on using the cloud.
-pub struct Busy {
-    stop: Arc<AtomicBool>,
-    task: tokio::task::JoinHandle<u32>,
-}
-
-impl Busy {
-    /// How often it was used; fails where something did not succeed.
-    pub async fn stops(self) -> u32 {
-        self.stop.store(true, Ordering::SeqCst);
-        self.task.await.unwrap()
-    }
-}
-
 /// `springform db` on the database of a site.
-pub async fn database(site: &Site, verb: &str, file: &std::path::Path) -> Said {
+pub async fn database(site: &Site, verb: &str, file: &Path) -> Said {
     let output = Command::new(guests::springform().unwrap())
         .args(["db", verb])
         .arg(file)
@@ -115,7 +108,7 @@ pub async fn database(site: &Site, verb: &str, file: &std::path::Path) -> Said {
 
 impl Desk {
     /// `springform db` on the database of the host.
-    pub async fn database(&self, verb: &str, file: &std::path::Path) -> Said {
+    pub async fn database(&self, verb: &str, file: &Path) -> Said {
         database(&self.site, verb, file).await
     }
 
@@ -130,12 +123,30 @@ impl Desk {
 
     /// Whose host looks at replication every second.
     pub async fn watching() -> Self {
-        let shape = Shape {
-            service: "observe_seconds = 1",
-            ..Shape::COPIED
-        };
         let arrays = SimConfig::pair(PRIMARY, SECOND).test_clock();
-        Self::at(Site::shaped(arrays, shape).unwrap(), "", "async").await
+        Self::at(Site::shaped(arrays, WATCHED).unwrap(), "", "async").await
+    }
+
+    /// The same, and a copy is sent every so many seconds. The clock of the arrays is behind and stands still.
+    pub async fn copying_every(seconds: u64) -> Self {
+        let behind = Duration::from_secs(2 * 3700 + 300);
+        let since = std::time::UNIX_EPOCH.elapsed().unwrap() - behind;
+        let mut arrays = SimConfig::pair(PRIMARY, SECOND).test_clock();
+        arrays.clock_start_ms = Some(u64::try_from(since.as_millis()).unwrap());
+        let lines = format!("pure_replica_interval_default = {seconds}");
+        let desk = Self::at(Site::shaped(arrays, WATCHED).unwrap(), &lines, "async").await;
+        desk.time_stands_still(true);
+        desk
+    }
+
+    /// Whose database is in this folder.
+    pub async fn keeping(database: &Path) -> Self {
+        let site = Site::new().unwrap();
+        let file = database.join("springform.db");
+        let line = format!("[service]\ndatabase = \"{}\"", file.display());
+        let text = std::fs::read_to_string(site.config()).unwrap();
+        std::fs::write(site.config(), text.replace("[service]", &line)).unwrap();
+        Self::at(site, "", "async").await
     }
 
     /// Whose volume is on both arrays at once.
@@ -262,6 +273,19 @@ impl Desk {
         }
     }
 
+    /// What a command prints once it says this of something.
+    pub async fn says(&self, arguments: &[&str], what: &str) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let said = self.does(arguments).await.out;
+            if said.contains(what) {
+                return said;
+            }
+            assert!(Instant::now() < deadline, "never {what}: {said}");
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+
     /// A command that is refused.
     pub async fn refused(&self, arguments: &[&str]) -> String {
         let said = self.run(arguments).await;
@@ -324,6 +348,20 @@ impl Desk {
         read.ok()?.ok().map(|bytes| bytes.to_vec())
     }
 
+    /// Lets every write of the host fail from now on, or no longer.
+    pub async fn disk_fails(&self, fails: bool) {
+        let pid = self.host.pid().unwrap().to_string();
+        let limit = if fails {
+            "--fsize=1:"
+        } else {
+            "--fsize=unlimited:"
+        };
+        let set = Command::new("prlimit")
+            .args(["--pid", &pid, limit])
+            .status();
+        assert!(set.await.unwrap().success());
+    }
+
     /// The first array is dark, and the second serves.
     pub async fn loses_the_first(&self) {
         self.site.control.power(PRIMARY, false).await.unwrap();
@@ -334,16 +372,22 @@ impl Desk {
 
     /// The host is started again; machines go on meanwhile.
     pub async fn restarts(self) -> Self {
+        self.stopped_for(|| Ok(())).await
+    }
+
+    /// The host is stopped, something is done to its files, and it is started again.
+    pub async fn stopped_for(self, work: impl FnOnce() -> std::io::Result<()>) -> Self {
         assert!(self.host.stop().await.unwrap());
+        work().unwrap();
         let host = self.site.host().await.unwrap();
         let up = self.cloud.service_becomes(SERVICE, "state", "up");
         up.await.unwrap();
         Self { host, ..self }
     }
 
-    /// The host is stopped, something is done to its files, and it is started again.
-    pub async fn stopped_for(self, work: impl FnOnce() -> std::io::Result<()>) -> Self {
-        assert!(self.host.stop().await.unwrap());
+    /// The same, but the host has no time to end.
+    pub async fn killed_for(self, work: impl FnOnce() -> std::io::Result<()>) -> Self {
+        self.host.kill().await.unwrap();
         work().unwrap();
         let host = self.site.host().await.unwrap();
         let up = self.cloud.service_becomes(SERVICE, "state", "up");
@@ -377,51 +421,6 @@ impl Desk {
                     &format!("driver = \"pure-async\"\nprimary_id = \"{SECOND}\"\n"),
                 )
         });
-    }
-
-    /// Somebody goes on looking at a volume and its service; none of that may fail.
-    pub fn goes_on_asking(&self) -> Busy {
-        let cloud = self.cloud.clone();
-        let stop = Arc::new(AtomicBool::new(false));
-        let stops = stop.clone();
-        let known = self.volume.clone();
-        let task = tokio::spawn(async move {
-            let mut rounds = 0;
-            while !stops.load(Ordering::SeqCst) {
-                cloud.volume(&known).await.unwrap();
-                cloud.service(SERVICE).await.unwrap();
-                rounds += 1;
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-            rounds
-        });
-        Busy { stop, task }
-    }
-
-    /// The same with volumes that are made and deleted.
-    pub fn goes_on_making(&self) -> Busy {
-        let cloud = self.cloud.clone();
-        let stop = Arc::new(AtomicBool::new(false));
-        let stops = stop.clone();
-        let task = tokio::spawn(async move {
-            let mut rounds = 0;
-            while !stops.load(Ordering::SeqCst) {
-                let made = cloud.create_volume("another", 1, "replicated").await;
-                let id = made.unwrap();
-                cloud.volume_becomes(&id, "available").await.unwrap();
-                let path = format!("/v3/volumes/{id}");
-                cloud.ask(Method::DELETE, &path, None).await.unwrap();
-                let deadline = Instant::now() + PATIENCE;
-                while let Ok(volume) = cloud.volume(&id).await {
-                    assert_eq!(volume["status"], "deleting");
-                    assert!(Instant::now() < deadline, "{volume}");
-                    tokio::time::sleep(Duration::from_millis(10)).await;
-                }
-                rounds += 1;
-            }
-            rounds
-        });
-        Busy { stop, task }
     }
 
     /// What the host says is what its arrays hold.
