@@ -13,7 +13,7 @@ use springform_control::{BackendConfig, DriverLoader, Inspected, LoadRefusal, Lo
 use springform_model::contract::{
     Call, CallError, Connection, Context, CredentialScheme, Description, Disconnected, Driver,
     FailoverPlan, Failure, FailureCode, Outcome, Path, Placement, Pool, ReplicationKind, Reply,
-    SetupReport, SnapshotPlacement, SnapshotSpec, Statistics, VolumePlan, VolumeSpec,
+    SetupReport, SnapshotPlacement, SnapshotSpec, Statistics, TargetHealth, VolumePlan, VolumeSpec,
 };
 
 /// In front of the names of replicated volumes.
@@ -106,6 +106,20 @@ impl Fleet {
             sides: Mutex::new(sides.into()),
             rng: Mutex::new(StdRng::seed_from_u64(seed)),
         }
+    }
+
+    fn health(&self) -> Vec<TargetHealth> {
+        let sides = self.sides.lock().unwrap();
+        let well = sides.keys().map(|name| TargetHealth {
+            target: name.clone(),
+            reachable: true,
+            array_id: None,
+            array_name: None,
+            api_version: None,
+            array_version: None,
+            problems: Vec::new(),
+        });
+        well.collect()
     }
 
     async fn dawdle(&self) {
@@ -358,7 +372,8 @@ impl Driver for Simulated {
     async fn call(&self, _context: Context, call: Call) -> Result<Reply, CallError> {
         match call {
             Call::Setup => return Ok(Reply::Setup(SetupReport::default())),
-            Call::Check => return Ok(Reply::Check(Vec::new())),
+            // What an array is owed is told only to one that answers.
+            Call::Check => return Ok(Reply::Check(self.fleet.health())),
             Call::Stats => return Ok(Reply::Stats(statistics())),
             Call::Observe { .. } => return refuse(FailureCode::Unsupported, "nobody looks"),
             _ => {}
