@@ -12,7 +12,7 @@ mod desk;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use desk::{Desk, PATIENCE};
+use desk::{Desk, INITIATOR, PATIENCE};
 use springform_suite::prometheus::{Prometheus, promtool};
 use springform_suite::site::{PRIMARY, SECOND};
 use tokio::time::Instant;
@@ -22,12 +22,18 @@ fn rules() -> PathBuf {
     root.join("springform.rules.yml")
 }
 
-/// The rules, but an alarm fires as soon as it is true, and what is owed for a second is owed for long.
+/// The rules, but an alarm fires as soon as it is true, and what lasts for seconds lasts for long.
 fn at_once() -> String {
-    let text = std::fs::read_to_string(rules()).unwrap();
-    let old = "springform_obligations_oldest_seconds > 86400";
-    assert!(text.contains(old), "{text}");
-    let text = text.replace(old, "springform_obligations_oldest_seconds > 1");
+    let mut text = std::fs::read_to_string(rules()).unwrap();
+    for (number, long, short) in [
+        ("springform_obligations_oldest_seconds", 86_400, 1),
+        ("springform_replication_observation_age_seconds", 600, 15),
+        ("springform_replication_drill_overdue_seconds", 600, 1),
+    ] {
+        let old = format!("{number} > {long}\n");
+        assert!(text.contains(&old), "{text}");
+        text = text.replace(&old, &format!("{number} > {short}\n"));
+    }
     let lines = text
         .lines()
         .filter(|line| !line.trim_start().starts_with("for: "));
@@ -44,7 +50,11 @@ struct Watched {
 impl Watched {
     /// While all is well.
     async fn new() -> Self {
-        let desk = Desk::watching().await;
+        Self::over(Desk::watching().await).await
+    }
+
+    /// The same of another host.
+    async fn over(desk: Desk) -> Self {
         let rules = at_once();
         let prometheus = Prometheus::start(&desk.host.url, Some(&rules)).await;
         let prometheus = prometheus.unwrap();
@@ -78,6 +88,17 @@ impl Watched {
             alarms.iter().all(|alarm| firing.iter().any(|f| f == alarm))
         };
         self.until(all, &format!("{alarms:?}")).await;
+    }
+
+    /// Whether it has fired since this began, be it for a moment.
+    async fn has_fired(&self, alarm: &str) {
+        let ever =
+            format!("count_over_time(ALERTS{{alertname=\"{alarm}\",alertstate=\"firing\"}}[1h])");
+        self.until(
+            async |p| !p.value(&ever).await.unwrap().is_empty(),
+            &format!("{alarm} for a moment"),
+        )
+        .await;
     }
 
     async fn quiet(&self) {
@@ -195,4 +216,131 @@ async fn a_volume_taken_out_of_its_group_by_hand_and_a_host_that_is_gone_are_ala
         assert!(Instant::now() < deadline, "never gone");
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_sides_of_a_pod_that_are_written_apart_are_an_alarm_until_one_is_kept() {
+    let watched = Watched::over(Desk::stretched().await).await;
+    let desk = &watched.desk;
+    let control = &desk.site.control;
+    desk.attach().await;
+    control.link(PRIMARY, SECOND, false).await.unwrap();
+    watched.fires(&["SpringformProtectionLost"]).await;
+    // Somebody lets the array that lost the vote serve what it has.
+    let body = serde_json::json!({"action": "force_online", "pod": "cinder-pod"});
+    let path = format!("/arrays/{SECOND}/behind-our-back");
+    control
+        .call(http::Method::POST, &path, &body)
+        .await
+        .unwrap();
+    let name = format!("cinder-pod::volume-{}-cinder", desk.volume);
+    for array in [PRIMARY, SECOND] {
+        let written = control.write(array, INITIATOR, &name, 0, array.as_bytes());
+        assert_eq!(written.await.unwrap(), http::StatusCode::NO_CONTENT);
+    }
+    watched
+        .fires(&["SpringformSplitBrain", "SpringformNoCopy"])
+        .await;
+    let status = desk.does(&["status", "--volume", &desk.volume]).await.out;
+    assert!(status.contains("written on two arrays"), "{status}");
+    control.link(PRIMARY, SECOND, true).await.unwrap();
+    watched.quiet().await;
+    watched.desk.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn copies_that_stop_coming_are_late_and_then_a_promise_that_is_broken() {
+    let desk = Desk::copying_every(20).await;
+    let control = flasharray_sim::SimControl::new(&desk.site.sim.control_url());
+    // The arrays keep the time of this machine from here on.
+    let clock = tokio::spawn(async move {
+        loop {
+            let now = control.advance(0.0).await.unwrap();
+            let wall = std::time::UNIX_EPOCH.elapsed().unwrap().as_millis() as f64;
+            let behind = (wall - now as f64) / 1000.0;
+            control.advance(behind).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(250)).await;
+        }
+    });
+    let watched = Watched::over(desk).await;
+    let control = &watched.desk.site.control;
+    control.link(PRIMARY, SECOND, false).await.unwrap();
+    watched.fires(&["SpringformPromiseBroken"]).await;
+    watched.has_fired("SpringformCopyLate").await;
+    control.link(PRIMARY, SECOND, true).await.unwrap();
+    watched.quiet().await;
+    clock.abort();
+    watched.desk.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backend_that_nobody_observes_any_more_is_an_alarm() {
+    let watched = Watched::new().await;
+    // What was seen cannot be written down.
+    watched.desk.disk_fails(true).await;
+    watched.fires(&["SpringformObservationStale"]).await;
+    watched.desk.disk_fails(false).await;
+    watched.quiet().await;
+    watched.desk.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_drill_whose_copies_cannot_be_taken_away_is_an_alarm_says_why_and_ends_by_itself() {
+    let watched = Watched::new().await;
+    let desk = &watched.desk;
+    let start = [
+        "drill",
+        "start",
+        "--backend",
+        PRIMARY,
+        "--to",
+        SECOND,
+        "--minutes",
+        "1",
+    ];
+    let said = desk.does(&start).await.out;
+    let drill = said.lines().find_map(|line| line.strip_prefix("drill "));
+    let drill = drill.unwrap().trim().to_owned();
+    let control = &desk.site.control;
+    control.power(SECOND, false).await.unwrap();
+    watched.fires(&["SpringformArrayDark"]).await;
+    desk.refused(&["drill", "stop", &drill]).await;
+    let open = desk.cloud.ask(http::Method::GET, "/admin/v1/drills", None);
+    let open = open.await.unwrap()["drills"][0].clone();
+    assert_eq!(
+        (&open["id"], &open["state"]),
+        (&drill.into(), &"stopping".into())
+    );
+    assert!(
+        open["problem"].as_str().is_some_and(|why| !why.is_empty()),
+        "{open}"
+    );
+    // A minute has to pass first.
+    watched.until(drills_are_late, "overdue").await;
+    watched.fires(&["SpringformDrillOpen"]).await;
+    control.power(SECOND, true).await.unwrap();
+    watched.quiet().await;
+    let over = desk.cloud.ask(http::Method::GET, "/admin/v1/drills", None);
+    let over = over.await.unwrap()["drills"][0].clone();
+    assert_eq!(over["state"], "stopped", "{over}");
+    watched.desk.ends().await;
+}
+
+async fn drills_are_late(prometheus: &Prometheus) -> bool {
+    let late = "springform_replication_drill_overdue_seconds>0";
+    !prometheus.value(late).await.unwrap().is_empty()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_copy_that_does_not_arrive_is_an_alarm() {
+    let watched = Watched::new().await;
+    let desk = &watched.desk;
+    desk.time_stands_still(true);
+    let made = desk.cloud.create_volume("second", 1, "replicated").await;
+    let made = made.unwrap();
+    desk.cloud.volume_becomes(&made, "available").await.unwrap();
+    watched.fires(&["SpringformFirstCopyMissing"]).await;
+    desk.time_stands_still(false);
+    watched.quiet().await;
+    watched.desk.ends().await;
 }

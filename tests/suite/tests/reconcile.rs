@@ -168,6 +168,107 @@ async fn a_copy_of_a_drill_goes_with_the_drill_although_its_volume_was_deleted()
     desk.ends().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_comparison_that_finds_nothing_says_so() {
+    let desk = Desk::new().await;
+    for arguments in [
+        &DRY[..],
+        &DO[..],
+        &[&DO[..], &["--adopt", "--yes"]].concat(),
+    ] {
+        let said = desk.does(arguments).await.out;
+        let nothing = said.contains("no differences: the arrays are what the records say");
+        assert!(nothing, "{arguments:?}: {said}");
+    }
+    desk.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_reconciled_or_adopted_while_an_operation_is_open() {
+    let desk = Desk::new().await;
+    // The last copy does not arrive, so the failover stays open.
+    desk.time_stands_still(true);
+    let over = ["failover", "--backend", PRIMARY, "--to", SECOND];
+    let over = [&over[..], &["--planned", "--yes", "--no-wait"]].concat();
+    let said = desk.does(&over).await.out;
+    let open = said.lines().last().unwrap().trim().to_owned();
+    let adopt = [&DO[..], &["--adopt", "--yes"]].concat();
+    for arguments in [&DO[..], &DRY[..], &adopt] {
+        let said = desk.refused(arguments).await;
+        assert!(
+            said.contains(&open) && said.contains("wait for it or cancel it"),
+            "{arguments:?}: {said}"
+        );
+    }
+    desk.time_stands_still(false);
+    let ended = desk.does(&["operation", "watch", &open]).await.out;
+    assert!(ended.contains("succeeded"), "{ended}");
+    assert_eq!(desk.served_by().await, SECOND);
+    desk.does(&DO).await;
+    desk.is_true().await;
+    desk.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mark_that_somebody_else_wrote_is_named_and_nothing_is_done_before_it_is_put_right() {
+    let desk = Desk::watching().await;
+    let name = format!("volume-{}-cinder", desk.volume);
+    let tag = async |value: Option<&str>| {
+        let path = format!("/arrays/{SECOND}/behind-our-back");
+        let body = json!({
+            "action": "tag", "volume": name, "namespace": "springform", "key": "promotion", "value": value,
+        });
+        let control = &desk.site.control;
+        control.call(Method::POST, &path, &body).await.unwrap();
+    };
+    // Once it was promoted there is a volume on the second array that can carry a mark.
+    let over = ["failover", "--backend", PRIMARY, "--to", SECOND];
+    desk.does(&[&over[..], &["--planned", "--yes"]].concat())
+        .await;
+    desk.does(&["failback", "--backend", PRIMARY, "--yes"])
+        .await;
+    tag(Some("mine, hands off")).await;
+    let volume = ["status", "--volume", &desk.volume];
+    desk.says(
+        &volume,
+        "sec2 has a mark on it that this host did not write",
+    )
+    .await;
+    for verb in [
+        vec![
+            "failover",
+            "--backend",
+            PRIMARY,
+            "--to",
+            SECOND,
+            "--planned",
+            "--yes",
+        ],
+        vec!["resync", "--backend", PRIMARY, "--to", SECOND],
+        vec!["disable", "--volume", &desk.volume],
+    ] {
+        let said = desk.run(&verb).await;
+        assert!(
+            said.code == 1 && (said.out + &said.err).contains("a mark on it"),
+            "{verb:?}"
+        );
+    }
+    let adopt = [&DO[..], &["--adopt", "--yes"]].concat();
+    let said = desk.run(&adopt).await;
+    let named = said.out + &said.err;
+    assert!(said.code == 1 && named.contains(&desk.volume), "{named}");
+    assert!(named.contains("a mark on it"), "{named}");
+    assert_eq!(desk.served_by().await, PRIMARY);
+
+    tag(None).await;
+    desk.says(&volume, "protected").await;
+    desk.does(&[&over[..], &["--planned", "--yes"]].concat())
+        .await;
+    assert_eq!(desk.served_by().await, SECOND);
+    desk.is_true().await;
+    desk.ends().await;
+}
+
 /// The database of a host that is stopped, with what was written last beside it.
 fn copied(from: &std::path::Path, to: &std::path::Path) -> std::io::Result<()> {
     for name in ["springform.db", "springform.db-wal", "springform.db-shm"] {

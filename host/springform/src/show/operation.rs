@@ -125,6 +125,12 @@ fn outcome(text: &mut String, operation: &Value) {
             "\n\n`springform operation retry {id}` tries these again"
         ));
     }
+    let told = ["/result/changes", "/result/warnings"];
+    let silent = told.iter().all(|told| list(operation, told).is_empty());
+    let well = field(operation, "/state") == "succeeded" && failed == 0;
+    if silent && well && field(operation, "/verb") == "reconcile" {
+        text.push_str("\nno differences: the arrays are what the records say");
+    }
     if !text.ends_with('\n') {
         text.push('\n');
     }

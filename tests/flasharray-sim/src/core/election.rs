@@ -223,6 +223,23 @@ impl World {
         Ok(())
     }
 
+    /// Lets the array that lost the vote serve its stale copy all the same: from then on both sides are written.
+    pub fn force_online(&mut self, ix: ArrayIx, name: &str) -> Res<()> {
+        let key = self.live_pod(ix, name)?;
+        let pod = self.pod_mut(key)?;
+        if pod.stale_of.is_none() {
+            return Err(ApiError::refuse(
+                name,
+                "The array has no stale copy of the pod.",
+            ));
+        }
+        if let Some(side) = pod.side_mut(ix) {
+            side.status = SideStatus::Online;
+            side.frozen_at = None;
+        }
+        Ok(())
+    }
+
     /// How a pod is doing on `side` as seen from `from`.
     pub fn status_seen(&self, key: PodKey, from: ArrayIx, side: ArrayIx) -> Res<SideStatus> {
         let pod = self.pod(key)?;

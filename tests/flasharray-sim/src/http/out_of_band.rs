@@ -13,6 +13,7 @@ use crate::core::connection::Owner;
 use crate::core::error::Res;
 use crate::core::key::ArrayIx;
 use crate::core::schedule::ScheduleChange;
+use crate::core::tag::Tag;
 use crate::core::volume::NewVolume;
 use crate::core::world::World;
 use crate::shared::Shared;
@@ -62,6 +63,16 @@ pub enum Hand {
     },
     DisallowGroup {
         group: String,
+    },
+    ForceOnline {
+        pod: String,
+    },
+    Tag {
+        volume: String,
+        namespace: String,
+        key: String,
+        /// None: it goes.
+        value: Option<String>,
     },
 }
 
@@ -120,6 +131,30 @@ fn act(world: &mut World, ix: ArrayIx, hand: Hand) -> Res<()> {
             world.set_replication(ix, &group, change).map(drop)
         }
         Hand::DisallowGroup { group } => world.allow_target(ix, &group, false),
+        Hand::ForceOnline { pod } => world.force_online(ix, &pod),
+        Hand::Tag {
+            volume,
+            namespace,
+            key,
+            value: Some(value),
+        } => {
+            let tag = Tag {
+                namespace,
+                key,
+                value,
+                copyable: false,
+            };
+            world.set_tags(ix, &volume, &[tag]).map(drop)
+        }
+        Hand::Tag {
+            volume,
+            namespace,
+            key,
+            value: None,
+        } => {
+            let gone = |tag: &Tag| (&tag.namespace, &tag.key) == (&namespace, &key);
+            world.remove_tags(ix, &volume, gone).map(drop)
+        }
     }
 }
 

@@ -142,6 +142,37 @@ async fn the_mediator_and_the_preference_decide_who_goes_on_when_the_link_is_cut
 }
 
 #[tokio::test]
+async fn a_side_that_is_forced_online_is_written_apart_and_gives_up_what_it_took_when_the_arrays_meet()
+ {
+    let rig = Rig::pair();
+    let (a, b) = stretched(&rig).await;
+    let force = async |array: &str| {
+        let path = format!("/arrays/{array}/behind-our-back");
+        let body = json!({"action": "force_online", "pod": "p"});
+        rig.control.call(Method::POST, &path, &body).await
+    };
+    assert!(force("b").await.is_err(), "nothing is split");
+    rig.control.link("a", "b", false).await.unwrap();
+    force("b").await.unwrap();
+    assert!(force("a").await.is_err(), "it serves already");
+    assert_eq!(rig.write("a", "p::v", 0, b"one").await, 204);
+    assert_eq!(rig.write("b", "p::v", 0, b"two").await, 204);
+    assert_eq!(rig.read("a", "p::v", 3).await.unwrap(), b"one");
+    assert_eq!(rig.read("b", "p::v", 3).await.unwrap(), b"two");
+    assert_eq!(
+        statuses(&a).await,
+        sides(&[("a", "online"), ("b", "offline")])
+    );
+    assert_eq!(
+        statuses(&b).await,
+        sides(&[("a", "unknown"), ("b", "online")])
+    );
+    rig.control.link("a", "b", true).await.unwrap();
+    rig.control.advance(3.0).await.unwrap();
+    assert_eq!(rig.read("b", "p::v", 3).await.unwrap(), b"one");
+}
+
+#[tokio::test]
 async fn without_a_mediator_the_pre_elected_array_goes_on_or_nobody() {
     let rig = Rig::pair();
     let (a, b) = stretched(&rig).await;
