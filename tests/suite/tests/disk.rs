@@ -168,9 +168,8 @@ async fn a_host_whose_disk_takes_nothing_lets_its_database_be_saved() {
     let desk = Desk::new().await;
     desk.disk_fails(true).await;
     // The host finds out with the first thing that it cannot keep.
-    let kept = desk
-        .cloud
-        .send(Method::POST, "/v3/volumes", Some(&wanted("v")));
+    let body = wanted("v");
+    let kept = desk.cloud.send(Method::POST, "/v3/volumes", Some(&body));
     assert_eq!(kept.await.unwrap().0, StatusCode::SERVICE_UNAVAILABLE);
     becomes_ready(&desk, false).await;
     let copy = desk.site.folder().join("copy.db");

@@ -266,7 +266,7 @@ async fn a_machine_detached_while_the_other_array_was_away_does_not_reach_the_vo
     let path = format!("/admin/v1/backends/{PRIMARY}");
     let owed = async || {
         let seen = cloud.ask(Method::GET, &path, None).await.unwrap();
-        let all = seen["backend"]["obligations"].as_array();
+        let all = seen["obligations"].as_array();
         all.cloned().unwrap_or_default()
     };
     assert_eq!(owed().await[0]["kind"], "disconnect", "{}", host.log());

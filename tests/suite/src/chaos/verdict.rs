@@ -105,7 +105,7 @@ async fn under_way(chaos: &Chaos) -> Vec<String> {
         }
         let path = format!("/admin/v1/backends/{}", arrays.kind.name);
         let standing = cloud.get(&path).await.unwrap_or_default();
-        for owed in list(&standing, "/backend/obligations") {
+        for owed in list(&standing, "/obligations") {
             found.push(format!("arrays of {} are owed {owed}", arrays.kind.name));
         }
         let path = format!("/v3/os-services?host=springform@{}", arrays.kind.name);
