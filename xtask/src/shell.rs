@@ -31,8 +31,8 @@ pub fn command(program: impl AsRef<OsStr>) -> Command {
     command
 }
 
-/// The cargo that runs this task. What it told us of our own package is kept from it: build scripts that look at such variables
-/// (ring's does) would run again, and all that stands on them would be built anew at each change between this task and a shell.
+/// The cargo that runs this task, without the variables that name this task's own package: `ring`'s build script looks at them,
+/// so `ring` and every crate above it would be rebuilt each time a shell and this task take turns.
 pub fn cargo() -> Command {
     let mut cargo = command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     for (name, _) in std::env::vars_os() {

@@ -324,7 +324,7 @@ async fn no_thing_of_ones_own_opens_a_door_to_anothers() {
     let as_stranger = async |method: &str, path: &str, body: Value| -> Got {
         call(&api, STRANGER, method, path, "3.71", &body.to_string()).await
     };
-    // Of the type of the stranger's group and in nobody's way: one that could join it, and one that could leave.
+    // Both have the type of the stranger's group: one that could join it, and one that could leave it.
     let wanted = json!({"volume": {"size": 1, "volume_type": "t"}}).to_string();
     let made = call(&api, MEMBER, "POST", "/v3/volumes", "3.71", &wanted).await;
     let spare = made.body["volume"]["id"].as_str().unwrap().to_owned();

@@ -217,8 +217,8 @@ impl<'a> Owing<'a> {
         Ok(self.is_away(taken_on).await?.then(owed))
     }
 
-    /// Of a machine that is detached, by each array that could not be told. An array that is not configured any more is
-    /// written off at once.
+    /// Of a machine that is detached, by each array of the backend that could not be told. What else a driver names is not
+    /// believed: a record of it would never go.
     pub(crate) fn detached(
         &self,
         volume: &VolumeSpec,
@@ -227,7 +227,7 @@ impl<'a> Owing<'a> {
         unreached: &[String],
     ) -> Vec<Obligation> {
         let cause = self.cause();
-        let owed = unreached.iter();
+        let owed = unreached.iter().filter(|t| self.targets.contains(t));
         owed.map(|target| cause.detached(volume, attachment, connector, target))
             .collect()
     }

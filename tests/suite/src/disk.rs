@@ -16,7 +16,7 @@ pub enum Failure {
     Full(u64),
     /// What is written cannot be made durable: `fsync` fails with EIO. It can be read.
     Errors,
-    /// The kernel has found it broken and lets nobody write until it is mounted anew: EROFS.
+    /// The kernel found an error on it and refuses writes until it is remounted: EROFS.
     ReadOnly,
 }
 
