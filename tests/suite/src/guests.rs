@@ -46,6 +46,9 @@ pub fn springform() -> anyhow::Result<PathBuf> {
 /// # Errors
 /// It was not built; the message says how.
 pub fn flasharray_sim() -> anyhow::Result<PathBuf> {
+    if let Some(path) = std::env::var_os("FLASHARRAY_SIM") {
+        return Ok(PathBuf::from(path));
+    }
     let path = profile()?.join("flasharray-sim");
     if !path.is_file() {
         bail!(

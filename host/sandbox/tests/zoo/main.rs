@@ -1,5 +1,4 @@
-//! The zoo: attackers that lose. A table for each way in; each line is one attack with what stops it. Then all of them at once beside
-//! a driver that behaves.
+//! The zoo: attackers that lose. A table for each way in; each line is one attack with what stops it.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -10,17 +9,17 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod behaviours;
 mod bytes;
 mod calls;
 mod components;
-mod crowd;
 mod requests;
 
 #[test]
 fn there_are_fifty_attacks_and_more_each_with_a_name_of_its_own() {
     let mut names: Vec<&str> = components::ATTACKS.iter().map(|attack| attack.0).collect();
     names.extend(requests::ATTACKS.iter().map(|attack| attack.0));
-    names.extend(calls::ATTACKS.iter().map(|attack| attack.name));
+    names.extend(behaviours::ATTACKS.iter().map(|attack| attack.name));
     let all = names.len();
     names.sort_unstable();
     names.dedup();

@@ -1,18 +1,33 @@
-//! All attackers at once, again and again, beside a driver that behaves.
+//! All attackers at once, again and again, beside a driver that behaves. A process of its own: resident memory is the
+//! process's, and other tests beside it would be counted.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+// The zoo also reads what each attack must end with.
+#[allow(dead_code)]
+#[path = "zoo/behaviours.rs"]
+mod behaviours;
+mod support;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use springform_model::contract::{Call, Driver};
+use springform_sandbox::{BoundDriver, Sandbox};
 
-use super::calls;
-use crate::support::array::Array;
-use crate::support::{binding, context, load, sandbox};
+use support::array::Array;
+use support::{binding, context, load, sandbox};
 
 /// Calls of the driver that behaves.
 const CALLS: usize = 300;
 /// Attacks that must have ended meanwhile.
 const ATTACKS: usize = 60;
+/// Attackers beside each other.
+const ATTACKERS: usize = 4;
 
 /// Resident memory of this process, MiB.
 fn resident() -> usize {
@@ -25,35 +40,22 @@ fn resident() -> usize {
     kib >> 10
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn while_every_attack_runs_in_a_loop_another_driver_keeps_all_its_calls_and_the_memory_comes_back()
- {
-    let array = Array::plain().await;
-    let sandbox = sandbox();
-    let program = load(&sandbox, "noop").await;
-    let good = sandbox.bind(program, binding(vec![])).unwrap();
-    good.call(context("", ""), Call::Check).await.unwrap();
-    for attack in calls::ATTACKS {
-        // Everything was used once, so that what is kept for the next call is there.
-        calls::run(&calls::fresh(&sandbox, &array).await, attack).await;
-    }
-    let before = resident();
-
+/// Every attack in a loop until `good` has had its calls.
+async fn storm(sandbox: &Sandbox, array: &Arc<Array>, good: &BoundDriver) {
     let (stop, ended) = (
         Arc::new(AtomicBool::new(false)),
         Arc::new(AtomicUsize::new(0)),
     );
-    let array = Arc::new(array);
-    let attackers: Vec<_> = (0..4)
+    let attackers: Vec<_> = (0..ATTACKERS)
         .map(|first| {
             let (sandbox, array) = (sandbox.clone(), array.clone());
             let (stop, ended) = (stop.clone(), ended.clone());
             tokio::spawn(async move {
-                for attack in calls::ATTACKS.iter().cycle().skip(first * 3) {
+                for attack in behaviours::ATTACKS.iter().cycle().skip(first * 3) {
                     if stop.load(Ordering::Relaxed) {
                         return;
                     }
-                    calls::run(&calls::fresh(&sandbox, &array).await, attack).await;
+                    behaviours::run(&behaviours::fresh(&sandbox, &array).await, attack).await;
                     ended.fetch_add(1, Ordering::Relaxed);
                 }
             })
@@ -71,6 +73,20 @@ async fn while_every_attack_runs_in_a_loop_another_driver_keeps_all_its_calls_an
             .await
             .expect("an attacker harms nobody but its own calls");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_every_attack_runs_in_a_loop_another_driver_keeps_all_its_calls_and_the_memory_comes_back()
+ {
+    let array = Arc::new(Array::plain().await);
+    let sandbox = sandbox();
+    let program = load(&sandbox, "noop").await;
+    let good = sandbox.bind(program, binding(vec![])).unwrap();
+    // The first storm brings what is kept for the next one: warm instances, and what the allocator holds for each thread.
+    storm(&sandbox, &array, &good).await;
+    let before = resident();
+    storm(&sandbox, &array, &good).await;
+    storm(&sandbox, &array, &good).await;
     let after = resident();
     assert!(
         after < before + 64,
