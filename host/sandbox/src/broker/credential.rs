@@ -1,9 +1,12 @@
 //! What a target wants to be shown with each request, and where it comes from.
 
 use base64::Engine as _;
-use http::{HeaderName, HeaderValue, Method, header};
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Method, Response, header};
 use springform_model::contract::{CredentialScheme, SessionScheme};
+use zeroize::Zeroizing;
 
+use crate::account::PaidBody;
 use crate::binding::Secret;
 
 /// The scheme of a driver with the secret of a target.
@@ -42,23 +45,24 @@ impl Credential {
         Ok(match scheme {
             CredentialScheme::None => Self::None,
             CredentialScheme::Header(header) => {
-                Self::Fixed(carrier(header)?, sensitive(need()?.expose())?)
+                Self::Fixed(carrier(header)?, sensitive(need()?.expose().as_bytes())?)
             }
             CredentialScheme::Bearer => Self::Fixed(
                 header::AUTHORIZATION,
-                sensitive(&format!("Bearer {}", need()?.expose()))?,
+                sensitive(Zeroizing::new(format!("Bearer {}", need()?.expose())).as_bytes())?,
             ),
             CredentialScheme::Basic => {
                 let encoded = base64::engine::general_purpose::STANDARD.encode(need()?.expose());
+                let encoded = Zeroizing::new(encoded);
                 Self::Fixed(
                     header::AUTHORIZATION,
-                    sensitive(&format!("Basic {encoded}"))?,
+                    sensitive(Zeroizing::new(format!("Basic {}", *encoded)).as_bytes())?,
                 )
             }
             CredentialScheme::Session(scheme) => Self::Session(Box::new(Session {
                 login_method: login_method(&scheme.login_method)?,
                 secret_header: carrier(&scheme.secret_header)?,
-                secret: sensitive(need()?.expose())?,
+                secret: sensitive(need()?.expose().as_bytes())?,
                 token_header: carrier(&scheme.token_header)?,
                 scheme: scheme.clone(),
             })),
@@ -68,6 +72,25 @@ impl Credential {
                 ));
             }
         })
+    }
+}
+
+impl Session {
+    /// The token of an answer to a login, in bytes of its own: those of the answer belong to buffers that nobody wipes.
+    pub fn token_of(&self, answer: &Response<PaidBody>) -> Option<HeaderValue> {
+        let scheme = &self.scheme;
+        if let Some(value) = scheme
+            .token_response_header
+            .as_ref()
+            .and_then(|name| answer.headers().get(name))
+        {
+            return sensitive(value.as_bytes()).ok();
+        }
+        let mut body: serde_json::Value = serde_json::from_slice(answer.body().bytes()).ok()?;
+        match body.pointer_mut(scheme.token_pointer.as_ref()?)?.take() {
+            serde_json::Value::String(token) => sensitive(Zeroizing::new(token).as_bytes()).ok(),
+            _ => None,
+        }
     }
 }
 
@@ -149,9 +172,13 @@ pub fn overrides_method(name: &HeaderName) -> bool {
     NAMES.contains(&name.as_str())
 }
 
-/// A header value that no `Debug` prints.
-pub fn sensitive(text: &str) -> Result<HeaderValue, String> {
-    let mut value = HeaderValue::from_str(text)
+/// A header value that no `Debug` prints; its bytes are wiped when the last copy of it is dropped.
+///
+/// # Errors
+/// A sentence for the operator that does not show the secret.
+pub fn sensitive(secret: &[u8]) -> Result<HeaderValue, String> {
+    let bytes = Bytes::from_owner(Zeroizing::new(secret.to_vec()));
+    let mut value = HeaderValue::from_maybe_shared(bytes)
         .map_err(|_| "the secret holds characters that cannot be sent in a header; a line break at its end, perhaps".to_owned())?;
     value.set_sensitive(true);
     Ok(value)

@@ -1,11 +1,14 @@
 //! Takes secrets out of what an array sends back. Arrays echo: error pages quote the request, TRACE returns it, a debug header
 //! repeats the token. A driver must not learn its credential that way either.
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue};
 use memchr::memmem;
+use zeroize::Zeroizing;
 
 use crate::account::PaidBody;
 
@@ -13,9 +16,13 @@ use crate::account::PaidBody;
 const SHORTEST: usize = 6;
 const MASK: u8 = b'*';
 
-/// One secret in every form in which an answer may repeat it.
+/// One secret in every form in which an answer may repeat it. The forms are wiped when the mask is dropped; a searcher that
+/// is kept for each would hold a copy that is not.
 #[derive(Clone)]
-pub struct Mask(Vec<memmem::Finder<'static>>);
+pub struct Mask(Arc<[Form]>);
+
+/// One of them.
+type Form = Zeroizing<Vec<u8>>;
 
 impl Mask {
     /// A mask of one secret; of a pair `user:password` also of the password alone.
@@ -26,19 +33,19 @@ impl Mask {
         if let Some(at) = secret.iter().position(|byte| *byte == b':') {
             add_forms(&mut forms, secret.get(at + 1..).unwrap_or_default());
         }
-        // Longest first: a form that holds another is masked whole.
-        forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
+        // Longest first: a form that holds another is masked whole. Equal ones stand beside each other.
+        forms.sort_by(|one, other| {
+            let longer = other.len().cmp(&one.len());
+            longer.then_with(|| one.as_slice().cmp(other.as_slice()))
+        });
         forms.dedup();
-        let finders = forms
-            .iter()
-            .map(|form| memmem::Finder::new(form).into_owned());
-        Self(finders.collect())
+        Self(forms.into())
     }
 
     /// The body with every occurrence replaced by as many asterisks, so that lengths and offsets stay.
     #[must_use]
     pub fn body(&self, body: PaidBody) -> PaidBody {
-        if self.0.iter().all(|f| f.find(body.bytes()).is_none()) {
+        if !self.is_in(body.bytes()) {
             return body;
         }
         body.map(|bytes| Bytes::from(self.masked(&bytes)))
@@ -47,7 +54,7 @@ impl Mask {
     /// The headers with every occurrence masked.
     pub fn headers(&self, headers: &mut HeaderMap) {
         for value in headers.values_mut() {
-            if self.0.iter().any(|f| f.find(value.as_bytes()).is_some()) {
+            if self.is_in(value.as_bytes()) {
                 let masked = self.masked(value.as_bytes());
                 *value = HeaderValue::from_bytes(&masked)
                     .unwrap_or_else(|_| HeaderValue::from_static("***"));
@@ -55,14 +62,18 @@ impl Mask {
         }
     }
 
+    fn is_in(&self, text: &[u8]) -> bool {
+        let mut forms = self.0.iter();
+        forms.any(|form| memmem::find(text, form).is_some())
+    }
+
     fn masked(&self, text: &[u8]) -> BytesMut {
         let mut masked = BytesMut::from(text);
-        for finder in &self.0 {
-            let length = finder.needle().len();
+        for form in &*self.0 {
             let mut from = 0;
-            while let Some(at) = masked.get(from..).and_then(|rest| finder.find(rest)) {
+            while let Some(at) = masked.get(from..).and_then(|rest| memmem::find(rest, form)) {
                 let begin = from + at;
-                from = begin + length;
+                from = begin + form.len();
                 if let Some(found) = masked.get_mut(begin..from) {
                     found.fill(MASK);
                 }
@@ -73,40 +84,42 @@ impl Mask {
 }
 
 /// As it is, in JSON, in a URL, in base64 (of it alone: inside a longer text each of three alignments differs).
-fn add_forms(forms: &mut Vec<Vec<u8>>, secret: &[u8]) {
+fn add_forms(forms: &mut Vec<Form>, secret: &[u8]) {
     if secret.len() < SHORTEST {
         return;
     }
-    forms.push(secret.to_vec());
-    let text = String::from_utf8_lossy(secret);
-    if let Ok(json) = serde_json::to_string(&text) {
-        let json = json.trim_matches('"');
-        forms.push(json.as_bytes().to_vec());
-        forms.push(json.replace('/', "\\/").into_bytes());
+    let mut add = |form: Vec<u8>| forms.push(Zeroizing::new(form));
+    add(secret.to_vec());
+    if let Ok(text) = std::str::from_utf8(secret)
+        && let Ok(json) = serde_json::to_string(text).map(Zeroizing::new)
+    {
+        let json = json.get(1..json.len() - 1).unwrap_or_default();
+        add(json.as_bytes().to_vec());
+        add(json.replace('/', "\\/").into_bytes());
     }
     for upper in [true, false] {
-        forms.push(percent(secret, upper));
+        add(percent(secret, upper));
     }
-    forms.push(STANDARD.encode(secret).into_bytes());
-    forms.push(STANDARD_NO_PAD.encode(secret).into_bytes());
-    forms.push(URL_SAFE_NO_PAD.encode(secret).into_bytes());
-    forms.push(hex::encode(secret).into_bytes());
+    add(STANDARD.encode(secret).into_bytes());
+    add(STANDARD_NO_PAD.encode(secret).into_bytes());
+    add(URL_SAFE_NO_PAD.encode(secret).into_bytes());
+    add(hex::encode(secret).into_bytes());
     for offset in 1..3 {
         // Without the characters that also depend on what stands before and behind.
-        let mut padded = vec![0; offset];
+        let mut padded = Zeroizing::new(vec![0; offset]);
         padded.extend_from_slice(secret);
-        let encoded = STANDARD_NO_PAD.encode(padded);
+        let encoded = Zeroizing::new(STANDARD_NO_PAD.encode(&*padded));
         let inner = encoded.get(offset + 1..encoded.len().saturating_sub(1));
-        forms.extend(
-            inner
-                .filter(|inner| inner.len() >= SHORTEST)
-                .map(|inner| inner.as_bytes().to_vec()),
-        );
+        let inner = inner.filter(|inner| inner.len() >= SHORTEST);
+        inner
+            .into_iter()
+            .for_each(|inner| add(inner.as_bytes().to_vec()));
     }
 }
 
 fn percent(text: &[u8], upper: bool) -> Vec<u8> {
-    let mut encoded = Vec::with_capacity(text.len());
+    // Room for all of it: a vector that grows leaves pieces of the secret behind.
+    let mut encoded = Vec::with_capacity(3 * text.len());
     for byte in text {
         match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {

@@ -18,7 +18,7 @@ use wasmtime_wasi_http::Error;
 
 use super::breaker::Breaker;
 use super::connector::Connector;
-use super::credential::{Credential, Session, sensitive};
+use super::credential::{Credential, Session};
 use super::distrust::Distrust;
 use super::exchange::{Exchange, NoAnswer};
 use super::mask::Mask;
@@ -337,7 +337,7 @@ impl Target {
                 };
             return Ok(Err(refusal));
         }
-        let token = Arc::new(read_token(&session.scheme, &response).ok_or_else(|| {
+        let token = Arc::new(session.token_of(&response).ok_or_else(|| {
             Error::InternalError(Some(format!(
                 "target {} answered the login without a token",
                 self.name
@@ -436,21 +436,6 @@ impl Target {
             }
         }
     }
-}
-
-fn read_token(scheme: &SessionScheme, response: &Response<PaidBody>) -> Option<HeaderValue> {
-    if let Some(value) = scheme
-        .token_response_header
-        .as_ref()
-        .and_then(|name| response.headers().get(name))
-    {
-        let mut value = value.clone();
-        value.set_sensitive(true);
-        return Some(value);
-    }
-    let body: serde_json::Value = serde_json::from_slice(response.body().bytes()).ok()?;
-    let token = body.pointer(scheme.token_pointer.as_ref()?)?.as_str()?;
-    sensitive(token).ok()
 }
 
 impl From<TargetState> for TargetFacts {
