@@ -84,7 +84,8 @@ async fn page(call: Call, full: bool) -> Answer {
         .await?;
     let last = found.last().map(|last| last.id.as_str());
     if full {
-        return listed(&call, &page, &found, AttachmentView::new, last, None);
+        let view = |found| AttachmentView::new(found, &call.caller);
+        return listed(&call, &page, &found, view, last, None);
     }
     listed(&call, &page, &found, AttachmentBrief::new, last, None)
 }
@@ -134,7 +135,7 @@ async fn create(call: Call) -> Answer {
         .attachments()
         .create(&call.caller, wanted)
         .await?;
-    json(200, &One(AttachmentView::new(&made)))
+    json(200, &One(AttachmentView::new(&made, &call.caller)))
 }
 
 async fn show(call: Call) -> Answer {
@@ -144,7 +145,7 @@ async fn show(call: Call) -> Answer {
         .attachments()
         .get(&call.caller, call.part("attachment_id"))
         .await?;
-    json(200, &One(AttachmentView::new(&found)))
+    json(200, &One(AttachmentView::new(&found, &call.caller)))
 }
 
 async fn update(call: Call) -> Answer {
@@ -158,7 +159,7 @@ async fn update(call: Call) -> Answer {
     let connected = attachments
         .update(&call.caller, call.part("attachment_id"), connector(from)?)
         .await?;
-    json(200, &One(AttachmentView::new(&connected)))
+    json(200, &One(AttachmentView::new(&connected, &call.caller)))
 }
 
 async fn delete(call: Call) -> Answer {

@@ -1,6 +1,7 @@
 //! An attachment as JSON.
 
 use serde::Serialize;
+use springform_control::Caller;
 use springform_model::cloud::Attachment;
 use springform_model::time::Timestamp;
 use utoipa::ToSchema;
@@ -38,9 +39,9 @@ impl Plural for AttachmentView<'_> {
 }
 
 impl<'a> AttachmentView<'a> {
-    /// The same for every reader.
+    /// An attachment as this caller may see it: who may not attach does not learn the way to the disk, nor its secret.
     #[must_use]
-    pub fn new(attachment: &'a Attachment) -> Self {
+    pub fn new(attachment: &'a Attachment, caller: &Caller) -> Self {
         let stamp =
             |point: Option<Timestamp>| point.map(|p| Time(p).to_string()).unwrap_or_default();
         Self {
@@ -51,7 +52,11 @@ impl<'a> AttachmentView<'a> {
             attached_at: stamp(attachment.attached_at),
             detached_at: stamp(attachment.detached_at),
             attach_mode: attachment.mode.as_deref().unwrap_or("null"),
-            connection_info: ConnectionData::of(attachment),
+            connection_info: if caller.only_reads() {
+                Members::default()
+            } else {
+                ConnectionData::of(attachment)
+            },
         }
     }
 }

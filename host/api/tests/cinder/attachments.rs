@@ -195,3 +195,44 @@ async fn the_mode_and_the_device_may_stand_in_the_connector() {
     let shown = api.get(&volume).await.body["volume"]["attachments"][0].clone();
     assert_eq!(shown["device"], "/dev/vdc", "{shown}");
 }
+
+#[tokio::test]
+async fn who_only_reads_learns_of_an_attachment_and_not_the_way_to_the_disk() {
+    let api = Api::with_tokens_and_array(&Arc::default()).await;
+    let send = async |method: &str, path: &str, token: &str, body: Value| {
+        let headers = [
+            ("x-auth-token", token),
+            ("openstack-api-version", "volume 3.71"),
+        ];
+        api.send(method, path, &headers, body.to_string()).await
+    };
+    let (member, reader) = ("member-token-of-test", "reader-token-of-test");
+    let wanted = json!({"volume": {"size": 1}});
+    let made = send("POST", "/v3/volumes", member, wanted).await;
+    let volume = made.body["volume"]["id"].as_str().unwrap().to_owned();
+    let path = format!("/v3/volumes/{volume}");
+    api.wait_for(|| async {
+        send("GET", &path, member, Value::Null).await.body["volume"]["status"] == "available"
+    })
+    .await;
+    let connector = json!({"host": "h1", "initiator": "iqn.h1"});
+    let body = json!({"attachment": {"volume_uuid": volume, "connector": connector}});
+    let made = send("POST", "/v3/attachments", member, body).await;
+    let id = made.body["attachment"]["id"].as_str().unwrap().to_owned();
+    let path = format!("/v3/attachments/{id}");
+    for (token, knows) in [
+        (member, true),
+        ("admin-token-of-test", true),
+        (reader, false),
+    ] {
+        let shown = send("GET", &path, token, Value::Null).await.body["attachment"].clone();
+        assert_eq!(shown["id"], json!(id), "{token}");
+        let listed = "/v3/attachments/detail?all_tenants=true";
+        let listed = send("GET", listed, token, Value::Null).await.body["attachments"][0].clone();
+        for one in [shown, listed] {
+            let info = one["connection_info"].as_object().unwrap();
+            assert_eq!(info.contains_key("target_lun"), knows, "{token}: {one}");
+            assert_eq!(info.is_empty(), !knows, "{token}: {one}");
+        }
+    }
+}
