@@ -28,10 +28,7 @@ pub fn run() -> anyhow::Result<()> {
         checks.retain(|check| only.split(',').any(|name| name == check.name));
     }
     let asked = || checks.iter().flat_map(|check| &check.tests);
-    let mut programs = BTreeMap::new();
-    for suite in asked().map(|(suite, _)| *suite).collect::<BTreeSet<_>>() {
-        programs.insert(suite, suite.build(&tree)?);
-    }
+    let programs = suite::build(&tree, &asked().map(|(suite, _)| *suite).collect())?;
     // What fails by itself notices nothing.
     for (suite, beginning) in asked().collect::<BTreeSet<_>>() {
         if fails(&programs, *suite, beginning, "")? {

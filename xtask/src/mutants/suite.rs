@@ -1,5 +1,6 @@
 //! Test programs that have to notice mutants.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -8,6 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use serde_json::Value;
 
 use super::CHOICE;
 use crate::shell::{cargo, target};
@@ -42,7 +44,7 @@ const fn suite(
 
 const API: (&str, &str) = ("springform-api", "host/api");
 
-const SUITES: [Suite; 7] = [
+const SUITES: [Suite; 8] = [
     suite("ownership", API.0, API.1, Some("ownership")),
     suite("cinder", API.0, API.1, Some("cinder")),
     suite("groups", API.0, API.1, Some("groups")),
@@ -54,6 +56,7 @@ const SUITES: [Suite; 7] = [
         "host/control",
         Some("callers"),
     ),
+    suite("springform", "springform", "host/springform", None),
     suite(
         "flasharray",
         "flasharray",
@@ -83,47 +86,64 @@ impl Suite {
         self.word
     }
 
-    /// Builds it in a copy of the repository.
-    pub(super) fn build(self, tree: &Path) -> anyhow::Result<Program> {
-        let mut build = cargo();
-        build
-            .current_dir(tree)
-            .env("CARGO_TARGET_DIR", target())
-            .args([
-                "test",
-                "--no-run",
-                "--color",
-                "never",
-                "--message-format",
-                "short",
-            ])
-            .args(["--package", self.package]);
-        match self.test {
-            Some(test) => build.args(["--test", test]),
-            None => build.arg("--lib"),
-        };
-        let built = build.output().context("cannot start cargo")?;
-        let said = String::from_utf8_lossy(&built.stderr);
-        if !built.status.success() {
-            // Mutants make much superfluous, and rustc says so.
-            let errors = said.lines().filter(|line| line.contains("error"));
-            let errors: Vec<&str> = errors.collect();
-            let package = self.package;
-            bail!(
-                "{package} with its mutants cannot be built:\n{}",
-                errors.join("\n")
-            );
-        }
-        let line = said.lines().find(|line| line.contains("Executable"));
-        let path = line
-            .and_then(|line| line.rsplit_once('('))
-            .map(|(_, path)| tree.join(path.trim_end_matches(')')))
-            .with_context(|| format!("cargo does not say where {} is:\n{said}", self.word))?;
-        Ok(Program {
-            path,
-            folder: tree.join(self.folder),
-        })
+    /// Whether this line of cargo's, an artifact, is its program.
+    fn is(self, artifact: &Value) -> bool {
+        let text = |pointer| artifact.pointer(pointer).and_then(Value::as_str);
+        let manifest = format!("/{}/Cargo.toml", self.folder);
+        let name = self
+            .test
+            .map_or_else(|| self.package.replace('-', "_"), ToOwned::to_owned);
+        text("/manifest_path").is_some_and(|path| path.ends_with(&manifest))
+            && text("/target/name") == Some(&name)
+            && artifact.pointer("/profile/test") == Some(&Value::Bool(true))
     }
+}
+
+/// Builds suites in a copy of the repository. Of the whole workspace, as everything else is: with the features of one package
+/// alone half of its dependencies would be built once more.
+pub(super) fn build(
+    tree: &Path,
+    suites: &BTreeSet<Suite>,
+) -> anyhow::Result<BTreeMap<Suite, Program>> {
+    let mut build = cargo();
+    build
+        .current_dir(tree)
+        .env("CARGO_TARGET_DIR", target())
+        .args(["test", "--workspace", "--no-run", "--message-format=json"])
+        .stderr(Stdio::null());
+    let tests: BTreeSet<&str> = suites.iter().filter_map(|suite| suite.test).collect();
+    for test in tests {
+        build.args(["--test", test]);
+    }
+    if suites.iter().any(|suite| suite.test.is_none()) {
+        build.arg("--lib");
+    }
+    let built = build.output().context("cannot start cargo")?;
+    let said = String::from_utf8_lossy(&built.stdout);
+    let said: Vec<Value> = said
+        .lines()
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect();
+    if !built.status.success() {
+        // Mutants make much superfluous, and rustc says so.
+        let errors = said
+            .iter()
+            .filter(|line| line.pointer("/message/level") == Some(&"error".into()))
+            .filter_map(|line| line.pointer("/message/rendered")?.as_str());
+        let errors: Vec<&str> = errors.collect();
+        bail!("the mutants cannot be built:\n{}", errors.join("\n"));
+    }
+    let program = |suite: Suite| {
+        let artifact = said.iter().find(|line| suite.is(line));
+        let path = artifact.and_then(|artifact| artifact.get("executable")?.as_str());
+        let path = path.with_context(|| format!("cargo does not say where {} is", suite.word))?;
+        let program = Program {
+            path: path.into(),
+            folder: tree.join(suite.folder),
+        };
+        Ok((suite, program))
+    };
+    suites.iter().copied().map(program).collect()
 }
 
 impl Program {

@@ -11,6 +11,8 @@ use springform_api::{Auth, NovaService};
 
 use crate::support::{Api, Got};
 
+mod which;
+
 const SERVER: &str = "6f0d2a4e-0000-4000-8000-000000000001";
 const OTHER: &str = "6f0d2a4e-0000-4000-8000-00000000dead";
 
@@ -23,6 +25,8 @@ enum Says {
     Confuses(String),
     /// It has the other volume, by this attachment.
     ConfusesVolumes(String),
+    /// No server has the volume; asked for a server it shows this one.
+    Shows(&'static str),
     /// This status and body, of this type.
     Plainly(u16, &'static str, &'static str),
 }
@@ -64,6 +68,16 @@ async fn answer(State(fake): State<Fake>, uri: Uri, headers: HeaderMap) -> Respo
         ([("content-type", "application/json")], body.to_string()).into_response()
     };
     match says {
+        Says::Shows(_) if path.contains("os-volume_attachments") => (
+            StatusCode::NOT_FOUND,
+            [("content-type", "application/json")],
+            NOT_FOUND,
+        )
+            .into_response(),
+        Says::Shows(server) => {
+            let body = json!({"server": {"id": server}});
+            ([("content-type", "application/json")], body.to_string()).into_response()
+        }
         Says::Has(attachment) => has(SERVER, volume, &attachment),
         Says::Confuses(attachment) => has(OTHER, volume, &attachment),
         Says::ConfusesVolumes(attachment) => has(SERVER, OTHER, &attachment),
@@ -76,11 +90,9 @@ async fn answer(State(fake): State<Fake>, uri: Uri, headers: HeaderMap) -> Respo
     }
 }
 
-const ABSENT: Says = Says::Plainly(
-    404,
-    "application/json; charset=UTF-8",
-    r#"{"itemNotFound": {"code": 404, "message": "Instance could not be found."}}"#,
-);
+const NOT_FOUND: &str =
+    r#"{"itemNotFound": {"code": 404, "message": "Instance could not be found."}}"#;
+const ABSENT: Says = Says::Plainly(404, "application/json; charset=UTF-8", NOT_FOUND);
 
 async fn with(nova: Option<&str>) -> Api {
     let nova = nova.map(|url| NovaService::new(url, None).unwrap());
