@@ -24,6 +24,9 @@ pub fn is_away(failure: &Failure) -> bool {
 /// Spoken when nobody said otherwise; every array from Purity 6.4 on knows it.
 const FALLBACK_VERSION: &str = "2.26";
 
+/// Items of a page of a list that may be very long: of a thousand volumes an array says about a megabyte.
+const PAGE: &str = "1000";
+
 /// Why a request did not do what was asked.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ArrayError {
@@ -181,18 +184,41 @@ impl<'a> Array<'a> {
 
     fn pages(&self, path: &str, query: &Query, read: Read) -> Answer<Vec<Value>> {
         let mut items = Vec::new();
+        self.each_page(path, query, read, &mut |page| items.extend(page))?;
+        Ok(items)
+    }
+
+    /// Hands on every item of a list that may be as long as the array is large, and never holds more than a page of it.
+    ///
+    /// # Errors
+    /// See [`ArrayError`].
+    pub fn each(&self, path: &str, query: &Query, take: &mut dyn FnMut(Value)) -> Answer<()> {
+        let query = query.clone().one("limit", PAGE);
+        let mut all = |page: Vec<Value>| page.into_iter().for_each(&mut *take);
+        self.each_page(path, &query, crate::json::value, &mut all)
+    }
+
+    fn each_page(
+        &self,
+        path: &str,
+        query: &Query,
+        read: Read,
+        take: &mut dyn FnMut(Vec<Value>),
+    ) -> Answer<()> {
         let mut next = query.clone();
+        let mut read_so_far = 0;
         loop {
             let request = self.request(Method::Get, path, &next, None);
             let page = self.understand(self.http.send(request), read)?;
             let got = page.items.len();
-            items.extend(page.items);
+            read_so_far += got;
+            take(page.items);
             if !page.more_items_remaining || got == 0 {
-                return Ok(items);
+                return Ok(());
             }
             next = match &page.continuation_token {
                 Some(token) => query.clone().one("continuation_token", token),
-                None => query.clone().one("offset", &items.len().to_string()),
+                None => query.clone().one("offset", &read_so_far.to_string()),
             };
         }
     }

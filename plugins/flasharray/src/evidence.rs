@@ -13,8 +13,8 @@ use springform_sdk::http::Method;
 use springform_sdk::types::{Context, Failure, FailureCode, Outcome, Placement, Volume};
 
 use crate::array::{Array, ArrayError, number, text};
+use crate::pgroup;
 use crate::query::Query;
-use crate::{collections, pgroup};
 
 /// Key under which the host says who it is, and under which evidence goes back to it.
 pub const HOST: &str = "springform/host";
@@ -95,8 +95,12 @@ pub fn marked(
 /// When it cannot be asked.
 pub fn all(on: &Array<'_>) -> Result<Marks, Failure> {
     let query = Query::new().one("namespaces", NAMESPACE);
-    let found = on.list("/volumes/tags", &query);
-    Ok(understand(&found.map_err(pgroup::unexpected)?))
+    let mut marks = Marks::new();
+    on.each("/volumes/tags", &query, &mut |tag| {
+        marks.extend(understand(&tag))
+    })
+    .map_err(pgroup::unexpected)?;
+    Ok(marks)
 }
 
 /// The marks of these volumes.
@@ -110,7 +114,7 @@ pub fn of(on: &Array<'_>, names: &[String]) -> Result<Marks, Failure> {
             .one("namespaces", NAMESPACE)
             .list("resource_names", chunk);
         match on.list("/volumes/tags", &query) {
-            Ok(found) => marks.extend(understand(&found)),
+            Ok(found) => marks.extend(found.iter().filter_map(understand)),
             // One of them is not there.
             Err(ArrayError::Refused { .. }) => return all(on),
             Err(ArrayError::Failed(failure)) => return Err(failure),
@@ -119,15 +123,16 @@ pub fn of(on: &Array<'_>, names: &[String]) -> Result<Marks, Failure> {
     Ok(marks)
 }
 
-fn understand(tags: &[Value]) -> Marks {
-    let ours = tags.iter().filter(|tag| text(tag, "/key") == Some(KEY));
-    collections::table(ours.filter_map(|tag| {
-        let (name, value) = (text(tag, "/resource/name")?, text(tag, "/value")?);
-        let read = crate::json::value(value.as_bytes());
-        let mark = read.filter(|m| number(m, "/generation").is_some());
-        let mark = mark.unwrap_or_else(|| Value::from(value));
-        Some((name.to_owned(), mark))
-    }))
+/// A tag as the name of its volume and what it says; none where it is another one's.
+fn understand(tag: &Value) -> Option<(String, Value)> {
+    if text(tag, "/key") != Some(KEY) {
+        return None;
+    }
+    let (name, value) = (text(tag, "/resource/name")?, text(tag, "/value")?);
+    let read = crate::json::value(value.as_bytes());
+    let mark = read.filter(|m| number(m, "/generation").is_some());
+    let mark = mark.unwrap_or_else(|| Value::from(value));
+    Some((name.to_owned(), mark))
 }
 
 /// What is about to be done to an array.

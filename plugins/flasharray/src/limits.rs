@@ -40,8 +40,16 @@ pub fn wanted(volume: &Volume) -> Option<Value> {
 /// Whether a volume has limits on its array.
 #[must_use]
 pub fn are_set(found: &Value) -> bool {
-    let below = |pointer: &str, most| number(found, pointer).is_some_and(|limit| limit < most);
-    below("/qos/iops_limit", IOPS.1) || below("/qos/bandwidth_limit", BANDWIDTH.1)
+    limited(
+        number(found, "/qos/iops_limit"),
+        number(found, "/qos/bandwidth_limit"),
+    )
+}
+
+/// Whether what an array says of a volume is a limit.
+#[must_use]
+pub fn limited(iops: Option<u64>, bandwidth: Option<u64>) -> bool {
+    iops.is_some_and(|limit| limit < IOPS.1) || bandwidth.is_some_and(|limit| limit < BANDWIDTH.1)
 }
 
 /// What an array must be told so that a volume has the limits of its type; none where it has them.

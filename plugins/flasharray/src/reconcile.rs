@@ -21,9 +21,28 @@ const AFTER: &str = "springform/after";
 /// On the last volume of a page: there is no further one.
 const LAST: &str = "springform/last";
 
+/// What is compared of a volume that is there. An array may have many thousands, and the driver's memory is small.
+struct Live {
+    size: Option<u64>,
+    serial: Option<String>,
+    iops: Option<u64>,
+    bandwidth: Option<u64>,
+}
+
+impl Live {
+    fn read(found: &Value) -> Self {
+        Self {
+            size: number(found, "/provisioned"),
+            serial: text(found, "/serial").map(str::to_owned),
+            iops: number(found, "/qos/iops_limit"),
+            bandwidth: number(found, "/qos/bandwidth_limit"),
+        }
+    }
+}
+
 /// What an array says of its volumes.
 struct Side {
-    live: BTreeMap<String, Value>,
+    live: BTreeMap<String, Live>,
     groups: BTreeMap<String, BTreeSet<String>>,
     marks: evidence::Marks,
 }
@@ -31,8 +50,8 @@ struct Side {
 /// The name that a volume has now on the array that serves it and has none of the recorded name.
 fn renamed<'s>(side: &'s Side, volume: &Volume, name: &str) -> Option<&'s str> {
     let serial = volume.placement.as_ref().and_then(|p| p.serial.as_deref());
-    let same = |(now, found): &(&String, &Value)| match serial {
-        Some(serial) => text(found, "/serial") == Some(serial),
+    let same = |(now, found): &(&String, &Live)| match serial {
+        Some(serial) => found.serial.as_deref() == Some(serial),
         None => names::base(now) == names::base(name),
     };
     let found = side.live.iter().find(same);
@@ -76,20 +95,24 @@ impl<'a> Setup<'a> {
     }
 
     fn side(&self, on: &Array<'a>) -> Result<Side, Failure> {
-        let live = on.list("/volumes", &Query::new().filter("destroyed='false'"));
-        let live = live.map_err(pgroup::unexpected)?.into_iter();
-        let live =
-            collections::table(live.filter_map(|v| Some((text(&v, "/name")?.to_owned(), v))));
-        let members = on.list("/protection-groups/volumes", &Query::new());
+        let mut live = BTreeMap::new();
+        let query = Query::new().filter("destroyed='false'");
+        on.each("/volumes", &query, &mut |volume| {
+            if let Some(name) = text(&volume, "/name") {
+                live.insert(name.to_owned(), Live::read(&volume));
+            }
+        })
+        .map_err(pgroup::unexpected)?;
         let mut groups: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-        for member in members.map_err(pgroup::unexpected)? {
+        on.each("/protection-groups/volumes", &Query::new(), &mut |member| {
             if let (Some(volume), Some(group)) =
                 (text(&member, "/member/name"), text(&member, "/group/name"))
             {
                 let known = groups.entry(volume.to_owned()).or_default();
                 known.insert(group.to_owned());
             }
-        }
+        })
+        .map_err(pgroup::unexpected)?;
         let marks = match evidence::host(self.context) {
             Some(_) => evidence::all(on)?,
             None => evidence::Marks::new(),
@@ -123,7 +146,7 @@ impl<'a> Setup<'a> {
             self.warnings.push(said);
             return Ok(false);
         }
-        if let Some(size) = number(found, "/provisioned").filter(|size| *size != volume.size) {
+        if let Some(size) = found.size.filter(|size| *size != volume.size) {
             self.warnings.push(format!(
                 "{name} has {size} bytes on {place} and {} in the record of volume {}; `springform reconcile --adopt` records \
                  what the array has",
@@ -131,16 +154,16 @@ impl<'a> Setup<'a> {
             ));
         }
         if let Some(wanted) = limits::wanted(volume) {
-            let differs = ["/iops_limit", "/bandwidth_limit"]
-                .iter()
-                .any(|key| number(found, &format!("/qos{key}")) != number(&wanted, key));
-            if differs {
+            let same = found.iops == number(&wanted, "/iops_limit")
+                && found.bandwidth == number(&wanted, "/bandwidth_limit");
+            if !same {
                 if !self.dry {
                     limits::change(on, &name, true, Some(wanted))?;
                 }
                 self.did(on, format!("given {name} the limits of its type"));
             }
-        } else if limits::are_set(found) && names::vgroup_of(&name).is_none() {
+        } else if limits::limited(found.iops, found.bandwidth) && names::vgroup_of(&name).is_none()
+        {
             self.warnings.push(format!(
                 "{name} has limits on {place} that its type does not ask for; take them away there, or retype volume {}",
                 volume.id

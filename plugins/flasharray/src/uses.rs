@@ -15,6 +15,8 @@ use crate::{json, names, pgroup};
 const SNAPSHOTS: &str = "springform/snapshots";
 /// The same for those that were taken on another array, which this one may have or not.
 const ELSEWHERE: &str = "springform/snapshots-elsewhere";
+/// Begins the last part of the name of a snapshot that was taken for the host.
+const TAKEN: &str = "snapshot-";
 /// Key under which it says that no attachment leads to a volume.
 const UNATTACHED: &str = "springform/unattached";
 
@@ -48,7 +50,7 @@ impl<'a> Setup<'a> {
             let name = array_name(volume);
             let serves = volume.placement.as_ref().is_some_and(|p| p.target == place);
             if serves {
-                self.snapshots(place, &uses, volume, &name);
+                self.snapshots(on, &uses, volume, &name)?;
                 if let Some(machines) = uses.machines.get(&name)
                     && said(volume, UNATTACHED).is_some()
                 {
@@ -79,17 +81,30 @@ impl<'a> Setup<'a> {
         Ok(())
     }
 
-    fn snapshots(&mut self, place: &str, uses: &Uses, volume: &Volume, name: &str) {
+    fn snapshots(
+        &mut self,
+        on: &Array<'a>,
+        uses: &Uses,
+        volume: &Volume,
+        name: &str,
+    ) -> Result<(), Failure> {
+        let place = on.name();
         let of_it = format!("{}.", names::base(name));
         let (here, elsewhere) = (listed(volume, SNAPSHOTS), listed(volume, ELSEWHERE));
-        let missing = here.iter().filter(|name| name.starts_with(&of_it));
-        for missing in missing.filter(|name| !uses.snapshots.contains(*name)) {
+        let ours = format!("{of_it}{TAKEN}");
+        for missing in here.iter().filter(|name| name.starts_with(&of_it)) {
+            let there = match missing.starts_with(&ours) {
+                true => uses.snapshots.contains(missing),
+                false => is_there(on, missing)?,
+            };
+            if there {
+                continue;
+            }
             self.warnings.push(format!(
                 "snapshot {missing} is not on {place}, which serves volume {}; recover it there, or delete the snapshot",
                 volume.id
             ));
         }
-        let ours = format!("{of_it}snapshot-");
         let there = uses.snapshots.range(ours.clone()..);
         let there = there.take_while(|name| name.starts_with(&ours));
         for unknown in there.filter(|name| !here.contains(*name) && !elsewhere.contains(*name)) {
@@ -99,6 +114,7 @@ impl<'a> Setup<'a> {
                 volume.id
             ));
         }
+        Ok(())
     }
 }
 
@@ -115,22 +131,36 @@ fn listed(volume: &Volume, key: &str) -> BTreeSet<String> {
     names.map(|name| names::base(name).to_owned()).collect()
 }
 
+/// What tenants took and connected. The copies of protection groups are left out by the array itself: of each volume there
+/// is one for every recovery point that is kept.
 fn seen(on: &Array<'_>) -> Result<Uses, Failure> {
-    let live = Query::new().filter("destroyed='false'");
-    let snapshots = on.list("/volume-snapshots", &live);
-    let snapshots = snapshots.map_err(pgroup::unexpected)?.into_iter();
-    let snapshots = snapshots.filter_map(|s| Some(names::base(text(&s, "/name")?).to_owned()));
+    let mut snapshots = BTreeSet::new();
+    let live = format!("destroyed='false' and name='*.{TAKEN}*'");
+    on.each("/volume-snapshots", &Query::new().filter(&live), &mut |s| {
+        snapshots.extend(text(&s, "/name").map(|name| names::base(name).to_owned()));
+    })
+    .map_err(pgroup::unexpected)?;
     let mut machines: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    let connections = on.list("/connections", &Query::new());
-    for connection in connections.map_err(pgroup::unexpected)? {
+    on.each("/connections", &Query::new(), &mut |connection| {
         if let Some(volume) = text(&connection, "/volume/name") {
             let machine = text(&connection, "/host/name").unwrap_or("a host group");
             let known = machines.entry(volume.to_owned()).or_default();
             known.push(machine.to_owned());
         }
-    }
+    })
+    .map_err(pgroup::unexpected)?;
     Ok(Uses {
-        snapshots: snapshots.collect(),
+        snapshots,
         machines,
     })
+}
+
+/// Whether a snapshot is there that was taken over and kept the name that somebody else gave it.
+fn is_there(on: &Array<'_>, base: &str) -> Result<bool, Failure> {
+    let query = Query::new().filter(&format!("destroyed='false' and name='*{base}'"));
+    let mut found = on
+        .names("/volume-snapshots", &query)
+        .map_err(pgroup::unexpected)?
+        .into_iter();
+    Ok(found.any(|name| names::base(&name) == base))
 }

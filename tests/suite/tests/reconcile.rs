@@ -289,3 +289,73 @@ fn copied(from: &std::path::Path, to: &std::path::Path) -> std::io::Result<()> {
     }
     Ok(())
 }
+
+/// Somebody who works on the first array itself.
+struct Hands {
+    client: reqwest::Client,
+    base: String,
+    token: reqwest::header::HeaderValue,
+}
+
+impl Hands {
+    async fn of(desk: &Desk) -> Self {
+        let client = reqwest::Client::builder().danger_accept_invalid_certs(true);
+        let client = client.build().unwrap();
+        let base = format!("https://{}/api/2.26", desk.site.sim.address(PRIMARY));
+        let login = client.post(format!("{base}/login"));
+        let login = login.header("api-token", desk.site.sim.api_token(PRIMARY));
+        let login = login.header("content-length", "0");
+        let login = login.send().await.unwrap();
+        let token = login.headers()["x-auth-token"].clone();
+        Self {
+            client,
+            base,
+            token,
+        }
+    }
+
+    async fn make(&self, path: &str, query: &[(&str, &str)], body: &serde_json::Value) {
+        let asked = self.client.post(format!("{}{path}", self.base));
+        let asked = asked.header("x-auth-token", self.token.clone());
+        let answer = asked.query(query).json(body).send().await.unwrap();
+        let status = answer.status();
+        assert!(
+            status.is_success(),
+            "{path}: {status} {}",
+            answer.text().await.unwrap()
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_array_full_of_other_volumes_and_old_copies_is_compared_within_a_drivers_memory() {
+    let desk = Desk::new().await;
+    let hands = Hands::of(&desk).await;
+    for hundred in 0..40 {
+        let names: Vec<String> = (0..100).map(|n| format!("theirs-{hundred}-{n}")).collect();
+        let names = names.join(",");
+        let names = [("names", names.as_str())];
+        hands
+            .make("/volumes", &names, &json!({"provisioned": 1 << 30}))
+            .await;
+        let members = [("group_names", "theirs"), ("member_names", names[0].1)];
+        if hundred == 0 {
+            hands
+                .make("/protection-groups", &[("names", "theirs")], &json!({}))
+                .await;
+        }
+        hands
+            .make("/protection-groups/volumes", &members, &json!({}))
+            .await;
+    }
+    for _ in 0..4 {
+        let of = [("source_names", "theirs")];
+        hands
+            .make("/protection-group-snapshots", &of, &json!({}))
+            .await;
+    }
+    let told = desk.does(&DRY).await;
+    assert!(!told.out.contains("would have"), "{}", told.out);
+    desk.does(&DO).await;
+    desk.ends().await;
+}
