@@ -6,6 +6,11 @@ use std::time::Duration;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
+/// Records of the largest page that the API gives.
+const PAGE: usize = 1000;
+/// Ends the query for one.
+const LARGEST_PAGE: &str = "limit=1000";
+
 /// The project of the administrator and of most tenants.
 pub const PROJECT: &str = "0123456789abcdef0123456789abcdef";
 
@@ -73,8 +78,24 @@ impl Cloud {
         self.send_as(PROJECT, method, path, body).await
     }
 
-    /// What is at a path; `None` if it cannot be read.
+    /// What is at a path; `None` if it cannot be read. A list that is asked for with the largest page is read to its end.
     pub async fn get(&self, path: &str) -> Option<Value> {
+        let mut all = self.read(path).await?;
+        if !path.ends_with(LARGEST_PAGE) {
+            return Some(all);
+        }
+        let mut known = 0;
+        while let Some(found) = items(&mut all).filter(|found| found.len() >= known + PAGE) {
+            known = found.len();
+            let last = found.last().map(|last| text(last, "/id").to_owned())?;
+            let mut next = self.read(&format!("{path}&marker={last}")).await?;
+            let next = items(&mut next).map(std::mem::take).unwrap_or_default();
+            items(&mut all)?.extend(next);
+        }
+        Some(all)
+    }
+
+    async fn read(&self, path: &str) -> Option<Value> {
         let (status, value) = self.send(Method::GET, path, None).await?;
         status.is_success().then_some(value)
     }
@@ -101,6 +122,13 @@ impl Cloud {
         let request = request.header("x-auth-token", format!("admin:{PROJECT}"));
         Some(request.send().await.ok()?.status())
     }
+}
+
+/// The records in an answer; its links are a list, too.
+fn items(answer: &mut Value) -> Option<&mut Vec<Value>> {
+    let members = answer.as_object_mut()?.values_mut();
+    let mut lists = members.filter_map(Value::as_array_mut);
+    lists.find(|list| list.first().is_some_and(|one| one.get("id").is_some()))
 }
 
 /// The text at a place.

@@ -391,12 +391,14 @@ impl Tenant {
             return;
         }
         let Some(id) = self.id(name) else { return };
-        // From here on only what the snapshot held is sure.
+        // From here on only what the snapshot held for certain is sure: not what was written while it was taken.
+        let held = |write: &Write| {
+            let mut held = taken.writes.iter();
+            held.any(|held| held.block == write.block && held.acknowledged.is_some())
+        };
         self.chaos.ledger.change(name, |record| {
-            for write in &mut record.writes {
-                if !taken.writes.iter().any(|held| held.block == write.block) {
-                    write.acknowledged = None;
-                }
+            for write in record.writes.iter_mut().filter(|write| !held(write)) {
+                write.acknowledged = None;
             }
         });
         let with = json!({"snapshot_id": taken.id});
