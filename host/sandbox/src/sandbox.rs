@@ -14,6 +14,7 @@ use crate::compiler::{Bounds, Compilers};
 use crate::config::SandboxConfig;
 use crate::driver::BoundDriver;
 use crate::error::{BindError, LoadError};
+use crate::file::ComponentFile;
 use crate::inspect::{self, Inspection};
 use crate::program::Program;
 use crate::shares::Shares;
@@ -80,7 +81,8 @@ impl Sandbox {
     /// # Errors
     /// When it is none that this host could serve.
     pub fn inspect(&self, path: &Path) -> Result<(Inspection, Counts), LoadError> {
-        inspect::inspect(&self.read(path)?)
+        let file = ComponentFile::read(path, self.0.config.compile_max_bytes)?;
+        inspect::inspect(file.bytes())
     }
 
     /// Loads a driver: inspects, compiles (or takes the compiled form from the cache), links, test-instantiates and lets it
@@ -89,8 +91,27 @@ impl Sandbox {
     /// # Errors
     /// Each refusal names what is wrong with the file and what to do.
     pub async fn load(&self, path: &Path) -> Result<Arc<Program>, LoadError> {
+        self.load_file(self.read(path).await?).await
+    }
+
+    /// Reads a file that shall be a driver and takes its digest; nothing of it is parsed.
+    ///
+    /// # Errors
+    /// It cannot be read, or is larger than the cap.
+    pub async fn read(&self, path: &Path) -> Result<ComponentFile, LoadError> {
+        let (limit, path) = (self.0.config.compile_max_bytes, path.to_owned());
+        // Off the workers that serve calls: it hashes the whole of it.
+        let read = tokio::task::spawn_blocking(move || ComponentFile::read(&path, limit));
+        read.await.unwrap_or_else(|_| Err(unseen()))
+    }
+
+    /// As [`Self::load`], of a file that was read before: what was verified is what is compiled.
+    ///
+    /// # Errors
+    /// As of [`Self::load`].
+    pub async fn load_file(&self, file: ComponentFile) -> Result<Arc<Program>, LoadError> {
         let since = Instant::now();
-        let (component, inspection, from_cache) = match self.known(path).await? {
+        let (component, inspection, from_cache) = match self.known(file).await? {
             Known::Compiled(component, inspection) => (component, inspection, true),
             Known::Bytes(bytes, inspection) => {
                 let component = self.compile(bytes, &inspection).await?;
@@ -122,36 +143,19 @@ impl Sandbox {
         )
     }
 
-    fn read(&self, path: &Path) -> Result<Vec<u8>, LoadError> {
-        let read = |source| LoadError::Read {
-            path: path.to_owned(),
-            source,
-        };
-        let size = std::fs::metadata(path).map_err(read)?.len();
-        let limit = self.0.config.compile_max_bytes;
-        if size > limit {
-            return Err(LoadError::TooLarge { size, limit });
-        }
-        std::fs::read(path).map_err(read)
-    }
-
-    /// Reads a file and looks for its compiled form. Off the workers that serve calls: it hashes the whole of it.
-    async fn known(&self, path: &Path) -> Result<Known, LoadError> {
-        let (this, path) = (self.clone(), path.to_owned());
+    /// Looks for the compiled form of a file. Off the workers that serve calls: it reads the whole of it.
+    async fn known(&self, file: ComponentFile) -> Result<Known, LoadError> {
+        let this = self.clone();
         let looked = tokio::task::spawn_blocking(move || {
-            let bytes = this.read(&path)?;
-            let inspection = inspect::survey(&bytes)?;
+            let inspection = inspect::survey(file.bytes())?;
             if let Some(component) = this.cached(&inspection.digest) {
                 return Ok(Known::Compiled(component, inspection));
             }
             // Counted here, in one pass that holds nothing; everything that costs more is the compiler's.
-            size::check(&bytes)?;
-            Ok(Known::Bytes(bytes, inspection))
+            size::check(file.bytes())?;
+            Ok(Known::Bytes(file.into_bytes(), inspection))
         });
-        looked.await.unwrap_or_else(|_| {
-            let reason = "the file could not be looked at, see the log".to_owned();
-            Err(LoadError::CompilerFailed(reason))
-        })
+        looked.await.unwrap_or_else(|_| Err(unseen()))
     }
 
     fn cached(&self, digest: &str) -> Option<Component> {
@@ -182,6 +186,10 @@ impl Sandbox {
             // It does not fit into the slots of this process, for one.
             .map_err(|error| LoadError::Compile(format!("{error:#}")))
     }
+}
+
+fn unseen() -> LoadError {
+    LoadError::CompilerFailed("the file could not be looked at, see the log".to_owned())
 }
 
 /// What is known of a file once it was read.

@@ -7,6 +7,7 @@
 //! - [`out`]: what commands print.
 //! - [`show`]: tables, plans and progress bars.
 //! - [`sealing`]: the key of the secrets in the database.
+//! - [`verification`]: whose signatures a component needs.
 //! - [`serve`]: wiring of store, control, sandbox and API; signals; logs.
 #![deny(missing_docs)]
 // They panic when the reader has gone away: [`out`] does not.
@@ -21,3 +22,5 @@ pub mod out;
 pub mod sealing;
 pub mod serve;
 pub mod show;
+mod signing;
+pub mod verification;

@@ -96,7 +96,8 @@ fn drivers_are_listed_with_their_four_versions_and_why_one_was_refused() {
     let old = json!({"number": 3, "digest": "sha256:ab12cd34ef567890", "version": "1.0.0"});
     let new = json!({"number": 4, "digest": "sha256:99aa88bb77cc66dd", "version": "1.1.0"});
     let answer = json!({"drivers": [{"name": "pure-async", "configured": "/usr/lib/springform/pure_async.wasm",
-    "deployed": new, "running": old, "rollback": null, "backends": [
+    "deployed": new, "running": old, "rollback": null,
+    "generations": [{"number": 4, "signers": []}, {"number": 3, "signers": ["ours", "vendor"]}], "backends": [
         {"backend": "pure1", "generation": 3, "in_flight": 2, "ready": true, "reason": null},
         {"backend": "pure2", "generation": 3, "in_flight": 0, "ready": false,
          "reason": "the array sec2 does not answer; it is tried again every 10 s"},

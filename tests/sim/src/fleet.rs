@@ -416,8 +416,9 @@ pub struct Loader(pub Arc<Fleet>);
 #[async_trait]
 impl DriverLoader for Loader {
     async fn load(&self, path: &FilePath, _: &BackendConfig) -> Result<Loaded, LoadRefusal> {
-        let seen = self.inspect(path).await?;
+        let seen = self.inspect(path, "").await?;
         Ok(Loaded {
+            signers: Vec::new(),
             driver: Arc::new(Simulated {
                 description: seen.description,
                 fleet: self.0.clone(),
@@ -428,8 +429,9 @@ impl DriverLoader for Loader {
         })
     }
 
-    async fn inspect(&self, _: &FilePath) -> Result<Inspected, LoadRefusal> {
+    async fn inspect(&self, _: &FilePath, _driver: &str) -> Result<Inspected, LoadRefusal> {
         Ok(Inspected {
+            signers: Vec::new(),
             digest: "fleet".into(),
             description: Description {
                 name: "fleet".into(),

@@ -240,6 +240,7 @@ impl Driver for Keeper {
 impl DriverLoader for Keeper {
     async fn load(&self, _path: &Path, _backend: &BackendConfig) -> Result<Loaded, LoadRefusal> {
         Ok(Loaded {
+            signers: Vec::new(),
             driver: Arc::new(self.clone()),
             digest: "keeper".into(),
             grants: Vec::new(),
@@ -247,8 +248,9 @@ impl DriverLoader for Keeper {
         })
     }
 
-    async fn inspect(&self, _path: &Path) -> Result<Inspected, LoadRefusal> {
+    async fn inspect(&self, _path: &Path, _driver: &str) -> Result<Inspected, LoadRefusal> {
         Ok(Inspected {
+            signers: Vec::new(),
             digest: "keeper".into(),
             description: self.description.clone(),
             imports: Vec::new(),

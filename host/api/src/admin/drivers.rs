@@ -1,15 +1,18 @@
 //! Drivers: look at one, install it, put it into service, go back.
 
 use std::io::Write as _;
-use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 use springform_control::registry::DriverStatus;
-use tempfile::NamedTempFile;
+use tempfile::TempDir;
 
 use crate::http::{Answer, ApiError, Call, Routes, json};
 use crate::views::admin::{DriverView, Drivers, InspectedDriver, InstalledDriver};
+
+/// Bytes of the signatures of one component; one has about 300.
+const SIGNATURES: usize = 8 << 10;
 
 pub(super) fn routes(r: &mut Routes) {
     r.get("/drivers", "springform:drivers:list", list)
@@ -24,6 +27,7 @@ pub(super) fn routes(r: &mut Routes) {
         .admin()
         .says("Installs a component; it does not serve before it is activated.")
         .takes("wasm")
+        .asks(&["signatures"])
         .up_to(64 << 20)
         .returns::<InstalledDriver<'_>>(201);
     r.post(
@@ -34,6 +38,7 @@ pub(super) fn routes(r: &mut Routes) {
     .admin()
     .says("Looks at a component without installing it.")
     .takes("wasm")
+    .asks(&["signatures"])
     .up_to(64 << 20)
     .returns::<InspectedDriver<'_>>(200);
     r.post(
@@ -68,15 +73,28 @@ async fn show(call: Call) -> Answer {
     json(200, &DriverView::new(&found))
 }
 
-/// Writes the uploaded component to a file that is gone as soon as it is not held any more, whatever becomes of the request.
-async fn uploaded(call: &Call) -> Result<NamedTempFile, ApiError> {
+/// An uploaded component with its signatures beside it, in a folder that is gone as soon as it is not held any more, whatever
+/// becomes of the request.
+struct Upload {
+    folder: TempDir,
+    component: PathBuf,
+}
+
+async fn uploaded(call: &Call) -> Result<Upload, ApiError> {
     if call.body.is_empty() {
         return Err(ApiError::invalid(
             "The body must be a WebAssembly component, and it is empty.",
         ));
     }
+    let signatures = call.query.get("signatures").unwrap_or_default().to_owned();
+    if signatures.len() > SIGNATURES {
+        return Err(ApiError::invalid(format!(
+            "The signatures have {} bytes; at most {SIGNATURES} are taken.",
+            signatures.len()
+        )));
+    }
     let (folder, body) = (call.state.drivers_dir.clone(), call.body.clone());
-    on_disk(move || written(&folder, &body)).await
+    on_disk(move || Upload::written(&folder, &body, &signatures)).await
 }
 
 async fn on_disk<T: Send + 'static>(
@@ -93,23 +111,51 @@ async fn on_disk<T: Send + 'static>(
         })
 }
 
-fn written(folder: &Path, body: &[u8]) -> std::io::Result<NamedTempFile> {
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)?;
-    let mut part = NamedTempFile::new_in(folder)?;
-    part.write_all(body)?;
-    part.as_file().sync_all()?;
-    Ok(part)
+impl Upload {
+    fn written(folder: &Path, body: &[u8], signatures: &str) -> std::io::Result<Self> {
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)?;
+        let folder = tempfile::Builder::new().prefix(".tmp").tempdir_in(folder)?;
+        let component = folder.path().join("component.wasm");
+        let write = |path: &Path, bytes: &[u8]| {
+            let mut options = std::fs::OpenOptions::new();
+            let mut file = options
+                .write(true)
+                .create_new(true)
+                .mode(0o600)
+                .open(path)?;
+            file.write_all(bytes)?;
+            file.sync_all()
+        };
+        write(&component, body)?;
+        if !signatures.is_empty() {
+            write(&signatures_of(&component), signatures.as_bytes())?;
+        }
+        Ok(Self { folder, component })
+    }
+
+    /// Gives the file the name of its digest, so that the same component is kept once; the journal may name it from then on.
+    /// Its signatures come first: there is no moment in which it is there without them.
+    fn keep(self, folder: &Path, body: &[u8]) -> std::io::Result<PathBuf> {
+        let path = folder.join(format!("{}.wasm", hex::encode(Sha256::digest(body))));
+        let signatures = signatures_of(&self.component);
+        if signatures.exists() {
+            std::fs::rename(signatures, signatures_of(&path))?;
+        }
+        std::fs::rename(&self.component, &path)?;
+        std::fs::File::open(folder)?.sync_all()?;
+        drop(self.folder);
+        Ok(path)
+    }
 }
 
-/// Gives the file the name of its digest, so that the same component is kept once; the journal may name it from then on.
-fn keep(part: NamedTempFile, folder: &Path, body: &[u8]) -> std::io::Result<PathBuf> {
-    let path = folder.join(format!("{}.wasm", hex::encode(Sha256::digest(body))));
-    part.persist(&path)?;
-    std::fs::File::open(folder)?.sync_all()?;
-    Ok(path)
+/// Where the signatures of a component are: beside it, as minisign puts them.
+fn signatures_of(component: &Path) -> PathBuf {
+    let mut path = component.as_os_str().to_owned();
+    path.push(".minisig");
+    path.into()
 }
 
 async fn install(call: Call) -> Answer {
@@ -117,18 +163,23 @@ async fn install(call: Call) -> Answer {
     let drivers = call.control().drivers();
     // Nothing is written for a driver that is not configured, and nothing stays of a component that cannot be loaded.
     drivers.get(&call.caller, name).await?;
-    let part = uploaded(&call).await?;
-    drivers.inspect(&call.caller, part.path()).await?;
+    let upload = uploaded(&call).await?;
+    drivers
+        .inspect(&call.caller, name, &upload.component)
+        .await?;
     let (folder, body) = (call.state.drivers_dir.clone(), call.body.clone());
-    let path = on_disk(move || keep(part, &folder, &body)).await?;
+    let path = on_disk(move || upload.keep(&folder, &body)).await?;
     let made = drivers.install(&call.caller, name, &path).await?;
     json(201, &InstalledDriver::new(name, &made))
 }
 
 async fn inspect(call: Call) -> Answer {
-    let part = uploaded(&call).await?;
+    let upload = uploaded(&call).await?;
     let drivers = call.control().drivers();
-    let found = drivers.inspect(&call.caller, part.path()).await?;
+    let name = call.part("name");
+    let found = drivers
+        .inspect(&call.caller, name, &upload.component)
+        .await?;
     json(200, &InspectedDriver::new(&found))
 }
 

@@ -291,8 +291,9 @@ pub struct Loader(pub Arc<Array>);
 #[async_trait::async_trait]
 impl DriverLoader for Loader {
     async fn load(&self, path: &Path, _backend: &BackendConfig) -> Result<Loaded, LoadRefusal> {
-        let seen = self.inspect(path).await?;
+        let seen = self.inspect(path, "").await?;
         Ok(Loaded {
+            signers: Vec::new(),
             driver: Arc::new(Simulated {
                 description: seen.description,
                 array: self.0.clone(),
@@ -303,8 +304,9 @@ impl DriverLoader for Loader {
         })
     }
 
-    async fn inspect(&self, path: &Path) -> Result<Inspected, LoadRefusal> {
+    async fn inspect(&self, path: &Path, _driver: &str) -> Result<Inspected, LoadRefusal> {
         Ok(Inspected {
+            signers: Vec::new(),
             digest: path.display().to_string(),
             description: Description {
                 name: "simulated".into(),

@@ -162,6 +162,7 @@ fn description() -> Description {
 impl DriverLoader for Loader {
     async fn load(&self, _path: &Path, _backend: &BackendConfig) -> Result<Loaded, LoadRefusal> {
         Ok(Loaded {
+            signers: Vec::new(),
             driver: Arc::new(Simulated(description())),
             digest: "one".into(),
             grants: Vec::new(),
@@ -169,8 +170,9 @@ impl DriverLoader for Loader {
         })
     }
 
-    async fn inspect(&self, _path: &Path) -> Result<Inspected, LoadRefusal> {
+    async fn inspect(&self, _path: &Path, _driver: &str) -> Result<Inspected, LoadRefusal> {
         Ok(Inspected {
+            signers: Vec::new(),
             digest: "one".into(),
             description: description(),
             imports: Vec::new(),

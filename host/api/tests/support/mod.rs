@@ -49,7 +49,7 @@ impl DriverLoader for NoDrivers {
         ))
     }
 
-    async fn inspect(&self, _path: &Path) -> Result<Inspected, LoadRefusal> {
+    async fn inspect(&self, _path: &Path, _driver: &str) -> Result<Inspected, LoadRefusal> {
         Err(LoadRefusal::new(
             "load",
             "there are no drivers in this test",

@@ -66,15 +66,20 @@ impl Drivers<'_> {
         self.status(&self.configured(name)?).await
     }
 
-    /// Looks at a component without binding or installing it.
+    /// Looks at a component that shall be this driver without binding or installing it.
     ///
     /// # Errors
     /// `Forbidden`; `Invalid` with the reason.
-    pub async fn inspect(&self, caller: &Caller, path: &Path) -> Result<Inspection, ControlError> {
+    pub async fn inspect(
+        &self,
+        caller: &Caller,
+        name: &str,
+        path: &Path,
+    ) -> Result<Inspection, ControlError> {
         admin(caller)?;
         self.control
             .loader()
-            .inspect(path)
+            .inspect(path, name)
             .await
             .map_err(|refusal| refused("the component", &refusal))
     }
@@ -190,7 +195,7 @@ impl Drivers<'_> {
         path: &Path,
         loader: &dyn DriverLoader,
     ) -> Result<Inspected, ControlError> {
-        let seen = loader.inspect(path).await;
+        let seen = loader.inspect(path, &driver.name).await;
         seen.map_err(|refusal| refused(&format!("driver {}", driver.name), &refusal))
     }
 
@@ -206,6 +211,7 @@ impl Drivers<'_> {
         if let Some(known) = records.iter().find(|record| record.digest == seen.digest) {
             let mut known = known.clone();
             path.display().to_string().clone_into(&mut known.path);
+            known.signers = seen.signers;
             return Ok(known);
         }
         let number = following(&records);
@@ -214,6 +220,7 @@ impl Drivers<'_> {
             driver: name.clone(),
             number,
             digest: seen.digest,
+            signers: seen.signers,
             path: path.display().to_string(),
             version: seen.description.version,
             config_digest: String::new(),
@@ -308,6 +315,7 @@ impl Drivers<'_> {
         wanted.activated_at = Some(self.control.now());
         if let Some((_, generation)) = ready.first() {
             wanted.config_digest = generation.config.digest();
+            wanted.signers.clone_from(&generation.loaded.signers);
             wanted.grants.clear();
         }
         for (_, generation) in &ready {

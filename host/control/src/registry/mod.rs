@@ -25,6 +25,8 @@ pub struct Loaded {
     pub driver: Arc<dyn Driver>,
     /// Digest of the component.
     pub digest: String,
+    /// Whose signatures of it were verified.
+    pub signers: Vec<String>,
     /// What it may do, in the operator's words.
     pub grants: Vec<String>,
     /// The backend's options with defaults filled in, as the driver is to be told.
@@ -65,6 +67,8 @@ impl LoadRefusal {
 pub struct Inspected {
     /// Digest.
     pub digest: String,
+    /// Whose signatures of it were verified.
+    pub signers: Vec<String>,
     /// What it says of itself.
     pub description: Description,
     /// Imports it asks for.
@@ -82,9 +86,9 @@ pub trait DriverLoader: Send + Sync + 'static {
     /// [`LoadRefusal`] names the stage and the reason.
     async fn load(&self, path: &Path, backend: &BackendConfig) -> Result<Loaded, LoadRefusal>;
 
-    /// Looks at a component without binding it.
+    /// Looks at a component without binding it. It is verified as a file of this driver before it is parsed, compiled and run.
     ///
     /// # Errors
     /// [`LoadRefusal`].
-    async fn inspect(&self, path: &Path) -> Result<Inspected, LoadRefusal>;
+    async fn inspect(&self, path: &Path, driver: &str) -> Result<Inspected, LoadRefusal>;
 }

@@ -42,6 +42,9 @@ pub struct GenerationRecord {
     pub number: u64,
     /// Digest of the component.
     pub digest: String,
+    /// Whose signatures of it were verified when it was installed, or served last.
+    #[serde(default)]
+    pub signers: Vec<String>,
     /// Where the component is.
     pub path: String,
     /// Version the driver states.

@@ -79,6 +79,7 @@ pub(super) async fn all(
             };
             match made {
                 Ok(generation) => {
+                    record.signers.clone_from(&generation.loaded.signers);
                     record.add_grants(&generation.loaded.grants);
                     record.config_digest = backend.digest();
                     prepared

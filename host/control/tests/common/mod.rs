@@ -324,7 +324,7 @@ pub struct Loader(pub Arc<Array>);
 #[async_trait]
 impl DriverLoader for Loader {
     async fn load(&self, path: &Path, _backend: &BackendConfig) -> Result<Loaded, LoadRefusal> {
-        let seen = self.inspect(path).await?;
+        let seen = self.inspect(path, "").await?;
         if path.ends_with("unloadable") {
             return Err(LoadRefusal::new("validate", "option colour is required"));
         }
@@ -337,6 +337,7 @@ impl DriverLoader for Loader {
             array: self.0.clone(),
         });
         Ok(Loaded {
+            signers: Vec::new(),
             driver,
             digest: seen.digest,
             grants: Vec::new(),
@@ -344,12 +345,13 @@ impl DriverLoader for Loader {
         })
     }
 
-    async fn inspect(&self, path: &Path) -> Result<Inspected, LoadRefusal> {
+    async fn inspect(&self, path: &Path, _driver: &str) -> Result<Inspected, LoadRefusal> {
         let name = path.display().to_string();
         if name == "broken" {
             return Err(LoadRefusal::new("verify", "it is not a component"));
         }
         Ok(Inspected {
+            signers: Vec::new(),
             digest: name.clone(),
             description: description(&name),
             imports: Vec::new(),

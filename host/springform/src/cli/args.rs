@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::db::DbCommand;
+use super::driver::DriverCommand;
 use super::image::ImageCommand;
 use super::import::ImportCommand;
 use super::outbox::OutboxCommand;
@@ -302,46 +303,6 @@ pub enum ConfigCommand {
         /// Only say what would change.
         #[arg(long)]
         dry_run: bool,
-    },
-}
-
-/// What to do with drivers.
-#[derive(Debug, Subcommand)]
-pub enum DriverCommand {
-    /// Show which driver generation serves each backend.
-    List,
-    /// Look at a component file without compiling or running it, or at an installed driver.
-    Inspect {
-        /// A `.wasm` file or the name of a driver.
-        subject: String,
-        /// Compile the file and let it describe itself, without network and configuration: options, features, protocols.
-        #[arg(long)]
-        describe: bool,
-    },
-    /// Show which requests the driver that serves may send, and where each line comes from.
-    Grants {
-        /// Name of the driver.
-        name: String,
-    },
-    /// Hand a component to the host. It does not serve until it is activated.
-    Install {
-        /// Name of the driver.
-        name: String,
-        /// The component.
-        file: PathBuf,
-    },
-    /// Let an installed component serve. Calls under way end on the one they began with.
-    Activate {
-        /// Name of the driver.
-        name: String,
-        /// Its digest, or the beginning of it; without: the one installed last.
-        #[arg(long)]
-        digest: Option<String>,
-    },
-    /// Go back to the generation that served before.
-    Rollback {
-        /// Name of the driver.
-        name: String,
     },
 }
 

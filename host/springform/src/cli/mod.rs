@@ -2,6 +2,7 @@
 
 mod args;
 mod db;
+mod driver;
 mod image;
 mod import;
 mod outbox;
@@ -10,10 +11,11 @@ mod scope;
 use std::process::ExitCode;
 
 pub use args::{
-    AttachmentsCommand, Cli, Command, ConfigCommand, Connection, DrillCommand, DriverCommand,
-    Format, OperationCommand, Wait,
+    AttachmentsCommand, Cli, Command, ConfigCommand, Connection, DrillCommand, Format,
+    OperationCommand, Wait,
 };
 pub use db::DbCommand;
+pub use driver::{DriverCommand, SignArgs};
 pub use image::ImageCommand;
 pub use import::{ImportCinder, ImportCommand};
 pub use outbox::OutboxCommand;
@@ -21,7 +23,7 @@ pub use scope::{ScopeArgs, StatusArgs, TargetArgs};
 
 use crate::client::{self, Client};
 use crate::import::cinder;
-use crate::{config, database, serve};
+use crate::{config, database, serve, signing};
 
 /// Carries out a command line.
 ///
@@ -42,6 +44,17 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         } if subject.ends_with(".wasm") => {
             client::inspect_file(subject.as_ref(), describe, &cli.connection).await
         }
+        Command::Driver {
+            command: DriverCommand::Sign(asked),
+        } => signing::sign(&asked),
+        Command::Driver {
+            command:
+                DriverCommand::Verify {
+                    file,
+                    driver,
+                    config,
+                },
+        } => signing::verify(&file, &driver, &config),
         command => client::run(&Client::new(&cli.connection)?, command).await,
     }
 }

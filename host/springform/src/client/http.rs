@@ -76,9 +76,17 @@ impl Client {
     ///
     /// # Errors
     /// Not reached, or refused with a reason.
-    pub async fn put_wasm(&self, path: &str, component: Vec<u8>) -> anyhow::Result<Value> {
+    pub async fn put_wasm(
+        &self,
+        path: &str,
+        component: Vec<u8>,
+        signatures: &str,
+    ) -> anyhow::Result<Value> {
+        let query = [("signatures", signatures)];
+        let signed = !signatures.is_empty();
         let request = self
             .request(Method::PUT, path)
+            .query(if signed { &query[..] } else { &[] })
             .header("content-type", "application/wasm")
             .body(component);
         read(self.send(request).await?).await

@@ -328,6 +328,7 @@ fn driver(a: &DriverConfig, b: &DriverConfig) -> Vec<String> {
         ("limits", limits(a) == limits(b)),
         ("grants", a.grant == b.grant),
         ("sha256", a.sha256 == b.sha256),
+        ("verification", a.verification == b.verification),
     ];
     let keys = unequal(&keys).into_iter();
     keys.map(|key| format!("{key} of driver {}", b.name))

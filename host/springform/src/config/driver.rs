@@ -7,6 +7,7 @@ use std::time::Duration;
 use springform_sandbox::Rule;
 
 use super::section::{Item, Node, Section};
+use super::verification::{Verification, digest};
 
 /// One driver.
 #[derive(Debug, Clone)]
@@ -21,6 +22,8 @@ pub struct DriverConfig {
     pub limits: LimitsConfig,
     /// What it may do.
     pub grant: Grant,
+    /// Whose signatures the file needs.
+    pub verification: Verification,
     /// Line in the file.
     pub line: usize,
 }
@@ -77,7 +80,11 @@ pub struct Requests {
 }
 
 /// Reads every `[driver.<name>]`.
-pub(super) fn read_all(section: Section<'_>, folder: &Path) -> BTreeMap<String, DriverConfig> {
+pub(super) fn read_all(
+    section: Section<'_>,
+    folder: &Path,
+    verification: &Verification,
+) -> BTreeMap<String, DriverConfig> {
     let (line, problems) = (section.line, section.problems());
     let mut drivers = BTreeMap::new();
     for (name, Item { line: at, node }) in section.rest() {
@@ -89,23 +96,29 @@ pub(super) fn read_all(section: Section<'_>, folder: &Path) -> BTreeMap<String, 
             continue;
         };
         let table = Section::new(format!("[driver.{name}]"), at.max(line), items, problems);
-        if let Some(driver) = read(table, &name, folder) {
+        if let Some(driver) = read(table, &name, folder, verification) {
             drivers.insert(name, driver);
         }
     }
     drivers
 }
 
-fn read(mut section: Section<'_>, name: &str, folder: &Path) -> Option<DriverConfig> {
+fn read(
+    mut section: Section<'_>,
+    name: &str,
+    folder: &Path,
+    verification: &Verification,
+) -> Option<DriverConfig> {
     let path = section.required("path");
     let sha256 = section.text_at("sha256").and_then(|(text, line)| {
-        let digest = text.strip_prefix("sha256:").unwrap_or(&text).to_lowercase();
-        let valid = digest.len() == 64 && digest.bytes().all(|byte| byte.is_ascii_hexdigit());
-        if !valid {
+        let digest = digest(&text);
+        if digest.is_none() {
             section.report(line, "has a `sha256` which is not 64 hexadecimal digits");
         }
-        valid.then_some(digest)
+        digest
     });
+    let own = section.table("verification", format!("[driver.{name}.verification]"));
+    let verification = verification.of_driver(own, name);
     let limits = read_limits(section.table("limits", format!("[driver.{name}.limits]")));
     let grant = read_grant(
         section.table("grant", format!("[driver.{name}.grant]")),
@@ -119,6 +132,7 @@ fn read(mut section: Section<'_>, name: &str, folder: &Path) -> Option<DriverCon
         sha256,
         limits,
         grant,
+        verification,
         line,
     })
 }

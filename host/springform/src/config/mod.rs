@@ -15,6 +15,7 @@ mod scheduler;
 mod secret;
 mod section;
 mod service;
+mod verification;
 mod webhook;
 
 use std::collections::BTreeMap;
@@ -30,6 +31,7 @@ pub use secret::{Secret, secret_from};
 pub use service::{
     ApiLimits, AuthConfig, AuthMode, LogFormat, SealingKeySource, ServiceConfig, TlsFiles,
 };
+pub use verification::Verification;
 pub use webhook::WebhookConfig;
 
 use problem::Problems;
@@ -50,6 +52,8 @@ pub struct Config {
     pub scheduler: SchedulerConfig,
     /// `[limits]`: what the API takes from its clients.
     pub limits: ApiLimits,
+    /// `[verification]`: whose signatures components need.
+    pub verification: Verification,
     /// `[driver.<name>]`.
     pub drivers: BTreeMap<String, DriverConfig>,
     /// `[[backend]]`, in the order of the file.
@@ -103,7 +107,9 @@ impl Config {
         let nova = NovaConfig::read(root.table("nova", "[nova]"), &folder, &auth);
         let limits = ApiLimits::read(root.table("limits", "[limits]"), &service);
         let scheduler = SchedulerConfig::read(root.table("scheduler", "[scheduler]"));
-        let drivers = driver::read_all(root.table("driver", "[driver]"), &folder);
+        let verification = Verification::read(root.table("verification", "[verification]"));
+        let drivers = root.table("driver", "[driver]");
+        let drivers = driver::read_all(drivers, &folder, &verification);
         let backends = backend::read_all(&mut root, &folder, &service, &drivers);
         let webhooks = webhook::read_all(&mut root, &folder, &service);
         root.finish();
@@ -117,6 +123,7 @@ impl Config {
                 nova,
                 scheduler,
                 limits,
+                verification,
                 drivers,
                 backends,
                 webhooks,

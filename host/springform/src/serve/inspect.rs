@@ -3,12 +3,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::bail;
 use serde_json::{Value, json};
 use springform_model::contract::Description;
-use springform_sandbox::{Compiler, Program, Sandbox, SandboxConfig};
+use springform_sandbox::{Compiler, LoadError, Program, Sandbox, SandboxConfig};
 
 use crate::config::DriverConfig;
+use crate::verification::Rules;
 
 /// What can be known of a component without compiling or running it.
 ///
@@ -47,18 +47,18 @@ pub async fn file_described(path: &Path) -> anyhow::Result<Value> {
 /// What a configured driver says of itself.
 ///
 /// # Errors
-/// Why it is no driver, or not the one that the configuration asks for.
+/// Why it is no driver, or not one that the configuration lets be this driver.
 pub async fn describe(driver: &DriverConfig) -> anyhow::Result<Description> {
-    let program = load(&driver.path).await?;
-    match &driver.sha256 {
-        Some(pinned) if pinned != program.digest() => {
-            bail!(
-                "it has the digest {} and the configuration asks for {pinned}",
-                program.digest()
-            )
-        }
-        _ => Ok(program.description().clone()),
-    }
+    let sandbox = sandbox()?;
+    let read = sandbox.read(&driver.path).await;
+    let file = read.map_err(|refusal| anyhow::anyhow!("{refusal}"))?;
+    let rules = Rules::of(driver);
+    rules.admit(&file).map_err(anyhow::Error::msg)?;
+    let program = in_words(sandbox.load_file(file).await)?;
+    rules
+        .admit_version(&program.description().version)
+        .map_err(anyhow::Error::msg)?;
+    Ok(program.description().clone())
 }
 
 /// What the component in a file says of itself.
@@ -69,12 +69,18 @@ pub async fn describe_file(path: &Path) -> anyhow::Result<Description> {
     Ok(load(path).await?.description().clone())
 }
 
-/// The refusal's own sentence names its cause; as a chain it would be said twice.
 async fn load(path: &Path) -> anyhow::Result<Arc<Program>> {
-    let sandbox = Sandbox::new(SandboxConfig {
+    in_words(sandbox()?.load(path).await)
+}
+
+fn sandbox() -> anyhow::Result<Sandbox> {
+    Sandbox::new(SandboxConfig {
         compiler: Compiler::this_program(),
         ..SandboxConfig::default()
-    })?;
-    let loaded = sandbox.load(path).await;
+    })
+}
+
+/// The refusal's own sentence names its cause; as a chain it would be said twice.
+fn in_words(loaded: Result<Arc<Program>, LoadError>) -> anyhow::Result<Arc<Program>> {
     loaded.map_err(|refusal| anyhow::anyhow!("{refusal}"))
 }

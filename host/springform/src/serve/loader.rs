@@ -17,7 +17,9 @@ use springform_sandbox::{
 
 use crate::config::{
     BackendConfig, Config, DriverConfig, LimitsConfig, Problem, Resolved, ResolvedTarget, Trust,
+    Verification,
 };
+use crate::verification::Rules;
 
 /// Port of an array that names none.
 const HTTPS: u16 = 443;
@@ -27,6 +29,13 @@ pub struct Loader {
     sandbox: Sandbox,
     backends: BTreeMap<String, BackendConfig>,
     drivers: BTreeMap<String, DriverConfig>,
+    verification: Verification,
+}
+
+/// A component that was verified, and by whom it was signed.
+struct Verified {
+    program: Arc<Program>,
+    signers: Vec<String>,
 }
 
 impl Loader {
@@ -49,6 +58,7 @@ impl Loader {
             })?,
             backends: by_name(config),
             drivers: config.drivers.clone(),
+            verification: config.verification.clone(),
         })
     }
 
@@ -59,6 +69,7 @@ impl Loader {
             sandbox: self.sandbox.clone(),
             backends: by_name(config),
             drivers: config.drivers.clone(),
+            verification: config.verification.clone(),
         }
     }
 
@@ -69,20 +80,40 @@ impl Loader {
             sandbox: self.sandbox.clone(),
             backends: BTreeMap::new(),
             drivers: BTreeMap::new(),
+            verification: Verification::default(),
         }
     }
 
-    /// What a driver file says of itself.
+    /// What the file of a driver says of itself.
     ///
     /// # Errors
-    /// Why the file is no driver.
-    pub async fn describe(&self, path: &Path) -> Result<Description, LoadRefusal> {
-        Ok(self.program(path).await?.description().clone())
+    /// Why the file is no driver, or not this one.
+    pub async fn describe(&self, path: &Path, driver: &str) -> Result<Description, LoadRefusal> {
+        let verified = self.verified(path, driver).await?;
+        Ok(verified.program.description().clone())
     }
 
-    async fn program(&self, path: &Path) -> Result<Arc<Program>, LoadRefusal> {
-        let program = self.sandbox.load(path).await;
-        program.map_err(|error| LoadRefusal::new("load", format!("{}: {error}", path.display())))
+    /// Reads a file once, and parses, compiles and runs what it read only if it may be this driver. That holds for every way
+    /// in: the configured path, an installed file, a roll-back.
+    async fn verified(&self, path: &Path, driver: &str) -> Result<Verified, LoadRefusal> {
+        let named = |error| LoadRefusal::new("load", format!("{}: {error}", path.display()));
+        let file = self.sandbox.read(path).await.map_err(named)?;
+        let rules = match self.drivers.get(driver) {
+            Some(driver) => Rules::of(driver),
+            None => Rules::general(&self.verification),
+        };
+        let unverified = |reason| LoadRefusal::new("verify", reason);
+        let digest = file.digest().to_owned();
+        let signers = rules.admit(&file).map_err(|reason| {
+            tracing::warn!(target: "audit", event = "driver-unverified", driver, digest, "{reason}");
+            unverified(reason)
+        })?;
+        let program = self.sandbox.load_file(file).await.map_err(named)?;
+        rules
+            .admit_version(&program.description().version)
+            .map_err(unverified)?;
+        tracing::info!(target: "audit", event = "driver-verified", driver, digest, signers = signers.join(","), "a component was verified");
+        Ok(Verified { program, signers })
     }
 
     fn fit(&self, description: &Description, backend: &str) -> Result<Resolved, LoadRefusal> {
@@ -96,21 +127,6 @@ impl Loader {
             .resolve(description)
             .map_err(|problems| LoadRefusal::new("validate", sentences(&problems)))
     }
-
-    /// The digest that the operator pinned. It holds for every way in: the configured path, an installed file, a roll-back.
-    fn verify(driver: Option<&DriverConfig>, path: &Path, digest: &str) -> Result<(), LoadRefusal> {
-        let pinned = driver.and_then(|driver| Some((&driver.name, driver.sha256.as_deref()?)));
-        match pinned {
-            Some((name, pinned)) if pinned != digest => Err(LoadRefusal::new(
-                "verify",
-                format!(
-                    "{} has the digest {digest} and the configuration pins {pinned}; to serve this file, write its digest as sha256 in [driver.{name}] and reload the configuration",
-                    path.display()
-                ),
-            )),
-            _ => Ok(()),
-        }
-    }
 }
 
 fn by_name(config: &Config) -> BTreeMap<String, BackendConfig> {
@@ -123,10 +139,9 @@ fn by_name(config: &Config) -> BTreeMap<String, BackendConfig> {
 #[async_trait]
 impl DriverLoader for Loader {
     async fn load(&self, path: &Path, backend: &ControlBackend) -> Result<Loaded, LoadRefusal> {
-        let program = self.program(path).await?;
+        let Verified { program, signers } = self.verified(path, &backend.driver).await?;
         let digest = program.digest().to_owned();
         let driver = self.drivers.get(&backend.driver);
-        Self::verify(driver, path, &digest)?;
         let resolved = self.fit(program.description(), &backend.name)?;
         let granted = driver.and_then(|driver| driver.grant.targets.clone());
         let allowed = |target: &&ResolvedTarget| {
@@ -155,14 +170,16 @@ impl DriverLoader for Loader {
         Ok(Loaded {
             driver: Arc::new(bound),
             digest,
+            signers,
             grants,
             options: resolved.options,
         })
     }
 
-    async fn inspect(&self, path: &Path) -> Result<Inspected, LoadRefusal> {
-        let program = self.program(path).await?;
+    async fn inspect(&self, path: &Path, driver: &str) -> Result<Inspected, LoadRefusal> {
+        let Verified { program, signers } = self.verified(path, driver).await?;
         Ok(Inspected {
+            signers,
             digest: program.digest().to_owned(),
             description: program.description().clone(),
             imports: program.inspection().imports.clone(),
@@ -284,25 +301,6 @@ fn sentences(problems: &[Problem]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_pinned_digest_holds_for_every_file_that_is_loaded_as_the_driver() {
-        let driver = DriverConfig {
-            name: "pure".to_owned(),
-            path: "configured.wasm".into(),
-            sha256: Some("ab".repeat(32)),
-            limits: LimitsConfig::default(),
-            grant: crate::config::Grant::default(),
-            line: 1,
-        };
-        for path in ["configured.wasm", "/state/drivers/installed.wasm"] {
-            let path = Path::new(path);
-            assert!(Loader::verify(Some(&driver), path, &"ab".repeat(32)).is_ok());
-            let refused = Loader::verify(Some(&driver), path, &"cd".repeat(32));
-            let reason = refused.map_err(|refusal| refusal.message).unwrap_err();
-            assert!(reason.contains("[driver.pure]"), "{reason}");
-        }
-    }
 
     #[test]
     fn an_array_without_a_port_is_spoken_to_on_443() {

@@ -52,7 +52,7 @@ pub async fn backends(
     let mut descriptions = BTreeMap::new();
     let asked = config.drivers.values().map(|driver| async move {
         let path = serving.get(&driver.name).unwrap_or(&driver.path);
-        (driver, loader.describe(path).await)
+        (driver, loader.describe(path, &driver.name).await)
     });
     // Together: one that takes its whole time to be compiled does not add to the others'.
     for (driver, described) in futures_util::future::join_all(asked).await {

@@ -13,6 +13,7 @@ pub fn list_of(answer: &Value) -> String {
         "deployed",
         "rollback",
         "configured",
+        "signed by",
         "backends",
     ]);
     let mut reasons = String::new();
@@ -27,6 +28,7 @@ pub fn list_of(answer: &Value) -> String {
             generation(driver.get("deployed")),
             generation(driver.get("rollback")),
             field(driver, "/configured"),
+            signers(driver),
             backends.join(", "),
         ]);
         for backend in list(driver, "/backends") {
@@ -36,6 +38,14 @@ pub fn list_of(answer: &Value) -> String {
         }
     }
     format!("{}{reasons}", render(&lines))
+}
+
+/// Names of the keys that signed what serves.
+fn signers(driver: &Value) -> String {
+    let running = field(driver, "/running/number");
+    let mut generations = list(driver, "/generations").iter();
+    let serving = generations.find(|one| field(one, "/number") == running);
+    serving.map_or_else(|| "-".to_owned(), |one| words(one, "/signers"))
 }
 
 /// `3 (1.2.0 ab12cd34ef56)`.

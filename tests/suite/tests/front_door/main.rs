@@ -12,4 +12,5 @@ mod files;
 mod house;
 mod log;
 mod sealing;
+mod signatures;
 mod tls;

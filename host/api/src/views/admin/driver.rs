@@ -69,6 +69,8 @@ pub struct GenerationView<'a> {
     number: u64,
     /// Of the component.
     digest: &'a str,
+    /// Names of the keys of `[verification]` that signed it.
+    signers: &'a [String],
     /// Where the component is.
     path: &'a str,
     /// As the driver states it.
@@ -151,6 +153,7 @@ impl<'a> GenerationView<'a> {
             driver,
             number,
             digest,
+            signers,
             path,
             version,
             config_digest,
@@ -165,6 +168,7 @@ impl<'a> GenerationView<'a> {
             driver,
             number: *number,
             digest,
+            signers,
             path,
             version,
             config_digest,
@@ -209,6 +213,8 @@ impl<'a> InstalledDriver<'a> {
 pub struct InspectedDriver<'a> {
     description: DescriptionView<'a>,
     digest: &'a str,
+    /// Names of the keys of `[verification]` that signed it.
+    signers: &'a [String],
     exports: &'a [String],
     imports: &'a [String],
 }
@@ -219,6 +225,7 @@ impl<'a> InspectedDriver<'a> {
     pub fn new(inspection: &'a Inspection) -> Self {
         let Inspection {
             digest,
+            signers,
             description,
             imports,
             exports,
@@ -226,6 +233,7 @@ impl<'a> InspectedDriver<'a> {
         Self {
             description: DescriptionView::new(description),
             digest,
+            signers,
             exports,
             imports,
         }
