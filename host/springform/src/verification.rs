@@ -83,12 +83,9 @@ impl<'a> Rules<'a> {
         match lacking {
             None => Ok(signed.by),
             Some(rule) => Err(format!(
-                "{path} (digest {digest}) {rule}; {} {}",
+                "{path} (digest {digest}) {rule}. {} Put the signatures of a key that counts into {}",
                 signed.in_words(),
-                format_args!(
-                    "Put the signatures of a key that counts into {}.",
-                    signatures.display()
-                )
+                signatures.display()
             )),
         }
     }

@@ -1,50 +1,25 @@
 //! Which server and which attachment is spoken of: what is open is not taken for granted.
 
-use std::sync::Arc;
-
-use serde_json::{Value, json};
+use serde_json::json;
 use springform_api::NovaService;
 
 use super::{ABSENT, Fake, OTHER, SERVER, Says, connector, id, with};
-use crate::support::Api;
 
 #[tokio::test]
 async fn a_nova_that_shows_another_server_than_was_asked_for_is_not_believed() {
     let (fake, url) = Fake::start().await;
-    let nova = NovaService::new(&url, None).unwrap();
-    let api = Api::with_nova(&Arc::default(), Api::known_tokens(), Some(nova)).await;
-    let send = async |method: &str, path: &str, token: &str, body: Value| {
-        let headers = [
-            ("openstack-api-version", "volume 3.71"),
-            ("x-auth-token", token),
-        ];
-        api.send(method, path, &headers, body.to_string()).await
-    };
-    let (member, admin) = ("member-token-of-test", "admin-token-of-test");
-    let made = send(
-        "POST",
-        "/v3/volumes",
-        member,
-        json!({"volume": {"size": 1}}),
-    )
-    .await;
-    let volume = made.body["volume"]["id"].as_str().unwrap().to_owned();
-    let path = format!("/v3/volumes/{volume}");
-    api.wait_for(|| async {
-        send("GET", &path, member, Value::Null).await.body["volume"]["status"] == "available"
-    })
-    .await;
-    // An administrator of another project attached it: whose server it is, Nova has to show.
-    let body = json!({"attachment": {"volume_uuid": volume, "instance_uuid": SERVER, "connector": connector()}});
-    let made = send("POST", "/v3/attachments", admin, body).await;
-    let attachment = made.body["attachment"]["id"].as_str().unwrap();
-    let path = format!("/v3/attachments/{attachment}");
-    fake.says(Says::Shows(OTHER));
-    let refused = send("DELETE", &path, member, Value::Null).await;
-    assert_eq!(refused.status, 503, "{}", refused.text);
-    fake.says(Says::Shows(SERVER));
-    let gone = send("DELETE", &path, member, Value::Null).await;
-    assert_eq!(gone.status, 200, "{}", gone.text);
+    let nova = NovaService::new(&url, None).unwrap().as_caller("token");
+    for (says, shown) in [
+        (Says::Shows(SERVER), Some(true)),
+        (ABSENT, Some(false)),
+        (Says::Shows(OTHER), None),
+        (Says::Plainly(200, "application/json", "{}"), None),
+        (Says::Plainly(500, "text/plain", ""), None),
+    ] {
+        fake.says(says.clone());
+        let told = nova.shows(SERVER).await;
+        assert_eq!(told.as_ref().ok(), shown.as_ref(), "{says:?}: {told:?}");
+    }
 }
 
 #[tokio::test]
@@ -101,7 +76,13 @@ async fn of_several_attachments_only_a_service_leaves_open_which_one_goes() {
         }});
         let made = api.post("/v3/attachments", body).await;
         assert_eq!(made.status, 200, "{}", made.text);
-        attachments.push(made.body["attachment"]["id"].clone());
+        let attachment = made.body["attachment"]["id"].as_str().unwrap();
+        let path = format!("/v3/attachments/{attachment}");
+        let done = api
+            .post(&format!("{path}/action"), json!({"os-complete": {}}))
+            .await;
+        assert_eq!(done.status, 204, "{}", done.text);
+        attachments.push(path);
     }
     // None of the servers has it; still it is not for a caller to say "one of them".
     fake.says(ABSENT);
@@ -113,8 +94,7 @@ async fn of_several_attachments_only_a_service_leaves_open_which_one_goes() {
         let refused = api.post(&format!("{volume}/action"), body.clone()).await;
         assert_eq!(refused.status, 409, "{body}: {}", refused.text);
     }
-    for attachment in attachments {
-        let path = format!("/v3/attachments/{}", attachment.as_str().unwrap());
+    for path in attachments {
         assert_eq!(api.get(&path).await.status, 200);
         assert_eq!(api.delete(&path).await.status, 200);
     }
