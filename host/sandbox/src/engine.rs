@@ -59,6 +59,9 @@ fn settings(stack_bytes: usize) -> Config {
     wasm
 }
 
+/// Slots that stay warm while no call uses them, of all drivers together.
+const WARM_SLOTS: u32 = 32;
+
 /// Slots for every call that the shares let in. `keep_resident` pays only together with the page map scan.
 fn pool(config: &SandboxConfig) -> PoolingAllocationConfig {
     let calls = Shares::total(config.max_concurrency, config.reserved_per_driver);
@@ -77,6 +80,9 @@ fn pool(config: &SandboxConfig) -> PoolingAllocationConfig {
         .max_memory_size(limits.memory_bytes)
         .linear_memory_keep_resident(2 << 20)
         .table_keep_resident(64 << 10)
+        // Slots that no call uses keep their pages for the next call of the same component. A component that is gone never
+        // calls again, so many would hold the memory of drivers that were exchanged.
+        .max_unused_warm_slots(WARM_SLOTS)
         .decommit_batch_size(16)
         .pagemap_scan(Enabled::Auto);
     pool

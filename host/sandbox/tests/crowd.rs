@@ -33,8 +33,8 @@ const ATTACKS: usize = 60;
 /// Attackers beside each other.
 const ATTACKERS: usize = 4;
 /// How much more may be held after two further storms, MiB. In each, five attacks take 64 MiB of memory and five a result of
-/// 16 MiB; what allocators keep for threads goes up and down by a hundred.
-const KEPT: usize = 256;
+/// 16 MiB; what allocators keep for threads goes up and down by some dozens.
+const KEPT: usize = 128;
 
 /// Resident memory of this process, MiB.
 fn resident() -> usize {
