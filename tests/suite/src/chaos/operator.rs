@@ -149,7 +149,7 @@ impl Operator {
                 }
             }
             // Before it is asked for: the answer may be lost.
-            self.chaos.ledger.at_risk(to, &points);
+            self.chaos.ledger.at_risk(to, &points, now_ms());
         }
         let body = json!({
             "scope": scope, "to": to, "mode": mode, "plan": text(&plan, "/id"),
