@@ -1,6 +1,7 @@
 //! Records are brought up to what the arrays say: after a restore of the database, or where another host promoted.
 //!
-//! No array is changed. Every array is asked, all there is of each volume; the promotion of the newest generation counts.
+//! No array is changed. Every array is asked, all there is of each volume; the promotion of the newest generation counts. The
+//! volumes' locks are held meanwhile, except in a database that was restored: what holds them there waits for this.
 // The error is stored as it is; a box would be taken off again at once.
 #![allow(clippy::result_large_err)]
 
@@ -9,7 +10,7 @@ use std::collections::BTreeMap;
 use serde_json::json;
 use springform_model::cloud::ReplicationStatus;
 use springform_model::contract::{Call, CallError, Observation, Placement, Reply, VolumeSpec};
-use springform_model::operation::{OperationError, Progress};
+use springform_model::operation::{Operation, OperationError, Progress};
 use springform_model::replication::evidence::{self, Evidence, Found};
 use springform_model::replication::relation::{Event, Relation};
 use springform_model::replication::{Refusal, service};
@@ -32,6 +33,8 @@ struct Report {
     warnings: Vec<String>,
     served: BTreeMap<String, u64>,
     moved: Vec<Member>,
+    /// A run before a restart may have brought records up and not have told their hosts.
+    resumed: bool,
 }
 
 /// What one volume's record becomes.
@@ -47,7 +50,11 @@ impl Work<'_, '_> {
     pub(super) async fn adopt(&self) -> Result<Outcome, ReplicationError> {
         self.run.enter("adopt", None).await?;
         self.run.note(|o| o.progress = Progress::default()).await;
-        let mut report = Report::default();
+        let entered = |o: &mut Operation| o.steps.iter().any(|s| s.attempts > 1);
+        let mut report = Report {
+            resumed: self.run.note(entered).await,
+            ..Report::default()
+        };
         let mut after: Option<String> = None;
         loop {
             let page = self.page(after.as_deref()).await?;
@@ -80,12 +87,19 @@ impl Work<'_, '_> {
         chunk: Vec<Member>,
         report: &mut Report,
     ) -> Result<Outcome, ReplicationError> {
+        let total = chunk.len() as u64;
+        self.run.note(|o| o.progress.total += total).await;
+        let chunk = match self.input.ask.dry_run || self.look_only().await? {
+            true => chunk,
+            false => self.turns(chunk).await?,
+        };
+        if chunk.is_empty() {
+            return Ok(Ok(()));
+        }
         let seen = match self.look_at_all(&chunk).await {
             Ok(seen) => seen,
             Err(error) => return Ok(Err(journalled(&self.view.name, &error))),
         };
-        let total = chunk.len() as u64;
-        self.run.note(|o| o.progress.total += total).await;
         for (member, mut seen) in chunk.into_iter().zip(seen) {
             let raw = seen.clone();
             let found = evidence::take(&mut seen);
@@ -108,6 +122,7 @@ impl Work<'_, '_> {
                 Err(why) => {
                     self.run.keep_failure(&member.volume.id, why).await;
                     self.run.note(|o| o.progress.failed += 1).await;
+                    members::release(self.run, vec![member]).await?;
                 }
             }
         }
@@ -195,7 +210,13 @@ impl Work<'_, '_> {
                 .changes
                 .push(json!({ "target": serving, "text": format!("{would}{text}") }));
         }
-        if self.input.ask.dry_run || (!changed && *member.relation == adoption.relation) {
+        if self.input.ask.dry_run {
+            return Ok(());
+        }
+        let moved = adoption.moved || report.resumed;
+        if !changed && *member.relation == adoption.relation {
+            let done = members::release(self.run, vec![member]).await?;
+            report.moved.extend(done.into_iter().filter(|_| moved));
             return Ok(());
         }
         let (home, now) = (
@@ -243,6 +264,7 @@ impl Work<'_, '_> {
                 }
             }
             m.volume.updated_at = Some(now);
+            members::unlock(self.run, m);
             Ok(Change::Write)
         })
         .await?;
@@ -250,6 +272,7 @@ impl Work<'_, '_> {
             let mut why = problem("busy", refusal.to_string(), &self.view.name);
             why.retryable = true;
             self.run.keep_failure(&member.volume.id, why).await;
+            members::release(self.run, vec![member]).await?;
             self.run
                 .note(|o| {
                     o.progress.done = o.progress.done.saturating_sub(1);
@@ -257,9 +280,7 @@ impl Work<'_, '_> {
                 })
                 .await;
         }
-        report
-            .moved
-            .extend(done.into_iter().filter(|_| adoption.moved));
+        report.moved.extend(done.into_iter().filter(|_| moved));
         Ok(())
     }
 
