@@ -33,8 +33,21 @@ struct Report {
     warnings: Vec<String>,
     served: BTreeMap<String, u64>,
     moved: Vec<Member>,
-    /// A run before a restart may have brought records up and not have told their hosts.
-    resumed: bool,
+    /// Volumes that are where their records say: an adoption before this one may have brought them up and not have told
+    /// their machines.
+    stayed: Vec<Member>,
+    /// Whether there may have been one.
+    once_more: bool,
+}
+
+impl Report {
+    fn keep(&mut self, done: Vec<Member>, moved: bool) {
+        match moved {
+            true => self.moved.extend(done),
+            false if self.once_more => self.stayed.extend(done),
+            false => {}
+        }
+    }
 }
 
 /// What one volume's record becomes.
@@ -52,7 +65,7 @@ impl Work<'_, '_> {
         self.run.note(|o| o.progress = Progress::default()).await;
         let entered = |o: &mut Operation| o.steps.iter().any(|s| s.attempts > 1);
         let mut report = Report {
-            resumed: self.run.note(entered).await,
+            once_more: self.run.note(entered).await || self.look_only().await?,
             ..Report::default()
         };
         let mut after: Option<String> = None;
@@ -78,7 +91,8 @@ impl Work<'_, '_> {
         if self.input.ask.dry_run || failed > 0 {
             return Ok(Ok(()));
         }
-        self.adopted(&report.served, report.moved).await?;
+        self.adopted(&report.served, report.moved, report.stayed)
+            .await?;
         Ok(Ok(()))
     }
 
@@ -213,10 +227,9 @@ impl Work<'_, '_> {
         if self.input.ask.dry_run {
             return Ok(());
         }
-        let moved = adoption.moved || report.resumed;
         if !changed && *member.relation == adoption.relation {
             let done = members::release(self.run, vec![member]).await?;
-            report.moved.extend(done.into_iter().filter(|_| moved));
+            report.keep(done, false);
             return Ok(());
         }
         let (home, now) = (
@@ -280,7 +293,7 @@ impl Work<'_, '_> {
                 })
                 .await;
         }
-        report.moved.extend(done.into_iter().filter(|_| moved));
+        report.keep(done, adoption.moved);
         Ok(())
     }
 
@@ -294,6 +307,7 @@ impl Work<'_, '_> {
         &self,
         served: &BTreeMap<String, u64>,
         moved: Vec<Member>,
+        stayed: Vec<Member>,
     ) -> Result<(), ReplicationError> {
         let env = self.run.env();
         let waiting = env.waiting(&self.view.name, self.run.id()).await?;
@@ -325,9 +339,13 @@ impl Work<'_, '_> {
         }
         env.adopted().await?;
         env.resume(waiting).await;
-        let used = env.followed(moved).await?;
-        env.reconnect(&self.view.name, self.run.id(), &used, true)
-            .await;
+        // What stayed where it was is connected only where its machine was told another way: one that was detached since the
+        // backup is given nothing back.
+        for (some, again) in [(moved, true), (stayed, false)] {
+            let used = env.followed(some).await?;
+            env.reconnect(&self.view.name, self.run.id(), &used, again)
+                .await;
+        }
         Ok(())
     }
 }
