@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use springform_control::replication::Lead;
 use springform_model::contract::{Failure, FailureCode};
 
 use crate::memory::Memory;
@@ -73,7 +74,7 @@ impl World {
 
 impl Memory {
     /// Leads a machine to where its volume is now, as whoever connects machines does: the volume stays where it is meanwhile.
-    pub(crate) async fn lead_again(&self, operation: &str, id: &str, again: bool) {
+    pub(crate) async fn lead_again(&self, operation: &str, id: &str, whom: Lead) {
         self.pause().await;
         for _ in 0..BUSY {
             let holder = self.rows().volumes[id].0.operation.clone();
@@ -89,14 +90,18 @@ impl Memory {
         let target = volume.placement.as_ref().map(|p| p.target.clone());
         let target = target.unwrap_or_default();
         let free = volume.operation.as_ref().is_none_or(|o| o == operation);
+        let relation = rows.relations.get(id);
+        let served = relation.is_none_or(|(relation, _)| relation.serving.is_some());
         let Some(attached) = rows.attached.get_mut(id) else {
             return;
         };
-        if !again && !attached.outdated && attached.leads_to == target {
+        let told = std::iter::once(attached.leads_to.as_str());
+        if !attached.outdated && whom.leaves(told, &target) {
             return;
         }
         let mut world = self.world();
-        let connected = free && !refused && world.connect(id, &attached.host, &target).is_ok();
+        let able = free && served && !refused;
+        let connected = able && world.connect(id, &attached.host, &target).is_ok();
         attached.outdated = !connected || lost;
         if !attached.outdated {
             world.told(&attached.host, &target);

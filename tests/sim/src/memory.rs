@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use springform_control::replication::{
-    BackendView, Member, Plan, ReplicationEnv, ReplicationError, Scope, Writes,
+    BackendView, Lead, Member, Plan, ReplicationEnv, ReplicationError, Scope, Writes,
 };
 use springform_model::cloud::Service;
 use springform_model::contract::{
@@ -305,9 +305,9 @@ impl ReplicationEnv for Memory {
         Ok(moved.into_iter().filter(used).collect())
     }
 
-    async fn reconnect(&self, _backend: &str, operation: &str, moved: &[Member], again: bool) {
+    async fn reconnect(&self, _backend: &str, operation: &str, moved: &[Member], whom: Lead) {
         for member in moved {
-            self.lead_again(operation, &member.volume.id, again).await;
+            self.lead_again(operation, &member.volume.id, whom).await;
         }
     }
 

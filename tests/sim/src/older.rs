@@ -2,7 +2,6 @@
 //! the newest promotion serves and everything goes on.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use rand::Rng as _;
 use rand::rngs::StdRng;
@@ -12,7 +11,7 @@ use springform_model::replication::relation::{Event, Phase};
 
 use crate::memory::Rows;
 use crate::nouns::BACKEND;
-use crate::seeds::{Sim, Summary, carry_out};
+use crate::seeds::{Sim, Summary};
 use crate::world::World;
 
 /// Of a hundred seeds, those in which it is replaced.
@@ -122,8 +121,7 @@ impl Sim {
         match begun {
             Ok(operation) => {
                 self.env.tell(format!("{} adopts", operation.id));
-                let run = carry_out(Arc::clone(&self.env), operation.clone());
-                self.running.push(tokio::spawn(run));
+                self.spawn(operation.clone());
                 Some(operation)
             }
             Err(problem) => {
@@ -150,8 +148,7 @@ impl Sim {
                 continue;
             }
             self.env.tell(format!("{id} goes on"));
-            let run = carry_out(Arc::clone(&self.env), operation);
-            self.running.push(tokio::spawn(run));
+            self.spawn(operation);
         }
         Ok(())
     }
@@ -183,7 +180,7 @@ impl Sim {
         let now = self.env.now();
         let mut rows = self.env.rows();
         let world = self.env.world();
-        let members: Vec<_> = rows.volumes.values();
+        let members = rows.volumes.values();
         let members: Vec<_> = members.map(|(v, r)| rows.member(v, *r)).collect();
         for member in members.into_iter().filter(|m| m.replicated()) {
             let seen = world.observe(&member.spec);
@@ -213,7 +210,7 @@ impl Sim {
         }
         let begun = self.begin_adoption().await;
         let begun = begun.ok_or("nothing can be adopted although every array answers")?;
-        for task in self.running.drain(..) {
+        for (_, task) in self.running.drain(..) {
             let _ = task.await;
         }
         let ended = self.env.rows().operations[&begun.id].clone();

@@ -1,7 +1,5 @@
 //! What an operator of a simulated world asks for.
 
-use std::sync::Arc;
-
 use rand::Rng as _;
 use rand::seq::IndexedRandom as _;
 use springform_control::replication::{self, Ask, Order, Request, Scope, Who};
@@ -10,7 +8,7 @@ use springform_model::replication::relation::{Acknowledge, DebtState};
 
 use crate::laws;
 use crate::nouns::BACKEND;
-use crate::seeds::{REPLICATED, Sim, carry_out};
+use crate::seeds::{REPLICATED, Sim};
 use crate::world::ARRAYS;
 
 impl Sim {
@@ -118,8 +116,7 @@ impl Sim {
                     return Err(format!("begun although it is only to be looked: {text}"));
                 }
                 self.env.tell(format!("{} {text}", operation.id));
-                self.running
-                    .push(tokio::spawn(carry_out(Arc::clone(&self.env), operation)));
+                self.spawn(operation);
             }
             Err(problem) => self.env.tell(format!("refused: {problem}: {text}")),
         }

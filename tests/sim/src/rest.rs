@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use springform_control::replication::{self, Ask, Request, Scope, Who};
+use springform_control::replication::{self, Ask, Lead, Request, Scope, Who};
 use springform_model::contract::{FailoverMode, Role};
 use springform_model::replication::relation::{Acknowledge, DebtState, Phase, Relation};
 
@@ -24,7 +24,7 @@ impl Sim {
         self.adopt_at_last().await?;
         self.restart().await;
         while !self.running.is_empty() {
-            for task in std::mem::take(&mut self.running) {
+            for (_, task) in std::mem::take(&mut self.running) {
                 let _ = tokio::time::timeout(Duration::from_secs(24 * 3600), task).await;
             }
             self.follow()?;
@@ -179,7 +179,7 @@ impl Sim {
                 ));
             }
             if machine.outdated {
-                self.env.lead_again("repair", id, false).await;
+                self.env.lead_again("repair", id, Lead::All).await;
             }
             let world = self.env.world();
             let reached = world.reached(id, &machine.host);

@@ -25,7 +25,7 @@ const STEPS: usize = 40;
 pub(crate) struct Sim {
     pub(crate) env: Arc<Memory>,
     pub(crate) rng: StdRng,
-    pub(crate) running: Vec<JoinHandle<()>>,
+    pub(crate) running: Vec<(String, JoinHandle<()>)>,
     pub(crate) before: BTreeMap<String, Relation>,
     pub(crate) older: Older,
 }
@@ -227,9 +227,19 @@ impl Sim {
         }
     }
 
+    /// Somebody carries an operation out, unless it is being carried out.
+    pub(crate) fn spawn(&mut self, operation: Operation) {
+        let id = operation.id.clone();
+        let mut running = self.running.iter();
+        if !running.any(|(known, task)| *known == id && !task.is_finished()) {
+            let run = carry_out(Arc::clone(&self.env), operation);
+            self.running.push((id, tokio::spawn(run)));
+        }
+    }
+
     /// Nobody carries anything out any more.
     pub(crate) async fn halt(&mut self) {
-        for task in self.running.drain(..) {
+        for (_, task) in self.running.drain(..) {
             task.abort();
             let _ = task.await;
         }
@@ -251,8 +261,7 @@ impl Sim {
             .collect();
         self.env.tell(format!("restart, {} open", open.len()));
         for operation in open {
-            self.running
-                .push(tokio::spawn(carry_out(Arc::clone(&self.env), operation)));
+            self.spawn(operation);
         }
     }
 }

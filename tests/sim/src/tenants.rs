@@ -183,19 +183,19 @@ impl Cloud {
         self.made.lock().unwrap().extend(volumes.clone());
         self.rest(&caller, &volumes).await;
         let mut told = Vec::new();
-        let mut asked = Vec::new();
+        let mut requests = Vec::new();
         for _ in 0..STEPS {
             let volume = volumes.choose(&mut rng).unwrap().clone();
             let step = Step::draw(&mut rng);
             told.push(format!("{step:?} {volume}"));
             let (control, caller) = (self.control.clone(), caller.clone());
-            asked.push(tokio::spawn(async move {
+            requests.push(tokio::spawn(async move {
                 asked(|| step.clone().ask(&control, &caller, &volume)).await
             }));
             tokio::time::sleep(Duration::from_millis(rng.random_range(0..12))).await;
         }
-        for (asked, told) in asked.into_iter().zip(&told) {
-            if let Err(error) = asked.await.map_err(|error| error.to_string())? {
+        for (request, told) in requests.into_iter().zip(&told) {
+            if let Err(error) = request.await.map_err(|error| error.to_string())? {
                 let known = !matches!(error.kind, ErrorKind::Internal)
                     && !error.message.contains("many at once");
                 if !known {

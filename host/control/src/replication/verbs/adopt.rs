@@ -18,7 +18,7 @@ use springform_model::replication::{Refusal, service};
 use super::{Outcome, Work};
 use crate::messages::size_changed;
 use crate::outbox::CloudEvent;
-use crate::replication::env::{Member, ReplicationError, Writes};
+use crate::replication::env::{Lead, Member, ReplicationError, Writes};
 use crate::replication::members::{self, Change, Told};
 use crate::replication::operation_run::{journalled, problem};
 use crate::replication::request::away_words;
@@ -339,11 +339,10 @@ impl Work<'_, '_> {
         }
         env.adopted().await?;
         env.resume(waiting).await;
-        // What stayed where it was is connected only where its machine was told another way: one that was detached since the
-        // backup is given nothing back.
-        for (some, again) in [(moved, true), (stayed, false)] {
+        // One that was detached since the backup is given nothing back as long as its volume stayed where it was.
+        for (some, whom) in [(moved, Lead::All), (stayed, Lead::Astray)] {
             let used = env.followed(some).await?;
-            env.reconnect(&self.view.name, self.run.id(), &used, again)
+            env.reconnect(&self.view.name, self.run.id(), &used, whom)
                 .await;
         }
         Ok(())
