@@ -327,3 +327,24 @@ pub trait ReplicationEnv: Send + Sync + 'static {
         call: Call,
     ) -> Result<Reply, CallError>;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Lead;
+
+    #[test]
+    fn a_host_is_left_with_its_way_only_where_that_cannot_have_been_cut_off() {
+        let leaves = |whom: Lead, told: &[&'static str]| whom.leaves(told.iter().copied(), "b");
+        for (told, moved, astray) in [
+            (&["a"][..], false, false),
+            // The volume went away from there and came back.
+            (&["b"][..], false, true),
+            (&["a", "b"][..], true, true),
+            (&[][..], false, false),
+        ] {
+            assert!(!leaves(Lead::All, told), "{told:?}");
+            assert_eq!(leaves(Lead::Moved, told), moved, "{told:?}");
+            assert_eq!(leaves(Lead::Astray, told), astray, "{told:?}");
+        }
+    }
+}
