@@ -1,6 +1,5 @@
 //! One backend as the rest of the control plane sees it: its configuration, what is known of it now, its bound on calls.
 
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
@@ -11,6 +10,7 @@ use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::clock::Moment;
 use crate::config::BackendConfig;
 use crate::machines::Machines;
 use crate::replication::Differences;
@@ -62,8 +62,8 @@ pub struct BackendHandle {
     pub(crate) gone: CancellationToken,
     /// An operation of replication began or ended: the observer may look sooner.
     pub(crate) look: Notify,
-    /// When one ended last, microseconds; 0 where none has since the host began.
-    ended: AtomicI64,
+    /// When one ended last, where one has since the host began.
+    ended: RwLock<Option<Moment>>,
     /// What was placed on it since its statistics were read.
     pub(crate) reservations: Reservations,
     status: RwLock<BackendStatus>,
@@ -105,7 +105,7 @@ impl BackendHandle {
             tried: watch::Sender::default(),
             gone: CancellationToken::new(),
             look: Notify::new(),
-            ended: AtomicI64::new(0),
+            ended: RwLock::default(),
             reservations: Reservations::default(),
             status: RwLock::new(status),
             compare_at: RwLock::new(Instant::now() + SETTLES),
@@ -144,14 +144,16 @@ impl BackendHandle {
 
     /// An operation of replication ended: what was observed before says nothing of what it left.
     pub(crate) fn ended(&self, now: Timestamp) {
-        self.ended.fetch_max(now.0, Ordering::SeqCst);
+        if let Ok(mut ended) = self.ended.write() {
+            *ended = Some(Moment::at(now));
+        }
     }
 
-    /// When an operation of replication ended last on it, as far as this process knows.
+    /// When an operation of replication ended last on it, as far as this process knows, on a clock that shows `now`.
     #[must_use]
-    pub fn last_ended(&self) -> Option<Timestamp> {
-        let ended = self.ended.load(Ordering::SeqCst);
-        (ended > 0).then_some(Timestamp(ended))
+    pub fn last_ended(&self, now: Timestamp) -> Option<Timestamp> {
+        let ended = self.ended.read().ok().and_then(|ended| *ended);
+        ended.map(|moment| moment.on(now))
     }
 
     /// What is known of it now.

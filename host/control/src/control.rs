@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::backend::BackendHandle;
-use crate::clock::Clock;
+use crate::clock::{Clock, Moment};
 use crate::config::{BackendConfig, ControlConfig, DriverConfig};
 use crate::engine::{Executors, Runner};
 use crate::metrics::Metrics;
@@ -48,7 +48,7 @@ struct Inner {
     runner: Runner,
     metrics: Metrics,
     /// When this host began.
-    started: Timestamp,
+    started: Moment,
     /// An array that was left behind answers again.
     returned: Notify,
     outbox_notify: OutboxNotify,
@@ -109,7 +109,7 @@ impl Control {
         let control = Self {
             store,
             inner: Arc::new(Inner {
-                started: clock.now(),
+                started: Moment::at(clock.now()),
                 config,
                 clock,
                 setting: ArcSwap::from_pointee(setting),
@@ -293,9 +293,9 @@ impl Control {
         self.inner.clock.now()
     }
 
-    /// When this host began.
+    /// When this host began, on the clock as it is now.
     pub(crate) fn started(&self) -> Timestamp {
-        self.inner.started
+        self.inner.started.on(self.now())
     }
 
     /// What a reload exchanges, as it is now.
@@ -342,7 +342,7 @@ impl Control {
     #[must_use]
     pub fn since(&self, handle: &BackendHandle) -> Since {
         Since {
-            ended: handle.last_ended(),
+            ended: handle.last_ended(self.now()),
             interval: self.config().observe_interval,
         }
     }

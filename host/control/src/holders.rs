@@ -49,6 +49,10 @@ pub(crate) async fn look(control: &Control) -> Result<(), ControlError> {
         let Some(operation) = store.get::<Operation>(&id).await? else {
             continue;
         };
+        // What was open in a database that was restored waits for its adoption.
+        if control.looks_only(operation.backend.as_deref()).await? {
+            continue;
+        }
         tracing::info!(operation = %id, subject = %operation.subject, "an open operation is resumed");
         control.runner().resume(control.clone(), operation);
     }

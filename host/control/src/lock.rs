@@ -209,7 +209,7 @@ pub(crate) async fn take(
             Tried::Gone(volume) => {
                 return Err(failure("not-found", format!("volume {volume} is gone")));
             }
-            Tried::Held(holder) if control.now() >= run.operation().deadline => {
+            Tried::Held(holder) if run.is_late() => {
                 let mut why = failure(
                     "busy",
                     format!(

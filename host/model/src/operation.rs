@@ -2,6 +2,8 @@
 //!
 //! An operation is written before the first request to an array leaves, and is never deleted while it is open.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -203,6 +205,16 @@ pub struct Operation {
     pub deadline: Timestamp,
 }
 
+impl Operation {
+    /// How long it may still take on a clock that shows `now`: never longer than it was given, whatever became of the clock.
+    #[must_use]
+    pub fn time_left(&self, now: Timestamp) -> Duration {
+        let given = self.deadline.0.saturating_sub(self.created_at.0);
+        let left = self.deadline.0.saturating_sub(now.0).min(given);
+        Duration::from_micros(u64::try_from(left).unwrap_or(0))
+    }
+}
+
 /// How far an operation over many members has come.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
@@ -212,4 +224,38 @@ pub struct Progress {
     pub failed: u64,
     /// Members in all.
     pub total: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_operation_gets_no_more_time_than_it_was_given_whatever_the_clock_says() {
+        let hour = 3_600_000_000;
+        let operation = Operation {
+            id: String::new(),
+            verb: Verb::Failover,
+            state: OperationState::Running,
+            backend: None,
+            subject_kind: String::new(),
+            subject: String::new(),
+            project: String::new(),
+            user: String::new(),
+            request_id: None,
+            generation: None,
+            input: Value::Null,
+            result: Value::Null,
+            steps: Vec::new(),
+            progress: Progress::default(),
+            error: None,
+            cancel_requested: false,
+            created_at: Timestamp(10 * hour),
+            updated_at: Timestamp(10 * hour),
+            finished_at: None,
+            deadline: Timestamp(16 * hour),
+        };
+        let hours = |now| operation.time_left(Timestamp(now * hour)).as_secs() / 3600;
+        assert_eq!([1, 10, 12, 16, 100].map(hours), [6, 6, 4, 0, 0]);
+    }
 }

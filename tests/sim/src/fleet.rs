@@ -55,6 +55,11 @@ impl Side {
         found.map(|(name, _)| name.clone())
     }
 
+    /// Ids of all volumes.
+    pub fn ids(&self) -> impl Iterator<Item = String> {
+        self.volumes.values().map(|held| held.id.clone())
+    }
+
     /// Whether anything is left of a volume.
     #[must_use]
     pub fn knows(&self, id: &str) -> bool {

@@ -6,15 +6,22 @@
     clippy::indexing_slicing
 )]
 
+mod acts;
 pub mod arrays;
 pub mod crash;
+pub mod evidence;
 pub mod fleet;
 pub mod groups;
 pub mod keeper;
 pub mod laws;
+pub mod machines;
 pub mod memory;
 pub mod nouns;
+mod older;
+mod operator;
 pub mod otherwise;
+mod rest;
+mod rows;
 pub mod seeds;
 pub mod tenants;
 mod told;

@@ -69,6 +69,7 @@ fn run_seeds(many: u64, from: u64) -> ExitCode {
                 sum.succeeded += one.succeeded;
                 sum.restarts += one.restarts;
                 sum.moves += one.moves;
+                sum.restores += one.restores;
             }
             Err(broken) => {
                 eprintln!("{broken}\nagain: springform-sim seeds 1 {seed}");

@@ -7,46 +7,23 @@ use std::time::Duration;
 use async_trait::async_trait;
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
-use springform_control::outbox::CloudEvent;
 use springform_control::replication::{
-    BackendView, Member, Plan, ReplicationEnv, ReplicationError, Scope, Writes,
+    BackendView, Lead, Member, Plan, ReplicationEnv, ReplicationError, Scope, Writes,
 };
-use springform_model::cloud::{Service, Volume};
+use springform_model::cloud::Service;
 use springform_model::contract::{
     Call, CallError, ClockSkew, Failure, FailureCode, Fault, FaultKind, Pending, ReplicationKind,
     Reply, Target,
 };
 use springform_model::operation::Operation;
 use springform_model::replication::drill::Drill;
-use springform_model::replication::relation::Relation;
 use springform_model::time::Timestamp;
 
-use crate::nouns::{BACKEND, spec};
+use crate::nouns::BACKEND;
+pub use crate::rows::Rows;
+use crate::rows::within;
 use crate::told::{told_answer, told_call, told_writes};
 use crate::world::{ARRAYS, World};
-
-/// Rows.
-#[derive(Debug, Default)]
-pub struct Rows {
-    /// With revisions.
-    pub volumes: BTreeMap<String, (Volume, u64)>,
-    /// With revisions.
-    pub relations: BTreeMap<String, (Relation, u64)>,
-    /// With its revision.
-    pub service: Option<(Service, u64)>,
-    /// In order of their making.
-    pub operations: BTreeMap<String, Operation>,
-    /// Operations somebody asked to cancel.
-    pub cancelled: Vec<String>,
-    /// With revisions.
-    pub drills: BTreeMap<String, (Drill, u64)>,
-    /// Plans.
-    pub plans: BTreeMap<String, Plan>,
-    /// Events, by id.
-    pub events: BTreeMap<String, CloudEvent>,
-    /// Commits made.
-    pub commits: u64,
-}
 
 /// How often things go wrong, in percent.
 #[derive(Debug, Clone, Copy, Default)]
@@ -93,6 +70,8 @@ pub struct Memory {
     pub slow_fence: Mutex<Duration>,
     /// How far the clocks of arrays are ahead of the host's, seconds, where that was measured.
     pub skews: Mutex<BTreeMap<String, i64>>,
+    /// Operations that waited for an adoption and go on now.
+    pub resumed: Mutex<Vec<String>>,
 }
 
 impl Memory {
@@ -115,6 +94,7 @@ impl Memory {
             shape: Mutex::new((16, 64)),
             slow_fence: Mutex::default(),
             skews: Mutex::default(),
+            resumed: Mutex::default(),
         }
     }
 
@@ -150,6 +130,25 @@ impl Memory {
         clocks.collect()
     }
 
+    /// Records that are older than the arrays are acted on by nobody.
+    fn only_looks(&self, call: &Call) {
+        let looks = match call {
+            Call::Observe { .. } | Call::PlanFailover { .. } => true,
+            Call::Reconcile { dry_run, .. } => *dry_run,
+            _ => false,
+        };
+        if !looks && self.rows().look_only() {
+            let text = format!("{} although it was only to be looked", told_call(call));
+            self.world().violations.push(text);
+        }
+    }
+
+    /// A pause as the driver's calls take it.
+    pub(crate) async fn pause(&self) {
+        let pause = self.rng.lock().unwrap().random_range(0..=self.latency);
+        tokio::time::sleep(Duration::from_millis(pause)).await;
+    }
+
     /// Volumes of a batch that their array refuses.
     fn refuse_some(&self, call: &Call) {
         let percent = self.faults.lock().unwrap().single;
@@ -177,49 +176,8 @@ impl Memory {
         self.world().otherwise.refused = refused;
     }
 
-    fn roll(&self, percent: u32) -> bool {
+    pub(crate) fn roll(&self, percent: u32) -> bool {
         percent > 0 && self.rng.lock().unwrap().random_range(0..100) < percent
-    }
-
-    fn member(rows: &Rows, volume: &Volume, revision: u64) -> Member {
-        let stored = rows.relations.get(&volume.id);
-        let target = volume
-            .placement
-            .as_ref()
-            .map(|p| p.target.clone())
-            .unwrap_or_default();
-        let replicated = volume
-            .placement
-            .as_ref()
-            .is_some_and(|p| p.replication.is_some());
-        Member {
-            spec: Box::new(spec(volume)),
-            relation: Box::new(stored.map_or_else(
-                || {
-                    Relation::new(
-                        volume.id.clone(),
-                        BACKEND,
-                        target,
-                        volume.generation,
-                        replicated,
-                    )
-                },
-                |(r, _)| r.clone(),
-            )),
-            relation_revision: stored.map(|(_, r)| *r),
-            volume: Box::new(volume.clone()),
-            revision,
-        }
-    }
-}
-
-fn within(scope: &Scope, volume: &Volume) -> bool {
-    match scope {
-        Scope::Backend(name) => volume.backend.as_ref() == Some(name),
-        Scope::Volumes(ids) => ids.contains(&volume.id),
-        Scope::Group(id) => volume.group_id.as_ref() == Some(id),
-        Scope::Project(id) => volume.project_id == *id,
-        Scope::Obligations(_) => false,
     }
 }
 
@@ -291,7 +249,7 @@ impl ReplicationEnv for Memory {
             .range((from, std::ops::Bound::Unbounded))
             .filter(|(_, (v, _))| v.backend.as_deref() == Some(backend) && within(scope, v))
             .take(limit)
-            .map(|(_, (v, r))| Self::member(&rows, v, *r))
+            .map(|(_, (v, r))| rows.member(v, *r))
             .collect())
     }
 
@@ -317,62 +275,9 @@ impl ReplicationEnv for Memory {
             self.tell("a commit fails");
             return Err(failed());
         }
-        let mut guard = self.rows();
-        let rows = &mut *guard;
-        for member in &writes.members {
-            let stored = rows.volumes.get(&member.volume.id).map(|(_, r)| *r);
-            let relation = rows.relations.get(&member.volume.id).map(|(_, r)| *r);
-            if stored != Some(member.revision) || relation != member.relation_revision {
-                return Err(ReplicationError::Moved(format!(
-                    "volume {}",
-                    member.volume.id
-                )));
-            }
-        }
-        for (service, revision) in &writes.services {
-            if rows.service.as_ref().map(|(_, r)| *r) != Some(*revision) {
-                return Err(ReplicationError::Moved(format!(
-                    "service {}",
-                    service.backend
-                )));
-            }
-        }
-        for (drill, revision) in &writes.taken {
-            if rows.drills.get(&drill.id).map(|(_, r)| *r) != Some(*revision) {
-                return Err(ReplicationError::Moved(format!("drill {}", drill.id)));
-            }
-        }
-        rows.commits += 1;
-        self.tell(told_writes(&writes));
-        for member in writes.members {
-            let id = member.volume.id.clone();
-            rows.volumes
-                .insert(id.clone(), (*member.volume, member.revision + 1));
-            rows.relations.insert(
-                id,
-                (
-                    *member.relation,
-                    member.relation_revision.map_or(1, |r| r + 1),
-                ),
-            );
-        }
-        for (service, revision) in writes.services {
-            rows.service = Some((service, revision + 1));
-        }
-        let taken = writes.taken.into_iter().map(|(drill, _)| drill);
-        for drill in writes.drills.into_iter().chain(taken) {
-            let revision = rows.drills.get(&drill.id).map_or(1, |(_, r)| r + 1);
-            rows.drills.insert(drill.id.clone(), (drill, revision));
-        }
-        if let Some(plan) = writes.plan {
-            rows.plans.insert(plan.id.clone(), plan);
-        }
-        for event in writes.events {
-            rows.events.insert(event.id.clone(), event);
-        }
-        if let Some(operation) = writes.operation {
-            rows.operations.insert(operation.id.clone(), operation);
-        }
+        let told = told_writes(&writes);
+        self.rows().write(writes)?;
+        self.tell(told);
         match fails {
             true => {
                 self.tell("and is said to have failed");
@@ -392,6 +297,30 @@ impl ReplicationEnv for Memory {
 
     async fn drill_row(&self, id: &str) -> Result<Option<(Drill, u64)>, ReplicationError> {
         Ok(self.rows().drills.get(id).cloned())
+    }
+
+    async fn followed(&self, moved: Vec<Member>) -> Result<Vec<Member>, ReplicationError> {
+        let rows = self.rows();
+        let used = |m: &Member| rows.attached.contains_key(&m.volume.id);
+        Ok(moved.into_iter().filter(used).collect())
+    }
+
+    async fn reconnect(&self, _backend: &str, operation: &str, moved: &[Member], whom: Lead) {
+        for member in moved {
+            self.lead_again(operation, &member.volume.id, whom).await;
+        }
+    }
+
+    async fn waiting(&self, _backend: &str, but: &str) -> Result<Vec<Operation>, ReplicationError> {
+        let rows = self.rows();
+        let open = rows.operations.values();
+        let open = open.filter(|o| rows.look_only() && !o.state.is_terminal() && o.id != but);
+        Ok(open.cloned().collect())
+    }
+
+    async fn resume(&self, waiting: Vec<Operation>) {
+        let mut resumed = self.resumed.lock().unwrap();
+        resumed.extend(waiting.into_iter().map(|o| o.id));
     }
 
     async fn call(
@@ -417,6 +346,8 @@ impl ReplicationEnv for Memory {
                 tokio::time::sleep(longer).await;
             }
         }
+        self.only_looks(&call);
+        self.world().caller = operation.to_owned();
         let faults = *self.faults.lock().unwrap();
         if self.roll(faults.refuse) {
             return Err(CallError::Failed(Failure::new(

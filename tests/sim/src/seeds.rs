@@ -7,25 +7,27 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use rand::{Rng as _, SeedableRng as _};
-use springform_control::replication::{self, Ask, Order, ReplicationEnv as _, Request, Scope, Who};
-use springform_model::contract::{FailoverMode, Role};
+use springform_control::replication::{self, ReplicationEnv as _};
 use springform_model::operation::Operation;
-use springform_model::replication::relation::{Acknowledge, DebtState, Phase, Relation};
+use springform_model::replication::relation::{Phase, Relation};
 use tokio::task::JoinHandle;
 
 use crate::laws;
+use crate::machines::Attached;
 use crate::memory::{Faults, Memory};
-use crate::nouns::{self, BACKEND};
+use crate::nouns;
+use crate::older::Older;
 use crate::world::ARRAYS;
 
-const REPLICATED: usize = 5;
+pub(crate) const REPLICATED: usize = 5;
 const STEPS: usize = 40;
 
-struct Sim {
-    env: Arc<Memory>,
-    rng: StdRng,
-    running: Vec<JoinHandle<()>>,
-    before: BTreeMap<String, Relation>,
+pub(crate) struct Sim {
+    pub(crate) env: Arc<Memory>,
+    pub(crate) rng: StdRng,
+    pub(crate) running: Vec<(String, JoinHandle<()>)>,
+    pub(crate) before: BTreeMap<String, Relation>,
+    pub(crate) older: Older,
 }
 
 /// What a run came to.
@@ -39,6 +41,8 @@ pub struct Summary {
     pub restarts: usize,
     /// Generations of all volumes, summed: how often something moved.
     pub moves: u64,
+    /// Databases that were replaced by an older state of themselves.
+    pub restores: usize,
 }
 
 /// Runs one seed on a runtime of its own with paused time.
@@ -65,7 +69,7 @@ pub fn play(seed: u64) -> (Result<Summary, String>, String) {
     })
 }
 
-async fn carry_out(env: Arc<Memory>, operation: Operation) {
+pub(crate) async fn carry_out(env: Arc<Memory>, operation: Operation) {
     // The store says `Moved` when somebody else wrote a row: whoever runs operations runs them again.
     for _ in 0..20 {
         let now = env.rows().operations.get(&operation.id).cloned().unwrap();
@@ -86,15 +90,25 @@ impl Sim {
                 world.create(&id, replicated);
                 rows.volumes
                     .insert(id.clone(), (nouns::volume(&id, ARRAYS[0], replicated), 1));
+                let attached = Attached {
+                    host: format!("m{i}"),
+                    leads_to: ARRAYS[0].to_owned(),
+                    outdated: false,
+                };
+                world.connect(&id, &attached.host, ARRAYS[0]).unwrap();
+                world.told(&attached.host, ARRAYS[0]);
+                rows.attached.insert(id, attached);
             }
             rows.service = Some((nouns::service(), 1));
         }
-        let rng = StdRng::seed_from_u64(seed ^ 0x5eed);
+        let mut rng = StdRng::seed_from_u64(seed ^ 0x5eed);
+        let older = Older::draw(&mut rng, STEPS);
         Self {
             env,
             rng,
             running: Vec::new(),
             before: BTreeMap::new(),
+            older,
         }
     }
 
@@ -104,7 +118,7 @@ impl Sim {
         format!("{}\n{rows:?}\n{world:?}", self.env.told())
     }
 
-    fn relations(&self) -> BTreeMap<String, Relation> {
+    pub(crate) fn relations(&self) -> BTreeMap<String, Relation> {
         self.env
             .rows()
             .relations
@@ -113,8 +127,14 @@ impl Sim {
             .collect()
     }
 
-    fn check(&mut self) -> Result<(), String> {
+    pub(crate) fn check(&mut self) -> Result<(), String> {
+        self.follow()?;
         let now = self.relations();
+        if self.older.stale {
+            // What the records say of the arrays is not so before it was adopted.
+            let violation = self.env.world().violations.first().cloned();
+            return violation.map_or(Ok(()), Err);
+        }
         laws::hold(&self.before, &now, &self.env.world())?;
         self.before = now;
         Ok(())
@@ -122,7 +142,8 @@ impl Sim {
 
     async fn play(&mut self) -> Result<Summary, String> {
         let mut summary = Summary::default();
-        for _ in 0..STEPS {
+        for step in 0..STEPS {
+            self.keep_or_restore(step, &mut summary).await;
             self.act(&mut summary).await?;
             self.check()?;
             let pause = self.rng.random_range(0..200);
@@ -147,7 +168,8 @@ impl Sim {
     async fn act(&mut self, summary: &mut Summary) -> Result<(), String> {
         match self.rng.random_range(0..100) {
             0..35 => self.hosts_write(),
-            35..50 => self.replicate(),
+            35..48 => self.replicate(),
+            48..50 => self.look(),
             50..60 => {
                 let name = *ARRAYS.choose(&mut self.rng).unwrap();
                 let up = self.rng.random_bool(0.6);
@@ -180,7 +202,7 @@ impl Sim {
                 self.restart().await;
             }
             72..75 => *self.env.driver.lock().unwrap() += 1,
-            _ => self.operator().await,
+            _ => self.operator().await?,
         }
         Ok(())
     }
@@ -188,17 +210,16 @@ impl Sim {
     fn hosts_write(&mut self) {
         for _ in 0..self.rng.random_range(1..5) {
             let id = format!("v{}", self.rng.random_range(0..=REPLICATED));
-            let target = self.env.rows().volumes[&id]
-                .0
-                .placement
-                .clone()
-                .unwrap()
-                .target;
-            self.env.world().write(&id, &target);
+            let host = self.env.rows().attached[&id].host.clone();
+            self.env.world().write_by(&id, &host);
         }
     }
 
     fn replicate(&mut self) {
+        if self.older.stale {
+            self.replicate_as_the_arrays_have_it();
+            return;
+        }
         for (id, relation) in self.relations() {
             if let (Some(serving), Phase::Settled) = (&relation.serving, &relation.phase) {
                 self.env.world().replicate(&id, serving);
@@ -206,10 +227,29 @@ impl Sim {
         }
     }
 
-    async fn restart(&mut self) {
-        for task in self.running.drain(..) {
+    /// Somebody carries an operation out, unless it is being carried out.
+    pub(crate) fn spawn(&mut self, operation: Operation) {
+        let id = operation.id.clone();
+        let mut running = self.running.iter();
+        if !running.any(|(known, task)| *known == id && !task.is_finished()) {
+            let run = carry_out(Arc::clone(&self.env), operation);
+            self.running.push((id, tokio::spawn(run)));
+        }
+    }
+
+    /// Nobody carries anything out any more.
+    pub(crate) async fn halt(&mut self) {
+        for (_, task) in self.running.drain(..) {
             task.abort();
             let _ = task.await;
+        }
+    }
+
+    pub(crate) async fn restart(&mut self) {
+        self.halt().await;
+        if self.env.rows().look_only() {
+            self.env.tell("restart, and what is open waits");
+            return;
         }
         let open: Vec<Operation> = self
             .env
@@ -221,224 +261,8 @@ impl Sim {
             .collect();
         self.env.tell(format!("restart, {} open", open.len()));
         for operation in open {
-            self.running
-                .push(tokio::spawn(carry_out(Arc::clone(&self.env), operation)));
+            self.spawn(operation);
         }
-    }
-
-    fn scope(&mut self) -> Scope {
-        match self.rng.random_range(0..3) {
-            0 => Scope::Backend(BACKEND.into()),
-            1 => Scope::Project("p".into()),
-            _ => {
-                let many = self.rng.random_range(1..=REPLICATED);
-                Scope::Volumes(
-                    (0..many)
-                        .map(|_| format!("v{}", self.rng.random_range(0..=REPLICATED)))
-                        .collect(),
-                )
-            }
-        }
-    }
-
-    fn ask(&mut self) -> Ask {
-        let mut ask = Ask::about(self.scope());
-        ask.to = self
-            .rng
-            .random_bool(0.6)
-            .then(|| (*ARRAYS.choose(&mut self.rng).unwrap()).to_owned());
-        ask.mode = Some(if self.rng.random_bool(0.5) {
-            FailoverMode::Planned
-        } else {
-            FailoverMode::Unplanned
-        });
-        if self.rng.random_bool(0.4) {
-            let debt = self
-                .relations()
-                .into_values()
-                .find_map(|r| r.debts.first().map(|d| (d.clone(), r.generation)));
-            ask.acknowledge = debt
-                .map(|(debt, generation)| Acknowledge {
-                    target: debt.target,
-                    role: if debt.state == DebtState::Owed {
-                        Role::Primary
-                    } else {
-                        Role::Secondary
-                    },
-                    generation,
-                })
-                .into();
-        }
-        ask
-    }
-
-    async fn operator(&mut self) {
-        let mut ask = self.ask();
-        let drill = self.env.rows().drills.keys().next_back().cloned();
-        let request = match self.rng.random_range(0..14) {
-            0..4 => {
-                if self.rng.random_bool(0.3) {
-                    let order = Order {
-                        scope: ask.scope.clone(),
-                        to: ask.to.clone(),
-                        mode: ask.mode.clone().unwrap(),
-                        point: None,
-                    };
-                    if let Ok(plan) =
-                        replication::make_plan(self.env.as_ref(), BACKEND, order).await
-                    {
-                        let skews = self.env.skews.lock().unwrap().clone();
-                        self.env
-                            .world()
-                            .violations
-                            .extend(laws::of_plan(&plan, &skews));
-                        ask.plan = Some(plan.id.clone());
-                        self.env.rows().plans.insert(plan.id.clone(), plan);
-                    }
-                }
-                Request::Failover(ask)
-            }
-            4 | 5 => Request::Failback(ask),
-            6 => Request::Reprotect(ask),
-            7 => Request::StartDrill(ask),
-            8 if drill.is_some() => Request::StopDrill(drill.unwrap()),
-            9 if drill.is_some() => Request::CommitDrill(drill.unwrap()),
-            10 => {
-                let open = self
-                    .env
-                    .rows()
-                    .operations
-                    .values()
-                    .find(|o| !o.state.is_terminal())
-                    .map(|o| o.id.clone());
-                self.env.tell(format!("cancel {open:?}"));
-                self.env.rows().cancelled.extend(open);
-                return;
-            }
-            11 => Request::Reconcile(ask),
-            12 => Request::Resync(ask),
-            _ => Request::Fence(Ask::about(Scope::Project("p".into()))),
-        };
-        let text = format!("{request:?}");
-        match replication::begin(self.env.as_ref(), BACKEND, request, Who::default()).await {
-            Ok(operation) => {
-                self.env.tell(format!("{} {text}", operation.id));
-                self.running
-                    .push(tokio::spawn(carry_out(Arc::clone(&self.env), operation)));
-            }
-            Err(problem) => self.env.tell(format!("refused: {problem}: {text}")),
-        }
-    }
-
-    /// The weather clears up: everything answers, and whatever is open comes to its end.
-    async fn come_to_rest(&mut self) -> Result<(), String> {
-        *self.env.faults.lock().unwrap() = Faults::default();
-        for array in self.env.world().arrays.values_mut() {
-            array.up = true;
-        }
-        self.restart().await;
-        for task in self.running.drain(..) {
-            let _ = tokio::time::timeout(Duration::from_secs(24 * 3600), task).await;
-        }
-        self.check()?;
-        let (operations, held) = {
-            let rows = self.env.rows();
-            let mut held: Vec<String> = rows
-                .volumes
-                .values()
-                .filter_map(|(v, _)| {
-                    v.operation
-                        .as_ref()
-                        .map(|o| format!("volume {} by {o}", v.id))
-                })
-                .collect();
-            held.extend(
-                rows.service
-                    .as_ref()
-                    .and_then(|(s, _)| s.operation.as_ref().map(|o| format!("service by {o}"))),
-            );
-            held.extend(rows.drills.values().filter_map(|(d, _)| {
-                d.operation
-                    .as_ref()
-                    .map(|o| format!("drill {} by {o}", d.id))
-            }));
-            (rows.operations.values().cloned().collect::<Vec<_>>(), held)
-        };
-        laws::at_rest(&operations, &held)?;
-        self.everything_can_be_brought_to_one_primary().await?;
-        self.check()
-    }
-
-    /// There is a way out of whatever state the seed led to: stranded volumes move on, debts are paid, one side serves.
-    async fn everything_can_be_brought_to_one_primary(&mut self) -> Result<(), String> {
-        for (id, relation) in self.relations() {
-            let Phase::Stranded(m) = &relation.phase else {
-                continue;
-            };
-            let mut ask = Ask::about(Scope::Volumes(vec![id.clone()]));
-            ask.to = Some(m.to.clone());
-            ask.acknowledge = relation
-                .debt(&m.to)
-                .map(|d| Acknowledge {
-                    target: d.target.clone(),
-                    role: if d.state == DebtState::Owed {
-                        Role::Primary
-                    } else {
-                        Role::Secondary
-                    },
-                    generation: relation.generation,
-                })
-                .into();
-            let operation = replication::begin(
-                self.env.as_ref(),
-                BACKEND,
-                Request::Failover(ask),
-                Who::default(),
-            )
-            .await
-            .map_err(|p| format!("{id} is stranded and there is no way out: {p}"))?;
-            carry_out(Arc::clone(&self.env), operation).await;
-            self.check()?;
-        }
-        let ask = Ask::about(Scope::Project("p".into()));
-        let fence = replication::begin(
-            self.env.as_ref(),
-            BACKEND,
-            Request::Fence(ask),
-            Who::default(),
-        )
-        .await
-        .map_err(|p| format!("nobody can be fenced: {p}"))?;
-        carry_out(Arc::clone(&self.env), fence).await;
-        let world = self.env.world();
-        let rows = self.env.rows();
-        for (id, (volume, _)) in &rows.volumes {
-            let writable: Vec<&String> = world
-                .arrays
-                .iter()
-                .filter(|(_, a)| a.copies.get(id).is_some_and(|c| c.writable))
-                .map(|(n, _)| n)
-                .collect();
-            let shown = volume.placement.as_ref().map(|p| &p.target);
-            if writable.len() != 1 || writable.first().copied() != shown {
-                let relation = rows.relations.get(id);
-                return Err(format!(
-                    "{id}: the API says {shown:?}, but {writable:?} can be written: {relation:?}"
-                ));
-            }
-        }
-        let tests: usize = world.arrays.values().map(|a| a.tests.len()).sum();
-        let open = rows
-            .drills
-            .values()
-            .filter(|(d, _)| !d.state.is_over())
-            .count();
-        if tests > 0 && open == 0 {
-            return Err(format!(
-                "{tests} copies of drills are left and no drill is open"
-            ));
-        }
-        Ok(())
     }
 }
 

@@ -23,15 +23,19 @@ use springform_model::contract::{Connector, FailoverMode, ReplicationKind, Role,
 use springform_model::operation::Operation;
 use springform_model::replication::obligation::Obligation;
 use springform_model::replication::relation::{Acknowledge, DebtState, Phase, Relation};
-use springform_store::{Durability, Query, Store, StoreOptions};
+use springform_store::{Attempt, Durability, Fault, Query, Store, StoreOptions};
 
-use crate::fleet::{Fleet, Loader, base};
+use crate::fleet::{Fleet, Loader, Side, base};
 
 const VOLUMES: usize = 2;
 const STEPS: usize = 9;
 const HOSTS: [&str; 2] = ["h1", "h2"];
 /// The reconciler looks twice a minute.
 const PATIENCE: Duration = Duration::from_secs(180);
+/// What a disk says that takes no more.
+const FULL: &str = "the disk is full";
+/// Of a hundred writes of a failing store, those that fail.
+const FAIL: u32 = 2;
 
 /// A host in front of two arrays.
 pub struct Cloud {
@@ -60,9 +64,50 @@ fn caller(seed: u64) -> Caller {
     }
 }
 
+/// Lets writes fail now and then; every second one that failed was carried out all the same.
+fn let_fail(store: &Store) {
+    let rng = Mutex::new(StdRng::seed_from_u64(11));
+    store.fail_with(Some(Arc::new(move |attempt| {
+        let mut rng = rng.lock().unwrap();
+        let fails = matches!(attempt, Attempt::Commit(_)) && rng.random_range(0..100) < FAIL;
+        match fails {
+            false => Fault::None,
+            true if rng.random_bool(0.5) => Fault::After(FULL.to_owned()),
+            true => Fault::Before(FULL.to_owned()),
+        }
+    })));
+}
+
+/// As a client does that is told to come back: asks again until the store does not refuse any more.
+async fn asked<T, F>(request: impl Fn() -> F) -> Result<T, ControlError>
+where
+    F: Future<Output = Result<T, ControlError>>,
+{
+    loop {
+        match request().await {
+            Err(error) if error.message.contains(FULL) => {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            other => return other,
+        }
+    }
+}
+
 impl Cloud {
+    /// Starts one whose store cannot be written now and then.
+    pub async fn on_a_failing_store() -> Self {
+        let cloud = Self::start().await;
+        let_fail(cloud.control.store());
+        cloud
+    }
+
     /// Starts one.
     pub async fn start() -> Self {
+        Self::at(Clock::system()).await
+    }
+
+    /// Starts one that goes by this clock.
+    pub async fn at(clock: Clock) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let options = StoreOptions {
             durability: Durability::Process,
@@ -81,7 +126,7 @@ impl Cloud {
             ..ControlConfig::default()
         };
         let loader = Arc::new(Loader(fleet.clone()));
-        let control = Control::start(config, store.unwrap(), loader, Clock::system()).await;
+        let control = Control::start(config, store.unwrap(), loader, clock).await;
         let control = control.unwrap();
         while !control.backends().all(|backend| backend.status().is_up()) {
             tokio::time::sleep(Duration::from_millis(2)).await;
@@ -106,6 +151,24 @@ impl Cloud {
         }
     }
 
+    /// The host.
+    #[must_use]
+    pub fn control(&self) -> &Control {
+        &self.control
+    }
+
+    /// Makes a replicated volume.
+    pub async fn volume(&self, caller: &Caller) -> String {
+        let wanted = CreateVolume {
+            size: 1,
+            volume_type: Some("mirrored".into()),
+            ..CreateVolume::default()
+        };
+        let tenant = self.control.volumes();
+        let made = asked(|| tenant.create(caller, wanted.clone())).await;
+        made.unwrap().id
+    }
+
     /// Plays one seed.
     ///
     /// # Errors
@@ -115,30 +178,24 @@ impl Cloud {
         let caller = caller(seed);
         let mut volumes = Vec::new();
         for _ in 0..VOLUMES {
-            let wanted = CreateVolume {
-                size: 1,
-                volume_type: Some("mirrored".into()),
-                ..CreateVolume::default()
-            };
-            let made = self.control.volumes().create(&caller, wanted).await;
-            volumes.push(made.unwrap().id);
+            volumes.push(self.volume(&caller).await);
         }
         self.made.lock().unwrap().extend(volumes.clone());
         self.rest(&caller, &volumes).await;
         let mut told = Vec::new();
-        let mut asked = Vec::new();
+        let mut requests = Vec::new();
         for _ in 0..STEPS {
             let volume = volumes.choose(&mut rng).unwrap().clone();
             let step = Step::draw(&mut rng);
             told.push(format!("{step:?} {volume}"));
             let (control, caller) = (self.control.clone(), caller.clone());
-            asked.push(tokio::spawn(async move {
-                step.ask(&control, &caller, &volume).await
+            requests.push(tokio::spawn(async move {
+                asked(|| step.clone().ask(&control, &caller, &volume)).await
             }));
             tokio::time::sleep(Duration::from_millis(rng.random_range(0..12))).await;
         }
-        for (asked, told) in asked.into_iter().zip(&told) {
-            if let Err(error) = asked.await.map_err(|error| error.to_string())? {
+        for (request, told) in requests.into_iter().zip(&told) {
+            if let Err(error) = request.await.map_err(|error| error.to_string())? {
                 let known = !matches!(error.kind, ErrorKind::Internal)
                     && !error.message.contains("many at once");
                 if !known {
@@ -151,32 +208,42 @@ impl Cloud {
         broken.map_err(|law| format!("seed {seed}: {law}\n{}", told.join("\n")))
     }
 
-    /// What other arrays are owed of what was deleted is done by the host itself: nothing is left of it anywhere.
+    /// What other arrays are owed of what was deleted is done by the host itself: nothing is left of it anywhere, and whatever
+    /// an array holds is what a record says.
     ///
     /// # Errors
     /// What is left.
     pub async fn settles(&self) -> Result<(), String> {
         let store = self.control.store();
+        let open = Query::new().eq("open", true);
         let owed = async {
-            while store.count::<Obligation>(&Query::new()).await.unwrap() > 0 {
+            while store.count::<Obligation>(&Query::new()).await.unwrap() > 0
+                || store.count::<Operation>(&open).await.unwrap() > 0
+                || store.outage().is_some()
+            {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         };
         if tokio::time::timeout(PATIENCE, owed).await.is_err() {
             let owed = store.list::<Obligation>(&Query::new()).await;
-            return Err(format!("owed for ever: {owed:?}"));
+            let open = store.list::<Operation>(&open).await;
+            return Err(format!("owed for ever: {owed:?}; open for ever: {open:?}"));
         }
         let sides = self.fleet.sides.lock().unwrap().clone();
-        let made = self.made.lock().unwrap().clone();
-        for id in made {
-            if store.get::<Volume>(&id).await.unwrap().is_some() {
+        let recorded = store.list::<Volume>(&Query::new()).await.unwrap();
+        let recorded: Vec<String> = recorded.into_iter().map(|one| one.record.id).collect();
+        let mut known = self.made.lock().unwrap().clone();
+        // What was refused because the store could not be written may have been made all the same.
+        known.extend(sides.values().flat_map(Side::ids));
+        for id in known {
+            if recorded.contains(&id) {
                 continue;
             }
             if let Some((name, _)) = sides.iter().find(|(_, side)| side.knows(&id)) {
                 return Err(format!("{id} is deleted, and {name} has something of it"));
             }
         }
-        Ok(())
+        self.laws(&recorded).await
     }
 
     /// Waits until nothing is under way.
@@ -188,7 +255,7 @@ impl Cloud {
             let busy = store.count::<Operation>(&open).await.unwrap();
             let held = store.get_many::<Volume>(volumes).await.unwrap();
             let free = held.iter().all(|volume| volume.operation.is_none());
-            if busy == 0 && free {
+            if busy == 0 && free && store.outage().is_none() {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(3)).await;

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use springform_model::contract::{
-    Call, CallError, FailoverMode, FailoverPlan, Failure, FailureCode, Fault, FaultKind, Outcome,
-    RecoveryPoint, Reply, SetupReport, TestCopy, VolumePlan, VolumeSpec,
+    Call, CallError, Failure, FailureCode, Fault, FaultKind, Outcome, RecoveryPoint, Reply,
+    SetupReport, TestCopy, VolumeSpec,
 };
 
+use crate::evidence::{Act, Mark};
 use crate::nouns::placement;
 use crate::otherwise::Otherwise;
 
@@ -23,6 +24,9 @@ pub struct Copy {
     pub writable: bool,
     /// Generation under which it was made writable.
     pub generation: u64,
+    /// What is written beside it of its last promotion.
+    #[serde(default)]
+    pub mark: Option<Mark>,
 }
 
 /// One array.
@@ -34,6 +38,9 @@ pub struct Array {
     pub copies: BTreeMap<String, Copy>,
     /// Copies of drills: drill and volume.
     pub tests: BTreeSet<(String, String)>,
+    /// Volumes and the machines that reach them here.
+    #[serde(default)]
+    pub connections: BTreeSet<(String, String)>,
 }
 
 /// All arrays.
@@ -51,9 +58,15 @@ pub struct World {
     /// What a driver or an array does otherwise than it should.
     #[serde(default)]
     pub otherwise: Otherwise,
+    /// Where each machine was told that its volume is.
+    #[serde(default)]
+    pub machines: BTreeMap<String, String>,
+    /// The operation that calls.
+    #[serde(default)]
+    pub caller: String,
 }
 
-fn unavailable(target: &str) -> Failure {
+pub(crate) fn unavailable(target: &str) -> Failure {
     Failure::new(
         FailureCode::Unavailable,
         format!("array {target} does not answer"),
@@ -69,6 +82,7 @@ impl World {
             up: true,
             copies: BTreeMap::new(),
             tests: BTreeSet::new(),
+            connections: BTreeSet::new(),
         };
         Self {
             arrays: ARRAYS.iter().map(|n| ((*n).to_owned(), array())).collect(),
@@ -76,6 +90,8 @@ impl World {
             violations: Vec::new(),
             transfers: 0,
             otherwise: Otherwise::default(),
+            machines: BTreeMap::new(),
+            caller: String::new(),
         }
     }
 
@@ -87,6 +103,7 @@ impl World {
                     content: 0,
                     writable: i == 0,
                     generation: u64::from(i == 0),
+                    mark: None,
                 };
                 self.arrays
                     .get_mut(*name)
@@ -131,7 +148,7 @@ impl World {
         }
     }
 
-    fn copy(&self, target: &str, id: &str) -> Result<&Copy, Failure> {
+    pub(crate) fn copy(&self, target: &str, id: &str) -> Result<&Copy, Failure> {
         let array = self
             .arrays
             .get(target)
@@ -146,7 +163,7 @@ impl World {
         })
     }
 
-    fn copy_mut(&mut self, target: &str, id: &str) -> Result<&mut Copy, Failure> {
+    pub(crate) fn copy_mut(&mut self, target: &str, id: &str) -> Result<&mut Copy, Failure> {
         self.copy(target, id)?;
         Ok(self
             .arrays
@@ -163,141 +180,6 @@ impl World {
             .as_ref()
             .map(|p| p.target.clone())
             .unwrap_or_default()
-    }
-
-    fn plan(
-        &self,
-        volumes: &[VolumeSpec],
-        to: Option<String>,
-        mode: FailoverMode,
-    ) -> Result<FailoverPlan, Failure> {
-        let serving: BTreeSet<String> = volumes.iter().map(Self::source).collect();
-        let holds = |name: &str| volumes.iter().any(|v| self.copy(name, &v.id).is_ok());
-        let target = match to {
-            Some(to) => to,
-            None => ARRAYS
-                .iter()
-                .find(|n| !serving.contains(**n) && holds(n))
-                .map(|n| (*n).to_owned())
-                .ok_or_else(|| {
-                    Failure::new(FailureCode::FailedPrecondition, "no array can take over")
-                })?,
-        };
-        if !self.arrays.get(&target).is_some_and(|a| a.up) {
-            return Err(unavailable(&target));
-        }
-        let volumes = volumes
-            .iter()
-            .map(|v| {
-                let there = self.copy(&target, &v.id);
-                let here = self.copy(&Self::source(v), &v.id).ok().map(|c| c.content);
-                VolumePlan {
-                    volume_id: v.id.clone(),
-                    source: Some(Self::source(v)),
-                    point: there.as_ref().ok().map(|c| RecoveryPoint {
-                        id: c.content.to_string(),
-                        taken_at: c.content,
-                    }),
-                    possible: there.is_ok(),
-                    reason: there.as_ref().err().map(|f| f.message.clone()),
-                    loss_seconds: here
-                        .zip(there.ok())
-                        .map(|(h, c)| h.saturating_sub(c.content)),
-                    loss_bytes: None,
-                    warnings: Vec::new(),
-                }
-            })
-            .collect();
-        Ok(FailoverPlan {
-            target,
-            mode,
-            volumes,
-            interrupts: Vec::new(),
-            token: b"t".to_vec(),
-        })
-    }
-
-    fn final_sync(&mut self, plan: &FailoverPlan, volume: &VolumeSpec) -> Result<(), Failure> {
-        let content = self.copy(&Self::source(volume), &volume.id)?.content;
-        let copy = self.copy_mut(&plan.target, &volume.id)?;
-        copy.content = copy.content.max(content);
-        Ok(())
-    }
-
-    fn promote(&mut self, plan: &FailoverPlan, volume: &VolumeSpec) -> Result<(), Failure> {
-        let acknowledged = self.acknowledged.get(&volume.id).copied().unwrap_or(0);
-        let source = Self::source(volume);
-        let written = source != plan.target
-            && self
-                .arrays
-                .get(&source)
-                .and_then(|a| a.copies.get(&volume.id))
-                .is_some_and(|c| c.writable);
-        let from_newest = volume.placement.as_ref().is_some_and(|p| {
-            self.arrays.get(&p.target).is_some_and(|a| {
-                a.copies
-                    .get(&volume.id)
-                    .is_some_and(|c| c.content == acknowledged)
-            })
-        });
-        let copy = self.copy_mut(&plan.target, &volume.id)?;
-        copy.writable = true;
-        copy.generation = copy.generation.max(volume.generation);
-        if plan.mode == FailoverMode::Planned && from_newest {
-            if copy.content < acknowledged {
-                let text = format!(
-                    "{}: a planned failover lost writes {}..{acknowledged}",
-                    volume.id, copy.content
-                );
-                self.violations.push(text);
-            }
-            if written {
-                self.violations.push(format!(
-                    "{}: a planned failover promoted while {source} could be written",
-                    volume.id
-                ));
-            }
-        }
-        Ok(())
-    }
-
-    fn overwrite(&mut self, volume: &VolumeSpec, to: &str, discard: bool) -> Result<(), Failure> {
-        let source = Self::source(volume);
-        let content = self.copy(&source, &volume.id)?.content;
-        let array = self
-            .arrays
-            .get_mut(to)
-            .filter(|a| a.up)
-            .ok_or_else(|| unavailable(to))?;
-        if array
-            .copies
-            .get(&volume.id)
-            .is_some_and(|c| c.writable && !discard)
-        {
-            let text = format!("{to} can be written; acknowledge the discard");
-            return Err(Failure::new(FailureCode::FailedPrecondition, text).on(to));
-        }
-        let generation = array.copies.get(&volume.id).map_or(0, |c| c.generation);
-        if array
-            .copies
-            .get(&volume.id)
-            .is_some_and(|c| c.writable && c.generation >= volume.generation)
-        {
-            self.violations.push(format!(
-                "{}: the serving copy on {to} was overwritten from {source}",
-                volume.id
-            ));
-            return Ok(());
-        }
-        array.copies.insert(
-            volume.id.clone(),
-            Copy {
-                content,
-                writable: false,
-                generation,
-            },
-        );
-        Ok(())
     }
 
     /// Does what a call asks for.
@@ -352,10 +234,12 @@ impl World {
             Call::Demote { target, volumes } => {
                 let answer = each(self, &volumes, None, &mut |w, v| {
                     w.copy(&target, &v.id)?;
+                    w.left_alone(&target, v, Act::Take)?;
                     if w.otherwise.written_at_demotion {
                         w.write(&v.id, &target);
                     }
                     w.copy_mut(&target, &v.id)?.writable = false;
+                    w.cut_off(&target, &v.id);
                     match w.otherwise.half_demoted.contains(&v.id) {
                         true => Err(Failure::new(FailureCode::Unavailable, "a host stays")),
                         false => Ok(()),
@@ -475,12 +359,18 @@ impl World {
             }
             Call::DeleteVolume { volume } => {
                 let target = Self::source(&volume);
+                self.left_alone(&target, &volume, Act::Take)
+                    .map_err(CallError::Failed)?;
                 let array = self.arrays.get_mut(&target).filter(|a| a.up);
                 let array = array.ok_or_else(|| CallError::Failed(unavailable(&target)))?;
                 array.copies.remove(&volume.id);
                 Ok(Reply::Done)
             }
             Call::Reconcile { .. } => Ok(Reply::Setup(SetupReport::default())),
+            Call::Observe { volumes } => {
+                let seen = volumes.iter().map(|volume| self.observe(volume));
+                Ok(Reply::Observations(seen.collect()))
+            }
             other => Err(CallError::Fault(Fault::new(
                 FaultKind::Unsupported,
                 other.name(),

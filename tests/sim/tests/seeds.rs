@@ -39,11 +39,12 @@ fn the_laws_hold_in_two_thousand_simulated_worlds() {
         sum.succeeded += one.succeeded;
         sum.restarts += one.restarts;
         sum.moves += one.moves;
+        sum.restores += one.restores;
     }
     println!("{sum:?}");
     // A simulation in which nothing succeeds would hold every law.
     assert!(
-        sum.succeeded > 2000 && sum.restarts > 1000 && sum.moves > 4000,
+        sum.succeeded > 2000 && sum.restarts > 1000 && sum.moves > 4000 && sum.restores > 400,
         "{sum:?}"
     );
 }

@@ -54,6 +54,17 @@ async fn extend(desk: &Desk, volume: &str, size: u64) {
         .unwrap();
 }
 
+/// An array that makes no volume of its copy.
+fn makes_no_volume() -> FaultSpec {
+    FaultSpec {
+        method: Some("POST".to_owned()),
+        path: Some("volumes".to_owned()),
+        status: Some(400),
+        body: Some(json!({"errors": [{"message": "Invalid operation."}]})),
+        ..FaultSpec::new(FaultKind::Status)
+    }
+}
+
 async fn used_gigabytes(desk: &Desk) -> u64 {
     let project = "0123456789abcdef0123456789abcdef";
     let path = format!("/v3/os-quota-sets/{project}?usage=True");
@@ -97,13 +108,7 @@ async fn a_planned_move_and_its_failback_end_with_everything_true() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_move_that_stopped_half_way_is_taken_back_to_the_array_that_the_volume_was_to_leave() {
     let desk = Desk::new().await;
-    let refuses = FaultSpec {
-        method: Some("POST".to_owned()),
-        path: Some("volumes".to_owned()),
-        status: Some(400),
-        body: Some(json!({"errors": [{"message": "Invalid operation."}]})),
-        ..FaultSpec::new(FaultKind::Status)
-    };
+    let refuses = makes_no_volume();
     desk.site.control.fault(SECOND, &refuses).await.unwrap();
     let over = [
         "failover",
@@ -136,6 +141,49 @@ async fn a_move_that_stopped_half_way_is_taken_back_to_the_array_that_the_volume
     // It may have made the volume of its copy before it said no.
     let again = ["reprotect", "--backend", PRIMARY, "--discard", "--yes"];
     desk.does(&again).await;
+    desk.is_true().await;
+    desk.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_volume_that_its_machine_left_while_it_was_an_error_is_available_once_it_has_moved() {
+    let desk = Desk::new().await;
+    let machine = "iqn.1993-08.org.debian:01:dada";
+    let attached = desk.cloud.attach(&desk.volume, "compute2", machine).await;
+    desk.cloud
+        .volume_becomes(&desk.volume, "in-use")
+        .await
+        .unwrap();
+    let refuses = makes_no_volume();
+    desk.site.control.fault(SECOND, &refuses).await.unwrap();
+    let over = [
+        "failover",
+        "--backend",
+        PRIMARY,
+        "--to",
+        SECOND,
+        "--planned",
+        "--yes",
+    ];
+    let said = desk.run(&over).await;
+    assert_ne!(said.code, 0, "{}{}", said.out, said.err);
+    let volume = desk.cloud.volume(&desk.volume).await.unwrap();
+    assert_eq!(volume["status"], "error", "{volume}");
+    desk.cloud.detach(&attached.unwrap()).await.unwrap();
+    let volume = desk.cloud.volume(&desk.volume).await.unwrap();
+    assert_eq!(volume["status"], "error", "{volume}");
+    desk.site.control.clear_faults(SECOND).await.unwrap();
+    desk.does(&over).await;
+    assert_eq!(desk.served_by().await, SECOND);
+    let volume = desk.cloud.volume(&desk.volume).await.unwrap();
+    assert_eq!(volume["status"], "available", "{volume}");
+    assert_eq!(volume["attachments"], json!([]), "{volume}");
+    // Another machine can have it.
+    desk.attach().await;
+    desk.cloud
+        .volume_becomes(&desk.volume, "in-use")
+        .await
+        .unwrap();
     desk.is_true().await;
     desk.ends().await;
 }

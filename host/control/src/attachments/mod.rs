@@ -18,7 +18,8 @@ use std::sync::Arc;
 use springform_model::cloud::{AttachStatus, Attachment, Volume, VolumeAttachment, VolumeStatus};
 use springform_model::contract::{Connection, Connector};
 use springform_model::operation::Verb;
-use springform_store::{Changes, Direction, Query, Stored};
+use springform_model::replication::relation::Relation;
+use springform_store::{Changes, Direction, Query, Store, StoreError, Stored};
 use uuid::Uuid;
 
 use crate::edit::{TxError, retry_on_conflict};
@@ -344,7 +345,25 @@ fn elsewhere(attachment: &Attachment, volume: &Volume) -> Option<String> {
 
 /// Whether a way to a volume leads to an array.
 fn leads_to(connection: &Connection, target: &str) -> bool {
-    connection.paths.iter().any(|path| path.target == target)
+    arrays(connection).any(|array| array == target)
+}
+
+/// Where a way to a volume leads.
+fn arrays(connection: &Connection) -> impl Iterator<Item = &str> + Clone {
+    connection.paths.iter().map(|path| path.target.as_str())
+}
+
+/// Why no host is connected to a volume: a move that stopped half-way has left it without an array that serves it. What is
+/// written to the one that gave its role up would be nowhere else.
+async fn unserved(store: &Store, volume: &str) -> Result<Option<String>, StoreError> {
+    let relation = store.get::<Relation>(volume).await?;
+    let unserved = relation.is_some_and(|relation| relation.serving.is_none());
+    Ok(unserved.then(|| {
+        format!(
+            "no array serves volume {volume} since its move stopped half-way; an administrator has to fail it over again, or \
+             back"
+        )
+    }))
 }
 
 fn without_secret(mut connector: Connector) -> Connector {

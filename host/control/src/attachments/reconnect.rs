@@ -13,11 +13,11 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::secret::chap_for;
-use super::{leads_to, turn};
+use super::{arrays, turn};
 use crate::engine::{DriverCall, IgnorePending};
 use crate::lock::{self, Tried};
 use crate::outbox::{CloudEvent, Delivery};
-use crate::replication::{Member, chunks};
+use crate::replication::{Lead, Member, chunks};
 use crate::specs::volume_spec;
 use crate::{Control, ControlError};
 
@@ -50,14 +50,13 @@ pub(crate) async fn followed(
     Ok(used)
 }
 
-/// Connects the hosts of volumes that moved. What fails is told and can be repaired later. `again`: the array that they are
-/// on has cut their hosts off, and a known way to it leads nowhere.
+/// Connects the hosts of volumes that moved. What fails is told and can be repaired later.
 pub(crate) async fn reconnect(
     control: &Control,
     backend: &str,
     operation: &str,
     moved: &[Member],
-    again: bool,
+    whom: Lead,
 ) {
     for page in chunks(moved.to_vec(), PAGE) {
         let ids: Vec<&str> = page.iter().map(|m| m.volume.id.as_str()).collect();
@@ -77,7 +76,7 @@ pub(crate) async fn reconnect(
         // Those of one volume one after another: they share its lock.
         let futures = theirs.into_iter().map(|(volume, attachments)| async move {
             for id in attachments {
-                if let Err(error) = one(control, backend, operation, (&id, &volume), again).await {
+                if let Err(error) = one(control, backend, operation, (&id, &volume), whom).await {
                     tracing::error!(backend, operation, attachment = %id, error = %error.message, "a host of a volume that moved is not told");
                 }
             }
@@ -98,15 +97,13 @@ enum Follows {
     Nothing,
 }
 
-fn follows(attachment: &Attachment, target: &str, again: bool) -> Follows {
+fn follows(attachment: &Attachment, target: &str, whom: Lead) -> Follows {
     let known = attachment.connection.as_ref();
     match (&attachment.connector, attachment.status) {
         (None, _) => Follows::Nothing,
-        // It was told both ways from the beginning, or by the run of this operation before a restart.
         (Some(_), status)
-            if !again
-                && status != AttachStatus::ErrorDetaching
-                && known.is_some_and(|known| leads_to(known, target)) =>
+            if status != AttachStatus::ErrorDetaching
+                && known.is_some_and(|known| whom.leaves(arrays(known), target)) =>
         {
             Follows::Nothing
         }
@@ -125,7 +122,7 @@ async fn one(
     backend: &str,
     operation: &str,
     (id, volume): (&str, &str),
-    again: bool,
+    whom: Lead,
 ) -> Result<(), ControlError> {
     let store = control.store();
     if !held(control, operation, id).await? {
@@ -140,11 +137,12 @@ async fn one(
     let attachment = store.get::<Attachment>(id).await?;
     let target = volume.placement.as_ref().map(|at| at.target.as_str());
     let follows = match (&attachment, target) {
-        (Some(attachment), Some(target)) => follows(attachment, target, again),
+        (Some(attachment), Some(target)) => follows(attachment, target, whom),
         _ => Follows::Nothing,
     };
     let key = format!("reconnect/{operation}/{id}");
     let key = Uuid::new_v5(&Uuid::NAMESPACE_OID, key.as_bytes()).to_string();
+    let unserved = super::unserved(store, &volume.id).await?;
     let outcome = match (follows, &locked) {
         (Follows::Nothing, _) => {
             return settle(control, operation, id, &volume.id, |_| None).await;
@@ -152,6 +150,9 @@ async fn one(
         (Follows::Mark, _) => Err("its host was told no way to it".to_owned()),
         (Follows::Connect(_), Locked::No(_, holder)) => {
             Err(format!("operation {holder} holds the volume"))
+        }
+        (Follows::Connect(_), Locked::Yes(_)) if unserved.is_some() => {
+            Err(unserved.unwrap_or_default())
         }
         (Follows::Connect(connector), _) => {
             let spec = volume_spec(store, volume).await?;

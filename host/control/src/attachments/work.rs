@@ -93,6 +93,11 @@ async fn locked(
         let [volume] = held.as_slice() else {
             return Ok(None);
         };
+        let connects = run.operation().verb == Verb::Connect;
+        let unserved = super::unserved(&store, &volume.id).await.map_err(broken)?;
+        if let Some(why) = unserved.filter(|_| connects) {
+            return Err(failure("failed-precondition", why));
+        }
         let spec = volume_spec(&store, volume).await.map_err(broken)?;
         let backend = volume.backend.clone().unwrap_or_default();
         let taken = run.control().runner().lock_taken(&run.operation().id);

@@ -7,6 +7,7 @@ use serde_json::json;
 use springform_model::contract::{Call, Pending, Reply};
 use springform_model::operation::{Operation, OperationError, OperationState, Step};
 use springform_store::{Changes, Record, StoreError, Stored};
+use tokio::time::Instant;
 
 use super::{DriverCall, OnPending, failure};
 use crate::{Control, crash_point};
@@ -32,15 +33,19 @@ const ROUNDS: u32 = 50;
 pub struct Run {
     control: Control,
     operation: Stored<Operation>,
+    /// When it is given up, whatever becomes of the wall clock meanwhile.
+    until: Instant,
     /// Whether the end of the operation is in the journal.
     ended: bool,
 }
 
 impl Run {
     pub(crate) fn new(control: Control, operation: Stored<Operation>) -> Self {
+        let until = Instant::now() + operation.time_left(control.now());
         Self {
             control,
             operation,
+            until,
             ended: false,
         }
     }
@@ -48,6 +53,11 @@ impl Run {
     /// Whether the end of the operation is in the journal.
     pub(crate) fn ended(&self) -> bool {
         self.ended
+    }
+
+    /// Whether its time is over.
+    pub(crate) fn is_late(&self) -> bool {
+        Instant::now() >= self.until
     }
 
     /// The control plane.

@@ -211,8 +211,11 @@ async fn keep(
                 continue;
             }
             // An observation is never refused; a refusal would mean that there is nothing to keep.
-            let Ok((relation, effects)) = member.relation.step(Event::Seen(seen.clone()), now)
-            else {
+            let event = match clock {
+                None => Event::Seen(seen.clone()),
+                Some(_) => Event::SeenUndated(seen.clone()),
+            };
+            let Ok((relation, effects)) = member.relation.step(event, now) else {
                 continue;
             };
             *member.relation = relation;

@@ -394,6 +394,13 @@ impl Delivery {
         self
     }
 
+    /// Whether it is to be tried. No pause is twice as long as the longest: then the clock was put back since.
+    #[must_use]
+    pub fn is_due(&self, now: Timestamp) -> bool {
+        let longest = i64::try_from(2 * LONGEST).unwrap_or(i64::MAX / 1_000_000);
+        self.due_at <= now || self.due_at > now.plus_micros(longest * 1_000_000)
+    }
+
     /// Tried again from the beginning, now.
     pub fn revive(&mut self, now: Timestamp) {
         self.state = DeliveryState::Pending;
@@ -474,5 +481,15 @@ mod tests {
         let delivery =
             Delivery::new(event(), "hook", Timestamp(0)).after(Ok(()), Timestamp(1), 1000);
         assert_eq!(delivery.state, DeliveryState::Delivered);
+    }
+
+    #[test]
+    fn a_clock_that_is_put_back_holds_no_event_up() {
+        let (hour, day) = (3_600_000_000, 86_400_000_000);
+        let mut waits = Delivery::new(event(), "hook", Timestamp(day));
+        waits.due_at = Timestamp(day + hour);
+        assert!(!waits.is_due(Timestamp(day)));
+        assert!(waits.is_due(Timestamp(day + hour)));
+        assert!(waits.is_due(Timestamp(hour)));
     }
 }

@@ -121,7 +121,7 @@ async fn due(control: &Control, receiver: &str) -> Result<Due, ControlError> {
             if !subjects.insert(delivery.record.event.subject.clone()) {
                 continue;
             }
-            if delivery.record.due_at <= now {
+            if delivery.record.is_due(now) {
                 due.now.push(delivery);
             } else {
                 let at = delivery.record.due_at;

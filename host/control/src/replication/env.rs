@@ -175,6 +175,32 @@ impl From<Refusal> for ReplicationError {
     }
 }
 
+/// Which hosts of a volume are connected to the array that serves it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lead {
+    /// All: that array has cut them off.
+    All,
+    /// All but those that were told ways to both arrays from the beginning: what leads there alone may have been cut off when the
+    /// volume went away from there.
+    Moved,
+    /// Those that were told a way to another array only.
+    Astray,
+}
+
+impl Lead {
+    /// Whether a host needs no other way than the one it was told, which leads to these arrays.
+    #[must_use]
+    pub fn leaves<'a>(self, told: impl Iterator<Item = &'a str> + Clone, serving: &str) -> bool {
+        let (mut there, mut beyond) = (told.clone(), told);
+        let there = there.any(|target| target == serving);
+        match self {
+            Self::All => false,
+            Self::Moved => there && beyond.any(|target| target != serving),
+            Self::Astray => there,
+        }
+    }
+}
+
 /// StoreEnv, arrays, time.
 #[async_trait]
 pub trait ReplicationEnv: Send + Sync + 'static {
@@ -242,8 +268,8 @@ pub trait ReplicationEnv: Send + Sync + 'static {
     }
 
     /// These volumes moved: hosts that use them are connected where they are now, and told. What cannot be done is told, too;
-    /// it does not undo the move. May be repeated. `again`: the array that they are on has cut their hosts off.
-    async fn reconnect(&self, _backend: &str, _operation: &str, _moved: &[Member], _again: bool) {}
+    /// it does not undo the move. May be repeated.
+    async fn reconnect(&self, _backend: &str, _operation: &str, _moved: &[Member], _whom: Lead) {}
 
     /// Which of these volumes there are, on whatever backend.
     async fn known(&self, _ids: Vec<String>) -> Result<BTreeSet<String>, ReplicationError> {
@@ -300,4 +326,25 @@ pub trait ReplicationEnv: Send + Sync + 'static {
         cursor: Vec<u8>,
         call: Call,
     ) -> Result<Reply, CallError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Lead;
+
+    #[test]
+    fn a_host_is_left_with_its_way_only_where_that_cannot_have_been_cut_off() {
+        let leaves = |whom: Lead, told: &[&'static str]| whom.leaves(told.iter().copied(), "b");
+        for (told, moved, astray) in [
+            (&["a"][..], false, false),
+            // The volume went away from there and came back.
+            (&["b"][..], false, true),
+            (&["a", "b"][..], true, true),
+            (&[][..], false, false),
+        ] {
+            assert!(!leaves(Lead::All, told), "{told:?}");
+            assert_eq!(leaves(Lead::Moved, told), moved, "{told:?}");
+            assert_eq!(leaves(Lead::Astray, told), astray, "{told:?}");
+        }
+    }
 }

@@ -15,7 +15,7 @@ use springform_store::Query;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument as _;
 
-use super::env::{BackendView, Member, ReplicationError};
+use super::env::{BackendView, Lead, Member, ReplicationError};
 use super::reconciler::{self, ReconcilerEnv};
 use super::request::{Request, Who};
 use super::service::begin;
@@ -135,8 +135,8 @@ impl Arrays for LiveArrays {
         self.control.runner().take_lock(operation);
     }
 
-    async fn reconnect(&self, backend: &str, operation: &str, moved: &[Member], again: bool) {
-        crate::attachments::reconnect(&self.control, backend, operation, moved, again).await;
+    async fn reconnect(&self, backend: &str, operation: &str, moved: &[Member], whom: Lead) {
+        crate::attachments::reconnect(&self.control, backend, operation, moved, whom).await;
     }
 
     async fn resume(&self, operation: &str) {

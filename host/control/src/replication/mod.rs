@@ -30,7 +30,7 @@ pub use back::make as make_plan_back;
 pub use compare::Differences;
 pub(crate) use compare::keep_comparing;
 pub use consent::Consent;
-pub use env::{BackendView, Member, ReplicationEnv, ReplicationError, SnapshotNames, Writes};
+pub use env::{BackendView, Lead, Member, ReplicationEnv, ReplicationError, SnapshotNames, Writes};
 pub(crate) use executor::{is_verb, register};
 pub use failover::{Input as FailoverInput, run as run_failover};
 pub use group::GroupView;

@@ -24,6 +24,8 @@ const SHOWN: usize = 1024;
 pub struct OperationRun<'a> {
     env: &'a dyn ReplicationEnv,
     id: String,
+    /// When it is given up. Not the journalled point in time: a clock that is corrected meanwhile shortens nothing.
+    until: Instant,
     operation: Mutex<Operation>,
     /// Held while the operation is written, so that a later state of it is never overwritten by an earlier one.
     writing: Mutex<()>,
@@ -36,6 +38,7 @@ impl<'a> OperationRun<'a> {
         Self {
             env,
             id: operation.id.clone(),
+            until: Instant::now() + operation.time_left(env.now()),
             operation: Mutex::new(operation),
             writing: Mutex::default(),
             failures: Mutex::default(),
@@ -203,10 +206,6 @@ impl<'a> OperationRun<'a> {
     /// Calls the driver until it has an answer: polls what is pending, repeats what may succeed later, and gives up at
     /// the operation's deadline.
     pub async fn call(&self, backend: &str, call: &Call) -> Result<Reply, CallError> {
-        let left = self
-            .note(|o| o.deadline.0.saturating_sub(self.env.now().0))
-            .await;
-        let until = Instant::now() + Duration::from_micros(u64::try_from(left).unwrap_or(0));
         let (mut cursor, mut attempt) = (Vec::new(), 0);
         loop {
             let error = match self
@@ -241,7 +240,7 @@ impl<'a> OperationRun<'a> {
                 }
                 _ => return Err(error),
             };
-            if Instant::now() + pause >= until {
+            if Instant::now() + pause >= self.until {
                 return Err(match error {
                     CallError::Pending(p) => CallError::Fault(Fault::new(
                         FaultKind::Deadline,

@@ -13,7 +13,9 @@ use springform_model::replication::relation::Relation;
 use springform_model::time::Timestamp;
 use springform_store::{Changes, Direction, Order, Query, Store, StoreError, Stored};
 
-use super::env::{BackendView, Member, ReplicationEnv, ReplicationError, SnapshotNames, Writes};
+use super::env::{
+    BackendView, Lead, Member, ReplicationEnv, ReplicationError, SnapshotNames, Writes,
+};
 use super::{GroupView, Plan, Scope};
 use crate::observer::{ObserverEnv, Watched};
 use crate::outbox::{CloudEvent, deliver};
@@ -67,7 +69,7 @@ pub trait Arrays: Send + Sync + 'static {
     async fn resume(&self, _operation: &str) {}
 
     /// Connects hosts to volumes that moved.
-    async fn reconnect(&self, _backend: &str, _operation: &str, _moved: &[Member], _again: bool) {}
+    async fn reconnect(&self, _backend: &str, _operation: &str, _moved: &[Member], _whom: Lead) {}
 
     /// Events were written down: whoever delivers them may be waken.
     fn told(&self) {}
@@ -353,10 +355,8 @@ impl ReplicationEnv for StoreEnv {
         Ok(ways)
     }
 
-    async fn reconnect(&self, backend: &str, operation: &str, moved: &[Member], again: bool) {
-        self.arrays
-            .reconnect(backend, operation, moved, again)
-            .await;
+    async fn reconnect(&self, backend: &str, operation: &str, moved: &[Member], whom: Lead) {
+        self.arrays.reconnect(backend, operation, moved, whom).await;
     }
 
     async fn known(&self, ids: Vec<String>) -> Result<BTreeSet<String>, ReplicationError> {

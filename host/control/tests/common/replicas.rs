@@ -1,9 +1,10 @@
 //! How the simulated arrays replicate: whatever is asked for is done at once.
 
 use springform_model::contract::{
-    Call, CallError, FailoverPlan, FailureCode, Outcome, Placement, RecoveryPoint, ReplicationKind,
-    Reply, VolumePlan, VolumeSpec,
+    Call, CallError, FailoverPlan, FailureCode, Observation, Outcome, Placement, Protection,
+    RecoveryPoint, ReplicationKind, Reply, Role, VolumePlan, VolumeSpec,
 };
+use springform_model::replication::evidence;
 
 use super::{Array, fail};
 
@@ -24,6 +25,24 @@ fn each(volumes: Vec<VolumeSpec>, target: Option<&str>, kind: Option<Replication
         }
     });
     Reply::Outcomes(outcomes.collect())
+}
+
+fn whole(volume: &VolumeSpec) -> bool {
+    let mut told = volume.extensions.iter();
+    told.any(|(key, _)| key == evidence::WHOLE)
+}
+
+fn nothing(volume: &VolumeSpec) -> Observation {
+    Observation {
+        volume_id: volume.id.clone(),
+        target: volume.placement.as_ref().map(|at| at.target.clone()),
+        role: Role::Primary,
+        protection: Protection::Unknown,
+        links: Vec::new(),
+        stale_writable: Vec::new(),
+        tests: Vec::new(),
+        problems: Vec::new(),
+    }
 }
 
 pub fn answer(array: &Array, call: Call) -> Result<Reply, CallError> {
@@ -70,6 +89,10 @@ pub fn answer(array: &Array, call: Call) -> Result<Reply, CallError> {
             Reply::Plan(plan)
         }
         Call::FinishFailover { .. } => Reply::State(Vec::new()),
+        // Whoever is about to adopt what the arrays say is told that they carry no evidence.
+        Call::Observe { volumes } if volumes.iter().any(whole) => {
+            Reply::Observations(volumes.iter().map(nothing).collect())
+        }
         other => return fail(FailureCode::Unsupported, other.name()),
     })
 }

@@ -241,6 +241,8 @@ pub enum Event {
     DrillStopped(String),
     /// It was looked at.
     Seen(Observation),
+    /// The same while clocks disagree: no date in it tells what came later.
+    SeenUndated(Observation),
     /// The record is brought up to what an array says of its promotion.
     Adopt(Box<Evidence>),
 }
@@ -386,7 +388,8 @@ impl Relation {
             Event::Want(wanted) => next.want(wanted)?,
             Event::DrillStarted(drill) => next.drill_started(drill)?,
             Event::DrillStopped(id) => next.drill_stopped(&id)?,
-            Event::Seen(what) => next.seen(what, now),
+            Event::Seen(what) => next.seen(what, now, true),
+            Event::SeenUndated(what) => next.seen(what, now, false),
             Event::Adopt(evidence) => next.adopt(&evidence, now)?,
         };
         Ok((next, effects))

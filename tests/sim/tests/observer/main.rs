@@ -148,6 +148,30 @@ async fn clocks_that_disagree_make_every_age_unknown_until_they_agree() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_copy_that_was_left_behind_has_not_caught_up_on_the_word_of_a_clock_that_is_wrong() {
+    let rig = Rig::new(1);
+    let skew = |seconds| ClockSkew {
+        seconds,
+        measured_at: Timestamp(0),
+    };
+    rig.start();
+    rig.well_for(120).await;
+    let wrong = skew(172_800);
+    rig.clocks.lock().unwrap().insert("b".to_owned(), wrong);
+    rig.fail_over("b").await;
+    // It is of before the move, and dated two days later.
+    let now = replication::ReplicationEnv::now(&rig.env);
+    let dated = now.plus_micros(172_000_000_000).as_millis();
+    rig.points.lock().unwrap().insert("a".to_owned(), dated);
+    seconds(300).await;
+    let debts = rig.relation("v0000").debts;
+    assert_eq!(debts[0].state, DebtState::Fenced, "{debts:?}");
+    rig.clocks.lock().unwrap().insert("b".to_owned(), skew(0));
+    rig.well_for(120).await;
+    assert_eq!(rig.relation("v0000").debts, []);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_answer_that_leaves_a_volume_out_is_not_believed() {
     let rig = Rig::new(3);
     rig.forgetful.store(true, Ordering::SeqCst);

@@ -10,7 +10,7 @@ use springform_model::operation::OperationError;
 use springform_model::replication::relation::{Event, Phase as Stand};
 
 use super::Failover;
-use crate::replication::env::{Member, ReplicationError};
+use crate::replication::env::{Lead, Member, ReplicationError};
 use crate::replication::members;
 use crate::replication::members::Change;
 use crate::replication::operation_run::{journalled, problem};
@@ -163,8 +163,7 @@ impl Failover<'_> {
         .await?;
         let used = env.followed(back).await?;
         if !used.is_empty() {
-            let again = true;
-            env.reconnect(&self.view.name, self.run.id(), &used, again)
+            env.reconnect(&self.view.name, self.run.id(), &used, Lead::All)
                 .await;
         }
         Ok(())

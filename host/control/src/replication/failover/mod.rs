@@ -217,12 +217,7 @@ impl Failover<'_> {
             .filter(|m| self.moved_by_this(m))
             .collect();
         if pending.is_empty() {
-            if !before.is_empty() {
-                match self.kept_plan().await {
-                    Some(kept) => self.switch(&kept, before, pending).await?,
-                    None => self.fence(before).await?,
-                }
-            }
+            self.switch_again(before).await?;
             return Ok(None);
         }
         let pending = match self.bring_up(to.as_deref(), pending).await? {
@@ -285,6 +280,17 @@ impl Failover<'_> {
             return Ok(self.run.stopped(&self.view.name).await);
         }
         Ok(None)
+    }
+
+    /// What comes after the switch, for volumes that moved before a restart.
+    async fn switch_again(&self, before: Vec<Member>) -> Result<(), ReplicationError> {
+        if before.is_empty() {
+            return Ok(());
+        }
+        match self.kept_plan().await {
+            Some(kept) => self.switch(&kept, before, Vec::new()).await,
+            None => self.fence(before).await,
+        }
     }
 
     fn planned(&self) -> bool {

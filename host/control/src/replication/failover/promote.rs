@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 use super::{Failover, size};
 use crate::messages::size_changed;
 use crate::outbox::CloudEvent;
-use crate::replication::env::{Member, ReplicationError};
+use crate::replication::env::{Lead, Member, ReplicationError};
 use crate::replication::members::{Change, Told};
 use crate::replication::operation_run::journalled;
 use crate::replication::{fence, members};
@@ -50,7 +50,7 @@ impl Failover<'_> {
             self.run.enter("reconnecting", Some(waits)).await?;
             self.run
                 .env()
-                .reconnect(&self.view.name, self.run.id(), &used, false)
+                .reconnect(&self.view.name, self.run.id(), &used, Lead::Moved)
                 .await;
         }
         Ok(())

@@ -90,8 +90,11 @@ impl Failover<'_> {
         Ok(())
     }
 
-    /// Gives back every turn that this operation, or its run before a restart, still holds.
+    /// Gives back every turn that this operation, or its run before a restart, still holds. What such a run has moved is
+    /// brought to its end although the rest is not begun any more: its machines are connected where it is.
     pub(super) async fn unlock(&self, why: &OperationError) -> Result<(), ReplicationError> {
+        let once_more = |o: &mut Operation| o.steps.iter().any(|s| s.attempts > 1);
+        let resumed = self.run.note(once_more).await;
         let mut after: Option<String> = None;
         loop {
             let page = self
@@ -108,6 +111,8 @@ impl Failover<'_> {
                 return Ok(());
             };
             after = Some(last.volume.id.clone());
+            let before = page.iter().filter(|m| resumed && self.moved_by_this(m));
+            let before: Vec<Member> = before.cloned().collect();
             let (settled, stuck): (Vec<_>, Vec<_>) = page
                 .into_iter()
                 .filter(|m| m.volume.operation.as_deref() == Some(self.run.id()))
@@ -129,6 +134,8 @@ impl Failover<'_> {
             for member in stuck {
                 self.lost(member, why.clone()).await?;
             }
+            let before = members::again(self.run.env(), &self.view.name, before).await?;
+            self.switch_again(before).await?;
         }
     }
 

@@ -1,6 +1,7 @@
 //! Records are brought up to what the arrays say: after a restore of the database, or where another host promoted.
 //!
-//! No array is changed. Every array is asked, all there is of each volume; the promotion of the newest generation counts.
+//! No array is changed. Every array is asked, all there is of each volume; the promotion of the newest generation counts. The
+//! volumes' locks are held meanwhile, except in a database that was restored: what holds them there waits for this.
 // The error is stored as it is; a box would be taken off again at once.
 #![allow(clippy::result_large_err)]
 
@@ -9,7 +10,7 @@ use std::collections::BTreeMap;
 use serde_json::json;
 use springform_model::cloud::ReplicationStatus;
 use springform_model::contract::{Call, CallError, Observation, Placement, Reply, VolumeSpec};
-use springform_model::operation::{OperationError, Progress};
+use springform_model::operation::{Operation, OperationError, Progress};
 use springform_model::replication::evidence::{self, Evidence, Found};
 use springform_model::replication::relation::{Event, Relation};
 use springform_model::replication::{Refusal, service};
@@ -17,7 +18,7 @@ use springform_model::replication::{Refusal, service};
 use super::{Outcome, Work};
 use crate::messages::size_changed;
 use crate::outbox::CloudEvent;
-use crate::replication::env::{Member, ReplicationError, Writes};
+use crate::replication::env::{Lead, Member, ReplicationError, Writes};
 use crate::replication::members::{self, Change, Told};
 use crate::replication::operation_run::{journalled, problem};
 use crate::replication::request::away_words;
@@ -32,6 +33,21 @@ struct Report {
     warnings: Vec<String>,
     served: BTreeMap<String, u64>,
     moved: Vec<Member>,
+    /// Volumes that are where their records say: an adoption before this one may have brought them up and not have told
+    /// their machines.
+    stayed: Vec<Member>,
+    /// Whether there may have been one.
+    once_more: bool,
+}
+
+impl Report {
+    fn keep(&mut self, done: Vec<Member>, moved: bool) {
+        match moved {
+            true => self.moved.extend(done),
+            false if self.once_more => self.stayed.extend(done),
+            false => {}
+        }
+    }
 }
 
 /// What one volume's record becomes.
@@ -47,7 +63,11 @@ impl Work<'_, '_> {
     pub(super) async fn adopt(&self) -> Result<Outcome, ReplicationError> {
         self.run.enter("adopt", None).await?;
         self.run.note(|o| o.progress = Progress::default()).await;
-        let mut report = Report::default();
+        let entered = |o: &mut Operation| o.steps.iter().any(|s| s.attempts > 1);
+        let mut report = Report {
+            once_more: self.run.note(entered).await || self.look_only().await?,
+            ..Report::default()
+        };
         let mut after: Option<String> = None;
         loop {
             let page = self.page(after.as_deref()).await?;
@@ -71,7 +91,8 @@ impl Work<'_, '_> {
         if self.input.ask.dry_run || failed > 0 {
             return Ok(Ok(()));
         }
-        self.adopted(&report.served, report.moved).await?;
+        self.adopted(&report.served, report.moved, report.stayed)
+            .await?;
         Ok(Ok(()))
     }
 
@@ -80,12 +101,19 @@ impl Work<'_, '_> {
         chunk: Vec<Member>,
         report: &mut Report,
     ) -> Result<Outcome, ReplicationError> {
+        let total = chunk.len() as u64;
+        self.run.note(|o| o.progress.total += total).await;
+        let chunk = match self.input.ask.dry_run || self.look_only().await? {
+            true => chunk,
+            false => self.turns(chunk).await?,
+        };
+        if chunk.is_empty() {
+            return Ok(Ok(()));
+        }
         let seen = match self.look_at_all(&chunk).await {
             Ok(seen) => seen,
             Err(error) => return Ok(Err(journalled(&self.view.name, &error))),
         };
-        let total = chunk.len() as u64;
-        self.run.note(|o| o.progress.total += total).await;
         for (member, mut seen) in chunk.into_iter().zip(seen) {
             let raw = seen.clone();
             let found = evidence::take(&mut seen);
@@ -108,6 +136,7 @@ impl Work<'_, '_> {
                 Err(why) => {
                     self.run.keep_failure(&member.volume.id, why).await;
                     self.run.note(|o| o.progress.failed += 1).await;
+                    members::release(self.run, vec![member]).await?;
                 }
             }
         }
@@ -195,7 +224,12 @@ impl Work<'_, '_> {
                 .changes
                 .push(json!({ "target": serving, "text": format!("{would}{text}") }));
         }
-        if self.input.ask.dry_run || (!changed && *member.relation == adoption.relation) {
+        if self.input.ask.dry_run {
+            return Ok(());
+        }
+        if !changed && *member.relation == adoption.relation {
+            let done = members::release(self.run, vec![member]).await?;
+            report.keep(done, false);
             return Ok(());
         }
         let (home, now) = (
@@ -243,6 +277,7 @@ impl Work<'_, '_> {
                 }
             }
             m.volume.updated_at = Some(now);
+            members::unlock(self.run, m);
             Ok(Change::Write)
         })
         .await?;
@@ -250,6 +285,7 @@ impl Work<'_, '_> {
             let mut why = problem("busy", refusal.to_string(), &self.view.name);
             why.retryable = true;
             self.run.keep_failure(&member.volume.id, why).await;
+            members::release(self.run, vec![member]).await?;
             self.run
                 .note(|o| {
                     o.progress.done = o.progress.done.saturating_sub(1);
@@ -257,9 +293,7 @@ impl Work<'_, '_> {
                 })
                 .await;
         }
-        report
-            .moved
-            .extend(done.into_iter().filter(|_| adoption.moved));
+        report.keep(done, adoption.moved);
         Ok(())
     }
 
@@ -273,6 +307,7 @@ impl Work<'_, '_> {
         &self,
         served: &BTreeMap<String, u64>,
         moved: Vec<Member>,
+        stayed: Vec<Member>,
     ) -> Result<(), ReplicationError> {
         let env = self.run.env();
         let waiting = env.waiting(&self.view.name, self.run.id()).await?;
@@ -304,9 +339,12 @@ impl Work<'_, '_> {
         }
         env.adopted().await?;
         env.resume(waiting).await;
-        let used = env.followed(moved).await?;
-        env.reconnect(&self.view.name, self.run.id(), &used, true)
-            .await;
+        // One that was detached since the backup is given nothing back as long as its volume stayed where it was.
+        for (some, whom) in [(moved, Lead::All), (stayed, Lead::Astray)] {
+            let used = env.followed(some).await?;
+            env.reconnect(&self.view.name, self.run.id(), &used, whom)
+                .await;
+        }
         Ok(())
     }
 }

@@ -89,7 +89,7 @@ impl Work<'_, '_> {
 
     /// Takes the turns of a page, so that nobody moves, grows or deletes a volume while its array is asked what it should be.
     /// Volumes that another operation holds are left out, and said to be.
-    async fn turns(&self, page: Vec<Member>) -> Result<Vec<Member>, ReplicationError> {
+    pub(super) async fn turns(&self, page: Vec<Member>) -> Result<Vec<Member>, ReplicationError> {
         let (held, busy) = members::hold_soon(self.run, &self.view.name, page).await?;
         let lost = busy.len() as u64;
         for (member, refusal) in busy {

@@ -142,8 +142,14 @@ impl Relation {
         Ok(Vec::new())
     }
 
-    /// An observation changes what is known, never what is wanted.
-    pub(super) fn seen(&mut self, mut what: Observation, now: Timestamp) -> Vec<Effect> {
+    /// An observation changes what is known, never what is wanted. `dated`: whether its points in time can be compared with
+    /// those of this host.
+    pub(super) fn seen(
+        &mut self,
+        mut what: Observation,
+        now: Timestamp,
+        dated: bool,
+    ) -> Vec<Effect> {
         let mut effects = Vec::new();
         self.heard(evidence::take(&mut what));
         if self.overtaken().is_some() {
@@ -183,7 +189,7 @@ impl Relation {
                 && (link.kind == ReplicationKind::Sync
                     || link.last_point.as_ref().is_some_and(|p| {
                         self.moved_at
-                            .is_some_and(|moved| p.taken_at > moved.as_millis())
+                            .is_some_and(|moved| dated && p.taken_at > moved.as_millis())
                     }));
             if caught_up && !what.stale_writable.contains(&link.target) {
                 self.debts
