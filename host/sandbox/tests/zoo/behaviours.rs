@@ -4,7 +4,7 @@ use springform_model::contract::{Call, CallError, Driver, FaultKind};
 use springform_sandbox::{BoundDriver, Limits, Sandbox, TargetBinding, TlsTrust};
 
 use crate::support::array::Array;
-use crate::support::{binding, context, load, sandbox, volume};
+use crate::support::{binding, context, load, volume};
 
 pub struct Attack {
     pub name: &'static str,
