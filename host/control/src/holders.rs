@@ -236,6 +236,9 @@ fn release_volume(volume: &mut Volume, now: Timestamp) {
     volume.operation = None;
     volume.growing_to = None;
     volume.updated_at = Some(now);
+    if crate::volumes::is_moving(volume) {
+        volume.migration_status = Some("error".to_owned());
+    }
     volume.status = match volume.status {
         Creating | Reverting | Unmanaging => Error,
         Deleting => ErrorDeleting,

@@ -4,7 +4,7 @@
 //! `replication::verbs::settle`.
 
 use springform_model::cloud::{Attachment, Service, Volume};
-use springform_model::contract::{Call, Connector, GroupSpec, SnapshotSpec, VolumeSpec};
+use springform_model::contract::{Call, Connector, GroupSpec, Migration, SnapshotSpec, VolumeSpec};
 use springform_model::replication::obligation::{
     Cause, Obligation, ObligationKind, ObligationState,
 };
@@ -232,6 +232,28 @@ impl<'a> Owing<'a> {
             .collect()
     }
 
+    /// Of a volume that has moved to another backend, by the array that had it.
+    pub(crate) fn left_behind(
+        &self,
+        volume: &VolumeSpec,
+        migration: &Migration,
+        call: Call,
+    ) -> Obligation {
+        self.cause().left_behind(volume, migration, call)
+    }
+
+    /// Of a move between backends that is over, by an array that could not be told.
+    pub(crate) fn migration_ended(
+        &self,
+        volume: &VolumeSpec,
+        migration: &Migration,
+        target: &str,
+        call: Call,
+    ) -> Obligation {
+        let cause = self.cause();
+        cause.migration_ended(volume, migration, target, call)
+    }
+
     /// Whether an array does not answer: one that is not known to be away is asked.
     async fn is_away(&self, target: &str) -> Result<bool, StoreError> {
         if !self.targets.iter().any(|known| known == target) {
@@ -287,7 +309,9 @@ pub(crate) async fn is_taken_over(
         (
             Call::DeleteSnapshot { .. }
             | Call::DeleteGroup { .. }
-            | Call::DeleteGroupSnapshot { .. },
+            | Call::DeleteGroupSnapshot { .. }
+            | Call::ReleaseVolume { moved: false, .. }
+            | Call::SettleVolume { .. },
             _,
         ) => return Ok(false),
         _ => {}

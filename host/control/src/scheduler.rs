@@ -6,18 +6,20 @@ use std::time::Duration;
 
 use futures_util::future::select_all;
 use springform_model::cloud::{Metadata, Service};
-use springform_model::contract::{Pool, Statistics};
+use springform_model::contract::{Pool, Statistics, TargetHealth};
 use tokio::time::{Instant, timeout_at};
 
 use crate::backend::BackendHandle;
 use crate::{Control, ControlError};
 
 mod hints;
+mod leaving;
 mod ops;
 mod reservations;
 mod weigh;
 
 pub use hints::{Affinity, Hints};
+pub use leaving::Leaving;
 pub use ops::matches;
 pub(crate) use reservations::Reservations;
 pub use weigh::{Weigher, Weighers};
@@ -44,6 +46,8 @@ pub struct Request {
     pub multiattach: bool,
     /// Backends that the creator's hints leave.
     pub affinity: Affinity,
+    /// Where the volume is, if it is to be moved from array to array.
+    pub leaving: Option<Leaving>,
 }
 
 /// One pool and the backend it is in.
@@ -59,6 +63,8 @@ pub struct Candidate {
     pub pool: Pool,
     /// Abilities that its driver declares.
     pub features: Vec<String>,
+    /// Vendor of its driver.
+    pub vendor: String,
 }
 
 impl Candidate {
@@ -119,6 +125,16 @@ impl Candidate {
     /// What the driver cannot do is not believed because its statistics claim it: abilities are those of its description.
     fn has(&self, feature: &str) -> bool {
         self.features.iter().any(|known| known == feature)
+    }
+
+    /// What is known of the array on which new volumes land.
+    fn landing(&self) -> Option<TargetHealth> {
+        let target = match &self.service.active_target {
+            Some(active) => active.clone(),
+            None => self.backend.config().primary()?.name.clone(),
+        };
+        let mut known = self.service.targets.iter();
+        known.find(|health| health.target == target).cloned()
     }
 
     fn virtual_free(&self) -> u64 {
@@ -203,10 +219,10 @@ impl Control {
                     "{name}: ServiceFilter: its statistics are not known yet"
                 )),
                 (None, Some(statistics)) => {
-                    let features = self
-                        .generation(name)
-                        .map(|generation| generation.loaded.driver.description().features.clone());
-                    let features = features.unwrap_or_default();
+                    let generation = self.generation(name);
+                    let described = generation.as_ref().map(|g| g.loaded.driver.description());
+                    let features = described.map(|d| d.features.clone()).unwrap_or_default();
+                    let vendor = described.map(|d| d.vendor.clone()).unwrap_or_default();
                     for pool in statistics.pools.clone() {
                         candidates.push(Candidate {
                             backend: backend.clone(),
@@ -214,6 +230,7 @@ impl Control {
                             statistics: statistics.clone(),
                             pool: ahead(pool, &backend.reservations),
                             features: features.clone(),
+                            vendor: vendor.clone(),
                         });
                     }
                 }
@@ -408,7 +425,11 @@ fn may_hold(candidate: &Candidate, request: &Request) -> Result<(), String> {
         ));
     }
     request.affinity.allows(candidate.backend.name())?;
-    capabilities(candidate, request)
+    capabilities(candidate, request)?;
+    match &request.leaving {
+        Some(leaving) => leaving.may_go_to(candidate),
+        None => Ok(()),
+    }
 }
 
 fn capabilities(candidate: &Candidate, request: &Request) -> Result<(), String> {

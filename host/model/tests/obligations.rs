@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 use springform_model::contract::{
-    Call, FailoverMode, GroupSpec, Placement, SnapshotSpec, VolumeSpec,
+    Call, FailoverMode, GroupSpec, Migration, Placement, Side, SnapshotSpec, VolumeSpec,
 };
 use springform_model::replication::obligation::{
     Cause, Obligation, ObligationKind, ObligationState,
@@ -162,4 +162,43 @@ fn snapshots_and_groups_are_owed_to_the_array_that_holds_them() {
     assert_eq!(there.target.as_deref(), Some("a"));
     let owed = cause(&known).group_snapshot_deleted(&group, "gs", &[snapshot], "a");
     assert_eq!(owed.kind, ObligationKind::DeleteGroupSnapshot);
+}
+
+#[test]
+fn after_a_move_between_backends_each_array_is_owed_what_is_its_own_and_each_move_by_itself() {
+    let side = |backend: &str| Side {
+        backend: backend.to_owned(),
+        target: format!("{backend}-array"),
+        array_id: None,
+        array_name: None,
+        extensions: Vec::new(),
+    };
+    let migration = |id: &str| Migration {
+        id: id.to_owned(),
+        source: side("pure1"),
+        destination: side("pure2"),
+        extensions: Vec::new(),
+    };
+    let known = arrays(&["pure1-array"]);
+    let call = |id: &str, moved| Call::ReleaseVolume {
+        volume: volume("pure1-array", 0),
+        migration: migration(id),
+        moved,
+    };
+    let volume = volume("pure1-array", 0);
+    let owed = cause(&known).left_behind(&volume, &migration("m1"), call("m1", true));
+    assert_eq!(owed.kind, ObligationKind::DeleteVolume);
+    assert_eq!(
+        (owed.target.as_str(), owed.object.as_str()),
+        ("pure1-array", "volume-v-cinder")
+    );
+    assert_eq!(owed.state, ObligationState::Pending);
+    let ended = |id: &str, target: &str| {
+        cause(&known).migration_ended(&volume, &migration(id), target, call(id, false))
+    };
+    let first = ended("m1", "pure1-array");
+    assert_eq!(first.kind, ObligationKind::EndMigration);
+    assert_ne!(first.id, ended("m2", "pure1-array").id);
+    let gone = ended("m1", "another");
+    assert_eq!(gone.state, ObligationState::Abandoned);
 }

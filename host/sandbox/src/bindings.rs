@@ -4,6 +4,10 @@
 
 wasmtime::component::bindgen!({
     path: "../../wit/driver/v0.1",
-    world: "springform:driver/full-driver",
+    inline: "package springform:host; world everything {
+        include springform:driver/full-driver@0.1.0;
+        export springform:driver/migrating@0.1.0;
+    }",
+    world: "springform:host/everything",
     exports: { default: async },
 });

@@ -5,7 +5,7 @@ use wasmtime::Store;
 use wasmtime::component::{ComponentExportIndex, ComponentNamedList, Instance, Lift, Lower};
 
 use crate::bindings::exports::springform::driver::{
-    backend, connections, groups, replication, volumes,
+    backend, connections, groups, migrating, replication, volumes,
 };
 use crate::bindings::springform::driver::types as wit;
 use crate::convert::Convert;
@@ -217,5 +217,40 @@ pub async fn dispatch(
         Call::DisableGroupReplication { group, volumes } => {
             done!(group => groups::Group, volumes => Vols)
         }
+
+        Call::OfferVolume { volume, migration } => {
+            call!(Parcel: Vec<u8>; volume => wit::Volume, migration => migrating::Migration)
+        }
+        Call::AcceptVolume {
+            volume,
+            migration,
+            offer,
+        } => {
+            call!(Parcel: Vec<u8>; volume => wit::Volume, migration => migrating::Migration, offer => Vec<u8>)
+        }
+        Call::SendVolume {
+            volume,
+            migration,
+            acceptance,
+        } => {
+            call!(Parcel: Vec<u8>; volume => wit::Volume, migration => migrating::Migration, acceptance => Vec<u8>)
+        }
+        Call::ReceiveVolume {
+            volume,
+            migration,
+            parcel,
+        } => {
+            call!(Placement: wit::Placement; volume => wit::Volume, migration => migrating::Migration, parcel => Vec<u8>)
+        }
+        Call::ReleaseVolume {
+            volume,
+            migration,
+            moved,
+        } => done!(volume => wit::Volume, migration => migrating::Migration, moved => bool),
+        Call::SettleVolume {
+            volume,
+            migration,
+            moved,
+        } => done!(volume => wit::Volume, migration => migrating::Migration, moved => bool),
     })
 }

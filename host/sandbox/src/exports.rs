@@ -70,6 +70,10 @@ const FUNCTIONS: &[(&str, &[&str])] = &[
             "disable-replication",
         ],
     ),
+    (
+        "migrating",
+        &["offer", "accept", "send", "receive", "release", "settle"],
+    ),
 ];
 
 impl Exports {
@@ -131,6 +135,7 @@ impl Exports {
             connections => "connections.connect",
             replication => "replication.observe",
             groups => "groups.create",
+            migrating => "migrating.offer",
         );
         Ok(())
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use springform_model::contract::Description;
+use springform_model::contract::{Description, MIGRATE};
 use tokio::time::Instant;
 use wasmtime::Engine;
 use wasmtime::component::{Component, InstancePre, Linker};
@@ -87,6 +87,7 @@ impl Program {
                 LoadError::Describe(format!("it took more than {} s", DESCRIBE_TIME.as_secs()))
             })??
             .convert();
+        let description = with_migrating(description, &exports);
         describe::validate(&description)?;
         let proposal = describe::proposal(&description)?;
         Ok(Self {
@@ -158,6 +159,15 @@ impl std::fmt::Debug for Program {
             .field("world", &self.world)
             .finish_non_exhaustive()
     }
+}
+
+/// Whether a volume can be moved by a component is what it exports, and nothing that it says.
+fn with_migrating(mut description: Description, exports: &Exports) -> Description {
+    description.features.retain(|feature| feature != MIGRATE);
+    if exports.get("migrating.offer").is_some() {
+        description.features.push(MIGRATE.to_owned());
+    }
+    description
 }
 
 fn failed(error: &wasmtime::Error, output: &Output) -> LoadError {

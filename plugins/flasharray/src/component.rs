@@ -7,11 +7,14 @@ use springform_sdk::interfaces::backend::{SetupReport, Statistics, TargetHealth}
 use springform_sdk::interfaces::connections::{Connection, Connector, Disconnected};
 use springform_sdk::interfaces::groups::{Group, SnapshotOutcome};
 use springform_sdk::interfaces::identity::Description;
+use springform_sdk::interfaces::migrating::Migration;
 use springform_sdk::interfaces::replication::{
     FailoverPlan, Observation, PlanRequest, ReconcileReport, TestCopy,
 };
 use springform_sdk::interfaces::volumes::{Adopted, AdoptedSnapshot, ManageablePage, Reference};
-use springform_sdk::interfaces::{backend, connections, groups, identity, replication, volumes};
+use springform_sdk::interfaces::{
+    backend, connections, groups, identity, migrating, replication, volumes,
+};
 use springform_sdk::types::{
     Context, Error, Outcome, Placement, Snapshot, SnapshotPlacement, Volume, VolumeType,
 };
@@ -277,5 +280,46 @@ impl<S: Shell> groups::Guest for Component<S> {
     }
     fn disable_replication(ctx: Context, _group: Group, volumes: Vec<Volume>) -> Answer<()> {
         Self::driver(&ctx).switch_group(&volumes, false)
+    }
+}
+
+impl<S: Shell> migrating::Guest for Component<S> {
+    fn offer(ctx: Context, volume: Volume, migration: Migration) -> Answer<Vec<u8>> {
+        Self::driver(&ctx).volumes().offer(&volume, &migration)
+    }
+    fn accept(
+        ctx: Context,
+        volume: Volume,
+        migration: Migration,
+        offer: Vec<u8>,
+    ) -> Answer<Vec<u8>> {
+        let volumes = Self::driver(&ctx).volumes();
+        volumes.accept(&volume, &migration, offer)
+    }
+    fn send(
+        ctx: Context,
+        volume: Volume,
+        migration: Migration,
+        acceptance: Vec<u8>,
+    ) -> Answer<Vec<u8>> {
+        let volumes = Self::driver(&ctx).volumes();
+        volumes.send(&volume, &migration, acceptance)
+    }
+    fn receive(
+        ctx: Context,
+        volume: Volume,
+        migration: Migration,
+        parcel: Vec<u8>,
+    ) -> Answer<Placement> {
+        let volumes = Self::driver(&ctx).volumes();
+        volumes.receive(&volume, &migration, &parcel)
+    }
+    fn release(ctx: Context, volume: Volume, migration: Migration, moved: bool) -> Answer<()> {
+        let volumes = Self::driver(&ctx).volumes();
+        Ok(volumes.release(&volume, &migration, moved)?)
+    }
+    fn settle(ctx: Context, volume: Volume, migration: Migration, moved: bool) -> Answer<()> {
+        let volumes = Self::driver(&ctx).volumes();
+        Ok(volumes.settle(&volume, &migration, moved)?)
     }
 }

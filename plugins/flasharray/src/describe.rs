@@ -255,7 +255,8 @@ pub const PROPOSAL: &str = "springform/requests";
 
 /// All that is ever asked of an array: methods, and paths with `*` for the API version. Nothing of administrators, tokens and
 /// certificates. A request that is not among these is denied by the host, so the simulated tests hold each one against this list.
-pub const REQUESTS: [&str; 19] = [
+pub const REQUESTS: [&str; 20] = [
+    "GET /api/2.*/array-connections",
     "GET /api/2.*/arrays",
     "GET /api/2.*/arrays/space",
     "GET,POST,DELETE /api/2.*/connections",

@@ -28,6 +28,7 @@ pub mod layout;
 pub mod limits;
 pub(crate) mod machine;
 pub mod manage;
+pub mod migrating;
 pub mod mixed_failover;
 pub mod names;
 pub mod observe;

@@ -3,6 +3,9 @@
 /// Longest base of a volume name; a longer one is cut from the left.
 const LONGEST_BASE: usize = 56;
 
+/// Longest name of a volume without its containers.
+const LONGEST: usize = 63;
+
 /// How the mark of a deleted volume ends.
 const MARK: &str = "-left";
 
@@ -106,6 +109,33 @@ pub fn restored(operation: &str) -> String {
         .chars()
         .filter(|c| c.is_ascii_alphanumeric() || *c == '-');
     format!("springform-{}", kept.take(40).collect::<String>())
+}
+
+/// What a move of a volume to another backend's array makes, on either array: `springform-move-<move>`.
+#[must_use]
+pub fn moving(migration: &str) -> String {
+    let kept = migration
+        .chars()
+        .filter(|c| c.is_ascii_alphanumeric() || *c == '-');
+    format!("springform-move-{}", kept.take(36).collect::<String>())
+}
+
+/// What a volume is called that has moved away and is to be destroyed: its name is free at once, in case it comes back before
+/// the array has eradicated what it left.
+#[must_use]
+pub fn left_behind(volume: &str, migration: &str) -> String {
+    let mut end: Vec<char> = migration
+        .chars()
+        .rev()
+        .filter(char::is_ascii_alphanumeric)
+        .take(8)
+        .collect();
+    end.reverse();
+    let end: String = end.into_iter().collect();
+    let base = base(volume);
+    let skip = (base.chars().count() + 2 + end.len()).saturating_sub(LONGEST);
+    let kept: String = base.chars().skip(skip).collect();
+    beside(volume, &format!("{}-m{end}", kept.trim_start_matches('-')))
 }
 
 /// One volume in a snapshot of a protection group; its pod is in the group's name already.
@@ -264,6 +294,24 @@ mod tests {
             assert_eq!((vgroup_of(name), base(name)), (group, plain), "{name}");
             assert_eq!(beside(name, "v"), name);
         }
+    }
+
+    #[test]
+    fn what_a_volume_leaves_behind_is_no_volume_of_the_cloud_and_its_name_is_not_too_long() {
+        let (one, other) = (
+            "019a0000-0000-7000-8000-00000000abcd",
+            "019a0000-0000-7000-8000-00000000abce",
+        );
+        let name = "gold/volume-5b1c3f0a-9e1b-4a55-8a6f-2f1d2c3b4a5d-cinder";
+        let left = left_behind(name, one);
+        assert_eq!(left, format!("{name}-m0000abcd"));
+        assert_ne!(left, left_behind(name, other));
+        assert_eq!(volume_id(&left), None);
+        let long = left_behind(&"x".repeat(63), one);
+        assert_eq!(long.len(), 63);
+        assert!(long.ends_with("x-m0000abcd"));
+        let temporary = volume(&moving(one));
+        assert!(temporary.starts_with("springform-move-019a") && temporary.len() <= 63);
     }
 
     #[test]

@@ -223,6 +223,15 @@ pub fn send_now(array: &Array<'_>, group: &str, suffix: &str) -> Result<(), Fail
     snapshot(array, query, group, suffix)
 }
 
+/// Takes a snapshot of a group and sends it now, once and for all: nothing but its sender takes it away. Taken already under this
+/// suffix: success.
+///
+/// # Errors
+/// When it cannot be taken.
+pub fn send_once(array: &Array<'_>, group: &str, suffix: &str) -> Result<(), Failure> {
+    snapshot(array, Query::new().on("replicate_now"), group, suffix)
+}
+
 /// Takes a snapshot of a group, which stays on its array. Taken already under this suffix: success.
 ///
 /// # Errors

@@ -12,4 +12,4 @@ impl Shell for This {
 
 type Driver = Component<This>;
 
-springform_sdk::export_driver!(Driver, full);
+springform_sdk::export_driver!(Driver, full, migrating);

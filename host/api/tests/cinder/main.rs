@@ -16,6 +16,7 @@ mod filters;
 mod images;
 mod manage;
 mod moves;
+mod moving;
 mod nova;
 mod quotas;
 mod retype;

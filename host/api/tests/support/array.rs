@@ -8,8 +8,9 @@ use std::sync::{Arc, Mutex};
 use springform_control::{BackendConfig, DriverLoader, Inspected, LoadRefusal, Loaded};
 use springform_model::contract::{
     Adopted, AdoptedSnapshot, Call, CallError, Connection, Context, CredentialScheme, Description,
-    Disconnected, Driver, Failure, FailureCode, Manageable, ManageablePage, Path as ArrayPath,
-    Placement, Pool, Reference, ReplicationKind, Reply, SetupReport, SnapshotPlacement, Statistics,
+    Disconnected, Driver, Failure, FailureCode, MIGRATE, Manageable, ManageablePage,
+    Path as ArrayPath, Placement, Pool, Reference, ReplicationKind, Reply, SetupReport,
+    SnapshotPlacement, Statistics,
 };
 
 const GIB: u64 = 1 << 30;
@@ -22,6 +23,10 @@ pub struct Array {
     pub room: u64,
     /// Whether its driver claims to replicate everything to an array `b`.
     pub claims: bool,
+    /// Whether its driver moves volumes from array to array.
+    pub migrates: bool,
+    /// Whether the arrays of different backends are connected.
+    pub connected: AtomicBool,
     /// Whether every call but those that look is refused.
     pub broken: AtomicBool,
     /// Calls that change something, in order.
@@ -35,6 +40,8 @@ impl Default for Array {
             snapshots: Mutex::default(),
             room: 1 << 20,
             claims: false,
+            migrates: false,
+            connected: AtomicBool::new(true),
             broken: AtomicBool::new(false),
             log: Mutex::default(),
         }
@@ -133,7 +140,7 @@ impl Driver for Simulated {
         &self.description
     }
 
-    async fn call(&self, _context: Context, call: Call) -> Result<Reply, CallError> {
+    async fn call(&self, context: Context, call: Call) -> Result<Reply, CallError> {
         if !call.is_read_only() && !matches!(call, Call::Setup) {
             self.array.log.lock().unwrap().push(call.name());
             if self.array.broken.load(Ordering::SeqCst) {
@@ -249,6 +256,44 @@ impl Driver for Simulated {
                 data: Vec::new(),
                 extensions: Vec::new(),
             }),
+            Call::OfferVolume { volume, migration } => {
+                if !self.array.connected.load(Ordering::SeqCst) {
+                    let why = "the arrays are not connected; connect them";
+                    let why = Failure::new(FailureCode::FailedPrecondition, why);
+                    return Err(CallError::Failed(why));
+                }
+                assert_eq!(context.backend, migration.source.backend);
+                assert!(volumes.contains_key(&volume.placement.unwrap().array_name));
+                Reply::Parcel(b"offer".to_vec())
+            }
+            Call::AcceptVolume { offer, .. } => {
+                assert_eq!(offer, b"offer");
+                Reply::Parcel(b"acceptance".to_vec())
+            }
+            Call::SendVolume { acceptance, .. } => {
+                assert_eq!(acceptance, b"acceptance");
+                Reply::Parcel(b"parcel".to_vec())
+            }
+            Call::ReceiveVolume { volume, parcel, .. } => {
+                assert_eq!(parcel, b"parcel");
+                // All backends have the one map.
+                let name = format!("{} on {}", volume.name, context.backend);
+                volumes.insert(name.clone(), volume.size);
+                Reply::Placement(place(&name))
+            }
+            Call::ReleaseVolume { volume, moved, .. } => {
+                if moved {
+                    volumes.remove(&volume.placement.unwrap().array_name);
+                }
+                Reply::Done
+            }
+            Call::SettleVolume { volume, moved, .. } => {
+                assert_eq!(volume.placement.is_some(), moved);
+                if !moved {
+                    volumes.remove(&format!("{} on {}", volume.name, context.backend));
+                }
+                Reply::Done
+            }
             Call::Disconnect { .. } => Reply::Disconnected(Disconnected {
                 last_of_host: true,
                 connection: None,
@@ -290,12 +335,19 @@ pub struct Loader(pub Arc<Array>);
 
 #[async_trait::async_trait]
 impl DriverLoader for Loader {
-    async fn load(&self, path: &Path, _backend: &BackendConfig) -> Result<Loaded, LoadRefusal> {
+    async fn load(&self, path: &Path, backend: &BackendConfig) -> Result<Loaded, LoadRefusal> {
         let seen = self.inspect(path, "").await?;
+        let mut description = seen.description;
+        if self.0.migrates {
+            description.features.push(MIGRATE.to_owned());
+        }
+        if backend.name == "stranger" {
+            description.vendor = "somebody else".to_owned();
+        }
         Ok(Loaded {
             signers: Vec::new(),
             driver: Arc::new(Simulated {
-                description: seen.description,
+                description,
                 array: self.0.clone(),
             }),
             digest: seen.digest,

@@ -162,6 +162,11 @@ impl Api {
         Self::with_targets(array, names, &["a"]).await
     }
 
+    /// With backends that have arrays `a` and `b`.
+    pub async fn with_pairs(array: &Arc<Array>, names: &[&str]) -> Self {
+        Self::with_targets(array, names, &["a", "b"]).await
+    }
+
     async fn with_targets(array: &Arc<Array>, names: &[&str], targets: &[&str]) -> Self {
         let parts = (Auth::NoAuth, Limits::default(), Policy::default(), None);
         Self::with_users(array, names, targets, parts).await

@@ -202,6 +202,21 @@ impl Run {
         backend: &str,
         call: Call,
     ) -> Result<Reply, OperationError> {
+        let deadline = self.control.config().step_deadline;
+        self.call_within(step, backend, call, deadline).await
+    }
+
+    /// The same for a step that may take so long.
+    ///
+    /// # Errors
+    /// What the driver failed with, in words.
+    pub async fn call_within(
+        &mut self,
+        step: &str,
+        backend: &str,
+        call: Call,
+        deadline: Duration,
+    ) -> Result<Reply, OperationError> {
         let done = self
             .operation
             .steps
@@ -210,7 +225,6 @@ impl Run {
         if let Some(reply) = done.and_then(|step| serde_json::from_value(step.data.clone()).ok()) {
             return Ok(reply);
         }
-        let deadline = self.control.config().step_deadline;
         let index = self.begin(step, deadline).await?;
         let cursor = self
             .operation

@@ -48,6 +48,14 @@ async fn no_operation(control: &Control, backend: &Differs) -> Result<(), Contro
         Some(holder) => Some(holder),
         None => first::<Operation>(control, query).await?.map(|o| o.id),
     };
+    // A volume that is on its way to this backend.
+    let coming = Query::new().eq("open", true).entry("input", "to", name);
+    let holder = match holder {
+        None if matches!(backend.change, Change::Removed) => {
+            first::<Operation>(control, coming).await?.map(|o| o.id)
+        }
+        known => known,
+    };
     let Some(holder) = holder else {
         return Ok(());
     };

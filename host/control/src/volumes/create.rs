@@ -360,6 +360,7 @@ pub(super) fn request(
         not,
         multiattach: volume.multiattach,
         affinity: Affinity::default(),
+        leaving: None,
     }
 }
 

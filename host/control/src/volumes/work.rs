@@ -11,7 +11,7 @@ use springform_model::replication::relation::{Event, Relation};
 use springform_store::{Changes, Direction, Query, StoreError, Stored};
 
 use super::place::nobody_elses;
-use super::report;
+use super::{migrate, report};
 use crate::engine::{Executor, Run, failure};
 use crate::groups::settle::{WriteDecision, settle};
 use crate::lock;
@@ -39,6 +39,9 @@ impl Executor for Working {
         {
             run.finish(None);
             return run.commit(Changes::new()).await.map_err(broken);
+        }
+        if migrate::is_move(run.operation()) {
+            return migrate::carry_out(run, &id).await;
         }
         let outcome = act(run, &id).await;
         run.finish(outcome.as_ref().err().cloned());
@@ -112,7 +115,7 @@ impl Executor for Working {
     }
 }
 
-fn action(verb: Verb) -> &'static str {
+pub(super) fn action(verb: Verb) -> &'static str {
     match verb {
         Verb::DeleteVolume => "010",
         Verb::ExtendVolume => "007",
@@ -120,7 +123,7 @@ fn action(verb: Verb) -> &'static str {
     }
 }
 
-fn text(operation: &Operation, key: &str) -> String {
+pub(super) fn text(operation: &Operation, key: &str) -> String {
     operation
         .input
         .get(key)
@@ -332,7 +335,7 @@ async fn wants(run: &Run, id: &str, wanted: bool) -> Result<Option<Relation>, Op
     Ok(known.and_then(|relation| Some(relation.step(Event::Want(wanted), now).ok()?.0)))
 }
 
-fn status_before(operation: &Operation) -> VolumeStatus {
+pub(super) fn status_before(operation: &Operation) -> VolumeStatus {
     text(operation, "status")
         .parse()
         .unwrap_or(VolumeStatus::Available)
@@ -373,7 +376,7 @@ fn failed(volume: &Volume, operation: &Operation) -> VolumeStatus {
 }
 
 /// The state that a volume had before, unless hosts began or ceased to use it meanwhile.
-fn at_rest(volume: &Volume, before: VolumeStatus) -> VolumeStatus {
+pub(super) fn at_rest(volume: &Volume, before: VolumeStatus) -> VolumeStatus {
     match before {
         VolumeStatus::Available | VolumeStatus::InUse if volume.attachments.is_empty() => {
             VolumeStatus::Available

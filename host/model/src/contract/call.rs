@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Adopted, AdoptedSnapshot, Connection, Connector, Context, Description, Disconnected,
-    FailoverPlan, Failure, GroupSpec, ManageablePage, Observation, Outcome, Pending, Placement,
-    PlanRequest, Reference, SetupReport, SnapshotOutcome, SnapshotPlacement, SnapshotSpec,
-    Statistics, TargetFacts, TargetHealth, TestCopy, TypeSpec, VolumeSpec,
+    FailoverPlan, Failure, GroupSpec, ManageablePage, Migration, Observation, Outcome, Pending,
+    Placement, PlanRequest, Reference, SetupReport, SnapshotOutcome, SnapshotPlacement,
+    SnapshotSpec, Statistics, TargetFacts, TargetHealth, TestCopy, TypeSpec, VolumeSpec,
 };
 
 macro_rules! calls {
@@ -79,6 +79,13 @@ calls! {
     CreateGroupFrom "groups.create-from" { group: GroupSpec, volumes: Vec<VolumeSpec>, source: GroupSpec, snapshot_id: Option<String>, source_volumes: Vec<VolumeSpec> } => Outcomes,
     EnableGroupReplication "groups.enable-replication" { group: GroupSpec, volumes: Vec<VolumeSpec> } => Done,
     DisableGroupReplication "groups.disable-replication" { group: GroupSpec, volumes: Vec<VolumeSpec> } => Done,
+
+    OfferVolume "migrating.offer" { volume: VolumeSpec, migration: Migration } => Parcel,
+    AcceptVolume "migrating.accept" { volume: VolumeSpec, migration: Migration, offer: Vec<u8> } => Parcel,
+    SendVolume "migrating.send" { volume: VolumeSpec, migration: Migration, acceptance: Vec<u8> } => Parcel,
+    ReceiveVolume "migrating.receive" { volume: VolumeSpec, migration: Migration, parcel: Vec<u8> } => Placement,
+    ReleaseVolume "migrating.release" { volume: VolumeSpec, migration: Migration, moved: bool } => Done,
+    SettleVolume "migrating.settle" { volume: VolumeSpec, migration: Migration, moved: bool } => Done,
 }
 
 impl Call {
@@ -140,6 +147,7 @@ replies! {
     Tests(Vec<TestCopy>) into_tests,
     Name(String) into_name,
     GroupSnapshot(Vec<SnapshotOutcome>) into_group_snapshot,
+    Parcel(Vec<u8>) into_parcel,
 }
 
 /// How the machinery around a driver failed, as opposed to the driver's own typed failure.

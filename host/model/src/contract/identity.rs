@@ -109,6 +109,9 @@ pub struct Description {
     pub extensions: Extensions,
 }
 
+/// The ability of a component that exports the interface `migrating`. Set by whoever loads it, whatever it says of itself.
+pub const MIGRATE: &str = "migrate";
+
 impl Description {
     /// Whether the driver declares an ability.
     #[must_use]

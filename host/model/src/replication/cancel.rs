@@ -26,6 +26,12 @@ pub fn takes_effect(operation: &Operation) -> String {
             "the copies of a drill are made in full; end it with `springform drill stop` when it is open".to_owned()
         }
         Verb::StopDrill => "the copies of a drill are thrown away in full".to_owned(),
+        // As the host journals where the volume goes.
+        Verb::RetypeVolume if operation.input.get("to").is_some() => {
+            "it stops at once while the content is on its way, and what was sent is taken away; when the other array serves the \
+             volume, the old one goes all the same"
+                .to_owned()
+        }
         Verb::CreateVolume => {
             "it stops before it tries another backend; what it has asked of an array is finished".to_owned()
         }

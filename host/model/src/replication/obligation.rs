@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::relation::{DebtState, Phase, Relation};
-use crate::contract::{Call, Connector, GroupSpec, SnapshotSpec, VolumeSpec};
+use crate::contract::{Call, Connector, GroupSpec, Migration, Side, SnapshotSpec, VolumeSpec};
 use crate::time::Timestamp;
 
 /// What has to be done on an array.
@@ -27,17 +27,20 @@ pub enum ObligationKind {
     DeleteGroupSnapshot,
     /// A machine that was detached does not reach a volume any more.
     Disconnect,
+    /// What a move of a volume between backends made goes, save the volume.
+    EndMigration,
 }
 
 impl ObligationKind {
     /// Every kind.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Fence,
         Self::DeleteVolume,
         Self::DeleteSnapshot,
         Self::DeleteGroup,
         Self::DeleteGroupSnapshot,
         Self::Disconnect,
+        Self::EndMigration,
     ];
 
     /// The word for it.
@@ -50,6 +53,7 @@ impl ObligationKind {
             Self::DeleteGroup => "delete-group",
             Self::DeleteGroupSnapshot => "delete-group-snapshot",
             Self::Disconnect => "disconnect",
+            Self::EndMigration => "end-migration",
         }
     }
 }
@@ -307,6 +311,45 @@ impl Cause<'_> {
             keep: false,
         };
         self.owes(target, ObligationKind::Disconnect, &about, call)
+    }
+
+    /// A volume has moved to another backend while the array that had it was away: that is owed its deletion.
+    #[must_use]
+    pub fn left_behind(
+        &self,
+        volume: &VolumeSpec,
+        migration: &Migration,
+        call: Call,
+    ) -> Obligation {
+        let Side {
+            backend, target, ..
+        } = &migration.source;
+        let reason = format!(
+            "volume {} was moved from {target} to backend {} ({}), and {backend} could not delete it then",
+            volume.id, migration.destination.backend, migration.destination.target
+        );
+        let about = About::volume(volume, reason);
+        self.owes(target, ObligationKind::DeleteVolume, &about, call)
+    }
+
+    /// A move of a volume between backends is over, and an array could not be told: what the move made there is owed its end.
+    #[must_use]
+    pub fn migration_ended(
+        &self,
+        volume: &VolumeSpec,
+        migration: &Migration,
+        target: &str,
+        call: Call,
+    ) -> Obligation {
+        let about = About {
+            id: &migration.id,
+            reason: format!(
+                "a move of volume {} from backend {} to {} is over, and {target} still has what it made",
+                volume.id, migration.source.backend, migration.destination.backend
+            ),
+            ..About::volume(volume, String::new())
+        };
+        self.owes(target, ObligationKind::EndMigration, &about, call)
     }
 
     /// A group that has moved is deleted: every other array is owed its deletion.

@@ -7,6 +7,7 @@ mod backend;
 mod connections;
 mod groups;
 mod identity;
+mod migrating;
 mod replication;
 mod types;
 mod volumes;

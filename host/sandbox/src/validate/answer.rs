@@ -75,7 +75,10 @@ fn volumes(call: &Call) -> Vec<&VolumeSpec> {
         | Call::ManageSnapshot { volume, .. }
         | Call::UnmanageSnapshot { volume, .. }
         | Call::Connect { volume, .. }
-        | Call::Disconnect { volume, .. } => vec![volume],
+        | Call::Disconnect { volume, .. }
+        | Call::OfferVolume { volume, .. }
+        | Call::SendVolume { volume, .. }
+        | Call::ReleaseVolume { volume, .. } => vec![volume],
         Call::CreateFromSnapshot {
             volume,
             source_volume: source,
@@ -112,7 +115,7 @@ fn volumes(call: &Call) -> Vec<&VolumeSpec> {
 /// Looks at a reply; words for people are shortened in place.
 pub fn reply(rules: Rules, asked: &Asked, reply: &mut Reply) -> Result<(), Fault> {
     match reply {
-        Reply::Done | Reply::State(_) => Ok(()),
+        Reply::Done | Reply::State(_) | Reply::Parcel(_) => Ok(()),
         Reply::Name(name) => rules.name("name", name),
         Reply::Size(bytes) => rules.size("size", *bytes),
         Reply::Setup(report) => {

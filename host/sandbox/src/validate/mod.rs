@@ -72,6 +72,7 @@ impl Expectation {
             Ok(Reply::Setup(report)) => ("state", report.state.len()),
             Ok(Reply::State(state)) => ("state", state.len()),
             Ok(Reply::Plan(plan)) => ("plan token", plan.token.len()),
+            Ok(Reply::Parcel(parcel)) => ("parcel", parcel.len()),
             Err(CallError::Pending(pending)) => ("cursor", pending.cursor.len()),
             _ => ("", 0),
         };

@@ -307,6 +307,7 @@ fn troubles(backend: &Value) -> Vec<String> {
             "delete-group" => "deleted group(s) are still there".to_owned(),
             "delete-group-snapshot" => "deleted group snapshot(s) are still there".to_owned(),
             "disconnect" => "detached machine(s) can still reach their volumes".to_owned(),
+            "end-migration" => "leftover(s) of moves between backends are still there".to_owned(),
             other => format!("{other}(s) are owed"),
         };
         let why = match field(owed, "/error").as_str() {

@@ -15,6 +15,7 @@ mod groups_away;
 mod life;
 mod machines;
 mod memory;
+mod migrating;
 mod moved;
 mod reconcile;
 mod replication;

@@ -2,7 +2,7 @@
 
 use super::shapes::{Place, record, variant};
 use super::{Abi, aligned, larger};
-use crate::interfaces::{backend, connections, groups, identity, replication, volumes};
+use crate::interfaces::{backend, connections, groups, identity, migrating, replication, volumes};
 use crate::types::{
     Context, Error, Failure, FailureCode, Outcome, Pending, Placement, Qos, ReplicationKind,
     Snapshot, SnapshotPlacement, Target, Volume, VolumeType,
@@ -242,6 +242,20 @@ record!(groups::Group {
     extensions: Pairs,
 });
 record!(groups::SnapshotOutcome { id: String, result: Result<SnapshotPlacement, Failure> });
+
+record!(migrating::Side {
+    backend: String,
+    target: String,
+    array_id: Option<String>,
+    array_name: Option<String>,
+    extensions: Pairs,
+});
+record!(migrating::Migration {
+    id: String,
+    source: migrating::Side,
+    destination: migrating::Side,
+    extensions: Pairs,
+});
 
 variant!(replication::Role { 0 Primary, 1 Secondary, 2 Both, 3 SplitBrain, 4 Unknown, 5 Other(other: String) });
 variant!(replication::LinkState {

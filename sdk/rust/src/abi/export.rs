@@ -152,6 +152,21 @@ macro_rules! export_groups_functions {
 }
 
 #[doc(hidden)]
+#[macro_export]
+macro_rules! export_migrating_functions {
+    ($driver:ident with_types_in $($path:tt)*) => {
+        $crate::export_functions!($driver as $crate::interfaces::migrating::Guest:
+            "migrating@0.1.0#offer" offer,
+            "migrating@0.1.0#accept" accept,
+            "migrating@0.1.0#send" send,
+            "migrating@0.1.0#receive" receive,
+            "migrating@0.1.0#release" release,
+            "migrating@0.1.0#settle" settle
+        );
+    };
+}
+
+#[doc(hidden)]
 pub mod exports {
     pub mod springform {
         pub mod driver {
@@ -172,6 +187,9 @@ pub mod exports {
             }
             pub mod groups {
                 pub use crate::export_groups_functions as __export_springform_driver_groups_0_1_0_cabi;
+            }
+            pub mod migrating {
+                pub use crate::export_migrating_functions as __export_springform_driver_migrating_0_1_0_cabi;
             }
         }
     }

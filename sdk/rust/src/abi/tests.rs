@@ -6,7 +6,7 @@ use std::path::Path;
 use wit_parser::{Resolve, SizeAlign, TypeDefKind};
 
 use super::{Abi, done, give_back, run, take};
-use crate::interfaces::{backend, connections, groups, identity, replication, volumes};
+use crate::interfaces::{backend, connections, groups, identity, migrating, replication, volumes};
 use crate::types;
 
 /// Bytes, alignment, fields or cases.
@@ -54,6 +54,8 @@ fn ours() -> BTreeMap<(String, String), Shape> {
         shape::<connections::Disconnected>("connections", "disconnected"),
         shape::<groups::Group>("groups", "group"),
         shape::<groups::SnapshotOutcome>("groups", "snapshot-outcome"),
+        shape::<migrating::Side>("migrating", "side"),
+        shape::<migrating::Migration>("migrating", "migration"),
         shape::<replication::Role>("replication", "role"),
         shape::<replication::LinkState>("replication", "link-state"),
         shape::<replication::Protection>("replication", "protection"),
