@@ -39,18 +39,21 @@ def toml(value):
 class WholeCinder:
     """Real Cinder with the upstream driver; see whole_cinder.py. A context manager.
 
-    `directory`: where cinder.conf and the database stay when it has ended.
+    `directory`: where cinder.conf and the database stay when it has ended. `identities`: whether it
+    believes the headers in which Keystone's middleware says who the caller is.
     """
 
-    def __init__(self, options, protocol="iscsi", directory=None):
+    def __init__(self, options, protocol="iscsi", directory=None, identities=False):
         driver = DRIVERS[protocol]
-        options = dict(options, volume_driver="%s.%s" % (driver.__module__, driver.__name__))
+        options = {"volume_driver": "%s.%s" % (driver.__module__, driver.__name__), **options}
         self._process = subprocess.Popen(
             [sys.executable, "-W", "ignore", str(HERE / "whole_cinder.py")],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            # What it says of requests that nobody should send fills pages.
+            stderr=subprocess.DEVNULL if identities else None)
         self._process.stdin.write(json.dumps(
             {"name": options["volume_backend_name"], "options": options,
-             "directory": directory and str(directory)}) + "\n")
+             "directory": directory and str(directory), "identities": identities}) + "\n")
         self._process.stdin.flush()
         first = self._process.stdout.readline()
         if not first:

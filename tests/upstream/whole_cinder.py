@@ -2,7 +2,7 @@
 """A whole Cinder in one process: API, scheduler and one volume service, without authentication.
 
 Reads one JSON line, {"name": backend name, "options": {option: value}, "directory": null or where
-its configuration and database are kept}, prints one JSON line, {"endpoint": ..., "host": ...}, and
+its configuration and database are kept, "identities": whether it believes X-User-Id, X-Project-Id and X-Roles}, prints one JSON line, {"endpoint": ..., "host": ...}, and
 serves until its input ends. It is the other side of the differential test: what the real service
 does with the same requests.
 """
@@ -37,7 +37,17 @@ from cinder.db import migration  # noqa: E402
 CONF = cfg.CONF
 
 
-def configure(directory, name, options):
+def believing(directory):
+    """A paste configuration in which the caller is who the headers say, as behind Keystone's middleware."""
+    with open(os.path.join(sys.prefix, "etc/cinder/api-paste.ini")) as file:
+        text = file.read()
+    path = os.path.join(directory, "api-paste.ini")
+    with open(path, "w") as file:
+        file.write(text.replace(" authtoken keystonecontext", " keystonecontext"))
+    return path
+
+
+def configure(directory, name, options, identities=False):
     """Writes a cinder.conf as an operator would, and reads it."""
     sections = {
         "DEFAULT": {
@@ -58,6 +68,9 @@ def configure(directory, name, options):
         "coordination": {"backend_url": "file://" + directory},
         name: options,
     }
+    if identities:
+        sections["DEFAULT"]["auth_strategy"] = "keystone"
+        sections["DEFAULT"]["api_paste_config"] = believing(directory)
     path = os.path.join(directory, "cinder.conf")
     with open(path, "w") as file:
         for section, values in sections.items():
@@ -83,7 +96,7 @@ def main():
     asked = json.loads(sys.stdin.readline())
     name = asked["name"]
     directory = asked.get("directory") or tempfile.mkdtemp(prefix="whole-cinder-")
-    configure(directory, name, asked["options"])
+    configure(directory, name, asked["options"], asked.get("identities", False))
     migration.db_sync()
     rpc.init(CONF)
     start("cinder-scheduler")
