@@ -423,7 +423,7 @@ async fn a_web_page_of_another_site_is_refused_where_nobody_is_asked_who_they_ar
     // A token is nothing that a browser sends by itself.
     let api = Api::with_tokens("").await;
     let token = ("x-auth-token", "admin-token-of-test");
-    let headers = [token, foreign[0], foreign[3]];
+    let headers = [token, foreign[0], foreign[1]];
     let made = api.plain("POST", "/v3/types", &headers, body).await;
     assert_eq!(made.status, 200, "{}", made.text);
 }

@@ -69,6 +69,18 @@ impl GroupTypes<'_> {
         Ok(self.stored(caller, name_or_id).await?.record)
     }
 
+    /// One, by id.
+    ///
+    /// # Errors
+    /// As [`GroupTypes::find`].
+    pub async fn get(&self, caller: &Caller, id: &str) -> Result<GroupType, ControlError> {
+        let found = self.store.get::<GroupType>(id).await?;
+        let found = found.map(|stored| stored.record);
+        found
+            .filter(|found| found.is_public || caller.is_admin)
+            .ok_or_else(|| unknown(id))
+    }
+
     pub(crate) async fn stored(
         &self,
         caller: &Caller,

@@ -134,7 +134,8 @@ impl<'a> Types<'a> {
         })
     }
 
-    /// A page of the types that the caller may use. `public`: of which kind; none: of both.
+    /// A page of the types that the caller may use. `public`: of which kind; none: of both. To the public ones belong
+    /// private ones that the caller's project may use.
     ///
     /// # Errors
     /// What the store says.
@@ -144,16 +145,28 @@ impl<'a> Types<'a> {
         public: Option<bool>,
         query: Query,
     ) -> Result<Vec<VolumeType>, ControlError> {
-        let query = match public {
-            Some(public) => query.eq("is_public", public),
-            None => query,
+        let own = |found: &VolumeType| found.projects.contains(&caller.project_id);
+        let wanted = |found: &VolumeType| match public {
+            Some(true) => found.is_public || own(found),
+            Some(false) => !found.is_public && visible(caller, found),
+            None => visible(caller, found),
         };
-        let found = self.store.list::<VolumeType>(&query).await?;
-        Ok(found
-            .into_iter()
-            .map(|stored| stored.record)
-            .filter(|found| visible(caller, found))
-            .collect())
+        let rows = query.rows().map_or(usize::MAX, |rows| rows as usize);
+        let skipped = query.skips() as usize;
+        let (mut query, mut types) = (query.offset(0), Vec::new());
+        // Who may use a private type is no column: a page is filled from as many as that takes, and there are few types.
+        loop {
+            let found = self.store.list::<VolumeType>(&query).await?;
+            let (count, last) = (found.len(), found.last().map(|last| last.id.clone()));
+            types.extend(found.into_iter().map(|found| found.record).filter(&wanted));
+            match last {
+                Some(last) if types.len() < rows.saturating_add(skipped) && count >= rows => {
+                    query = query.marker(last);
+                }
+                _ => break,
+            }
+        }
+        Ok(types.into_iter().skip(skipped).take(rows).collect())
     }
 
     /// Changes name, description or visibility.

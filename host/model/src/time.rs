@@ -47,9 +47,15 @@ impl Timestamp {
     /// Reads ISO 8601 with or without a zone; without one it is UTC, as Cinder's clients mean it.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let zoned = text.parse::<jiff::Timestamp>();
-        let parsed = zoned.or_else(|_| format!("{text}Z").parse::<jiff::Timestamp>());
-        parsed.ok().map(|point| Self(point.as_microsecond()))
+        let zoned = text.parse::<jiff::Timestamp>().ok();
+        // A day alone is its midnight.
+        let plain = || {
+            let at = text.parse::<jiff::civil::DateTime>().ok()?;
+            let at = at.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
+            Some(at.timestamp())
+        };
+        let point = zoned.or_else(plain)?;
+        Some(Self(point.as_microsecond()))
     }
 
     /// As Cinder writes it: `2026-11-20T23:31:10.989136`, UTC without a zone.
@@ -79,5 +85,8 @@ mod tests {
         assert_eq!(Timestamp::parse("2023-11-14T22:13:20.123456"), point);
         assert_eq!(Timestamp::parse("2023-11-14T22:13:20.123456Z"), point);
         assert_eq!(Timestamp::parse("yesterday"), None);
+        let midnight = Some(Timestamp(1_699_920_000_000_000));
+        assert_eq!(Timestamp::parse("2023-11-14"), midnight);
+        assert_eq!(Timestamp::parse("2023-11-14T02:00:00+02:00"), midnight);
     }
 }

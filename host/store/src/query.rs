@@ -149,6 +149,18 @@ impl Query {
         self
     }
 
+    /// How many it finds at most; none: all.
+    #[must_use]
+    pub fn rows(&self) -> Option<u32> {
+        self.limit
+    }
+
+    /// How many it leaves out first.
+    #[must_use]
+    pub fn skips(&self) -> u32 {
+        self.offset
+    }
+
     /// Without the first so many.
     #[must_use]
     pub fn offset(mut self, offset: u32) -> Self {

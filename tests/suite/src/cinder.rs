@@ -171,7 +171,7 @@ impl Cinder {
     /// It is refused.
     pub async fn attach(&self, volume: &str, host: &str, initiator: &str) -> anyhow::Result<Value> {
         let body = json!({"attachment": {
-            "volume_uuid": volume, "instance_uuid": null, "mode": "rw",
+            "volume_uuid": volume, "mode": "rw",
             "connector": {"host": host, "initiator": initiator, "ip": "127.0.0.1", "multipath": true, "os_type": "linux", "platform": "x86_64"},
         }});
         let answer = self

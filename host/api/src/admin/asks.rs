@@ -63,11 +63,13 @@ pub(super) fn read(fields: &mut Fields, takes: &[Takes]) -> Result<Ask, ApiError
             Takes::Plan => ask.plan = word(fields, "plan")?,
             Takes::Acknowledge => ask.acknowledge = acknowledge(fields)?,
             Takes::Attached => {
-                ask.allow_attached = fields.boolean("allow_attached")?.unwrap_or(true)
+                ask.allow_attached = fields.boolean_or_null("allow_attached")?.unwrap_or(true)
             }
-            Takes::Reprotect => ask.reprotect = fields.boolean("reprotect")?.unwrap_or(true),
-            Takes::DryRun => ask.dry_run = fields.boolean("dry_run")?.unwrap_or(false),
-            Takes::Adopt => ask.adopt = fields.boolean("adopt")?.unwrap_or(false),
+            Takes::Reprotect => {
+                ask.reprotect = fields.boolean_or_null("reprotect")?.unwrap_or(true)
+            }
+            Takes::DryRun => ask.dry_run = fields.boolean_or_null("dry_run")?.unwrap_or(false),
+            Takes::Adopt => ask.adopt = fields.boolean_or_null("adopt")?.unwrap_or(false),
             Takes::Minutes => {
                 ask.point = word(fields, "point")?;
                 ask.minutes = fields

@@ -28,7 +28,7 @@ async fn repair(call: Call) -> Answer {
     let token = fields.text("token", 1..=16_384)?;
     let wanted = Wanted {
         backend: fields.text("backend", 1..=255)?,
-        dry_run: fields.boolean("dry_run")?.unwrap_or(false),
+        dry_run: fields.boolean_or_null("dry_run")?.unwrap_or(false),
     };
     fields.finish()?;
     let nova = match (url, token) {

@@ -21,7 +21,7 @@ fn dry_run(call: &Call) -> Result<bool, ApiError> {
         return Ok(false);
     }
     let mut fields = call.fields()?;
-    let dry_run = fields.boolean("dry_run")?;
+    let dry_run = fields.boolean_or_null("dry_run")?;
     fields.finish()?;
     Ok(dry_run.unwrap_or(false))
 }

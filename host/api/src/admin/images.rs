@@ -2,7 +2,7 @@
 
 use springform_control::images::RegisterImage;
 
-use crate::http::{Answer, Call, Routes, empty, json};
+use crate::http::{Answer, Call, Keys, Routes, empty, json};
 use crate::views::admin::ImageView;
 use crate::views::{Many, One};
 
@@ -39,7 +39,9 @@ async fn register(call: Call) -> Answer {
         image_id: fields.required_uuid("id")?,
         volume_id: fields.required_uuid("volume_id")?,
         name: fields.name()?,
-        properties: fields.pairs("properties")?.unwrap_or_default(),
+        properties: fields
+            .pairs_or_null("properties", Keys::Any)?
+            .unwrap_or_default(),
     };
     fields.finish()?;
     let made = call

@@ -1,5 +1,6 @@
 //! Attachments (3.27): reserve, connect, complete, let go.
 
+use serde_json::Value;
 use springform_control::attachments::CreateAttachment;
 
 use super::listing::{Kind, Known, listed, query};
@@ -101,28 +102,19 @@ async fn detail(call: Call) -> Answer {
 async fn create(call: Call) -> Answer {
     call.since(27)?;
     let mut fields = call.object("attachment")?;
-    let volume_id = fields.required("volume_uuid")?;
-    let instance_id = fields
-        .text("instance_uuid", 0..=36)?
-        .filter(|id| !id.is_empty());
-    let from = fields
-        .take("connector")
-        .filter(|from| from.as_object().is_none_or(|map| !map.is_empty()));
+    let volume_id = fields.required_uuid("volume_uuid")?;
+    let instance_id = fields.id("instance_uuid")?;
+    // None, and one that says nothing, reserve the volume.
+    let from = fields.object_or_empty("connector")?;
+    let from = Some(from.into_members()).filter(|from| !from.is_empty());
     let from = from
-        .filter(|from| !from.is_null())
-        .map(connector)
+        .map(|from| connector(Value::Object(from)))
         .transpose()?;
-    let mode = fields.text("mode", 0..=4)?;
+    let mode = match call.version.has(54) {
+        true => fields.word("mode", &["rw", "ro"])?,
+        false => None,
+    };
     fields.finish()?;
-    if mode
-        .as_deref()
-        .is_some_and(|mode| !matches!(mode, "rw" | "ro" | "null"))
-    {
-        return Err(ApiError::invalid(
-            "Invalid input for field/attribute mode. It must be 'rw' or 'ro'.",
-        ));
-    }
-    let mode = mode.filter(|mode| call.version.has(54) && mode != "null");
     let wanted = CreateAttachment {
         volume_id,
         instance_id,
@@ -151,13 +143,17 @@ async fn show(call: Call) -> Answer {
 async fn update(call: Call) -> Answer {
     call.since(27)?;
     let mut fields = call.object("attachment")?;
-    let from = fields
-        .take("connector")
-        .ok_or_else(|| ApiError::invalid("'connector' is a required property"))?;
+    let from = fields.object("connector")?;
     fields.finish()?;
+    if from.is_empty() {
+        return Err(ApiError::invalid(
+            "Invalid input for field/attribute connector. Value: {}. {} does not have enough properties",
+        ));
+    }
+    let from = connector(Value::Object(from.into_members()))?;
     let attachments = call.control().attachments();
     let connected = attachments
-        .update(&call.caller, call.part("attachment_id"), connector(from)?)
+        .update(&call.caller, call.part("attachment_id"), from)
         .await?;
     json(200, &One(AttachmentView::new(&connected, &call.caller)))
 }

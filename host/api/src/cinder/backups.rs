@@ -4,7 +4,7 @@
 use springform_model::cloud::{SnapshotStatus, VolumeStatus};
 
 use super::listing::{Kind, Known, query};
-use crate::http::{Answer, ApiError, Call, Routes, json};
+use crate::http::{Answer, ApiError, Call, Keys, Routes, json};
 use crate::views::Backups;
 
 const KNOWN: &[Known] = &[
@@ -49,7 +49,7 @@ pub(super) fn routes(r: &mut Routes) {
     r.get("/backups/{backup_id}", "backup:get", none)
         .says("Shows a backup: there is none.")
         .refuses();
-    r.put("/backups/{backup_id}", "backup:update", none)
+    r.put("/backups/{backup_id}", "backup:update", update)
         .says("Changes a backup: there is none.")
         .takes("{backup:object}")
         .refuses();
@@ -64,14 +64,14 @@ pub(super) fn routes(r: &mut Routes) {
     .admin()
     .says("Exports a backup: there is none.")
     .refuses();
-    r.post("/backups/{backup_id}/restore", "backup:restore", none)
+    r.post("/backups/{backup_id}/restore", "backup:restore", restore)
         .says("Restores a backup: there is none.")
         .takes("{restore:object}")
         .refuses();
     r.post(
         "/backups/{backup_id}/action",
         "backup:backup_project_attribute",
-        none,
+        action,
     )
     .admin()
     .says("Does something to a backup: there is none.")
@@ -81,7 +81,14 @@ pub(super) fn routes(r: &mut Routes) {
 
 async fn list(call: Call) -> Answer {
     // Filters, keys and pages that Cinder refuses are refused here, too.
-    query(&call, KNOWN, &["created_at", "updated_at"])?;
+    let keys = ["id", "name", "status", "size", "created_at", "updated_at"];
+    let (_, page) = query(&call, KNOWN, &keys)?;
+    call.all_tenants()?;
+    if let Some(marker) = page.marker {
+        return Err(ApiError::not_found(format!(
+            "Backup {marker} could not be found."
+        )));
+    }
     let counts = call.version.has(45) && call.query.flag("with_count")?;
     json(200, &Backups::new(counts))
 }
@@ -103,7 +110,7 @@ async fn create(call: Call) -> Answer {
     fields.description()?;
     fields.text("container", 0..=255)?;
     if call.version.has(43) {
-        fields.pairs("metadata")?;
+        fields.pairs_or_null("metadata", Keys::Words)?;
     }
     if call.version.has(51) {
         fields.text("availability_zone", 0..=255)?;
@@ -133,12 +140,54 @@ async fn create(call: Call) -> Answer {
 
 async fn import(call: Call) -> Answer {
     let mut fields = call.object("backup-record")?;
-    fields.required("backup_service")?;
+    let missing = |name: &str| ApiError::invalid(format!("'{name}' is a required property"));
     fields
-        .text("backup_url", 1..=65_536)?
-        .ok_or_else(|| ApiError::invalid("'backup_url' is a required property"))?;
+        .string("backup_service", 0..=255)?
+        .ok_or_else(|| missing("backup_service"))?;
+    fields
+        .string("backup_url", 1..=65_536)?
+        .ok_or_else(|| missing("backup_url"))?;
     fields.finish()?;
     Err(no_service())
+}
+
+async fn update(call: Call) -> Answer {
+    let mut fields = call.object("backup")?;
+    fields.name()?;
+    fields.description()?;
+    if call.version.has(43) {
+        fields.pairs("metadata", Keys::Words)?;
+    }
+    fields.finish()?;
+    none(call).await
+}
+
+async fn restore(call: Call) -> Answer {
+    let mut fields = call.object("restore")?;
+    fields.name()?;
+    fields.uuid("volume_id")?;
+    fields.finish()?;
+    none(call).await
+}
+
+async fn action(call: Call) -> Answer {
+    let (name, _) = call.action()?;
+    match name.as_str() {
+        "os-reset_status" => {
+            let mut fields = call.object(&name)?;
+            let status = fields.string("status", 0..=255)?;
+            fields.finish()?;
+            let status = status.map(|status| status.to_ascii_lowercase());
+            if !matches!(status.as_deref(), Some("available" | "error")) {
+                return Err(ApiError::invalid(
+                    "Invalid input for field/attribute status. It must be one of available, error",
+                ));
+            }
+        }
+        "os-force_delete" => {}
+        _ => return Err(Call::no_such_action(&name)),
+    }
+    none(call).await
 }
 
 async fn none(call: Call) -> Answer {

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::{Map, Value};
 use springform_control::query::{Query, Record};
 
-use super::listing::{Known, query};
+use super::listing::{Known, nothing, query};
 use crate::http::{ApiError, Call, Page};
 
 /// A list as it is asked for.
@@ -30,9 +31,10 @@ pub(super) fn asked(
         let Some(text) = call.query.get(name) else {
             continue;
         };
-        for (key, text) in pairs_of(text)? {
-            query = query.entry(field, key, text);
-        }
+        query = match pairs_of(text) {
+            Some(pairs) => entries(query, field, pairs),
+            None => nothing(query),
+        };
     }
     if let Some(project) = call
         .query
@@ -57,11 +59,21 @@ impl Asked {
     }
 }
 
-/// Pairs written as Python writes them, `{'key': 'value'}`, or as JSON: both are sent by clients.
-pub(super) fn pairs_of(text: &str) -> Result<BTreeMap<String, String>, ApiError> {
+/// Only what has all of these pairs in a map.
+pub(super) fn entries(query: Query, field: &str, pairs: BTreeMap<String, String>) -> Query {
+    let one = |query: Query, (key, text)| query.entry(field, key, text);
+    pairs.into_iter().fold(query, one)
+}
+
+/// A map written as Python writes it, `{'key': 'value'}`, or as JSON: both are sent by clients.
+pub(super) fn map_of(text: &str) -> Option<Map<String, Value>> {
     let json =
         serde_json::from_str(text).or_else(|_| serde_json::from_str(&text.replace('\'', "\"")));
-    json.map_err(|_| {
-        ApiError::invalid("Invalid input received: Invalid filter value for metadata.")
-    })
+    json.ok()
+}
+
+/// Pairs of text of such a map; none for what is no map of texts, which nothing has.
+pub(super) fn pairs_of(text: &str) -> Option<BTreeMap<String, String>> {
+    let text_of = |(key, value): (String, Value)| Some((key, value.as_str()?.to_owned()));
+    map_of(text)?.into_iter().map(text_of).collect()
 }

@@ -2,7 +2,7 @@
 
 use springform_model::cloud::DefaultType;
 
-use crate::http::{Answer, Call, Routes, empty, json};
+use crate::http::{Answer, ApiError, Call, Routes, empty, json};
 use crate::views::{DefaultTypeView, Many, One};
 
 pub(super) fn routes(r: &mut Routes) {
@@ -54,6 +54,9 @@ async fn set(call: Call) -> Answer {
     call.since(62)?;
     let mut fields = call.object("default_type")?;
     let kind = fields.required("volume_type")?;
+    if kind.trim().is_empty() {
+        return Err(ApiError::invalid("The 'name' can not be empty."));
+    }
     fields.finish()?;
     let types = call.control().default_types();
     let made = types.set(&call.caller, call.part("project"), &kind).await?;

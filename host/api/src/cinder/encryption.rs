@@ -87,8 +87,8 @@ struct Said {
 fn said(mut fields: Fields) -> Result<Said, ApiError> {
     let sized = fields.contains("key_size");
     let said = Said {
-        provider: fields.text("provider", 0..=255)?,
-        location: fields.text("control_location", 0..=255)?,
+        provider: fields.string("provider", 0..=255)?,
+        location: fields.string("control_location", 0..=255)?,
         cipher: fields.change("cipher")?,
         key_size: {
             let bits = fields.integer("key_size", 0..=0x7fff_ffff)?;

@@ -15,7 +15,7 @@ pub(super) fn routes(r: &mut Routes) {
 
 async fn failover(call: Call) -> Answer {
     let mut fields = call.fields()?;
-    let host = host_alone(&mut fields)?;
+    let host = host_alone(&call, &mut fields)?;
     let target = fields
         .text("backend_id", 0..=255)?
         .filter(|target| !target.is_empty());

@@ -54,15 +54,32 @@ pub const FILTERS: [(&str, &[&str]); 9] = [
 ];
 
 /// Parameters of every list.
-const PAGING: &[&str] = &[
-    "limit",
-    "marker",
-    "offset",
-    "sort",
-    "sort_key",
-    "sort_dir",
-    "all_tenants",
-    "with_count",
+const PAGING: &[&str] = &["limit", "marker", "offset", "sort", "sort_key", "sort_dir"];
+
+/// What sort of list it is: who may filter by what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Watch {
+    /// Members may by what the installation allows. Other filters are refused from the microversion on, and ignored before.
+    Ignored(u16),
+    /// The same, but before the microversion other filters find nothing.
+    Compared(u16),
+    /// Everybody may by what is known; other filters find nothing.
+    Everybody,
+}
+
+/// Lists whose filters Cinder watches: the end of the path, the resource, how.
+const LISTS: [(&str, &str, Watch); 11] = [
+    ("volumes", "volume", Watch::Ignored(31)),
+    ("backups", "backup", Watch::Ignored(31)),
+    ("snapshots", "snapshot", Watch::Ignored(31)),
+    ("groups", "group", Watch::Compared(31)),
+    ("group_snapshots", "group_snapshot", Watch::Compared(31)),
+    ("attachments", "attachment", Watch::Ignored(31)),
+    ("messages", "message", Watch::Compared(31)),
+    ("types", "volume_type", Watch::Ignored(52)),
+    ("os-volume-transfer", "transfer", Watch::Everybody),
+    ("volume-transfers", "transfer", Watch::Everybody),
+    ("qos-specs", "qos_specs", Watch::Everybody),
 ];
 
 /// Parameters that a list reads by itself.
@@ -74,6 +91,9 @@ fn own(resource: &str) -> &'static [&'static str] {
             "glance_metadata",
             "created_at",
             "updated_at",
+            "all_tenants",
+            // No volume is the temporary target of a migration.
+            "no_migration_targets",
         ],
         "snapshot" => &[
             "project_id",
@@ -82,16 +102,22 @@ fn own(resource: &str) -> &'static [&'static str] {
             "availability_zone",
             "created_at",
             "updated_at",
+            "all_tenants",
         ],
-        "group" => &["list_volume", "created_at", "updated_at"],
-        "volume_type" => &["is_public", "extra_specs"],
-        _ => &["created_at", "updated_at"],
+        "group" => &["list_volume", "created_at", "updated_at", "all_tenants"],
+        "volume_type" => &["is_public", "extra_specs", "created_at", "updated_at"],
+        "message" | "qos_specs" => &["created_at", "updated_at"],
+        "transfer" => &["created_at", "updated_at", "all_tenants", "project_id"],
+        _ => &["created_at", "updated_at", "all_tenants"],
     }
 }
 
+/// Lists that say how many there are where they are asked (from 3.45).
+const COUNTED: [&str; 3] = ["volume", "snapshot", "backup"];
+
 /// A list, by what it is a list of; none: one whose filters Cinder does not watch.
 #[derive(Debug, Clone, Copy)]
-pub struct List(Option<&'static (&'static str, &'static [&'static str])>);
+pub struct List(Option<(&'static str, Watch)>);
 
 /// What a request's filters come to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,25 +133,19 @@ impl List {
     pub fn of(path: &str) -> Self {
         let path = path.trim_end_matches('/');
         let path = path.strip_suffix("/detail").unwrap_or(path);
-        let resource = match path.rsplit('/').next().unwrap_or_default() {
-            "volumes" => "volume",
-            "backups" => "backup",
-            "snapshots" => "snapshot",
-            "groups" => "group",
-            "group_snapshots" => "group_snapshot",
-            "attachments" => "attachment",
-            "messages" => "message",
-            "types" => "volume_type",
-            _ => return Self(None),
-        };
-        Self(FILTERS.iter().find(|(name, _)| *name == resource))
+        let last = path.rsplit('/').next().unwrap_or_default();
+        let found = LISTS.iter().find(|(end, _, _)| *end == last);
+        Self(found.map(|(_, resource, watch)| (*resource, *watch)))
     }
 
-    /// Whether this caller may filter by it. Members may by what the installation allows.
+    /// Whether this caller may filter by it.
     pub fn may(self, call: &Call, name: &str) -> bool {
         match self.0 {
-            Some((_, allowed)) if !call.caller.is_admin => allowed.contains(&name),
-            _ => true,
+            None | Some((_, Watch::Everybody)) => true,
+            Some((resource, _)) => {
+                let mut allowed = FILTERS.iter().filter(|(known, _)| *known == resource);
+                call.caller.is_admin || allowed.any(|(_, allowed)| allowed.contains(&name))
+            }
         }
     }
 
@@ -134,36 +154,42 @@ impl List {
     /// # Errors
     /// 400 for a filter that members may not use, from the version that refuses it.
     pub fn judge(self, call: &Call, known: &[Known]) -> Result<Verdict, ApiError> {
-        let Some((resource, _)) = self.0 else {
+        let Some((resource, watch)) = self.0 else {
             return Ok(Verdict::Compares);
         };
-        let like = call.version.has(34);
-        let names = call.query.iter().map(|(name, _)| name);
-        let mut unknown = names.filter(|name| {
+        let like = call.version.has(34) && watch != Watch::Everybody;
+        let counted = call.version.has(45) && COUNTED.contains(&resource);
+        let usable = |name: &str| {
             let plain = name.strip_suffix('~').filter(|_| like).unwrap_or(name);
             let read =
-                own(resource).contains(name) || known.iter().any(|(known, _, _)| *known == plain);
-            let usable = PAGING.contains(name) || (read && self.may(call, plain));
-            !usable
-        });
-        if call.caller.is_admin {
-            return Ok(match unknown.next() {
-                Some(_) => Verdict::FindsNothing,
-                None => Verdict::Compares,
-            });
-        }
-        let refused_from = if *resource == "volume_type" { 52 } else { 31 };
-        let unknown: Vec<&str> = match call.version.has(refused_from) {
-            // What a list takes beside its filters, Cinder reads before it looks at them.
-            true => unknown.filter(|name| *name != "list_volume").collect(),
-            false => Vec::new(),
+                own(resource).contains(&name) || known.iter().any(|(known, _, _)| *known == plain);
+            PAGING.contains(&name)
+                || (counted && name == "with_count")
+                || (read && self.may(call, plain))
         };
-        if unknown.is_empty() {
-            return Ok(Verdict::Compares);
+        let names = call.query.iter().map(|(name, _)| name);
+        let unknown: Vec<&str> = names.filter(|name| !usable(name)).collect();
+        // cinderclient sends `all_tenants` for everybody; what a list takes beside its filters, Cinder reads before it
+        // looks at them.
+        let spared = |name: &&str| !matches!(*name, "all_tenants" | "list_volume");
+        let refused_from = match watch {
+            _ if call.caller.is_admin => None,
+            Watch::Ignored(minor) | Watch::Compared(minor) => Some(minor),
+            Watch::Everybody => None,
+        };
+        match refused_from {
+            None if unknown.is_empty() => Ok(Verdict::Compares),
+            None => Ok(Verdict::FindsNothing),
+            Some(_) if !unknown.iter().any(spared) => Ok(Verdict::Compares),
+            Some(minor) if call.version.has(minor) => {
+                let unknown: Vec<&str> = unknown.into_iter().filter(spared).collect();
+                Err(ApiError::invalid(format!(
+                    "Invalid filters {} are found in query options.",
+                    unknown.join(",")
+                )))
+            }
+            Some(_) if matches!(watch, Watch::Ignored(_)) => Ok(Verdict::Compares),
+            Some(_) => Ok(Verdict::FindsNothing),
         }
-        let unknown = unknown.join(",");
-        Err(ApiError::invalid(format!(
-            "Invalid filters {unknown} are found in query options."
-        )))
     }
 }

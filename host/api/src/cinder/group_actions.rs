@@ -63,7 +63,7 @@ async fn action(call: Call) -> Answer {
         }
         "reset_status" => {
             call.since(20)?;
-            let status = fields.required("status")?;
+            let status = fields.required("status")?.to_ascii_lowercase();
             fields.finish()?;
             groups.reset_status(caller, id, &status).await.map(drop)?;
         }

@@ -90,7 +90,7 @@ async fn read(call: &Call) -> Result<(Vec<GroupSnapshot>, Page), ApiError> {
         let newest = Query::new().sort("created_at", Direction::Desc);
         (newest.limit(MOST), Page::default())
     };
-    if page.rows() == 0 {
+    if page.rows() == 0 && page.marker.is_none() {
         return Ok((Vec::new(), page));
     }
     let found = call
@@ -166,7 +166,7 @@ async fn action(call: Call) -> Answer {
         return Err(Call::no_such_action(&name));
     }
     let mut fields = Fields::over(members);
-    let status = fields.required("status")?;
+    let status = fields.required("status")?.to_ascii_lowercase();
     fields.finish()?;
     call.control()
         .group_snapshots()

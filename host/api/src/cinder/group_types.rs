@@ -1,10 +1,10 @@
 //! Group types and their specs (3.11).
 
-use springform_model::cloud::GroupType;
+use springform_model::cloud::{GroupType, Metadata};
 
 use super::listing::{Kind, listed, query};
 use super::types::public;
-use crate::http::{Answer, ApiError, Call, Routes, empty, json};
+use crate::http::{Answer, ApiError, Call, Keys, Routes, empty, json};
 use crate::views::{Entry, GroupSpecs, GroupTypeView, Many, One, Reader};
 
 pub(super) fn routes(r: &mut Routes) {
@@ -44,7 +44,7 @@ pub(super) fn routes(r: &mut Routes) {
     )
     .admin()
     .says("Adds or replaces specs of a group type (from 3.11).")
-    .takes("{group_specs:map}")
+    .takes("{group_specs:specs}")
     .returns::<GroupSpecs<'_>>(202);
     r.get(
         "/group_types/{type_id}/group_specs/{key}",
@@ -61,7 +61,7 @@ pub(super) fn routes(r: &mut Routes) {
     )
     .admin()
     .says("Replaces one spec (from 3.11).")
-    .takes("map")
+    .takes("specs")
     .returns::<Entry<'_>>(200);
     r.delete(
         "/group_types/{type_id}/group_specs/{key}",
@@ -101,7 +101,8 @@ async fn create(call: Call) -> Answer {
     let name = fields.required_name()?;
     let description = fields.description()?;
     let is_public = fields.boolean("is_public")?.unwrap_or(true);
-    let specs = fields.pairs("group_specs")?.unwrap_or_default();
+    let specs = fields.pairs_or_null("group_specs", Keys::Words)?;
+    let specs = specs.unwrap_or_default();
     fields.finish()?;
     let record = call
         .control()
@@ -117,18 +118,20 @@ async fn show(call: Call) -> Answer {
     if id == "default" {
         return Err(ApiError::not_found("Default group type can not be found."));
     }
-    let record = call.control().group_types().find(&call.caller, id).await?;
+    let record = call.control().group_types().get(&call.caller, id).await?;
     one(&call, 200, &record)
 }
 
 async fn update(call: Call) -> Answer {
     call.since(11)?;
     let mut fields = call.object("group_type")?;
-    let name = if fields.has("name") {
-        Some(fields.required_name()?)
-    } else {
-        fields.name()?
-    };
+    let name = fields.text("name", 0..=255)?;
+    if name
+        .as_ref()
+        .is_some_and(|name| !name.is_empty() && name.trim().is_empty())
+    {
+        return Err(ApiError::invalid("Group type name can not be empty."));
+    }
     let description = fields.description()?;
     let is_public = fields.boolean("is_public")?;
     fields.finish()?;
@@ -159,7 +162,7 @@ async fn specs(call: Call) -> Answer {
     let found = call
         .control()
         .group_types()
-        .find(&call.caller, call.part("type_id"))
+        .get(&call.caller, call.part("type_id"))
         .await?;
     let group_specs = &found.group_specs;
     json(200, &GroupSpecs { group_specs })
@@ -167,7 +170,8 @@ async fn specs(call: Call) -> Answer {
 
 async fn set_specs(call: Call) -> Answer {
     call.since(11)?;
-    let specs = call.object("group_specs")?.into_pairs("group_specs")?;
+    let specs = call.object("group_specs")?;
+    let specs = specs.into_pairs("group_specs", Keys::Names)?;
     call.control()
         .group_types()
         .set_specs(call.part("type_id"), specs.clone())
@@ -179,7 +183,7 @@ async fn set_specs(call: Call) -> Answer {
 async fn spec(call: Call) -> Answer {
     call.since(11)?;
     let (id, key) = (call.part("type_id"), call.part("key"));
-    let found = call.control().group_types().find(&call.caller, id).await?;
+    let found = call.control().group_types().get(&call.caller, id).await?;
     match found.group_specs.get(key) {
         Some(text) => json(200, &Entry::new(key, text)),
         None => Err(ApiError::not_found(format!(
@@ -190,16 +194,14 @@ async fn spec(call: Call) -> Answer {
 
 async fn set_spec(call: Call) -> Answer {
     call.since(11)?;
-    let specs = call.fields()?.into_pairs("group_specs")?;
-    let key = call.part("key");
-    let Some(text) = specs.get(key).filter(|_| specs.len() == 1) else {
-        return Err(ApiError::invalid("Request body and URI mismatch"));
-    };
+    let fields = call.fields()?;
+    let (key, text) = fields.into_pair("group_specs", call.part("key"), Keys::Names)?;
+    let specs = Metadata::from([(key.clone(), text.clone())]);
     call.control()
         .group_types()
-        .set_specs(call.part("type_id"), specs.clone())
+        .set_specs(call.part("type_id"), specs)
         .await?;
-    json(200, &Entry::new(key, text))
+    json(200, &Entry::new(&key, &text))
 }
 
 async fn delete_spec(call: Call) -> Answer {

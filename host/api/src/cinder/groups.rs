@@ -95,7 +95,7 @@ async fn volumes(call: &Call, group: &Group) -> Result<Option<Vec<String>>, ApiE
 async fn read(call: &Call) -> Result<(Vec<Group>, crate::http::Page), ApiError> {
     let all = call.all_tenants()?;
     let (query, page) = query(call, KNOWN, KEYS)?;
-    if page.rows() == 0 {
+    if page.rows() == 0 && page.marker.is_none() {
         return Ok((Vec::new(), page));
     }
     let found = call
@@ -181,9 +181,26 @@ async fn create(call: Call) -> Answer {
     let wanted = CreateGroup {
         name: fields.name()?,
         description: fields.description()?.map(|text| text.trim().to_owned()),
-        group_type: fields.required("group_type")?,
+        group_type: {
+            // The blanks around it belong to a name, but do not count.
+            let named = fields.required_text("group_type", 65_536)?;
+            if !(1..=255).contains(&named.trim().chars().count()) {
+                return Err(ApiError::invalid(
+                    "Invalid input for field/attribute group_type. It must have 1 to 255 characters",
+                ));
+            }
+            named
+        },
         volume_types: names(&mut fields, "volume_types")?,
-        availability_zone: fields.text("availability_zone", 1..=255)?,
+        availability_zone: {
+            let zone = fields.trimmed("availability_zone")?;
+            if zone.as_ref().is_some_and(String::is_empty) {
+                return Err(ApiError::invalid(
+                    "The 'availability_zone' can not be empty.",
+                ));
+            }
+            zone
+        },
     };
     fields.finish()?;
     short(&call.control().groups().create(&call.caller, wanted).await?)
@@ -194,6 +211,7 @@ async fn create_from(call: Call) -> Answer {
     let mut fields = call.object("create-from-src")?;
     let name = fields.name()?;
     let description = fields.description()?.map(|text| text.trim().to_owned());
+    // openstacksdk names both, one of them as null.
     let snapshot = fields.uuid("group_snapshot_id")?;
     let group = fields.uuid("source_group_id")?;
     fields.finish()?;
@@ -227,6 +245,11 @@ fn ids(text: Option<String>) -> Vec<String> {
 async fn update(call: Call) -> Answer {
     call.since(13)?;
     let mut fields = call.object("group")?;
+    if fields.is_empty() {
+        return Err(ApiError::invalid(
+            "Invalid input for field/attribute group. Value: {}. {} is not valid under any of the given schemas",
+        ));
+    }
     let wanted = UpdateGroup {
         name: fields.name()?,
         description: fields.description()?.map(|text| text.trim().to_owned()),

@@ -2,20 +2,25 @@
 
 use super::filters::FILTERS;
 use crate::http::{Answer, ApiError, Call, Routes, json};
-use crate::views::{Cleanup, Clusters, HostUsage, HostView, Many, ResourceFilters, ZoneView};
+use crate::views::{
+    Cleanup, Clusters, HostUsage, HostView, Many, ResourceFilters, SCHEDULER_BINARY, VOLUME_BINARY,
+    ZoneView,
+};
 
 /// Which workers are to be cleaned up after.
-const WORKERS: &str = "{cluster_name?:any, service_id?:any, host?:any, binary?:any, is_up?:any, disabled?:any, \
-    resource_id?:any, resource_type?:any}";
-const OF_WORKERS: [&str; 8] = [
-    "cluster_name",
-    "service_id",
-    "host",
-    "binary",
-    "is_up",
-    "disabled",
-    "resource_id",
-    "resource_type",
+const WORKERS: &str = "{cluster_name?:name?, service_id?:any, host?:name?, binary?:'cinder-volume'|'cinder-scheduler', \
+    is_up?:bool, disabled?:bool, resource_id?:id?, resource_type?:any}";
+/// What clusters are filtered by; what is said of their replication from 3.26.
+const OF_CLUSTERS: [(&str, u16); 9] = [
+    ("name", 7),
+    ("binary", 7),
+    ("is_up", 7),
+    ("disabled", 7),
+    ("num_hosts", 7),
+    ("num_down_hosts", 7),
+    ("replication_status", 26),
+    ("frozen", 26),
+    ("active_backend_id", 26),
 ];
 
 pub(super) fn routes(r: &mut Routes) {
@@ -109,7 +114,7 @@ async fn host(call: Call) -> Answer {
 
 async fn filters(call: Call) -> Answer {
     call.since(33)?;
-    let asked = call.query.get("resource");
+    let asked = call.query.get("resource").filter(|name| !name.is_empty());
     let list = FILTERS
         .iter()
         .filter(|(resource, _)| asked.is_none_or(|asked| asked == *resource))
@@ -119,14 +124,56 @@ async fn filters(call: Call) -> Answer {
 
 async fn clusters(call: Call) -> Answer {
     call.since(7)?;
+    let known = |asked: &str| {
+        let mut known = OF_CLUSTERS.iter();
+        known.any(|(name, since)| *name == asked && call.version.has(*since))
+    };
+    let names = call.query.iter().map(|(name, _)| name);
+    let unknown: Vec<&str> = names.filter(|name| !known(name)).collect();
+    if !unknown.is_empty() {
+        return Err(ApiError::invalid(format!(
+            "Invalid input received: Invalid filter keys: {}",
+            unknown.join(", ")
+        )));
+    }
+    call.query.flag("disabled")?;
+    call.query.flag("is_up")?;
     json(200, &Clusters::default())
 }
 
 async fn cleanup(call: Call) -> Answer {
     call.since(24)?;
     let mut fields = call.fields()?;
-    for name in OF_WORKERS {
-        fields.take(name);
+    for name in ["cluster_name", "host"] {
+        let usual = |c: char| c.is_ascii_alphanumeric() || "-._#@:/+".contains(c);
+        let host = fields.text(name, 1..=255)?;
+        if host.is_some_and(|host| !host.chars().all(usual)) {
+            return Err(ApiError::invalid(format!(
+                "Invalid input for field/attribute {name}. It is no name of a host."
+            )));
+        }
+    }
+    for name in ["is_up", "disabled"] {
+        fields.boolean_or_null(name)?;
+    }
+    // openstacksdk names everything, what is not said as null.
+    match fields.has("binary") {
+        true => drop(fields.word("binary", &[VOLUME_BINARY, SCHEDULER_BINARY])?),
+        false => drop(fields.take("binary")),
+    }
+    fields.uuid("resource_id")?;
+    let resource = fields.text("resource_type", 0..=40)?.unwrap_or_default();
+    if !matches!(&*resource.to_lowercase(), "" | "snapshot" | "volume") {
+        return Err(ApiError::invalid(format!(
+            "Invalid input received: Resource type {resource} not valid, must be Snapshot or Volume"
+        )));
+    }
+    let service = fields.take("service_id").unwrap_or_default();
+    let digits = |text: &str| text.len() <= 11 && text.bytes().all(|b| b.is_ascii_digit());
+    if !(service.is_null() || service.is_i64() || service.as_str().is_some_and(digits)) {
+        return Err(ApiError::invalid(
+            "Invalid input for field/attribute service_id. It is not of type 'integer'",
+        ));
     }
     fields.finish()?;
     json(202, &Cleanup::default())

@@ -13,7 +13,9 @@ use crate::views::{self, Many, Plural};
 pub enum Kind {
     /// As text.
     Text,
-    /// As a whole number.
+    /// As text; `None` is what has none.
+    TextOrNone,
+    /// As a whole number; nothing has one that is none.
     Number,
     /// As true or false.
     Truth,
@@ -27,7 +29,7 @@ pub type Known = (&'static str, &'static str, Kind);
 /// Builds the query of a list: filters that are known, `name~` where it may, the page.
 ///
 /// A filter that is not known finds nothing for administrators, as in Cinder: a script that deletes what a list gave
-/// must not delete everything because of a misspelt word. Of others it is refused from 3.31, and ignored before.
+/// must not delete everything because of a misspelt word. What it is for others, [`filters::List`] knows.
 ///
 /// # Errors
 /// 400 for a value that cannot be compared, a sort key that is none.
@@ -37,12 +39,15 @@ pub fn query(call: &Call, known: &[Known], keys: &[&str]) -> Result<(Query, Page
     let verdict = list.judge(call, known)?;
     let mut query = Query::new();
     if verdict == filters::Verdict::FindsNothing {
-        query = query.is_in::<String>("id", []);
+        query = nothing(query);
     }
     let may = |name: &str| list.may(call, name);
     for (name, column, kind) in known.iter().filter(|(name, _, _)| may(name)) {
         if let Some(text) = call.query.get(name) {
-            query = query.filter(filter(name, column, text, *kind)?);
+            query = match filter(name, column, text, *kind)? {
+                Some(filter) => query.filter(filter),
+                None => nothing(query),
+            };
         }
         if call.version.has(34)
             && let Some(text) = call.query.get(&format!("{name}~"))
@@ -90,9 +95,16 @@ pub fn query(call: &Call, known: &[Known], keys: &[&str]) -> Result<(Query, Page
     Ok((query, page))
 }
 
-fn filter(name: &str, column: &str, text: &str, kind: Kind) -> Result<Filter, ApiError> {
+/// A query that finds nothing: a filter that nothing can pass is none that may be left out.
+pub fn nothing(query: Query) -> Query {
+    query.filter(Filter::Any(Vec::new()))
+}
+
+/// The filter of a parameter; none for a value that no record has.
+fn filter(name: &str, column: &str, text: &str, kind: Kind) -> Result<Option<Filter>, ApiError> {
     if kind != Kind::Host {
-        return Ok(Filter::Eq(column.to_owned(), value(name, text, kind)?));
+        let value = value(name, text, kind)?;
+        return Ok(value.map(|value| Filter::Eq(column.to_owned(), value)));
     }
     let mut found = vec![Filter::Eq(column.to_owned(), Value::Text(text.to_owned()))];
     if !text.contains('#') {
@@ -101,7 +113,7 @@ fn filter(name: &str, column: &str, text: &str, kind: Kind) -> Result<Filter, Ap
             found.push(begins(column, &format!("{text}@")));
         }
     }
-    Ok(Filter::Any(found))
+    Ok(Some(Filter::Any(found)))
 }
 
 /// A text that begins so, letter by letter: `LIKE` would read `_` in a name as any letter.
@@ -141,21 +153,17 @@ fn moment(column: &str, part: &str) -> Result<Filter, ApiError> {
     })
 }
 
-fn value(name: &str, text: &str, kind: Kind) -> Result<Value, ApiError> {
-    let wrong = |what: &str| {
-        ApiError::invalid(format!(
-            "Invalid input received: {name}={text} is not {what}."
-        ))
-    };
+fn value(name: &str, text: &str, kind: Kind) -> Result<Option<Value>, ApiError> {
     match kind {
-        Kind::Text | Kind::Host => Ok(Value::Text(text.to_owned())),
-        Kind::Number => text
-            .parse::<i64>()
-            .map(Value::Int)
-            .map_err(|_| wrong("a number")),
-        Kind::Truth => truth(&text.to_ascii_lowercase())
-            .map(Value::from)
-            .ok_or_else(|| wrong("a boolean")),
+        Kind::TextOrNone if text == "None" => Ok(Some(Value::Null)),
+        Kind::Text | Kind::TextOrNone | Kind::Host => Ok(Some(Value::Text(text.to_owned()))),
+        Kind::Number => Ok(text.parse::<i64>().map(Value::Int).ok()),
+        Kind::Truth => match truth(&text.to_ascii_lowercase()) {
+            Some(truth) => Ok(Some(Value::from(truth))),
+            None => Err(ApiError::invalid(format!(
+                "Invalid input received: {name}={text} is not a boolean."
+            ))),
+        },
     }
 }
 

@@ -5,8 +5,9 @@ use springform_control::manageable::{Ask, SortBy, What};
 use springform_control::snapshots::ManageSnapshot;
 use springform_control::volumes::ManageVolume;
 
+use super::services::host_in;
 use super::{snapshots, volumes};
-use crate::http::{Answer, ApiError, Call, Fields, Routes, json};
+use crate::http::{Answer, ApiError, Call, Fields, Keys, Routes, json};
 use crate::views::{
     AnswerTo, ManageableSnapshot, ManageableVolume, Many, One, SnapshotView, VolumeView,
 };
@@ -74,14 +75,22 @@ pub(super) fn routes(r: &mut Routes) {
     }
 }
 
+/// What the body says of the object on the array; null names nothing.
+fn named(fields: &mut Fields) -> Result<Value, ApiError> {
+    match fields.take("ref") {
+        Some(named) if named.is_object() || named.is_string() || named.is_null() => Ok(named),
+        Some(_) => Err(ApiError::invalid("Invalid input for field/attribute ref.")),
+        None => Err(ApiError::invalid("'ref' is a required property")),
+    }
+}
+
 /// A reference as the driver is told, and whether the name on the array stays.
-fn reference(fields: &mut Fields) -> Result<(Vec<(String, String)>, bool), ApiError> {
-    let members = match fields.take("ref") {
-        Some(Value::Object(members)) => Fields::over(members).into_pairs("ref")?,
+fn reference(named: Value) -> Result<(Vec<(String, String)>, bool), ApiError> {
+    let members = match named {
+        Value::Object(members) => Fields::over(members).into_pairs("ref", Keys::Any)?,
         // A bare text is a name, as clients of old sent it.
-        Some(Value::String(name)) => [("source-name".to_owned(), name)].into(),
-        Some(_) => return Err(ApiError::invalid("Invalid input for field/attribute ref.")),
-        None => return Err(ApiError::invalid("'ref' is a required property")),
+        Value::String(name) => [("source-name".to_owned(), name)].into(),
+        _ => return Err(ApiError::invalid("Invalid input for field/attribute ref.")),
     };
     let keep = members.contains_key(KEEP);
     let mut keys: Vec<(String, String)> = members
@@ -105,14 +114,15 @@ async fn manage_volume(call: Call, new: bool) -> Answer {
         call.since(8)?;
     }
     let mut fields = call.object("volume")?;
-    no_cluster(&mut fields)?;
-    let display_name = fields.text("display_name", 0..=255)?;
-    let (reference, keep_name) = reference(&mut fields)?;
+    if call.version.has(16) {
+        no_cluster(&mut fields)?;
+    }
+    let (reference, keep_name) = reference(named(&mut fields)?)?;
     let wanted = ManageVolume {
-        host: fields.required("host")?,
+        host: host_in(&mut fields)?.ok_or_else(no_host)?,
         reference,
         keep_name,
-        name: fields.name()?.or(display_name),
+        name: fields.name()?,
         description: fields.description()?,
         volume_type: fields
             .text("volume_type", 0..=255)?
@@ -120,10 +130,16 @@ async fn manage_volume(call: Call, new: bool) -> Answer {
         availability_zone: fields
             .text("availability_zone", 0..=255)?
             .filter(|zone| !zone.is_empty()),
-        metadata: fields.pairs("metadata")?.unwrap_or_default(),
+        metadata: fields
+            .pairs_or_null("metadata", Keys::Words)?
+            .unwrap_or_default(),
         bootable: fields.boolean("bootable")?.unwrap_or(false),
     };
     fields.finish()?;
+    if call.control().services().get(&wanted.host).await.is_err() {
+        let host = &wanted.host;
+        return Err(ApiError::invalid(format!("Host '{host}' not found")));
+    }
     let known = call.control().volumes();
     let taken = known.manage(&call.caller, wanted).await?;
     volumes::one(&call, 202, &taken, AnswerTo::Manage)
@@ -134,20 +150,28 @@ async fn manage_snapshot(call: Call, new: bool) -> Answer {
         call.since(8)?;
     }
     let mut fields = call.object("snapshot")?;
-    let display_name = fields.text("display_name", 0..=255)?;
-    let (reference, keep_name) = reference(&mut fields)?;
-    let wanted = ManageSnapshot {
+    let named = named(&mut fields)?;
+    let mut wanted = ManageSnapshot {
         volume_id: fields.required_uuid("volume_id")?,
-        reference,
-        keep_name,
-        name: fields.name()?.or(display_name),
+        reference: Vec::new(),
+        keep_name: false,
+        name: fields.name()?,
         description: fields.description()?,
-        metadata: fields.pairs("metadata")?.unwrap_or_default(),
+        metadata: fields
+            .pairs_or_null("metadata", Keys::Words)?
+            .unwrap_or_default(),
     };
     fields.finish()?;
+    let volumes = call.control().volumes();
+    volumes.get(&call.caller, &wanted.volume_id).await?;
+    (wanted.reference, wanted.keep_name) = reference(named)?;
     let known = call.control().snapshots();
     let taken = known.manage(&call.caller, wanted).await?;
     snapshots::one(&call, 202, &taken, AnswerTo::Manage)
+}
+
+fn no_host() -> ApiError {
+    ApiError::invalid("Invalid input received: Host field is missing.")
 }
 
 fn no_cluster(fields: &mut Fields) -> Result<(), ApiError> {
@@ -175,15 +199,24 @@ fn marker(text: &str) -> String {
 
 async fn list(call: Call, what: What, detail: bool) -> Answer {
     call.since(8)?;
-    if call.query.get("cluster").is_some() {
-        return Err(ApiError::invalid(
-            "Invalid input received: there are no clusters; name the host.",
-        ));
-    }
-    let Some(host) = call.query.get("host").filter(|host| !host.is_empty()) else {
-        return Err(ApiError::invalid(
-            "Invalid input received: host is required to list what could be managed.",
-        ));
+    let asked = |name: &str| call.query.get(name).filter(|name| !name.is_empty());
+    let host = match (asked("host"), asked("cluster")) {
+        (Some(host), None) => host,
+        (None, Some(cluster)) if call.version.has(17) => {
+            return Err(ApiError::not_found(format!(
+                "Cluster {cluster} could not be found: there are none; name the host."
+            )));
+        }
+        (None, _) => {
+            return Err(ApiError::invalid(
+                "Invalid input received: host is required to list what could be managed.",
+            ));
+        }
+        (Some(_), Some(_)) => {
+            return Err(ApiError::invalid(
+                "Invalid input received: One and only one of cluster and host must be set.",
+            ));
+        }
     };
     let page = call.query.page(&["reference", "size"])?;
     let sort = page.sort.iter().map(|(key, ascending)| {

@@ -4,7 +4,7 @@ use springform_control::Entries;
 use springform_control::volumes::UpdateVolume;
 use springform_model::cloud::Metadata;
 
-use crate::http::{Answer, ApiError, Call, Fields, Routes, empty, json};
+use crate::http::{Answer, ApiError, Call, Fields, Keys, Routes, Shape, empty, json};
 use crate::views::{AllMetadata, Entry, MetadataEntry};
 
 /// Whose metadata it is.
@@ -44,23 +44,24 @@ const COLLECTIONS: [Collection; 2] = [
 
 pub(super) fn routes(r: &mut Routes) {
     for (noun, all, one, [show, add, replace, remove]) in COLLECTIONS {
+        let (many, single) = noun.shapes();
         r.get(all, show, move |call| noun.show(call))
             .says("Shows all metadata.")
             .returns::<AllMetadata<'_>>(200);
         r.post(all, add, move |call| noun.write(call, Entries::Merge))
             .says("Adds or replaces entries.")
-            .takes("{metadata:map}")
+            .takes(many)
             .returns::<AllMetadata<'_>>(200);
         r.put(all, replace, move |call| noun.write(call, Entries::Replace))
             .says("Replaces all metadata.")
-            .takes("{metadata:map}")
+            .takes(many)
             .returns::<AllMetadata<'_>>(200);
         r.get(one, show, move |call| noun.entry(call))
             .says("Shows one entry.")
             .returns::<MetadataEntry<'_>>(200);
         r.put(one, replace, move |call| noun.set_entry(call))
             .says("Replaces one entry.")
-            .takes("{meta:map}")
+            .takes(single)
             .returns::<MetadataEntry<'_>>(200);
         r.delete(one, remove, move |call| noun.delete_entry(call))
             .says("Takes one entry away.")
@@ -74,6 +75,29 @@ impl Noun {
             Self::Volume => "volume_id",
             Self::Snapshot => "snapshot_id",
         })
+    }
+
+    /// The forms of the bodies for several entries and for one.
+    fn shapes(self) -> (Shape, Shape) {
+        match self {
+            Self::Volume => ("{metadata:map}", "{meta:map}"),
+            Self::Snapshot => ("{metadata:tags}", "{meta:tags}"),
+        }
+    }
+
+    fn keys(self) -> Keys {
+        match self {
+            Self::Volume => Keys::Words,
+            Self::Snapshot => Keys::Plain,
+        }
+    }
+
+    /// The object under the key. What is beside it, Cinder refuses for volumes only.
+    fn body(self, call: &Call, key: &str) -> Result<Fields, ApiError> {
+        match self {
+            Self::Volume => call.object(key),
+            Self::Snapshot => call.fields()?.object(key),
+        }
     }
 
     async fn read(self, call: &Call) -> Result<Metadata, ApiError> {
@@ -116,7 +140,8 @@ impl Noun {
     }
 
     async fn write(self, call: Call, how: fn(Metadata) -> Entries) -> Answer {
-        let entries = call.object("metadata")?.into_pairs("metadata")?;
+        let entries = self.body(&call, "metadata")?;
+        let entries = entries.into_pairs("metadata", self.keys())?;
         let all = self.edit(&call, how(entries)).await?;
         json(200, &AllMetadata { metadata: &all })
     }
@@ -134,13 +159,11 @@ impl Noun {
     }
 
     async fn set_entry(self, call: Call) -> Answer {
-        let entries = call.object("meta")?.into_pairs("meta")?;
-        let key = call.part("key");
-        let Some(text) = entries.get(key).filter(|_| entries.len() == 1).cloned() else {
-            return Err(ApiError::invalid("Request body and URI mismatch"));
-        };
-        self.edit(&call, Entries::Merge(entries.clone())).await?;
-        let meta = Entry::new(key, &text);
+        let fields = self.body(&call, "meta")?;
+        let (key, text) = fields.into_pair("meta", call.part("key"), self.keys())?;
+        let entries = Metadata::from([(key.clone(), text.clone())]);
+        self.edit(&call, Entries::Merge(entries)).await?;
+        let meta = Entry::new(&key, &text);
         json(200, &MetadataEntry { meta })
     }
 
@@ -188,6 +211,12 @@ async fn edit_seen(call: &Call, entries: &Entries, seen: &str) -> Result<Metadat
     }
 }
 
+fn no_image(id: &str) -> ApiError {
+    ApiError::not_found(format!(
+        "Glance metadata for volume/snapshot {id} cannot be found."
+    ))
+}
+
 /// `os-set_image_metadata`, `os-unset_image_metadata`, `os-show_image_metadata`.
 pub(super) async fn image_action(call: &Call, name: &str, mut fields: Fields) -> Answer {
     let (caller, id) = (&call.caller, call.part("volume_id"));
@@ -195,7 +224,7 @@ pub(super) async fn image_action(call: &Call, name: &str, mut fields: Fields) ->
     match name {
         "os-set_image_metadata" => {
             let entries = fields
-                .pairs("metadata")?
+                .pairs("metadata", Keys::Image)?
                 .ok_or_else(|| ApiError::invalid("'metadata' is a required property"))?;
             fields.finish()?;
             let entries = Entries::Merge(entries);
@@ -205,6 +234,10 @@ pub(super) async fn image_action(call: &Call, name: &str, mut fields: Fields) ->
         "os-unset_image_metadata" => {
             let key = fields.required("key")?;
             fields.finish()?;
+            let found = volumes.get(caller, id).await?.image_metadata;
+            if !found.contains_key(&key) {
+                return Err(no_image(id));
+            }
             let entries = Entries::Remove(key);
             volumes.edit_image_metadata(caller, id, &entries).await?;
             empty(200)
@@ -212,7 +245,10 @@ pub(super) async fn image_action(call: &Call, name: &str, mut fields: Fields) ->
         _ => {
             let found = volumes.get(caller, id).await?;
             let metadata = &found.image_metadata;
-            json(200, &AllMetadata { metadata })
+            match metadata.is_empty() {
+                true => Err(no_image(id)),
+                false => json(200, &AllMetadata { metadata }),
+            }
         }
     }
 }

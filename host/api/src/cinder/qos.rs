@@ -1,9 +1,11 @@
 //! QoS specs and the types they are associated with.
 
+use std::collections::BTreeSet;
+
 use springform_model::cloud::QosSpecs;
 
 use super::listing::{listed, query};
-use crate::http::{Answer, ApiError, Call, Routes, empty, json};
+use crate::http::{Answer, ApiError, Call, Keys, Routes, empty, json};
 use crate::views::{LinkedQos, Many, QosAssociation, QosKeys, QosView, Reader};
 
 pub(super) fn routes(r: &mut Routes) {
@@ -109,13 +111,16 @@ async fn list(call: Call) -> Answer {
 
 async fn create(call: Call) -> Answer {
     let mut fields = call.object("qos_specs")?;
-    let name = fields.required_name()?;
+    let name = fields.trimmed("name")?.filter(|name| !name.is_empty());
+    let name = name.ok_or_else(|| ApiError::invalid("The 'name' can not be empty."))?;
     let consumer = fields
         .text("consumer", 0..=255)?
         .unwrap_or_else(|| "back-end".to_owned());
     // openstackclient sends the keys beside the name, cinderclient below `specs`.
-    let mut specs = fields.pairs("specs")?.unwrap_or_default();
-    specs.extend(fields.into_pairs("qos_specs")?);
+    let mut specs = fields
+        .pairs_or_null("specs", Keys::Any)?
+        .unwrap_or_default();
+    specs.extend(fields.into_pairs("qos_specs", Keys::Any)?);
     let made = call.control().qos().create(name, consumer, specs).await?;
     one(&call, &made)
 }
@@ -128,7 +133,7 @@ async fn show(call: Call) -> Answer {
 async fn set(call: Call) -> Answer {
     let mut fields = call.object("qos_specs")?;
     let consumer = fields.text("consumer", 1..=255)?;
-    let specs = fields.into_pairs("qos_specs")?;
+    let specs = fields.into_pairs("qos_specs", Keys::Words)?;
     call.control()
         .qos()
         .set(call.part("qos_id"), consumer, specs.clone())
@@ -156,6 +161,13 @@ async fn unset(call: Call) -> Answer {
         }
     };
     fields.finish()?;
+    let usable = |key: &String| (1..=255).contains(&key.chars().count());
+    let distinct = keys.iter().collect::<BTreeSet<_>>().len() == keys.len();
+    if !distinct || !keys.iter().all(usable) {
+        return Err(ApiError::invalid(
+            "Invalid input for field/attribute keys. Each must have 1 to 255 characters, and be there once.",
+        ));
+    }
     call.control()
         .qos()
         .unset(call.part("qos_id"), &keys)

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
 use crate::http::{Answer, ApiError, Call, Routes, empty, json};
 use crate::views::{LimitsView, NoItems, One, QuotaClass, QuotaUsage, QuotaView};
 
@@ -108,31 +110,46 @@ async fn defaults(call: Call) -> Answer {
     json(200, &One(QuotaView::of(project, limits)))
 }
 
+/// A limit: a whole number from -1 on. Of a class, digits in a text are one, too.
+fn limit(name: &str, value: &Value, of_class: bool) -> Result<i64, ApiError> {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let number = match value {
+        Value::Number(number) => number.as_i64(),
+        Value::String(text) if of_class && digits(text) => text.parse().ok(),
+        _ => None,
+    };
+    match number {
+        Some(number @ -1..=0x7fff_ffff) => Ok(number),
+        Some(..-1) => Err(ApiError::invalid(format!("{name} must be >= -1"))),
+        Some(_) => Err(ApiError::invalid(format!("{name} must be <= 2147483647"))),
+        None => Err(ApiError::invalid(format!("{name} must be an integer"))),
+    }
+}
+
+/// Every member of the body as a limit. Of a project's, `tenant_id` and `id` are none.
 fn limits_in(call: &Call, key: &str) -> Result<BTreeMap<String, i64>, ApiError> {
-    let mut fields = call.object(key)?;
-    // Clients send these beside the limits.
-    for name in ["tenant_id", "force", "skip_validation", "class_name", "id"] {
-        fields.take(name);
+    let fields = call.object(key)?;
+    let of_project = key == "quota_set";
+    if of_project && fields.is_empty() {
+        return Err(ApiError::invalid(
+            "Invalid input for field/attribute quota_set. Value: {}. {} does not have enough properties",
+        ));
     }
-    let members = fields.into_members();
-    let names: Vec<String> = members.keys().cloned().collect();
-    let mut fields = crate::http::Fields::over(members);
-    let mut limits = BTreeMap::new();
-    for name in names {
-        if let Some(limit) = fields.integer(&name, -1..=0x7fff_ffff)? {
-            limits.insert(name, limit);
-        }
-    }
-    Ok(limits)
+    let members = fields.into_members().into_iter();
+    let members =
+        members.filter(|(name, _)| !(of_project && matches!(&**name, "tenant_id" | "id")));
+    let one = |(name, value): (String, Value)| Ok((limit(&name, &value, !of_project)?, name));
+    let limits: Result<Vec<_>, ApiError> = members.map(one).collect();
+    Ok(limits?
+        .into_iter()
+        .map(|(limit, name)| (name, limit))
+        .collect())
 }
 
 async fn set(call: Call) -> Answer {
     let limits = limits_in(&call, "quota_set")?;
-    let all = call
-        .control()
-        .quotas()
-        .set(call.part("project"), limits)
-        .await?;
+    let project = call.part("project");
+    let all = call.control().quotas().set(project, limits).await?;
     json(200, &One(QuotaView::set(all)))
 }
 

@@ -3,6 +3,9 @@
 use crate::http::{Answer, ApiError, Call, Routes, json};
 use crate::views::{Capabilities, Many, PoolView};
 
+/// What pools may be asked for by; from 3.31 nothing else.
+const FILTERS: [&str; 3] = ["detail", "name", "volume_type"];
+
 pub(super) fn routes(r: &mut Routes) {
     r.get(
         "/scheduler-stats/get_pools",
@@ -25,12 +28,17 @@ pub(super) fn routes(r: &mut Routes) {
 
 async fn pools(call: Call) -> Answer {
     let detail = call.query.flag("detail")?;
-    let name = call.query.get("name").filter(|_| call.version.has(28));
-    let suiting = match call
-        .query
-        .get("volume_type")
-        .filter(|_| call.version.has(35))
-    {
+    let names = call.query.iter().map(|(name, _)| name);
+    let unknown: Vec<&str> = names.filter(|name| !FILTERS.contains(name)).collect();
+    if call.version.has(31) && !unknown.is_empty() {
+        return Err(ApiError::invalid(format!(
+            "Invalid filters {} are found in query options.",
+            unknown.join(",")
+        )));
+    }
+    let asked = |name: &str| call.query.get(name).filter(|text| !text.is_empty());
+    let name = asked("name").filter(|_| call.version.has(28));
+    let suiting = match asked("volume_type").filter(|_| call.version.has(35)) {
         Some(kind) => Some(suiting(&call, kind).await?),
         None => None,
     };

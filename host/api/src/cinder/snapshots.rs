@@ -5,7 +5,7 @@ use springform_model::cloud::Snapshot;
 
 use super::collection::asked;
 use super::listing::{Kind, Known, listed};
-use crate::http::{Answer, ApiError, Call, Fields, Page, Routes, empty, json};
+use crate::http::{Answer, ApiError, Call, Fields, Keys, Page, Routes, empty, json};
 use crate::views::{AnswerTo, Many, One, Reader, SnapshotView};
 
 const KNOWN: &[Known] = &[
@@ -26,6 +26,7 @@ const KEYS: &[&str] = &[
     "id",
     "status",
     "size",
+    "volume_size",
     "name",
     "volume_id",
     "created_at",
@@ -78,6 +79,14 @@ pub(super) fn routes(r: &mut Routes) {
         .ends(202);
 }
 
+/// What can be done to a snapshot.
+const ACTIONS: [&str; 4] = [
+    "os-reset_status",
+    "os-update_snapshot_status",
+    "os-force_delete",
+    "os-unmanage",
+];
+
 /// Actions that only an administrator may ask for.
 const ADMIN: &[&str] = &["os-reset_status", "os-force_delete", "os-unmanage"];
 
@@ -110,7 +119,7 @@ async fn read(call: &Call) -> Result<(Vec<Snapshot>, Page, Option<u64>), ApiErro
         asked.query = asked.query.is_in("backend", on);
     }
     let count = asked.count::<Snapshot>(call).await?;
-    if asked.page.rows() == 0 {
+    if asked.page.rows() == 0 && asked.page.marker.is_none() {
         return Ok((Vec::new(), asked.page, count));
     }
     let snapshots = call.control().snapshots();
@@ -137,7 +146,7 @@ async fn detail(call: Call) -> Answer {
 async fn create(call: Call) -> Answer {
     let mut fields = call.object("snapshot")?;
     let display_name = fields.text("display_name", 0..=255)?;
-    let display_description = fields.text("display_description", 0..=255)?;
+    let display_name = display_name.map(|name| name.trim().to_owned());
     let force = fields.boolean("force")?;
     if call.version.has(66) && force == Some(false) {
         return Err(ApiError::invalid(
@@ -153,8 +162,10 @@ async fn create(call: Call) -> Answer {
     let wanted = CreateSnapshot {
         volume_id,
         name: fields.name()?.or(display_name),
-        description: fields.description()?.or(display_description),
-        metadata: fields.pairs("metadata")?.unwrap_or_default(),
+        description: fields.description()?.map(|text| text.trim().to_owned()),
+        metadata: fields
+            .pairs_or_null("metadata", Keys::Words)?
+            .unwrap_or_default(),
         force: force.unwrap_or(false) || call.version.has(66),
     };
     fields.finish()?;
@@ -177,12 +188,17 @@ async fn show(call: Call) -> Answer {
 
 async fn update(call: Call) -> Answer {
     let mut fields = call.object("snapshot")?;
+    if fields.is_empty() {
+        return Err(ApiError::invalid(
+            "Invalid input for field/attribute snapshot. Value: {}. {} is not valid under any of the given schemas",
+        ));
+    }
     let (old_name, old_description) = (
         fields.change("display_name")?,
-        fields.change("display_description")?,
+        fields.change_printable("display_description")?,
     );
     let name = fields.change("name")?.or(old_name);
-    let description = fields.change("description")?.or(old_description);
+    let description = fields.change_printable("description")?.or(old_description);
     fields.finish()?;
     let snapshots = call.control().snapshots();
     let changed = snapshots
@@ -205,6 +221,36 @@ async fn delete(call: Call) -> Answer {
     empty(202)
 }
 
+/// What the body says of a status; nothing where the action is about none.
+fn status_of(
+    action: &str,
+    parameters: serde_json::Value,
+) -> Result<(String, Option<String>), ApiError> {
+    let with_progress = match action {
+        "os-reset_status" => false,
+        "os-update_snapshot_status" => true,
+        _ => return Ok(Default::default()),
+    };
+    let serde_json::Value::Object(members) = parameters else {
+        return Err(ApiError::invalid("Malformed request body"));
+    };
+    let mut fields = Fields::over(members);
+    let status = fields.required("status")?;
+    let progress = match with_progress {
+        true => fields.text("progress", 0..=255)?,
+        false => None,
+    };
+    fields.finish()?;
+    let percent = |text: &str| text.strip_suffix('%').map(str::parse::<u8>);
+    let wrong = |text: &&String| !text.is_empty() && !matches!(percent(text), Some(Ok(0..=100)));
+    match progress.as_ref().filter(wrong) {
+        Some(_) => Err(ApiError::invalid(
+            "Invalid input received: progress must be an integer percentage between 0 and 100",
+        )),
+        None => Ok((status, progress)),
+    }
+}
+
 async fn action(call: Call) -> Answer {
     let (name, parameters) = call.action()?;
     let (caller, id) = (&call.caller, call.part("snapshot_id"));
@@ -214,27 +260,23 @@ async fn action(call: Call) -> Answer {
         let rule = format!("volume_extension:snapshot_admin_actions:{action}");
         return Err(ApiError::forbidden(&rule));
     }
+    if !ACTIONS.contains(&name.as_str()) {
+        return Err(Call::no_such_action(&name));
+    }
+    let (status, progress) = status_of(&name, parameters)?;
     snapshots.get(caller, id).await?;
     match name.as_str() {
-        "os-reset_status" | "os-update_snapshot_status" => {
-            let serde_json::Value::Object(members) = parameters else {
-                return Err(ApiError::invalid("Malformed request body"));
-            };
-            let mut fields = Fields::over(members);
-            let status = fields.required("status")?;
-            if name == "os-reset_status" {
-                fields.finish()?;
-                snapshots.reset_status(caller, id, &status).await?;
-            } else {
-                let progress = fields.text("progress", 0..=255)?;
-                snapshots
-                    .update_status(caller, id, &status, progress)
-                    .await?;
-            }
+        "os-reset_status" => {
+            let status = status.to_ascii_lowercase();
+            snapshots.reset_status(caller, id, &status).await?;
+        }
+        "os-update_snapshot_status" => {
+            snapshots
+                .update_status(caller, id, &status, progress)
+                .await?;
         }
         "os-unmanage" => snapshots.unmanage(caller, id).await?,
-        "os-force_delete" => snapshots.delete(caller, id, true).await?,
-        _ => return Err(Call::no_such_action(&name)),
+        _ => snapshots.delete(caller, id, true).await?,
     }
     empty(202)
 }

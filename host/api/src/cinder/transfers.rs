@@ -1,7 +1,9 @@
 //! Transfers of volumes, under both of Cinder's paths: `os-volume-transfer`, and `volume-transfers` (3.55).
 
+use serde_json::Value;
+
 use super::listing::{Kind, listed, query};
-use crate::http::{Answer, Call, Routes, empty, json};
+use crate::http::{Answer, ApiError, Call, Routes, empty, json};
 use crate::views::{AnswerTo, Many, One, Reader, TransferView};
 
 pub(super) fn routes(r: &mut Routes) {
@@ -65,7 +67,12 @@ async fn page(call: Call, to: AnswerTo) -> Answer {
     let all = call.all_tenants()?;
     let (query, page) = query(
         &call,
-        &[("name", "name", Kind::Text)],
+        &[
+            ("id", "id", Kind::Text),
+            ("name", "name", Kind::Text),
+            ("display_name", "name", Kind::Text),
+            ("volume_id", "volume_id", Kind::Text),
+        ],
         &["id", "name", "created_at"],
     )?;
     let found = call
@@ -90,8 +97,15 @@ async fn list_detail(call: Call) -> Answer {
 async fn create(call: Call) -> Answer {
     let mut fields = call.object("transfer")?;
     let volume_id = fields.required_uuid("volume_id")?;
-    let name = fields.name()?;
-    let no_snapshots = fields.boolean("no_snapshots")?.unwrap_or(false);
+    let name = fields.trimmed("name")?;
+    if name.as_ref().is_some_and(String::is_empty) {
+        return Err(ApiError::invalid("The 'name' can not be empty."));
+    }
+    let new = call.version.has(55) && !call.path.contains("/os-volume-transfer");
+    let no_snapshots = match new {
+        true => fields.boolean("no_snapshots")?.unwrap_or(false),
+        false => false,
+    };
     fields.finish()?;
     let (transfer, key) = call
         .control()
@@ -122,7 +136,16 @@ async fn delete(call: Call) -> Answer {
 
 async fn accept(call: Call) -> Answer {
     let mut fields = call.object("accept")?;
-    let key = fields.required("auth_key")?;
+    let key = match fields.take("auth_key") {
+        Some(Value::String(key)) => key,
+        Some(Value::Number(key)) if key.is_i64() || key.is_u64() => key.to_string(),
+        Some(_) => {
+            return Err(ApiError::invalid(
+                "Invalid input for field/attribute auth_key. It is not of type 'string', 'integer'",
+            ));
+        }
+        None => return Err(ApiError::invalid("'auth_key' is a required property")),
+    };
     fields.finish()?;
     let transfer = call.part("transfer_id");
     let brake = &call.state.transfer_keys;

@@ -1,10 +1,11 @@
 //! Volume types, their extra specs, and who may use them.
 
 use springform_control::types::{CreateType, UpdateType};
-use springform_model::cloud::VolumeType;
+use springform_model::cloud::{Metadata, VolumeType};
 
-use super::listing::{Kind, listed, query};
-use crate::http::{Answer, ApiError, Call, Routes, empty, json};
+use super::collection::{entries, map_of, pairs_of};
+use super::listing::{Kind, listed, nothing, query};
+use crate::http::{Answer, ApiError, Call, Keys, Routes, empty, json};
 use crate::views::{
     AnswerTo, Entry, ExtraSpecs, Many, One, Reader, TypeAccess, TypeView, USER_VISIBLE,
 };
@@ -69,7 +70,7 @@ pub(super) fn routes(r: &mut Routes) {
     )
     .admin()
     .says("Adds or replaces extra specs of a type that no volume has.")
-    .takes("{extra_specs:map}")
+    .takes("{extra_specs:specs}")
     .returns::<ExtraSpecs<'_>>(200);
     r.get(
         "/types/{type_id}/extra_specs/{key}",
@@ -85,7 +86,7 @@ pub(super) fn routes(r: &mut Routes) {
     )
     .admin()
     .says("Replaces one extra spec.")
-    .takes("map")
+    .takes("specs")
     .returns::<Entry<'_>>(200);
     r.delete(
         "/types/{type_id}/extra_specs/{key}",
@@ -101,16 +102,14 @@ fn one(call: &Call, record: &VolumeType, to: AnswerTo) -> Answer {
     json(200, &One(TypeView::new(record, &Reader::of(call), to)))
 }
 
-/// `is_public`: of which kind; `None` (the word) means both, which only an administrator sees.
+/// `is_public`: of which kind; `None` (the word) means both. Only an administrator is asked.
 pub(super) fn public(call: &Call) -> Result<Option<bool>, ApiError> {
     match call.query.get("is_public") {
-        None => Ok(if call.caller.is_admin {
-            None
-        } else {
-            Some(true)
-        }),
-        Some("None" | "none" | "null") => Ok(None),
-        Some(_) => call.query.flag("is_public").map(Some),
+        Some(word) if call.caller.is_admin => match word.eq_ignore_ascii_case("none") {
+            true => Ok(None),
+            false => call.query.flag("is_public").map(Some),
+        },
+        _ => Ok(Some(true)),
     }
 }
 
@@ -131,13 +130,17 @@ async fn list(call: Call) -> Answer {
         .get("extra_specs")
         .filter(|_| admin || call.version.has(52))
     {
-        for (key, value) in super::collection::pairs_of(text)? {
-            // Whoever may not see a spec does not learn by asking which types have it.
-            if !admin && !USER_VISIBLE.contains(&key.as_str()) {
-                query = query.is_in::<String>("id", []);
-            }
-            query = query.entry("extra_specs", key, value);
+        if map_of(text).is_none() {
+            return Err(ApiError::invalid(
+                "Invalid input received: Invalid filter value for extra_specs.",
+            ));
         }
+        // Whoever may not see a spec does not learn by asking which types have it.
+        let shown = |key: &String| admin || USER_VISIBLE.contains(&key.as_str());
+        query = match pairs_of(text) {
+            Some(pairs) if pairs.keys().all(shown) => entries(query, "extra_specs", pairs),
+            _ => nothing(query),
+        };
     }
     let public = public(&call)?;
     let found = call
@@ -159,7 +162,9 @@ async fn create(call: Call) -> Answer {
         is_public: fields
             .boolean("os-volume-type-access:is_public")?
             .unwrap_or(true),
-        extra_specs: fields.pairs("extra_specs")?.unwrap_or_default(),
+        extra_specs: fields
+            .pairs("extra_specs", Keys::Words)?
+            .unwrap_or_default(),
     };
     fields.finish()?;
     let made = call.control().types().create(&call.caller, wanted).await?;
@@ -189,6 +194,7 @@ async fn update(call: Call) -> Answer {
         false => fields.name()?,
     };
     let description = fields.description()?;
+    // openstacksdk says it in the long way here, too; Cinder takes that at the creation only.
     let short = fields.boolean("is_public")?;
     let is_public = fields.boolean("os-volume-type-access:is_public")?.or(short);
     fields.finish()?;
@@ -260,7 +266,8 @@ async fn specs(call: Call) -> Answer {
 }
 
 async fn set_specs(call: Call) -> Answer {
-    let specs = call.object("extra_specs")?.into_pairs("extra_specs")?;
+    let specs = call.object("extra_specs")?;
+    let specs = specs.into_pairs("extra_specs", Keys::Names)?;
     call.control()
         .types()
         .set_specs(call.part("type_id"), specs.clone())
@@ -282,19 +289,14 @@ async fn spec(call: Call) -> Answer {
 }
 
 async fn set_spec(call: Call) -> Answer {
-    let specs = call.fields()?.into_pairs("extra_specs")?;
-    let key = call.part("key");
-    let Some(text) = specs.get(key) else {
-        return Err(ApiError::invalid("Request body and URI mismatch"));
-    };
-    if specs.len() > 1 {
-        return Err(ApiError::invalid("Request body contains too many items"));
-    }
+    let fields = call.fields()?;
+    let (key, text) = fields.into_pair("extra_specs", call.part("key"), Keys::Names)?;
+    let specs = Metadata::from([(key.clone(), text.clone())]);
     call.control()
         .types()
-        .set_specs(call.part("type_id"), specs.clone())
+        .set_specs(call.part("type_id"), specs)
         .await?;
-    json(200, &Entry::new(key, text))
+    json(200, &Entry::new(&key, &text))
 }
 
 async fn delete_spec(call: Call) -> Answer {

@@ -24,11 +24,11 @@ const ACTIONS: Shape = "{os-extend:{new_size:size}}|{os-retype:{new_type:name, m
     {os-roll_detaching:object?}|{os-set_bootable:{bootable:bool}}|{os-update_readonly_flag:{readonly:bool}}|\
     {os-reset_status:{status?:name?, attach_status?:name?, migration_status?:name?}}|{os-force_delete:object?}|\
     {os-unmanage:object?}|{os-initialize_connection:{connector:@Connector}}|\
-    {os-terminate_connection:{connector?:@Connector?}}|\
-    {os-attach:{instance_uuid?:id?, host_name?:short?, mountpoint?:short?, mode?:'rw'|'ro'}}|\
+    {os-terminate_connection:{connector:@Connector?}}|\
+    {os-attach:{instance_uuid?:id, host_name?:short, mountpoint:name, mode?:'rw'|'ro'}}|\
     {os-detach:{attachment_id?:id?}}|{os-force_detach:{attachment_id?:id?, connector?:@Connector?}}|\
     {os-set_image_metadata:{metadata:map}}|{os-unset_image_metadata:{key:name}}|\
-    {os-extend_volume_completion:{error:bool}}|{os-show_image_metadata:object?}";
+    {os-extend_volume_completion:{error?:bool}}|{os-show_image_metadata:object?}";
 
 /// What `os-reset_status` takes for `attach_status`.
 const ATTACH_STATUSES: &[&str] = &[
@@ -81,10 +81,43 @@ pub(super) fn connector(value: Value) -> Result<Connector, ApiError> {
         .ok_or_else(|| ApiError::invalid("Invalid input received: Connector is not valid."))
 }
 
+/// Actions of which Cinder does not look at what the body says beside the name.
+const BARE: &[&str] = &[
+    "os-reserve",
+    "os-unreserve",
+    "os-begin_detaching",
+    "os-roll_detaching",
+    "os-force_delete",
+    "os-unmanage",
+    "os-show_image_metadata",
+];
+
+/// A connector as far as the schema knows one: an object, a text or null.
+fn named_connector(fields: &mut Fields) -> Result<Value, ApiError> {
+    match fields.take("connector") {
+        Some(from) if from.is_object() || from.is_string() || from.is_null() => Ok(from),
+        Some(_) => Err(ApiError::invalid(
+            "Invalid input for field/attribute connector. It is not of type 'object', 'string'",
+        )),
+        None => Err(ApiError::invalid("'connector' is a required property")),
+    }
+}
+
+/// Whether a connector is one: null, no text and no member say nothing, as in Cinder.
+fn says_something(from: &Value) -> bool {
+    match from {
+        Value::Null => false,
+        Value::Object(members) => !members.is_empty(),
+        Value::String(text) => !text.is_empty(),
+        _ => true,
+    }
+}
+
 fn members(name: &str, parameters: Value) -> Result<Fields, ApiError> {
     match parameters {
         Value::Object(members) => Ok(Fields::over(members)),
-        Value::Null => Ok(Fields::over(Map::new())),
+        _ if BARE.contains(&name) => Ok(Fields::over(Map::new())),
+        Value::Null if name == "os-detach" => Ok(Fields::over(Map::new())),
         _ => Err(ApiError::invalid(format!(
             "Invalid input for field/attribute {name}. It is not of type 'object'"
         ))),
@@ -132,24 +165,26 @@ async fn change(call: &Call, name: &str, mut fields: Fields) -> Answer {
             volumes.extend(caller, id, size.unsigned_abs()).await?;
         }
         "os-retype" => {
-            let wanted = fields.required("new_type")?;
-            let policy = fields.text("migration_policy", 0..=20)?;
+            let wanted = fields.string("new_type", 0..=65_536)?;
+            let wanted =
+                wanted.ok_or_else(|| ApiError::invalid("'new_type' is a required property"))?;
+            let policy = fields.word("migration_policy", &["on-demand", "never"])?;
             fields.finish()?;
             let migration = match policy.as_deref() {
-                None | Some("never") => Migration::Never,
                 Some("on-demand") => Migration::OnDemand,
-                Some(other) => {
-                    return Err(ApiError::invalid(format!(
-                        "migration_policy must be 'on-demand' or 'never', passed: {other}"
-                    )));
-                }
+                _ => Migration::Never,
             };
             volumes.retype(caller, id, &wanted, migration).await?;
         }
         "revert" => {
             call.since(40)?;
-            let snapshot = fields.required("snapshot_id")?;
-            fields.finish()?;
+            let snapshot = fields.text("snapshot_id", 0..=65_536)?;
+            volumes.get(caller, id).await?;
+            let snapshot = snapshot.ok_or_else(|| {
+                ApiError::invalid(format!(
+                    "Specified snapshot None is None or not the latest one of volume {id}."
+                ))
+            })?;
             volumes.revert(caller, id, &snapshot).await?;
         }
         "os-reserve" => drop(volumes.reserve(caller, id).await?),
@@ -157,9 +192,7 @@ async fn change(call: &Call, name: &str, mut fields: Fields) -> Answer {
         "os-begin_detaching" => drop(volumes.begin_detaching(caller, id).await?),
         "os-roll_detaching" => drop(volumes.roll_detaching(caller, id).await?),
         "os-set_bootable" => {
-            let bootable = fields
-                .boolean("bootable")?
-                .ok_or_else(|| ApiError::invalid("'bootable' is a required property"))?;
+            let bootable = fields.required_boolean("bootable")?;
             fields.finish()?;
             let wanted = UpdateVolume {
                 bootable: Some(bootable),
@@ -169,9 +202,7 @@ async fn change(call: &Call, name: &str, mut fields: Fields) -> Answer {
             return empty(200);
         }
         "os-update_readonly_flag" => {
-            let readonly = fields
-                .boolean("readonly")?
-                .ok_or_else(|| ApiError::invalid("'readonly' is a required property"))?;
+            let readonly = fields.required_boolean("readonly")?;
             fields.finish()?;
             let wanted = UpdateVolume {
                 readonly: Some(readonly),
@@ -187,10 +218,13 @@ async fn change(call: &Call, name: &str, mut fields: Fields) -> Answer {
         }
         "os-extend_volume_completion" => {
             call.since(71)?;
-            fields
-                .boolean("error")?
-                .ok_or_else(|| ApiError::invalid("'error' is a required property"))?;
+            let error = fields.take("error").unwrap_or_default();
             fields.finish()?;
+            if !(error.is_null() || error.is_string() || error.is_boolean()) {
+                return Err(ApiError::invalid(
+                    "Invalid input for field/attribute error. It is not of type 'string', 'null', 'boolean'",
+                ));
+            }
             // The array is done before an extension ends here, so none waits for what Nova has to say.
             let status = volumes.get(caller, id).await?.status;
             return Err(ApiError::invalid(format!(
@@ -217,6 +251,8 @@ async fn administer(call: &Call, name: &str, mut fields: Fields) -> Answer {
             let attached = fields.text("attach_status", 0..=64)?;
             let migration = fields.text("migration_status", 0..=64)?;
             fields.finish()?;
+            let said = |text: Option<String>| text.filter(|text| !text.is_empty());
+            let (status, attached, migration) = (said(status), said(attached), said(migration));
             known("attach_status", attached.as_deref(), ATTACH_STATUSES)?;
             known("migration_status", migration.as_deref(), MIGRATION_STATUSES)?;
             if status.is_none() && attached.is_none() && migration.is_none() {
@@ -245,9 +281,14 @@ async fn connection(call: &Call, name: &str, mut fields: Fields) -> Answer {
     let volumes = call.control().volumes();
     match name {
         "os-initialize_connection" => {
-            let from = fields
-                .take("connector")
-                .ok_or_else(|| ApiError::invalid("'connector' is a required property"))?;
+            let from = named_connector(&mut fields)?;
+            if from.is_null() {
+                return Err(ApiError::invalid(
+                    "Invalid input for field/attribute connector. Value: None. None is not of type 'object', 'string'",
+                ));
+            }
+            fields.finish()?;
+            volumes.get(caller, id).await?;
             let found = volumes
                 .initialize_connection(caller, id, connector(from)?)
                 .await?;
@@ -260,23 +301,20 @@ async fn connection(call: &Call, name: &str, mut fields: Fields) -> Answer {
             return json(200, &One(ConnectionInfo::new(&found, id, read_only)));
         }
         "os-terminate_connection" => {
-            let from = fields.take("connector").filter(|from| !from.is_null());
+            let from = named_connector(&mut fields)?;
+            fields.finish()?;
+            volumes.get(caller, id).await?;
+            let from = Some(from).filter(says_something);
             let from = from.map(connector).transpose()?;
             volumes.terminate_connection(caller, id, from).await?;
         }
         "os-attach" => {
-            let instance = fields.text("instance_uuid", 0..=36)?;
-            let host = fields.text("host_name", 0..=255)?;
-            let mountpoint = fields.text("mountpoint", 0..=255)?;
-            let mode = fields
-                .text("mode", 0..=2)?
-                .unwrap_or_else(|| "rw".to_owned());
+            let instance = fields.id("instance_uuid")?;
+            let host = fields.string("host_name", 0..=255)?;
+            let mountpoint = fields.required("mountpoint").map(Some)?;
+            let mode = fields.word("mode", &["rw", "ro"])?;
+            let mode = mode.unwrap_or_else(|| "rw".to_owned());
             fields.finish()?;
-            if !matches!(mode.as_str(), "rw" | "ro") {
-                return Err(ApiError::invalid(format!(
-                    "Invalid attachment mode '{mode}'. Mode must be 'rw' or 'ro'."
-                )));
-            }
             if instance.is_none() && host.is_none() {
                 return Err(ApiError::invalid(
                     "Invalid request to attach volume to an invalid target",
@@ -287,12 +325,18 @@ async fn connection(call: &Call, name: &str, mut fields: Fields) -> Answer {
                 .await?;
         }
         _ => {
-            let attachment = fields.text("attachment_id", 0..=36)?;
-            let from = fields
-                .take("connector")
-                .filter(|from| from.as_object().is_some_and(|map| !map.is_empty()));
+            let forced = name == "os-force_detach";
+            let attachment = match forced {
+                true => fields.text("attachment_id", 0..=255)?,
+                false => fields.uuid("attachment_id")?,
+            };
+            let from = match forced && fields.contains("connector") {
+                true => Some(named_connector(&mut fields)?).filter(says_something),
+                false => None,
+            };
             fields.finish()?;
-            if let Some(from) = from.filter(|_| name == "os-force_detach") {
+            volumes.get(caller, id).await?;
+            if let Some(from) = from {
                 volumes
                     .terminate_connection(caller, id, Some(connector(from)?))
                     .await?;

@@ -1,5 +1,6 @@
 //! Volumes: create, list, show, change, delete, summary.
 
+use serde_json::Value;
 use springform_control::query::Query;
 use springform_control::scheduler::Hints;
 use springform_control::volumes::{CreateVolume, UpdateVolume};
@@ -7,7 +8,7 @@ use springform_model::cloud::Volume;
 
 use super::collection::asked;
 use super::listing::{Kind, Known, listed};
-use crate::http::{Answer, ApiError, Call, Fields, Page, Routes, empty, json};
+use crate::http::{Answer, ApiError, Call, Fields, Keys, Page, Routes, empty, json};
 use crate::views::{AnswerTo, Many, One, Reader, VolumeBrief, VolumeSummary, VolumeView};
 
 /// Filters of the lists.
@@ -23,7 +24,7 @@ const KNOWN: &[Known] = &[
     ("availability_zone", "availability_zone", Kind::Text),
     ("volume_type_id", "type_id", Kind::Text),
     ("replication_status", "replication_status", Kind::Text),
-    ("migration_status", "migration_status", Kind::Text),
+    ("migration_status", "migration_status", Kind::TextOrNone),
     ("snapshot_id", "snapshot_id", Kind::Text),
     ("source_volid", "source_volid", Kind::Text),
     ("user_id", "user_id", Kind::Text),
@@ -117,7 +118,7 @@ async fn read(call: &Call) -> Result<(Vec<Volume>, Page, Option<u64>), ApiError>
     ];
     let asked = asked(call, KNOWN, KEYS, &maps)?;
     let count = asked.count::<Volume>(call).await?;
-    if asked.page.rows() == 0 {
+    if asked.page.rows() == 0 && asked.page.marker.is_none() {
         return Ok((Vec::new(), asked.page, count));
     }
     let volumes = call.control().volumes();
@@ -167,40 +168,35 @@ async fn create(call: Call) -> Answer {
     let mut fields = body.object("volume")?;
     let hints = hints(&mut body)?;
     body.finish()?;
-    let image = fields.uuid("imageRef")?;
-    let image_id = image.or(fields.uuid("image_id")?);
-    for absent in ["backup_id", "consistencygroup_id", "source_replica"] {
-        if fields.has(absent) {
-            return Err(ApiError::invalid(format!(
-                "Invalid input received: {absent} is not supported by this service."
-            )));
-        }
-        fields.take(absent);
-    }
-    let display_name = fields.text("display_name", 0..=255)?;
-    let display_description = fields.text("display_description", 0..=255)?;
+    let image = fields.text("imageRef", 0..=255)?;
+    // The other word counts where it is there, even as null.
+    let image_id = match fields.contains("image_id") {
+        true => fields.text("image_id", 0..=255)?,
+        false => image,
+    };
+    none_there(&call, &mut fields)?;
+    let display_name = fields.trimmed("display_name")?;
+    let display_description = fields.trimmed("display_description")?;
     let wanted = CreateVolume {
         size: fields
             .integer("size", 1..=0x7fff_ffff)?
             .map_or(0, i64::unsigned_abs),
-        name: fields.name()?.or(display_name),
-        description: fields.description()?.or(display_description),
+        name: fields.trimmed("name")?.or(display_name),
+        description: fields.trimmed("description")?.or(display_description),
         volume_type: fields
             .text("volume_type", 0..=255)?
             .filter(|name| !name.is_empty()),
-        availability_zone: fields
-            .text("availability_zone", 0..=255)?
-            .filter(|zone| !zone.is_empty()),
-        metadata: fields.pairs("metadata")?.unwrap_or_default(),
+        availability_zone: fields.text("availability_zone", 1..=255)?,
+        metadata: fields
+            .pairs_or_null("metadata", Keys::Words)?
+            .unwrap_or_default(),
         snapshot_id: fields.uuid("snapshot_id")?,
         source_volid: fields.uuid("source_volid")?,
         image_id,
-        group_id: fields
-            .text("group_id", 0..=255)?
-            .filter(|id| !id.is_empty()),
+        group_id: fields.text("group_id", 0..=255)?,
         hints,
     };
-    if fields.boolean("multiattach")?.unwrap_or(false) {
+    if fields.boolean("multiattach")? == Some(true) {
         return Err(ApiError::invalid(MULTIATTACH));
     }
     // From 3.53 on nothing is taken that means nothing; old clients send more than counts.
@@ -215,10 +211,60 @@ async fn create(call: Call) -> Answer {
     one(&call, 202, &made, AnswerTo::Create)
 }
 
+/// Refuses what is to be made of a backup or in a consistency group, and in a group that a client too old to know groups
+/// names by something else than a text: there is no such thing.
+fn none_there(call: &Call, fields: &mut Fields) -> Result<(), ApiError> {
+    let missing = |what: &str, id: &Value| {
+        let id = id.as_str().map_or_else(|| id.to_string(), str::to_owned);
+        Err(ApiError::not_found(format!(
+            "{what} {id} could not be found."
+        )))
+    };
+    let mut absent = vec![("consistencygroup_id", "ConsistencyGroup")];
+    match call.version.has(47) {
+        true => absent.push(("backup_id", "Backup")),
+        false => {
+            let says_nothing = |id: &Value| match id {
+                Value::Null | Value::Bool(false) => true,
+                Value::String(text) => text.is_empty(),
+                Value::Array(list) => list.is_empty(),
+                Value::Object(members) => members.is_empty(),
+                other => other.as_f64() == Some(0.0),
+            };
+            if let Some(id) = fields.take("backup_id").filter(|id| !says_nothing(id)) {
+                return missing("Backup", &id);
+            }
+        }
+    }
+    for (name, what) in absent {
+        if let Some(id) = fields.uuid(name)? {
+            return missing(what, &Value::String(id));
+        }
+    }
+    let group = fields.take("group_id").unwrap_or_default();
+    match group {
+        Value::Number(_) | Value::Bool(_) if !call.version.has(13) => missing("Group", &group),
+        Value::String(text) if !call.version.has(13) && text.chars().count() > 255 => {
+            missing("Group", &Value::String(text))
+        }
+        Value::Null => Ok(()),
+        group => {
+            fields.put("group_id", group);
+            Ok(())
+        }
+    }
+}
+
 /// What the creator says of where it shall be. Hints that no filter of Cinder's knows are taken and ignored, as there.
 fn hints(body: &mut Fields) -> Result<Hints, ApiError> {
     let name = "OS-SCH-HNT:scheduler_hints";
     let mut hints = body.object_or_empty(name)?;
+    let query = hints.take("query");
+    if query.is_some_and(|query| !query.is_string() && !query.is_object()) {
+        return Err(ApiError::invalid(
+            "Invalid input for field/attribute query. It is not of type 'string', 'object'",
+        ));
+    }
     Ok(Hints {
         different_host: hints.uuids("different_host")?,
         same_host: hints.uuids("same_host")?,
@@ -243,12 +289,12 @@ async fn update(call: Call) -> Answer {
         ));
     }
     let (old_name, old_description) = (
-        fields.change("display_name")?,
-        fields.change("display_description")?,
+        fields.change_trimmed("display_name")?,
+        fields.change_trimmed("display_description")?,
     );
-    let name = fields.change("name")?.or(old_name);
-    let description = fields.change("description")?.or(old_description);
-    let metadata = fields.pairs("metadata")?;
+    let name = fields.change_trimmed("name")?.or(old_name);
+    let description = fields.change_trimmed("description")?.or(old_description);
+    let metadata = fields.pairs("metadata", Keys::Words)?;
     fields.finish()?;
     let wanted = UpdateVolume {
         name,
@@ -267,11 +313,12 @@ async fn update(call: Call) -> Answer {
 async fn delete(call: Call) -> Answer {
     let cascade = call.query.flag("cascade")?;
     let force = call.version.has(23) && call.query.flag("force")?;
+    let volumes = call.control().volumes();
     if force && !call.caller.is_admin {
+        volumes.get(&call.caller, call.part("volume_id")).await?;
         return Err(ApiError::forbidden("volume:force_delete"));
     }
-    call.control()
-        .volumes()
+    volumes
         .delete(&call.caller, call.part("volume_id"), cascade, force)
         .await?;
     empty(202)

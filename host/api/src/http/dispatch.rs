@@ -52,7 +52,7 @@ pub(crate) async fn dispatch(
     let version = Version::of(request.headers());
     let shown = version.as_ref().map_or(Version::MIN, |version| *version);
     let answer = match version {
-        Ok(version) => serve(&state, &route, version, parts, request).await,
+        Ok(version) => serve(&state, &route, face, version, parts, request).await,
         Err(refusal) => Err(refusal),
     };
     let mut response = match (answer, face) {
@@ -82,6 +82,7 @@ pub fn stamp(headers: &mut HeaderMap, version: Version) {
 async fn serve(
     state: &Arc<State>,
     route: &Route,
+    face: Face,
     version: Version,
     parts: Vec<(String, String)>,
     request: Request,
@@ -106,6 +107,9 @@ async fn serve(
     }
     let limit = route.body_limit.unwrap_or(state.limits.body_bytes);
     let body = read(body, limit, state.limits.body_timeout).await?;
+    if face == Face::Cinder && !body.is_empty() {
+        may_be_json(&head.headers)?;
+    }
     // Only now: a place is for what we do, not for what clients take their time with.
     let Ok(_place) = Arc::clone(&state.places).try_acquire_owned() else {
         return Err(ApiError::busy(
@@ -194,6 +198,31 @@ async fn read(body: Body, limit: usize, within: Duration) -> Result<Bytes, ApiEr
         Err(_) => Err(ApiError::new(
             StatusCode::REQUEST_TIMEOUT,
             "The request's body did not arrive in time.",
+        )),
+    }
+}
+
+/// Refuses a body that says of itself that it is something else. `curl --data` and Python's urllib call every body a
+/// form, and many scripts do not call it anything.
+fn may_be_json(headers: &HeaderMap) -> Result<(), ApiError> {
+    const KNOWN: [&str; 3] = [
+        "application/json",
+        "application/vnd.openstack.volume+json",
+        "application/x-www-form-urlencoded",
+    ];
+    let Some(said) = headers.get(header::CONTENT_TYPE) else {
+        return Ok(());
+    };
+    let said = said.to_str().unwrap_or_default();
+    let essence = said.split(';').next().unwrap_or_default().trim();
+    match KNOWN
+        .iter()
+        .any(|known| essence.eq_ignore_ascii_case(known))
+    {
+        true => Ok(()),
+        false => Err(ApiError::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "Unsupported Content-Type. Send the body as application/json.",
         )),
     }
 }

@@ -2,12 +2,19 @@
 //!
 //! The sentences are those of Cinder's schema validation, because tools match them.
 
-use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use serde_json::{Map, Value};
 
 use super::ApiError;
+
+mod ids;
+mod pairs;
+mod words;
+
+pub use pairs::Keys;
+pub use words::truth;
+use words::{is_printable, spelt};
 
 /// The members of one JSON object that nobody has read yet.
 #[derive(Debug)]
@@ -107,6 +114,11 @@ impl Fields {
         self.members.remove(name)
     }
 
+    /// Puts a member back.
+    pub fn put(&mut self, name: &str, value: Value) {
+        self.members.insert(name.to_owned(), value);
+    }
+
     /// Every member that is left.
     #[must_use]
     pub fn into_members(self) -> Map<String, Value> {
@@ -159,12 +171,50 @@ impl Fields {
     /// # Errors
     /// 400 otherwise.
     pub fn required(&mut self, name: &str) -> Result<String, ApiError> {
+        self.required_text(name, 255)
+    }
+
+    /// A text of 1 to so many characters that must be there.
+    ///
+    /// # Errors
+    /// 400 otherwise.
+    pub fn required_text(&mut self, name: &str, most: usize) -> Result<String, ApiError> {
         if !self.members.contains_key(name) {
             return Err(missing(name));
         }
-        match self.text(name, 1..=255)? {
+        match self.text(name, 1..=most)? {
             Some(text) => Ok(text),
             None => Err(wrong(name, &Value::Null, "None is not of type 'string'")),
+        }
+    }
+
+    /// A text that may be missing, but not null.
+    ///
+    /// # Errors
+    /// As [`Fields::text`], and 400 for null.
+    pub fn string(
+        &mut self,
+        name: &str,
+        length: RangeInclusive<usize>,
+    ) -> Result<Option<String>, ApiError> {
+        if self.contains(name) && !self.has(name) {
+            return Err(wrong(name, &Value::Null, "None is not of type 'string'"));
+        }
+        self.text(name, length)
+    }
+
+    /// One of some words; missing is none.
+    ///
+    /// # Errors
+    /// 400 for another word and for what is no text.
+    pub fn word(&mut self, name: &str, words: &[&str]) -> Result<Option<String>, ApiError> {
+        let found = self.string(name, 0..=255)?;
+        match found {
+            Some(word) if !words.contains(&word.as_str()) => {
+                let why = format!("'{word}' is not one of {words:?}");
+                Err(wrong(name, &Value::String(word), &why))
+            }
+            found => Ok(found),
         }
     }
 
@@ -176,6 +226,17 @@ impl Fields {
         Ok(self
             .text("name", 0..=255)?
             .map(|name| name.trim().to_owned()))
+    }
+
+    /// A text of up to 255 characters beside the blanks around it, which are dropped.
+    ///
+    /// # Errors
+    /// 400 otherwise.
+    pub fn trimmed(&mut self, name: &str) -> Result<Option<String>, ApiError> {
+        if let Some(Value::String(text)) = self.members.get_mut(name) {
+            *text = text.trim().to_owned();
+        }
+        self.text(name, 0..=255)
     }
 
     /// A text that a change may set or, with null, take away; none where it is not mentioned.
@@ -190,74 +251,67 @@ impl Fields {
         Ok(Some(text.map(|text| text.trim().to_owned())))
     }
 
-    /// An id that may be missing or null; one that is no UUID is refused before anybody looks for it.
+    /// As [`Fields::change`], for a text that [`Fields::trimmed`] reads.
     ///
     /// # Errors
-    /// 400 for what is no UUID.
-    pub fn uuid(&mut self, name: &str) -> Result<Option<String>, ApiError> {
-        let Some(text) = self.text(name, 0..=255)? else {
-            return Ok(None);
-        };
-        if uuid::Uuid::parse_str(&text).is_ok() {
-            return Ok(Some(text));
-        }
-        let value = Value::String(text);
-        let why = format!("'{}' is not a 'uuid'", shown(&value));
-        Err(wrong(name, &value, &why))
-    }
-
-    /// Ids that must be UUIDs: one text, or a list of them; none where it is missing.
-    ///
-    /// # Errors
-    /// 400 for what is no UUID.
-    pub fn uuids(&mut self, name: &str) -> Result<Vec<String>, ApiError> {
-        let one = |value: Value| {
-            let mut member = Self::over(Map::from_iter([(name.to_owned(), value)]));
-            member.required_uuid(name)
-        };
-        match self.members.remove(name) {
-            None => Ok(Vec::new()),
-            Some(Value::Array(values)) => values.into_iter().map(one).collect(),
-            Some(value) => one(value).map(|id| vec![id]),
+    /// As [`Fields::trimmed`].
+    pub fn change_trimmed(&mut self, name: &str) -> Result<Option<Option<String>>, ApiError> {
+        match self.members.contains_key(name) {
+            true => self.trimmed(name).map(Some),
+            false => Ok(None),
         }
     }
 
-    /// An id that must be there and be a UUID.
+    /// As [`Fields::change`], for a description.
     ///
     /// # Errors
-    /// 400 otherwise.
-    pub fn required_uuid(&mut self, name: &str) -> Result<String, ApiError> {
+    /// As [`Fields::printable`].
+    pub fn change_printable(&mut self, name: &str) -> Result<Option<Option<String>>, ApiError> {
         if !self.members.contains_key(name) {
-            return Err(missing(name));
+            return Ok(None);
         }
-        let why = "None is not of type 'string'";
-        self.uuid(name)?
-            .ok_or_else(|| wrong(name, &Value::Null, why))
+        let text = self.printable(name)?;
+        Ok(Some(text.map(|text| text.trim().to_owned())))
     }
 
-    /// A name that must have at least one visible character.
+    /// A name that must have at least one visible character, as it was sent: Cinder keeps the blanks around it.
     ///
     /// # Errors
     /// 400 otherwise.
     pub fn required_name(&mut self) -> Result<String, ApiError> {
         let name = self.required("name")?;
-        let trimmed = name.trim();
-        if trimmed.is_empty() {
+        if name.trim().is_empty() {
             return Err(wrong(
                 "name",
                 &Value::String(name),
                 "It may not consist of blanks only",
             ));
         }
-        Ok(trimmed.to_owned())
+        Ok(name)
     }
 
-    /// A description of up to 255 characters.
+    /// A description: up to 255 characters that can be printed.
     ///
     /// # Errors
     /// 400 otherwise.
     pub fn description(&mut self) -> Result<Option<String>, ApiError> {
-        self.text("description", 0..=255)
+        self.printable("description")
+    }
+
+    /// A text of up to 255 characters that can be printed.
+    ///
+    /// # Errors
+    /// 400 otherwise.
+    pub fn printable(&mut self, name: &str) -> Result<Option<String>, ApiError> {
+        let text = self.text(name, 0..=255)?;
+        match text {
+            Some(text) if !text.chars().all(is_printable) => {
+                let value = Value::String(text.escape_debug().to_string());
+                let why = "It has characters that cannot be printed, or that Cinder does not take";
+                Err(wrong(name, &value, why))
+            }
+            text => Ok(text),
+        }
     }
 
     /// A whole number that may be missing or null; digits in a string count, as they do in Cinder.
@@ -273,9 +327,10 @@ impl Fields {
             None | Some(Value::Null) => return Ok(None),
             Some(value) => value,
         };
+        let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
         let number = match &value {
             Value::Number(number) => number.as_i64(),
-            Value::String(text) if text.len() <= 20 => text.trim().parse().ok(),
+            Value::String(text) if digits(text) => Some(text.parse().unwrap_or(i64::MAX)),
             _ => None,
         };
         let Some(number) = number else {
@@ -308,82 +363,43 @@ impl Fields {
         self.integer(name, range)?.ok_or_else(|| missing(name))
     }
 
-    /// A truth value in one of the spellings Cinder takes; missing or null is none.
+    /// A truth value in one of the spellings that Cinder's bodies have; missing is none.
     ///
     /// # Errors
-    /// 400 for anything else.
+    /// 400 for anything else, null and numbers among it.
     pub fn boolean(&mut self, name: &str) -> Result<Option<bool>, ApiError> {
-        let value = match self.members.remove(name) {
-            None | Some(Value::Null) => return Ok(None),
-            Some(value) => value,
+        let Some(value) = self.members.remove(name) else {
+            return Ok(None);
         };
-        let word = match &value {
-            Value::Bool(value) => return Ok(Some(*value)),
-            Value::String(text) => text.to_ascii_lowercase(),
-            Value::Number(number) => number.to_string(),
-            _ => String::new(),
+        let known = match &value {
+            Value::Bool(value) => Some(*value),
+            Value::String(word) => spelt(word),
+            _ => None,
         };
-        truth(&word).map(Some).ok_or_else(|| {
-            wrong(
-                name,
-                &value,
-                &format!("{} is not of type 'boolean'", shown(&value)),
-            )
-        })
+        let why = || format!("{} is not of type 'boolean'", shown(&value));
+        known.map(Some).ok_or_else(|| wrong(name, &value, &why()))
     }
 
-    /// Pairs of text, keys of 1 to 255 characters of which none is blank, values up to 255; missing or null is none.
+    /// A truth value that may be null.
     ///
     /// # Errors
-    /// 400 otherwise.
-    pub fn pairs(&mut self, name: &str) -> Result<Option<BTreeMap<String, String>>, ApiError> {
-        match self.members.remove(name) {
-            None | Some(Value::Null) => Ok(None),
-            Some(Value::Object(members)) => Self { members }.into_pairs(name).map(Some),
-            Some(other) => Err(wrong(
-                name,
-                &other,
-                &format!("{} is not of type 'object'", shown(&other)),
-            )),
+    /// As [`Fields::boolean`].
+    pub fn boolean_or_null(&mut self, name: &str) -> Result<Option<bool>, ApiError> {
+        match self.has(name) {
+            true => self.boolean(name),
+            false => {
+                self.members.remove(name);
+                Ok(None)
+            }
         }
     }
 
-    /// All members as pairs of text.
+    /// A truth value that must be there.
     ///
     /// # Errors
-    /// As [`Fields::pairs`].
-    pub fn into_pairs(self, name: &str) -> Result<BTreeMap<String, String>, ApiError> {
-        let mut pairs = BTreeMap::new();
-        for (key, value) in self.members {
-            let length = key.chars().count();
-            if key.trim().is_empty() || length > 255 || key.contains('\0') {
-                let why = format!("'{}' is no usable key", shown(&Value::String(key.clone())));
-                return Err(wrong(name, &Value::String(key), &why));
-            }
-            let text = match &value {
-                Value::String(text) => text.clone(),
-                Value::Bool(_) | Value::Number(_) => shown(&value),
-                _ => {
-                    return Err(wrong(
-                        &key,
-                        &value,
-                        &format!("{} is not of type 'string'", shown(&value)),
-                    ));
-                }
-            };
-            if text.chars().count() > 255 {
-                return Err(wrong(
-                    &key,
-                    &value,
-                    &format!("'{}' is too long", shown(&value)),
-                ));
-            }
-            if text.contains('\0') {
-                return Err(wrong(&key, &Value::Null, "It contains a NUL character"));
-            }
-            pairs.insert(key, text);
-        }
-        Ok(pairs)
+    /// As [`Fields::boolean`], and 400 where it is missing.
+    pub fn required_boolean(&mut self, name: &str) -> Result<bool, ApiError> {
+        self.boolean(name)?.ok_or_else(|| missing(name))
     }
 
     /// Refuses what nobody asked for.
@@ -403,64 +419,9 @@ impl Fields {
     }
 }
 
-/// The words Cinder takes for true and false.
-#[must_use]
-pub fn truth(word: &str) -> Option<bool> {
-    match word {
-        "1" | "t" | "true" | "on" | "y" | "yes" => Some(true),
-        "0" | "f" | "false" | "off" | "n" | "no" => Some(false),
-        _ => None,
-    }
-}
-
 fn missing(name: &str) -> ApiError {
     ApiError::invalid(format!("'{name}' is a required property"))
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-
-    fn fields(text: &str) -> Fields {
-        Fields::parse(text.as_bytes()).unwrap()
-    }
-
-    #[test]
-    fn what_is_missing_is_named_as_cinder_names_it() {
-        let refusal = fields("{}").object("volume").unwrap_err();
-        assert_eq!(refusal.message, "'volume' is a required property");
-    }
-
-    #[test]
-    fn a_number_out_of_range_is_refused_with_its_limit() {
-        let refusal = fields(r#"{"size":0}"#).integer("size", 1..=10).unwrap_err();
-        assert_eq!(
-            refusal.message,
-            "Invalid input for field/attribute size. Value: 0. 0 is less than the minimum of 1"
-        );
-        assert!(fields(r#"{"size":1.5}"#).integer("size", 1..=10).is_err());
-        assert_eq!(
-            fields(r#"{"size":"7"}"#).integer("size", 1..=10).unwrap(),
-            Some(7)
-        );
-    }
-
-    #[test]
-    fn a_member_nobody_knows_is_refused_by_name() {
-        let refusal = fields(r#"{"colour":"red"}"#).finish().unwrap_err();
-        assert_eq!(
-            refusal.message,
-            "Additional properties are not allowed ('colour' was unexpected)"
-        );
-    }
-
-    #[test]
-    fn nulls_count_as_missing() {
-        let mut fields = fields(r#"{"name":null,"metadata":null,"multiattach":null}"#);
-        assert_eq!(fields.name().unwrap(), None);
-        assert_eq!(fields.pairs("metadata").unwrap(), None);
-        assert_eq!(fields.boolean("multiattach").unwrap(), None);
-        fields.finish().unwrap();
-    }
-}
+mod tests;

@@ -14,7 +14,7 @@ pub use api_error::{ApiError, unknown_path};
 pub use call::Call;
 pub use dispatch::{Face, Inbound, RouteName, stamp};
 pub(crate) use dispatch::{base, dispatch};
-pub use fields::{Fields, truth};
+pub use fields::{Fields, Keys, truth};
 pub use query::{MAX_LIMIT, Page, Params};
 pub use reply::{Answer, bytes_of_json, empty, json, json_as, written};
 pub(crate) use returned::Wrote;

@@ -1,5 +1,7 @@
 //! The query string: decoded once, asked by name; and the four words of pagination.
 
+use std::num::IntErrorKind;
+
 use super::ApiError;
 use super::fields::truth;
 
@@ -86,12 +88,14 @@ impl Params {
     /// # Errors
     /// 400 with Cinder's words for numbers that are none and for sort keys outside `keys`.
     pub fn page(&self, keys: &[&str]) -> Result<Page, ApiError> {
-        let number = |name: &str| match self.get(name) {
+        let number = |name: &str| match self.get(name).map(str::trim) {
             None => Ok(None),
             Some(text) => match text.parse::<i64>() {
                 Ok(number) if number >= 0 => Ok(Some(u64::try_from(number).unwrap_or(0))),
                 Ok(_) => Err(ApiError::invalid(format!("{name} param must be positive"))),
-                Err(_) => Err(ApiError::invalid(format!(
+                // More than the type holds is more than a page has.
+                Err(error) if *error.kind() == IntErrorKind::PosOverflow => Ok(Some(u64::MAX)),
+                _ => Err(ApiError::invalid(format!(
                     "{name} param must be an integer"
                 ))),
             },
@@ -103,9 +107,14 @@ impl Params {
                     "The \"sort_key\" and \"sort_dir\" parameters are deprecated and cannot be used with the \"sort\" parameter.",
                 ));
             }
-            for part in text.split(',').filter(|part| !part.is_empty()) {
-                let (key, direction) = part.split_once(':').unwrap_or((part, "desc"));
-                sort.push((key.trim().to_owned(), direction.trim().to_owned()));
+            for part in text.split(',') {
+                let (key, direction) = part.split_once(':').unwrap_or((part, ""));
+                let direction = Some(direction.trim()).filter(|word| !word.is_empty());
+                let (key, direction) = (key.trim(), direction.unwrap_or("desc"));
+                // Said again, a key says nothing.
+                if !sort.iter().any(|(known, _)| known == key) {
+                    sort.push((key.to_owned(), direction.to_owned()));
+                }
             }
         } else if self.get("sort_key").is_some() || self.get("sort_dir").is_some() {
             let key = self.get("sort_key").unwrap_or("created_at");
@@ -120,6 +129,7 @@ impl Params {
                 // The name that the column has in Cinder; `cinder list --sort name` sends it.
                 let key = match key.as_str() {
                     "display_name" => "name".to_owned(),
+                    "volume_size" if keys.contains(&"volume_size") => "size".to_owned(),
                     _ => key,
                 };
                 if !keys.contains(&key.as_str()) {
@@ -144,10 +154,7 @@ impl Params {
         }
         Ok(Page {
             limit: number("limit")?,
-            marker: self
-                .get("marker")
-                .filter(|marker| !marker.is_empty())
-                .map(str::to_owned),
+            marker: self.get("marker").map(str::to_owned),
             offset,
             sort,
         })
@@ -248,6 +255,12 @@ mod tests {
             [("name".into(), true)]
         );
         assert_eq!(page("limit=5000").unwrap().rows(), 1000);
+        assert_eq!(page("limit=%2099999999999999999999").unwrap().rows(), 1000);
+        assert!(page("sort=").is_err(), "no key is none");
+        assert_eq!(
+            page("sort=name:,name").unwrap().sort,
+            [("name".into(), false)]
+        );
     }
 
     #[test]

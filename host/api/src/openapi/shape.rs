@@ -1,7 +1,8 @@
 //! A small notation for the form of the JSON bodies of requests, and its translation to JSON Schema.
 //!
 //! `text`, `name` (1 to 255 characters), `short` (up to 255), `id` (up to 36, not empty), `size` (whole GiB), `int`, `count`
-//! (whole, not negative), `number`, `bool`, `map` (text to text), `object`, `any`, `[type]`, `{name:type, name?:type}`,
+//! (whole, not negative), `number`, `bool`, `map` (text to text), `tags` and
+//! `specs` (the same with fewer characters in the keys), `object`, `any`, `[type]`, `{name:type, name?:type}`,
 //! `'word'`, `@named` (a schema of the document's components), `a|b` (one or the other); `type?` may be null. Every object is
 //! closed, but those that clients fill with more than is read.
 
@@ -28,6 +29,15 @@ fn read(text: &str, closed: bool) -> Value {
     } else {
         json!({"$comment": "malformed shape"})
     }
+}
+
+/// Pairs of text with keys that match a pattern.
+fn pairs(pattern: &str) -> Value {
+    json!({
+        "type": "object",
+        "propertyNames": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": pattern},
+        "additionalProperties": {"type": "string", "maxLength": 255},
+    })
 }
 
 struct Reader<'a> {
@@ -110,12 +120,12 @@ impl Reader<'_> {
             "int" => json!({"type": "integer"}),
             "number" => json!({"type": "number"}),
             "bool" => json!({"type": "boolean"}),
-            "map" if self.closed => json!({
-                "type": "object",
-                "propertyNames": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": r"\S"},
-                "additionalProperties": {"type": "string", "maxLength": 255},
-            }),
-            "map" => json!({"type": "object", "additionalProperties": {"type": "string"}}),
+            "map" if self.closed => pairs("^[-a-zA-Z0-9_:. /]{1,255}$"),
+            "tags" if self.closed => pairs("^[-a-zA-Z0-9_:. ]{1,255}$"),
+            "specs" if self.closed => pairs("^[-a-zA-Z0-9_:.]{1,255}$"),
+            "map" | "tags" | "specs" => {
+                json!({"type": "object", "additionalProperties": {"type": "string"}})
+            }
             "object" => json!({"type": "object"}),
             "any" => json!({}),
             _ => json!({"$comment": "malformed shape"}),

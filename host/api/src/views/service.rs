@@ -157,13 +157,13 @@ impl<'a> ServiceChanged<'a> {
 pub struct DisabledService<'a> {
     #[serde(flatten)]
     changed: ServiceChanged<'a>,
-    disabled_reason: &'a str,
+    disabled_reason: Option<&'a str>,
 }
 
 impl<'a> DisabledService<'a> {
     /// The service of a backend.
     #[must_use]
-    pub fn new(host: &'a str, disabled_reason: &'a str) -> Self {
+    pub fn new(host: &'a str, disabled_reason: Option<&'a str>) -> Self {
         Self {
             changed: ServiceChanged::new(host, true),
             disabled_reason,

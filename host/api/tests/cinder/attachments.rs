@@ -100,7 +100,7 @@ async fn the_old_actions_attach_and_detach_by_force_too() {
         (&shown["status"], &shown["attachments"]),
         (&json!("available"), &json!([]))
     );
-    let odd = json!({"os-attach": {"host_name": "h1", "mode": "x"}});
+    let odd = json!({"os-attach": {"host_name": "h1", "mountpoint": "/dev/vdb", "mode": "x"}});
     assert_eq!(api.post(&action, odd).await.status, 400);
     assert_eq!(
         api.post(&action, json!({"os-initialize_connection": {}}))
@@ -144,7 +144,7 @@ async fn a_volume_that_is_read_only_is_attached_for_reading_alone() {
         let path = format!("/v3/attachments/{}", made["id"].as_str().unwrap());
         assert_eq!(api.delete(&path).await.status, 200);
     }
-    let attach = json!({"os-attach": {"host_name": "h1", "mode": "ro"}});
+    let attach = json!({"os-attach": {"host_name": "h1", "mountpoint": "/dev/vdb", "mode": "ro"}});
     assert_eq!(api.post(&action, attach).await.status, 202);
 }
 

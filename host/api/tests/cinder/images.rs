@@ -88,3 +88,46 @@ async fn a_golden_volume_stays_as_long_as_it_is_registered() {
     );
     assert_eq!(api.delete(&golden).await.status, 202);
 }
+
+#[tokio::test]
+async fn what_an_image_says_goes_with_snapshots_and_clones_of_bootable_volumes() {
+    let api = Api::with_array(&Arc::new(Array::default())).await;
+    let volume = api.volume(1).await;
+    let id = volume.rsplit('/').next().unwrap();
+    let action = format!("{volume}/action");
+    let say = async |word: &str| {
+        let body = json!({"os-set_image_metadata": {"metadata": {"os_distro": word}}});
+        assert_eq!(api.post(&action, body).await.status, 200);
+    };
+    let made = async |wanted: Value| {
+        let made = of_image(&api, wanted).await;
+        assert_eq!(made.status, 202, "{}", made.text);
+        let id = made.body["volume"]["id"].as_str().unwrap();
+        api.settled(&format!("/v3/volumes/{id}")).await
+    };
+    say("debian").await;
+    let plain = made(json!({"size": 1, "source_volid": id})).await;
+    assert_eq!(plain["bootable"], "false");
+    assert_eq!(plain["volume_image_metadata"], Value::Null);
+
+    let bootable = json!({"os-set_bootable": {"bootable": true}});
+    assert_eq!(api.post(&action, bootable).await.status, 200);
+    let taken = json!({"snapshot": {"volume_id": id}});
+    let taken = api.post("/v3/snapshots", taken).await.body["snapshot"]["id"].clone();
+    let path = format!("/v3/snapshots/{}", taken.as_str().unwrap());
+    assert_eq!(api.settled(&path).await["status"], "available");
+    say("fedora").await;
+    let clone = made(json!({"size": 1, "source_volid": id})).await;
+    assert_eq!(clone["bootable"], "true");
+    assert_eq!(
+        clone["volume_image_metadata"],
+        json!({"os_distro": "fedora"})
+    );
+    let restored = made(json!({"size": 1, "snapshot_id": taken})).await;
+    assert_eq!(restored["bootable"], "true");
+    assert_eq!(
+        restored["volume_image_metadata"],
+        json!({"os_distro": "debian"}),
+        "as it was when the snapshot was taken"
+    );
+}

@@ -137,7 +137,7 @@ async fn a_request_without_host_or_reference_or_service_is_refused() {
         ),
         (
             json!({"host": "nowhere@x#y", "ref": {"source-name": "x"}}),
-            404,
+            400,
         ),
         (
             json!({"host": host, "ref": {"source-name": "x"}, "volume_type": "none"}),

@@ -165,17 +165,17 @@ pub fn writes(things: &Things) -> Vec<Write> {
         (
             "PUT",
             "/v3/os-services/disable",
-            json!({"host": "springform@pure"}),
+            json!({"host": "springform@pure", "binary": "cinder-volume"}),
         ),
         (
             "PUT",
             "/v3/os-services/disable-log-reason",
-            json!({"host": "springform@pure", "disabled_reason": "r"}),
+            json!({"host": "springform@pure", "binary": "cinder-volume", "disabled_reason": "r"}),
         ),
         (
             "PUT",
             "/v3/os-services/enable",
-            json!({"host": "springform@pure"}),
+            json!({"host": "springform@pure", "binary": "cinder-volume"}),
         ),
         ("PUT", "/v3/os-services/get-log", json!({})),
         ("POST", "/v3/workers/cleanup", json!({})),

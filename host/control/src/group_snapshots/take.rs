@@ -149,6 +149,7 @@ impl GroupSnapshots<'_> {
             status: SnapshotStatus::Creating,
             progress: "0%".to_owned(),
             metadata: Metadata::new(),
+            image_metadata: Some(member.image_to_inherit()),
             group_snapshot_id: Some(group_snapshot.to_owned()),
             type_id: member.type_id.clone(),
             consumes_quota: true,

@@ -378,6 +378,7 @@ fn new_snapshot(
         status: SnapshotStatus::Creating,
         progress: "0%".to_owned(),
         metadata: wanted.metadata,
+        image_metadata: Some(volume.image_to_inherit()),
         group_snapshot_id: None,
         type_id: volume.type_id.clone(),
         consumes_quota: true,

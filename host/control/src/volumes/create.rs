@@ -52,6 +52,16 @@ pub(super) struct Source {
 }
 
 impl Source {
+    /// What the image of the new volume says: of a snapshot, what the image said when that was taken. Nothing where the
+    /// volume it comes from is not bootable, as in Cinder.
+    fn image(&self) -> Metadata {
+        let kept = self.snapshot.as_ref();
+        match kept.and_then(|snapshot| snapshot.image_metadata.as_ref()) {
+            Some(kept) if self.volume.bootable => kept.clone(),
+            _ => self.volume.image_to_inherit(),
+        }
+    }
+
     /// Only if it is still as it was read: nothing is made from what is about to go.
     fn as_read(&self, changes: Changes) -> Changes {
         let volume = &self.volume;
@@ -321,9 +331,7 @@ pub(super) fn new_volume(
         group_id: wanted.group_id,
         metadata: wanted.metadata,
         admin_metadata: Metadata::new(),
-        image_metadata: source
-            .map(|source| source.volume.image_metadata.clone())
-            .unwrap_or_default(),
+        image_metadata: source.map(Source::image).unwrap_or_default(),
         bootable: source.is_some_and(|source| source.volume.bootable),
         multiattach: full.is_some_and(|full| is_multiattach(&full.volume_type)),
         consumes_quota: true,

@@ -28,6 +28,10 @@ pub struct Snapshot {
     pub progress: String,
     /// User metadata.
     pub metadata: Metadata,
+    /// What the volume's image said of it when this was taken. `None` in records of before this was kept: then it is
+    /// what the volume's image says now.
+    #[serde(default)]
+    pub image_metadata: Option<Metadata>,
     /// Group snapshot.
     pub group_snapshot_id: Option<String>,
     /// Type of the volume when it was taken.

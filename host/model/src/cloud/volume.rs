@@ -103,6 +103,15 @@ impl Volume {
         self.size.saturating_mul(1 << 30)
     }
 
+    /// What the image says of what is made from the volume: nothing unless it is bootable.
+    #[must_use]
+    pub fn image_to_inherit(&self) -> Metadata {
+        match self.bootable {
+            true => self.image_metadata.clone(),
+            false => Metadata::new(),
+        }
+    }
+
     /// Records where the volume is now, and under which name. Clients read both in its metadata, so an entry that the driver
     /// gives replaces the one of before.
     pub fn place(&mut self, placement: &Placement) {

@@ -38,6 +38,9 @@ pub async fn read(reader: &mut Reader<'_>, records: &mut Records) -> anyhow::Res
     let mut metadata = reader
         .pairs("snapshot_metadata", &["snapshot_id", "key", "value"])
         .await?;
+    let mut image = reader
+        .pairs("volume_glance_metadata", &["snapshot_id", "key", "value"])
+        .await?;
     for row in reader.source.live("snapshots", COLUMNS).await? {
         let id = row.text("id");
         let Some(volume) = records.volume(&row.text("volume_id")) else {
@@ -82,6 +85,7 @@ pub async fn read(reader: &mut Reader<'_>, records: &mut Records) -> anyhow::Res
             status,
             progress: row.owned("progress").unwrap_or_else(|| "100%".to_owned()),
             metadata: metadata.remove(&id).unwrap_or_default(),
+            image_metadata: Some(image.remove(&id).unwrap_or_default()),
             group_snapshot_id,
             type_id: row.owned("volume_type_id"),
             consumes_quota: row.flag("use_quota"),

@@ -141,7 +141,8 @@ impl Client {
             "host": self.name, "initiator": format!("iqn.1993-08.org.debian:01:{}", self.name), "ip": "127.0.0.1",
             "multipath": true, "os_type": "linux", "platform": "x86_64",
         });
-        let body = json!({"attachment": {"volume_uuid": volume, "instance_uuid": null, "mode": "rw", "connector": connector}});
+        let body =
+            json!({"attachment": {"volume_uuid": volume, "mode": "rw", "connector": connector}});
         let made = self
             .ask(Method::POST, "/v3/attachments", Some(body))
             .await?;

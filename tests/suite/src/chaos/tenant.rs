@@ -297,7 +297,7 @@ impl Tenant {
             "os_type": "linux", "platform": "x86_64",
         });
         let body = json!({"attachment": {
-            "volume_uuid": id, "instance_uuid": null, "mode": "rw", "connector": connector,
+            "volume_uuid": id, "mode": "rw", "connector": connector,
         }});
         let made = self.chaos.cloud.post("/v3/attachments", &body).await;
         let Some(attachment) = made.map(|made| text(&made, "/attachment/id").to_owned()) else {

@@ -265,7 +265,7 @@ async fn attach(chaos: &Chaos, name: &str, id: &str) -> Option<String> {
     let connector = json!({
         "host": "judge", "initiator": JUDGE, "ip": "127.0.0.1", "multipath": true, "os_type": "linux", "platform": "x86_64",
     });
-    let body = json!({"attachment": {"volume_uuid": id, "instance_uuid": null, "mode": "rw", "connector": connector}});
+    let body = json!({"attachment": {"volume_uuid": id, "mode": "rw", "connector": connector}});
     let made = std::sync::Mutex::new(None);
     let body = &body;
     let made_at = &made;
