@@ -39,11 +39,12 @@ def toml(value):
 class WholeCinder:
     """Real Cinder with the upstream driver; see whole_cinder.py. A context manager.
 
-    `directory`: where cinder.conf and the database stay when it has ended. `identities`: whether it
-    believes the headers in which Keystone's middleware says who the caller is.
+    `directory`: where cinder.conf and the database stay when it has ended. `database`: the URL of one
+    that is not there. `identities`: whether it believes the headers in which Keystone's middleware
+    says who the caller is.
     """
 
-    def __init__(self, options, protocol="iscsi", directory=None, identities=False):
+    def __init__(self, options, protocol="iscsi", directory=None, database=None, identities=False):
         driver = DRIVERS[protocol]
         options = {"volume_driver": "%s.%s" % (driver.__module__, driver.__name__), **options}
         self._process = subprocess.Popen(
@@ -53,7 +54,8 @@ class WholeCinder:
             stderr=subprocess.DEVNULL if identities else None)
         self._process.stdin.write(json.dumps(
             {"name": options["volume_backend_name"], "options": options,
-             "directory": directory and str(directory), "identities": identities}) + "\n")
+             "directory": directory and str(directory), "database": database,
+             "identities": identities}) + "\n")
         self._process.stdin.flush()
         first = self._process.stdout.readline()
         if not first:

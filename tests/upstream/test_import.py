@@ -3,16 +3,18 @@
 The other side is a real Cinder 29 with its database; nothing of it is made up.
 """
 
+import contextlib
 import os
-import sqlite3
 import subprocess
 
 import pytest
+import sqlalchemy
 
 import compare
+import databases
 import harness
 import scenario
-from services import Imported, WholeCinder, built
+from services import Imported, WholeCinder, built, free_address
 from sites import CONFIGURATIONS
 
 PROJECT = "0123456789abcdef0123456789abcdef"
@@ -21,16 +23,26 @@ PROJECT = "0123456789abcdef0123456789abcdef"
 OF_THE_SERVICE = ("links", "service_uuid", "provider_id", "shared_targets")
 
 
-def cinder(site, folder):
+@contextlib.contextmanager
+def database(kind, folder):
+    """The server in which Cinder keeps its records; None where that is a file."""
+    if kind is None:
+        yield None
+        return
+    with kind(folder / "server", free_address()) as server:
+        yield server
+
+
+def cinder(site, folder, server=None, **more):
     shape = site.shape
     options = harness.backend_options(
-        site.sim, "iscsi", shape["replication"], **shape["options"])
+        site.sim, "iscsi", shape["replication"], **shape["options"], **more)
     if site.sim.ca:
         options["driver_ssl_cert_path"] = site.sim.ca
         for device in options["replication_device"]:
             device["ssl_cert_path"] = site.sim.ca
     folder.mkdir()
-    return WholeCinder(options, directory=folder)
+    return WholeCinder(options, directory=folder, database=server and server.url())
 
 
 def furnish(cloud, kind):
@@ -101,39 +113,26 @@ def words(folder, into):
             built("SPRINGFORM_GUESTS", "guests")]
 
 
-@pytest.mark.parametrize("configuration", ("async", "sync", "trisync"))
-def test_what_was_made_in_cinder_is_the_same_here_and_lives_on(make_site, tmp_path, configuration):
+@pytest.mark.parametrize("configuration, kind", [
+    ("async", None), ("sync", None), ("trisync", None), ("async", databases.MariaDb), ("trisync", databases.PostgreSql),
+])
+def test_what_was_made_in_cinder_is_the_same_here_and_lives_on(make_site, tmp_path, configuration, kind):
     site = make_site(configuration)
     folder, into = tmp_path / "cinder", tmp_path / "springform.toml"
-    with cinder(site, folder) as theirs:
-        transfer = furnish(theirs, configuration)
-        before = seen(theirs)
-        ids = theirs.ids()
-    arrays = scenario.final_state(site.sim, ids)
-    # Cinder asks Keystone whether there is such a project; here is none.
-    change(folder, "INSERT INTO default_volume_types (project_id, volume_type_id, deleted) VALUES (?, ?, 0)",
-           PROJECT, theirs.type("none"))
-
-    refused = program(*words(folder, into), fails=True)
-    assert "reported themselves in the last minute" in refused and not into.exists()
-    planned = program(*words(folder, into), "--cinder-is-stopped", "--dry-run", "--verify")
-    assert "Would take over:" in planned and not into.exists()
-    done = program(*words(folder, into), "--cinder-is-stopped", "--verify")
-    assert "7 volumes\n" in done and "10 volumes and snapshots seen on the arrays" in done, done
-    assert "it holds records already" in program(*words(folder, into), "--cinder-is-stopped", fails=True)
+    with database(kind, tmp_path) as server:
+        with cinder(site, folder, server) as theirs:
+            transfer = furnish(theirs, configuration)
+            before = seen(theirs)
+            ids = theirs.ids()
+        arrays = scenario.final_state(site.sim, ids)
+        # Cinder asks Keystone whether there is such a project; here is none.
+        change(folder, "INSERT INTO default_volume_types (project_id, volume_type_id, deleted) VALUES (:project, :kind, :no)",
+               server, project=PROJECT, kind=theirs.type("none"), no=False)
+        taken_over(site, tmp_path, server)
     assert compare.differences(arrays, scenario.final_state(site.sim, ids)) == []
-    for secret in (tmp_path / "secrets").iterdir():
-        assert secret.stat().st_mode & 0o777 == 0o600
-    assert site.sim.arrays["a"]["api_token"] not in into.read_text() + done
 
     with Imported(into, theirs.host, theirs) as ours:
-        after = seen(ours)
-        for key in before:
-            if key.startswith("/attachments/"):
-                # Ours says the first path apart as well, for clients that take one.
-                told = after[key]["connection_info"]
-                after[key]["connection_info"] = {word: told.get(word) for word in before[key]["connection_info"]}
-            assert after.get(key) == before[key], key
+        same(seen(ours), before)
         assert compare.differences(arrays, scenario.final_state(site.sim, ids)) == []
         usual = ours.call("GET", "/default-types/" + PROJECT)["default_type"]
         assert usual["volume_type_id"] == theirs.type("none")
@@ -142,6 +141,58 @@ def test_what_was_made_in_cinder_is_the_same_here_and_lives_on(make_site, tmp_pa
         site.sim.advance(360)
         moved = ours.failover("b")
         assert {moved[name] for name in ("gold", "iron")} == {"failed-over"}
+
+
+def taken_over(site, tmp_path, server):
+    """The import as an operator does it: look, stop, import. From a server, and from a dump of it into a folder of its own."""
+    folder, into = tmp_path / "cinder", tmp_path / "springform.toml"
+    refused = program(*words(folder, into), fails=True)
+    assert "reported themselves in the last minute" in refused and not into.exists()
+    planned = program(*words(folder, into), "--cinder-is-stopped", "--dry-run", "--verify")
+    assert "Would take over:" in planned and not into.exists()
+    done = program(*words(folder, into), "--cinder-is-stopped", "--verify")
+    assert "7 volumes\n" in done and "10 volumes and snapshots seen on the arrays" in done, done
+    assert "it holds records already" in program(*words(folder, into), "--cinder-is-stopped", fails=True)
+    for secret in (tmp_path / "secrets").iterdir():
+        assert secret.stat().st_mode & 0o777 == 0o600
+    assert site.sim.arrays["a"]["api_token"] not in into.read_text() + done
+    if server:
+        assert databases.PASSWORD not in done
+        dump = tmp_path / "cinder.sql"
+        server.dump(dump)
+        again = program(*words(folder, into), "--cinder-is-stopped", "--dry-run", "--verify", "--database", dump)
+        assert again.strip() == planned.partition("\n\n%s would be:" % into)[0].strip()
+
+
+@pytest.mark.parametrize("kind", (databases.MariaDb, databases.PostgreSql))
+def test_a_dump_of_cinders_database_is_as_good_as_the_database(make_site, tmp_path, kind):
+    site = make_site("async")
+    folder, into, dump = tmp_path / "cinder", tmp_path / "springform.toml", tmp_path / "cinder.sql"
+    with database(kind, tmp_path) as server:
+        with cinder(site, folder, server) as theirs:
+            furnish(theirs, "async")
+            # What both programs write in a way of their own.
+            gold = "/volumes/" + theirs.volumes["gold"]
+            theirs.call("PUT", gold, {"volume": {"name": "it's \\ \"gold\";\n\tÄ", "description": "\\N"}})
+            before = seen(theirs)
+        server.dump(dump)
+    from_dump = [*words(folder, into), "--cinder-is-stopped", "--database", dump]
+    whole = dump.read_text()
+    dump.write_text(whole[:len(whole) // 2])
+    assert "it is cut off" in program(*from_dump, fails=True) and not into.exists()
+    dump.write_text(whole)
+    assert "7 volumes\n" in program(*from_dump, "--verify")
+    with Imported(into, theirs.host, theirs) as ours:
+        same(seen(ours), before)
+
+
+def same(after, before):
+    for key in before:
+        if key.startswith("/attachments/"):
+            # Ours says the first path apart as well, for clients that take one.
+            told = after[key]["connection_info"]
+            after[key]["connection_info"] = {word: told.get(word) for word in before[key]["connection_info"]}
+        assert after.get(key) == before[key], key
 
 
 def live_on(site, cloud, transfer):
@@ -160,10 +211,35 @@ def live_on(site, cloud, transfer):
     assert not [name for name in site["a"].connections() if "iron" in name]
 
 
-def change(folder, statement, *values):
+def test_a_machine_logs_in_with_the_chap_password_that_cinder_gave_it(make_site, tmp_path):
+    site = make_site("async")
+    folder, into = tmp_path / "cinder", tmp_path / "springform.toml"
+    with cinder(site, folder, use_chap_auth=True) as theirs:
+        for name in ("iron", "gold", "silver"):
+            theirs.create(name, 1)
+        told = theirs.attach("iron", "compute1")
+        before = seen(theirs)
+    done = program(*words(folder, into), "--cinder-is-stopped")
+    assert "1 CHAP passwords of machines" in done and told["auth_password"] not in done + into.read_text()
+    assert "use_chap_auth = true" in into.read_text()
+    held = b"".join(path.read_bytes() for path in tmp_path.glob("springform.db*"))
+    assert told["auth_password"].encode() not in held
+    login = ("auth_method", "auth_username", "auth_password")
+    with Imported(into, theirs.host, theirs) as ours:
+        same(seen(ours), before)
+        again, other = ours.attach("gold", "compute1"), ours.attach("silver", "compute2")
+        assert [again[word] for word in login] == [told[word] for word in login]
+        assert other["auth_password"] != told["auth_password"]
+        assert {host.chap.host_user for host in site["a"].hosts().values()} == {told["auth_username"], other["auth_username"]}
+
+
+def change(folder, statement, server=None, **values):
     """What happened in Cinder meanwhile."""
-    with sqlite3.connect(folder / "cinder.sqlite") as database:
-        database.execute(statement, values)
+    url = server.url() if server else "sqlite:///%s" % (folder / "cinder.sqlite")
+    engine = sqlalchemy.create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(sqlalchemy.text(statement), values)
+    engine.dispose()
 
 
 def test_what_stands_in_the_way_is_listed_whole_and_nothing_is_written(make_site, tmp_path):
@@ -175,13 +251,13 @@ def test_what_stands_in_the_way_is_listed_whole_and_nothing_is_written(make_site
         theirs.snapshot("monday", "lost")
     gold, lost = theirs.volumes["gold"], theirs.volumes["lost"]
     site["a"].client.patch_volumes(names=["volume-%s-cinder" % lost], volume={"provisioned": 3 << 30})
-    change(folder, "UPDATE volumes SET status = 'extending' WHERE id = ?", gold)
+    change(folder, "UPDATE volumes SET status = 'extending' WHERE id = :id", id=gold)
     told = program(*words(folder, into), "--cinder-is-stopped", fails=True)
     assert "volume %s is extending" % gold in told and "In the way, so that nothing is written:" in told
-    change(folder, "UPDATE volumes SET status = 'available' WHERE id = ?", gold)
+    change(folder, "UPDATE volumes SET status = 'available' WHERE id = :id", id=gold)
     told = program(*words(folder, into), "--cinder-is-stopped", "--verify", fails=True)
     assert "their size on the array is another one" in told and lost in told and gold not in told
-    change(folder, "UPDATE volumes SET provider_id = 'volume-gone' WHERE id = ?", lost)
+    change(folder, "UPDATE volumes SET provider_id = 'volume-gone' WHERE id = :id", id=lost)
     told = program(*words(folder, into), "--cinder-is-stopped", "--verify", fails=True)
     assert "they are not on the array" in told and "volume-gone on pure1" in told
     change(folder, "UPDATE alembic_version SET version_num = 'fffff'")

@@ -2,8 +2,9 @@
 """A whole Cinder in one process: API, scheduler and one volume service, without authentication.
 
 Reads one JSON line, {"name": backend name, "options": {option: value}, "directory": null or where
-its configuration and database are kept, "identities": whether it believes X-User-Id, X-Project-Id and X-Roles}, prints one JSON line, {"endpoint": ..., "host": ...}, and
-serves until its input ends. It is the other side of the differential test: what the real service
+its configuration and database are kept, "database": null or the URL of another database than a file
+there, "identities": whether it believes X-User-Id, X-Project-Id and X-Roles}, prints one JSON line,
+{"endpoint": ..., "host": ...}, and serves until its input ends. It is the other side of the differential test: what the real service
 does with the same requests.
 """
 
@@ -47,7 +48,7 @@ def believing(directory):
     return path
 
 
-def configure(directory, name, options, identities=False):
+def configure(directory, name, options, database=None, identities=False):
     """Writes a cinder.conf as an operator would, and reads it."""
     sections = {
         "DEFAULT": {
@@ -63,7 +64,7 @@ def configure(directory, name, options, identities=False):
             "quota_groups": -1,
         },
         "oslo_concurrency": {"lock_path": directory},
-        "database": {"connection": "sqlite:///" + os.path.join(directory, "cinder.sqlite"),
+        "database": {"connection": database or "sqlite:///" + os.path.join(directory, "cinder.sqlite"),
                      "sqlite_synchronous": False},
         "coordination": {"backend_url": "file://" + directory},
         name: options,
@@ -96,7 +97,7 @@ def main():
     asked = json.loads(sys.stdin.readline())
     name = asked["name"]
     directory = asked.get("directory") or tempfile.mkdtemp(prefix="whole-cinder-")
-    configure(directory, name, asked["options"], asked.get("identities", False))
+    configure(directory, name, asked["options"], asked.get("database"), asked.get("identities", False))
     migration.db_sync()
     rpc.init(CONF)
     start("cinder-scheduler")

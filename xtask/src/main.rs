@@ -3,6 +3,8 @@
 mod bench;
 mod chaos;
 mod ci;
+mod databases;
+mod debian;
 mod demo;
 mod guests;
 mod judge;

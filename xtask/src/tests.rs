@@ -4,6 +4,7 @@ use std::process::Command;
 
 use clap::Args;
 
+use crate::databases;
 use crate::guests;
 use crate::prometheus;
 use crate::shell::{cargo, command, root, run, step, target};
@@ -45,7 +46,7 @@ pub fn python() -> anyhow::Result<()> {
         "tests/tempest/run.sh",
     ];
     for name in scripts {
-        run(&mut script(name))?;
+        run(script(name).env(databases::VARIABLE, databases::folder()?))?;
     }
     Ok(())
 }

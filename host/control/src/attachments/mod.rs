@@ -9,7 +9,7 @@ mod turn;
 mod work;
 
 pub(crate) use reconnect::{followed, reconnect};
-pub(crate) use secret::Secret;
+pub use secret::Secret;
 pub use servers::ServerVolumes;
 pub(crate) use turn::leads;
 
@@ -293,19 +293,20 @@ impl Attachments<'_> {
     }
 
     async fn with_secret(&self, attachment: &mut Attachment) -> Result<(), ControlError> {
-        let Some(chap) = attachment
-            .connection
-            .as_mut()
-            .and_then(|connection| connection.chap.as_mut())
-        else {
+        let chap = attachment.connection.as_mut();
+        let chap = chap.and_then(|connection| connection.chap.as_mut());
+        let initiator = attachment.connector.as_ref();
+        let initiator = initiator.and_then(|connector| connector.initiator.as_deref());
+        let (Some(chap), Some(initiator)) = (chap, initiator) else {
             return Ok(());
         };
-        if let Some(secret) = self
-            .control
-            .store()
-            .get::<Secret>(&secret::key(&chap.user))
-            .await?
-        {
+        let store = self.control.store();
+        let volume = store.get::<Volume>(&attachment.volume_id).await?;
+        let Some(backend) = volume.and_then(|volume| volume.record.backend) else {
+            return Ok(());
+        };
+        let id = secret::id(&backend, initiator);
+        if let Some(secret) = store.get::<Secret>(&id).await? {
             secret.record.password.clone_into(&mut chap.password);
         }
         Ok(())

@@ -8,12 +8,43 @@ use springform_model::contract::{Chap, Connector};
 use springform_store::{Changes, Record, Store, StoreError, Table, Value};
 use zeroize::Zeroizing;
 
-/// One credential.
+/// The credential with which the machine of an initiator logs in to the arrays of a backend.
 #[derive(Clone, Serialize, Deserialize)]
-pub(crate) struct Secret {
+pub struct Secret {
     id: String,
+    /// Empty where it was taken over: there it is the name of the machine that is attached.
     user: String,
     pub(crate) password: Zeroizing<String>,
+}
+
+impl Secret {
+    /// One that another service made. Cinder's driver gives each machine its own name as the user
+    /// (`cinder/volume/drivers/pure.py`, `_get_chap_credentials`).
+    #[must_use]
+    pub fn taken_over(backend: &str, initiator: &str, password: &str) -> Self {
+        Self {
+            id: id(backend, initiator),
+            user: String::new(),
+            password: password.to_owned().into(),
+        }
+    }
+
+    /// What a machine is told.
+    fn told(self, connector: &Connector) -> Chap {
+        Chap {
+            user: match self.user.is_empty() {
+                true => connector.host.clone(),
+                false => self.user,
+            },
+            password: self.password,
+        }
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Secret").field(&self.id).finish()
+    }
 }
 
 impl Record for Secret {
@@ -31,9 +62,15 @@ impl Record for Secret {
     }
 }
 
-/// Where the credential of a CHAP user is kept.
-pub(crate) fn key(user: &str) -> String {
-    format!("chap/{user}")
+/// The user that is made for an initiator.
+fn user(backend: &str, initiator: &str) -> String {
+    let digest = hex::encode(Sha256::digest(format!("{backend}/{initiator}")));
+    format!("springform-{}", digest.get(..16).unwrap_or(&digest))
+}
+
+/// Where the credential of an initiator is kept.
+pub(crate) fn id(backend: &str, initiator: &str) -> String {
+    format!("chap/{}", user(backend, initiator))
 }
 
 /// The credential of an initiator, made at its first use.
@@ -45,15 +82,10 @@ pub(crate) async fn chap_for(
     let Some(initiator) = &connector.initiator else {
         return Ok(None);
     };
-    let digest = hex::encode(Sha256::digest(format!("{backend}/{initiator}")));
-    let user = format!("springform-{}", digest.get(..16).unwrap_or(&digest));
-    let id = key(&user);
+    let id = id(backend, initiator);
     for _ in 0..3 {
         if let Some(known) = store.get::<Secret>(&id).await? {
-            return Ok(Some(Chap {
-                user: known.record.user,
-                password: known.record.password,
-            }));
+            return Ok(Some(known.record.told(connector)));
         }
         let password = rand::rng()
             .sample_iter(Alphanumeric)
@@ -63,16 +95,11 @@ pub(crate) async fn chap_for(
             .into();
         let secret = Secret {
             id: id.clone(),
-            user: user.clone(),
+            user: user(backend, initiator),
             password,
         };
         match store.commit(Changes::new().insert(&secret)).await {
-            Ok(()) => {
-                return Ok(Some(Chap {
-                    user: secret.user,
-                    password: secret.password,
-                }));
-            }
+            Ok(()) => return Ok(Some(secret.told(connector))),
             Err(error) if error.is_conflict() => {}
             Err(error) => return Err(error),
         }

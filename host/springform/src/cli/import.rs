@@ -18,13 +18,13 @@ pub struct ImportCinder {
     /// Cinder's configuration.
     #[arg(long, value_name = "FILE", default_value = "/etc/cinder/cinder.conf")]
     pub config: PathBuf,
-    /// Cinder's database: `mysql://`, `postgresql://` or `sqlite:///`, as SQLAlchemy writes it. Without: `[database] connection`
-    /// of its configuration.
+    /// Cinder's database: `mysql://`, `postgresql://` or `sqlite:///`, as SQLAlchemy writes it, or the file of a dump that
+    /// `mariadb-dump`, `mysqldump` or `pg_dump` wrote as text. Without: `[database] connection` of its configuration.
     #[arg(
         long,
         env = "SPRINGFORM_CINDER_DATABASE",
         hide_env_values = true,
-        value_name = "URL"
+        value_name = "URL|FILE"
     )]
     pub database: Option<String>,
     /// The configuration of the new host. Made from Cinder's if it is not there; else it is used as it is and not changed.

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 use springform_model::cloud::{AttachStatus, Attachment, VolumeAttachment};
-use springform_model::contract::{Connection, Connector, Path};
+use springform_model::contract::{Chap, Connection, Connector, Path};
 
 use super::records::{Reader, Records, state};
 
@@ -26,6 +26,9 @@ const COLUMNS: &[&str] = &[
 const ADDED: &[&str] = &[
     "volume_id",
     "attachment_id",
+    "auth_method",
+    "auth_username",
+    "auth_password",
     "driver_volume_type",
     "enforce_multipath",
     "qos_specs",
@@ -72,16 +75,6 @@ pub async fn read(reader: &mut Reader<'_>, records: &mut Records) -> anyhow::Res
                 .and_then(|text| serde_json::from_str::<Value>(text).ok())
         };
         let info = json("connection_info").and_then(flat);
-        if info
-            .as_ref()
-            .is_some_and(|info| info.contains_key("auth_password"))
-        {
-            reader.report.refuse(
-                "they are logged in with CHAP passwords of Cinder's, which are not taken over; detach them first",
-                format!("attachment {id} of volume {volume_id}"),
-            );
-            continue;
-        }
         let connector = json("connector").and_then(Connector::from_cinder);
         let serving = volume
             .placement
@@ -228,7 +221,11 @@ fn connection(info: Map<String, Value>, serving: &str) -> Option<Connection> {
             .get("discard")
             .and_then(Value::as_bool)
             .unwrap_or(false),
-        chap: None,
+        // Its password is kept apart, for the machine.
+        chap: text("auth_username").map(|user| Chap {
+            user,
+            password: String::new().into(),
+        }),
         transport,
         data: data.collect(),
         extensions: Vec::new(),

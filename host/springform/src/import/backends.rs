@@ -27,6 +27,7 @@ const MEANINGLESS: &[&str] = &[
     "driver_ssl_cert_verify",
     "driver_ssl_cert_path",
     "pure_trisync_enabled",
+    "driver_data_namespace",
     "suppress_requests_ssl_warnings",
 ];
 
@@ -41,6 +42,8 @@ pub struct Backend {
     pub primary: String,
     /// Names of the arrays it replicates to.
     pub replicas: Vec<String>,
+    /// Under which word Cinder keeps what its machines log in with.
+    pub machines: String,
     /// Pod of volumes that are replicated synchronously.
     pub pod: String,
     /// The driver here: `pure-async`.
@@ -140,12 +143,6 @@ fn backend(conf: &Conf, name: &str, host: &str, report: &mut Report) -> Option<B
             format!("[{name}] volume_backend_name = {}", get("volume_backend_name").unwrap_or_default()),
         );
     }
-    if get("use_chap_auth").is_some_and(is_true) {
-        report.refuse(
-            "Cinder keeps CHAP passwords of its own, which are not taken over; switch use_chap_auth off in Cinder and attach anew",
-            format!("[{name}]"),
-        );
-    }
     let own_host = get("backend_host").unwrap_or(host);
     let mut head = String::new();
     let _ = writeln!(head, "[[backend]]\nvolume_backend_name = {}", toml(name));
@@ -236,6 +233,7 @@ fn backend(conf: &Conf, name: &str, host: &str, report: &mut Report) -> Option<B
         host: format!("{own_host}@{name}"),
         primary: name.to_owned(),
         replicas,
+        machines: get("driver_data_namespace").unwrap_or(name).to_owned(),
         pod: get("pure_replication_pod_name")
             .unwrap_or("cinder-pod")
             .to_owned(),

@@ -5,7 +5,9 @@
 mod attachments;
 mod backends;
 mod conf;
+mod dump;
 mod groups;
+mod machines;
 mod names;
 mod projects;
 mod records;
@@ -32,7 +34,7 @@ use crate::cli::ImportCinder;
 use crate::config::Config;
 use crate::out;
 use crate::sealing;
-use crate::serve::inspect;
+use crate::serve::{inspect, private};
 use backends::Plan;
 use conf::Conf;
 use records::{Reader, Records};
@@ -199,6 +201,8 @@ fn same_backends(config: &Config, plan: &Plan) -> anyhow::Result<()> {
 
 async fn write_records(config: &Config, records: &Records) -> anyhow::Result<()> {
     let path = &config.service.database;
+    // The key that secrets are sealed with is kept in the host's own folder.
+    private::prepare(&config.service)?;
     let options = StoreOptions {
         keys: Some(sealing::find_or_make(&config.service).await?),
         ..StoreOptions::default()

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use springform_control::attachments::Secret;
 use springform_model::cloud::{
     Attachment, DefaultType, Group, GroupSnapshot, GroupType, Metadata, QosSpecs, QuotaSet,
     Service, Snapshot, Transfer, Volume, VolumeType,
@@ -12,7 +13,7 @@ use springform_store::Changes;
 use super::backends::Backend;
 use super::report::Report;
 use super::source::{Row, Source};
-use super::{attachments, groups, projects, services, snapshots, types, volumes};
+use super::{attachments, groups, machines, projects, services, snapshots, types, volumes};
 
 /// The records.
 #[derive(Debug, Default)]
@@ -31,6 +32,7 @@ pub struct Records {
     pub attachments: Vec<Attachment>,
     pub quotas: Vec<QuotaSet>,
     pub transfers: Vec<Transfer>,
+    pub secrets: Vec<Secret>,
 }
 
 /// What is read from, and what was found so far.
@@ -110,6 +112,7 @@ pub async fn read(mut reader: Reader<'_>) -> anyhow::Result<Records> {
     volumes::read(&mut reader, &mut records).await?;
     snapshots::read(&mut reader, &mut records).await?;
     attachments::read(&mut reader, &mut records).await?;
+    machines::read(&mut reader, &mut records).await?;
     projects::read(&mut reader, &mut records).await?;
     left(&mut reader).await?;
     let report = reader.report;
@@ -126,6 +129,7 @@ pub async fn read(mut reader: Reader<'_>) -> anyhow::Result<Records> {
         ("attachments", records.attachments.len()),
         ("sets of quotas", records.quotas.len()),
         ("transfers", records.transfers.len()),
+        ("CHAP passwords of machines", records.secrets.len()),
     ] {
         report.taken(kind, count);
     }
@@ -178,7 +182,8 @@ impl Records {
             snapshots,
             attachments,
             quotas,
-            transfers
+            transfers,
+            secrets
         );
         changes
     }

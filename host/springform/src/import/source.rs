@@ -1,9 +1,11 @@
-//! Cinder's database: rows as text, the same from MariaDB or MySQL, PostgreSQL and SQLite. It is only read.
+//! Cinder's database: rows as text, the same from MariaDB or MySQL, PostgreSQL and SQLite, and from a dump. It is only read.
 
 use anyhow::{Context, anyhow, bail};
 use springform_model::time::Timestamp;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Connection, Row as _};
+
+use super::dump::Dump;
 
 /// Revisions of Cinder's schema that have every column that is read, newest first: Cinder 19 (Xena) to 29.
 const REVISIONS: &[&str] = &[
@@ -25,8 +27,16 @@ enum Kind {
     Sqlite,
 }
 
-/// An open database.
-pub struct Source {
+/// An open database, or a dump of one.
+pub enum Source {
+    /// A server, or a file of SQLite.
+    Live(Live),
+    /// A file in which everything is as it was.
+    Dump(Dump),
+}
+
+/// A connection in one transaction, which sees everything as it was when it began.
+pub struct Live {
     connection: AnyConnection,
     kind: Kind,
 }
@@ -39,36 +49,17 @@ pub struct Row {
 }
 
 impl Source {
-    /// Opens a database and looks whether its schema is known.
+    /// Opens a database by its URL, or a dump by its path, and looks whether its schema is known.
     ///
     /// # Errors
     /// Why it cannot be used; never with the password.
-    pub async fn open(url: &str) -> anyhow::Result<Self> {
-        sqlx::any::install_default_drivers();
-        let (kind, url) = address(url)?;
-        let connection = AnyConnection::connect(&url)
-            .await
-            .map_err(|error| anyhow!("Cinder's database cannot be opened: {error}"))?;
-        let mut source = Self { connection, kind };
-        source.begin().await?;
+    pub async fn open(named: &str) -> anyhow::Result<Self> {
+        let mut source = match named.contains("://") {
+            true => Self::Live(Live::open(named).await?),
+            false => Self::Dump(dumped(named)?),
+        };
         source.known_schema().await?;
         Ok(source)
-    }
-
-    /// One view of everything: what Cinder wrote meanwhile would not fit together.
-    async fn begin(&mut self) -> anyhow::Result<()> {
-        let statements: &[&str] = match self.kind {
-            Kind::MySql => &["START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"],
-            Kind::Postgres => &["BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"],
-            Kind::Sqlite => &["BEGIN"],
-        };
-        for statement in statements {
-            sqlx::query(statement)
-                .execute(&mut self.connection)
-                .await
-                .context("Cinder's database cannot be read")?;
-        }
-        Ok(())
     }
 
     async fn known_schema(&mut self) -> anyhow::Result<()> {
@@ -96,9 +87,23 @@ impl Source {
         table: &str,
         columns: &'static [&'static str],
     ) -> anyhow::Result<Vec<Row>> {
-        let deleted = self.text("deleted");
-        let only = format!(" WHERE COALESCE({deleted}, '0') IN ('0', 'false')");
-        self.rows(table, columns, &only).await
+        match self {
+            Self::Live(live) => {
+                let deleted = live.text("deleted");
+                let only = format!(" WHERE COALESCE({deleted}, '0') IN ('0', 'false')");
+                live.rows(table, columns, &only).await
+            }
+            Self::Dump(dump) => {
+                let marks = dump.rows(table, &["deleted"])?;
+                let live = |mark: &[Option<String>]| {
+                    let mark = mark.first().and_then(Option::as_deref).unwrap_or("0");
+                    matches!(mark, "0" | "f" | "false")
+                };
+                let rows = dump.rows(table, columns)?.into_iter().zip(marks);
+                let rows = rows.filter(|(_, mark)| live(mark));
+                Ok(rows.map(|(values, _)| Row { columns, values }).collect())
+            }
+        }
     }
 
     /// Every row of a table.
@@ -110,7 +115,55 @@ impl Source {
         table: &str,
         columns: &'static [&'static str],
     ) -> anyhow::Result<Vec<Row>> {
-        self.rows(table, columns, "").await
+        match self {
+            Self::Live(live) => live.rows(table, columns, "").await,
+            Self::Dump(dump) => {
+                let rows = dump.rows(table, columns)?.into_iter();
+                Ok(rows.map(|values| Row { columns, values }).collect())
+            }
+        }
+    }
+}
+
+fn dumped(path: &str) -> anyhow::Result<Dump> {
+    // A URL that was mistyped would show its password.
+    if path.contains('@') {
+        bail!(
+            "what names Cinder's database is neither a URL, like mysql://cinder:…@db.example/cinder, nor the file of a dump"
+        );
+    }
+    let bytes = std::fs::read(path).with_context(|| {
+        format!("{path} cannot be read: a database is named by a URL, like mysql://cinder:…@db.example/cinder, or by the file of a dump")
+    })?;
+    Dump::parse(&bytes).with_context(|| format!("{path} cannot be imported"))
+}
+
+impl Live {
+    async fn open(url: &str) -> anyhow::Result<Self> {
+        sqlx::any::install_default_drivers();
+        let (kind, url) = address(url)?;
+        let connection = AnyConnection::connect(&url)
+            .await
+            .map_err(|error| anyhow!("Cinder's database cannot be opened: {error}"))?;
+        let mut live = Self { connection, kind };
+        live.begin().await?;
+        Ok(live)
+    }
+
+    /// One view of everything: what Cinder wrote meanwhile would not fit together.
+    async fn begin(&mut self) -> anyhow::Result<()> {
+        let statements: &[&str] = match self.kind {
+            Kind::MySql => &["START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"],
+            Kind::Postgres => &["BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"],
+            Kind::Sqlite => &["BEGIN"],
+        };
+        for statement in statements {
+            sqlx::query(statement)
+                .execute(&mut self.connection)
+                .await
+                .context("Cinder's database cannot be read")?;
+        }
+        Ok(())
     }
 
     async fn rows(

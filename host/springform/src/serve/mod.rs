@@ -5,7 +5,7 @@ pub mod access;
 pub mod inspect;
 mod loader;
 mod plan;
-mod private;
+pub(crate) mod private;
 mod reload;
 mod signals;
 mod telemetry;
