@@ -102,9 +102,14 @@ pub enum LoadError {
     /// Compilation failed.
     #[error("the component could not be compiled: {0}")]
     Compile(String),
-    /// Compilation took too long.
-    #[error("compiling the component took more than {} s and was stopped; ask the vendor for a smaller component", .0.as_secs())]
+    /// Compilation took too long, and for most of it others had the machine.
+    #[error("compiling the component took more than {} s and was stopped, because the machine has too much to do; try again", .0.as_secs())]
     CompileTimeout(Duration),
+    /// Compilation took too much processor time; seconds that it had.
+    #[error(
+        "compiling the component took more than {0} s of processor time and was stopped; ask the vendor for a smaller component"
+    )]
+    CompileCpu(u64),
     /// Compilation took too much memory; MiB that it had.
     #[error(
         "compiling the component took more than {0} MiB and was stopped; ask the vendor for a smaller component"

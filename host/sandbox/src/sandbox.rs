@@ -64,8 +64,7 @@ impl Sandbox {
                 config.compiler.clone(),
                 Bounds {
                     memory: config.compile_memory_bytes,
-                    // On two threads; a process that waits takes none.
-                    cpu: config.compile_timeout.as_secs().saturating_mul(2).max(1),
+                    cpu: config.compile_cpu.as_secs().max(1),
                     stack: config.stack_bytes,
                 },
                 config.compile_timeout,

@@ -160,6 +160,18 @@ async fn a_compiler_that_takes_too_long_is_killed() {
 }
 
 #[tokio::test]
+async fn a_compiler_that_works_too_long_is_stopped() {
+    let folder = tempfile::tempdir().unwrap();
+    let sandbox = sandbox(SandboxConfig {
+        compile_cpu: Duration::from_secs(1),
+        ..SandboxConfig::default()
+    });
+    let error = sandbox.load(&laborious(folder.path(), 240)).await;
+    let error = error.unwrap_err();
+    assert!(matches!(error, LoadError::CompileCpu(1)), "{error}");
+}
+
+#[tokio::test]
 async fn two_enormous_components_keep_no_ordinary_driver_waiting_and_end_when_nobody_wants_them() {
     const MEMORY: u64 = (2 << 30) - 2;
     let folder = tempfile::tempdir().unwrap();

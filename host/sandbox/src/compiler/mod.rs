@@ -24,7 +24,7 @@ pub const COMPILER_MODE: &str = "compile-driver";
 const SMALL: usize = 4 << 20;
 
 /// How many whole compilations a component waits for its turn.
-const QUEUE: u32 = 8;
+const QUEUE: u32 = 2;
 
 /// Where components are compiled.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -40,7 +40,7 @@ pub async fn compile(
         // Dropping the child kills it.
         .map_err(|_| LoadError::CompileTimeout(time))?
         .map_err(|error| LoadError::CompilerFailed(error.to_string()))?;
-    verdict(status, code, &words, bounds, time)
+    verdict(status, code, &words, bounds)
 }
 
 fn start(program: &Path, bounds: Bounds) -> std::io::Result<Child> {
@@ -92,7 +92,6 @@ fn verdict(
     code: Vec<u8>,
     words: &[u8],
     bounds: Bounds,
-    time: Duration,
 ) -> Result<Vec<u8>, LoadError> {
     match (status.code(), status.signal()) {
         (Some(0), _) if code.len() as u64 == MOST_CODE => Err(LoadError::Compile(format!(
@@ -106,7 +105,7 @@ fn verdict(
             Err(refusal.into_error(bounds.memory))
         }
         // Its own hard limit on CPU is enforced with SIGKILL, as is the memory of a container.
-        (_, Some(SIGXCPU | SIGKILL)) => Err(LoadError::CompileTimeout(time)),
+        (_, Some(SIGXCPU | SIGKILL)) => Err(LoadError::CompileCpu(bounds.cpu)),
         // What Rust does where an allocation is refused.
         (_, Some(SIGABRT)) => Err(LoadError::CompileMemory(bounds.memory >> 20)),
         _ => {
