@@ -3,7 +3,7 @@
 //!
 //! Each write goes to a block of its own, so a block that is not as it was written has been lost, and nothing else can explain it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -133,14 +133,70 @@ impl Record {
     }
 }
 
+/// An unplanned move of a whole backend that is under way: a volume that is made meanwhile moves with the others, to whatever
+/// recovery point there is of it.
+#[derive(Debug)]
+struct Move {
+    backend: String,
+    risk: Risk,
+}
+
 /// All volumes, by the name that a tenant gave.
 #[derive(Debug, Default)]
-pub struct Ledger(Mutex<BTreeMap<String, Record>>);
+pub struct Ledger {
+    volumes: Mutex<BTreeMap<String, Record>>,
+    moves: Mutex<Vec<Move>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 impl Ledger {
     /// The volumes.
     pub fn volumes(&self) -> MutexGuard<'_, BTreeMap<String, Record>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.volumes)
+    }
+
+    /// A volume is asked for.
+    pub fn asked(&self, name: &str, backend: &str) {
+        let mut record = Record::asked(backend);
+        let mut volumes = self.volumes();
+        let moves = lock(&self.moves);
+        let moves = moves
+            .iter()
+            .filter(|under_way| under_way.backend == backend);
+        record
+            .risks
+            .extend(moves.map(|under_way| under_way.risk.clone()));
+        volumes.insert(name.to_owned(), record);
+    }
+
+    /// An unplanned move of a whole backend begins: volumes that its plan does not know have no point in it.
+    pub fn begins(&self, backend: &str, target: &str, planned: &BTreeSet<String>, moved: u64) {
+        let risk = Risk {
+            target: target.to_owned(),
+            since: 0,
+            moved,
+            until: None,
+        };
+        let mut volumes = self.volumes();
+        let unknown = |record: &&mut Record| {
+            let planned = record.id.as_ref().is_some_and(|id| planned.contains(id));
+            record.backend == backend && !planned
+        };
+        for record in volumes.values_mut().filter(unknown) {
+            record.risks.push(risk.clone());
+        }
+        lock(&self.moves).push(Move {
+            backend: backend.to_owned(),
+            risk,
+        });
+    }
+
+    /// The moves of a backend were seen to be over.
+    pub fn ended(&self, backend: &str) {
+        lock(&self.moves).retain(|under_way| under_way.backend != backend);
     }
 
     /// Changes one volume.
@@ -217,6 +273,30 @@ mod tests {
         let moved = moved();
         let must: Vec<bool> = moved.writes.iter().map(|w| moved.must_hold(w)).collect();
         assert_eq!(must, [true, false, false, false, true, true]);
+    }
+
+    #[test]
+    fn what_is_written_to_a_volume_that_is_made_while_its_backend_moves_may_be_lost_until_it_is_seen_at_home()
+     {
+        let ledger = Ledger::default();
+        ledger.asked("known", "copied");
+        ledger.change("known", |record| record.id = Some("one".into()));
+        ledger.begins("copied", "b", &["one".to_owned()].into(), 30);
+        ledger.asked("made meanwhile", "copied");
+        ledger.asked("elsewhere", "stretched");
+        ledger.ended("copied");
+        ledger.asked("made later", "copied");
+        ledger.change("made meanwhile", |record| record.id = Some("two".into()));
+        ledger.served("two", "a", 50);
+        let may_be_lost = |name: &str, at| {
+            let written = write(at, Some(at + 1), "a");
+            let hold = ledger.change(name, |record| record.must_hold(&written));
+            !hold.unwrap()
+        };
+        assert!(may_be_lost("made meanwhile", 40) && !may_be_lost("made meanwhile", 60));
+        for other in ["known", "elsewhere", "made later"] {
+            assert!(!may_be_lost(other, 40), "{other}");
+        }
     }
 
     #[test]

@@ -39,7 +39,7 @@ const TENANTS: u64 = 3;
 /// How long anybody waits for an answer of the host.
 const ANSWER: Duration = Duration::from_secs(10);
 /// How long the backends may take to be up at the beginning.
-const READY: Duration = Duration::from_secs(60);
+const READY: Duration = Duration::from_secs(180);
 
 /// How it ended.
 #[derive(Debug)]

@@ -149,7 +149,13 @@ impl Operator {
                 }
             }
             // Before it is asked for: the answer may be lost.
-            self.chaos.ledger.at_risk(to, &points, now_ms());
+            let (ledger, moved) = (&self.chaos.ledger, now_ms());
+            ledger.at_risk(to, &points, moved);
+            if !single {
+                let volumes = list(&plan, "/volumes").iter();
+                let planned = volumes.map(|one| text(one, "/volume_id").to_owned());
+                ledger.begins(self.kind.name, to, &planned.collect(), moved);
+            }
         }
         let body = json!({
             "scope": scope, "to": to, "mode": mode, "plan": text(&plan, "/id"),
@@ -180,13 +186,16 @@ impl Operator {
             .cloud
             .post(&format!("/admin/v1/{verb}"), body)
             .await;
-        if let Some(begun) = begun {
-            self.watch(text(&begun, "/operation")).await;
+        if let Some(begun) = begun
+            && self.watch(text(&begun, "/operation")).await
+        {
+            self.chaos.ledger.ended(self.kind.name);
         }
         self.see_who_serves().await;
     }
 
-    async fn watch(&mut self, operation: &str) {
+    /// Whether it was seen to be over.
+    async fn watch(&mut self, operation: &str) -> bool {
         let path = format!("/admin/v1/operations/{operation}");
         let cancel = self.rng.random_range(0..10) == 0;
         let end = Instant::now() + PATIENCE;
@@ -194,7 +203,7 @@ impl Operator {
             if let Some(seen) = self.chaos.cloud.get(&path).await
                 && !["queued", "running", "waiting"].contains(&text(&seen, "/state"))
             {
-                return;
+                return true;
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
             if cancel {
@@ -204,6 +213,7 @@ impl Operator {
                     .await;
             }
         }
+        false
     }
 
     /// Risks of a move end where the volume is seen to be served elsewhere and nothing is under way.

@@ -162,10 +162,7 @@ impl Tenant {
             }
         }
         let size = body["size"].as_u64().unwrap_or(1);
-        self.chaos
-            .ledger
-            .volumes()
-            .insert(name.clone(), Record::asked(self.kind()));
+        self.chaos.ledger.asked(&name, self.kind());
         let asked_at = now_ms();
         let made = self
             .chaos
