@@ -9,6 +9,8 @@
 
 mod support;
 
+use std::collections::BTreeSet;
+
 use support::Api;
 use support::furnished::{ADMIN, MEMBER, READER, Things, call, furnished, routes};
 
@@ -40,6 +42,24 @@ async fn every_route_names_its_rule_to_who_lacks_the_role() {
                 route.named(),
                 got.text
             );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_policy_file_keeps_every_route_from_everybody() {
+    let open = Api::with_tokens("").await;
+    let rules: BTreeSet<String> = routes(&open).await.into_iter().map(|r| r.rule.0).collect();
+    let nobody = |rule: &String| format!("\"{rule}\" = \"nobody\"\n");
+    let policy: String = rules.iter().map(nobody).collect();
+    let api = Api::with_tokens(&policy).await;
+    let nothing = Things(Vec::new());
+    for route in routes(&open).await {
+        let path = nothing.fill(&route.path);
+        for token in [ADMIN, MEMBER, READER] {
+            let got = call(&api, token, &route.method, &path, "3.71", "{}").await;
+            assert_eq!(got.status, 403, "{}: {}", route.named(), got.text);
+            assert!(got.message().contains(&route.rule.0), "{}", got.text);
         }
     }
 }

@@ -79,6 +79,14 @@ async fn a_private_type_is_seen_only_by_projects_that_were_let_in() {
         made.body["volume_type"]["id"].as_str().unwrap()
     );
     assert_eq!(api.send("GET", &path, &member, "").await.status, 404);
+    let list = "/v3/types?is_public=None";
+    let shown = api.send("GET", list, &member, "").await;
+    assert!(!shown.text.contains("secret"), "{}", shown.text);
+    for name in ["secret", path.rsplit('/').next().unwrap()] {
+        let wanted = json!({"volume": {"size": 1, "volume_type": name}}).to_string();
+        let refused = api.send("POST", "/v3/volumes", &member, wanted).await;
+        assert_eq!(refused.status, 404, "{}", refused.text);
+    }
     let let_in = json!({"addProjectAccess": {"project": "bb"}}).to_string();
     assert_eq!(
         api.send("POST", &format!("{path}/action"), &admin, let_in)
@@ -87,6 +95,8 @@ async fn a_private_type_is_seen_only_by_projects_that_were_let_in() {
         202
     );
     assert_eq!(api.send("GET", &path, &member, "").await.status, 200);
+    let shown = api.send("GET", list, &member, "").await;
+    assert!(shown.text.contains("secret"), "{}", shown.text);
     let access = api
         .send("GET", &format!("{path}/os-volume-type-access"), &admin, "")
         .await;

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use serde_json::json;
-use springform_api::{Auth, Limits, Policy};
+use springform_api::{Auth, DEFAULT_PROJECT, Limits, Policy};
 use support::Api;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_util::sync::CancellationToken;
@@ -117,6 +117,13 @@ async fn the_project_may_stand_in_the_path_and_must_be_the_tokens() {
         (other.status.as_u16(), other.message()),
         (400, "Malformed request url")
     );
+    // The project of callers who name none is, where tokens are asked for, a project like every other.
+    let token = [("x-auth-token", "usual-token-of-the-test")];
+    for (project, status) in [(DEFAULT_PROJECT, 200), ("bb", 400), ("cc", 400)] {
+        let path = format!("/v3/{project}/types");
+        let got = api.send("GET", &path, &token, Body::empty()).await;
+        assert_eq!(got.status, status, "{project}: {}", got.text);
+    }
 }
 
 #[tokio::test]

@@ -53,13 +53,6 @@ impl Caller {
         host
     }
 
-    /// Whether they are let in to look and nothing else.
-    #[must_use]
-    pub fn only_reads(&self) -> bool {
-        let writes = self.roles.iter().any(|role| role == "member");
-        !(writes || self.is_admin || self.is_service)
-    }
-
     /// Whether something of this project may be seen and changed.
     #[must_use]
     pub fn may_see(&self, project: &str) -> bool {

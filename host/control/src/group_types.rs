@@ -32,6 +32,10 @@ fn taken(name: &str) -> ControlError {
     ControlError::conflict(format!("Group Type {name} already exists."))
 }
 
+fn visible(caller: &Caller, found: &GroupType) -> bool {
+    found.is_public || caller.is_admin
+}
+
 impl GroupTypes<'_> {
     /// Makes a group type.
     ///
@@ -77,7 +81,7 @@ impl GroupTypes<'_> {
         let found = self.store.get::<GroupType>(id).await?;
         let found = found.map(|stored| stored.record);
         found
-            .filter(|found| found.is_public || caller.is_admin)
+            .filter(|found| visible(caller, found))
             .ok_or_else(|| unknown(id))
     }
 
@@ -96,7 +100,7 @@ impl GroupTypes<'_> {
             }
         };
         found
-            .filter(|found| found.is_public || caller.is_admin)
+            .filter(|found| visible(caller, found))
             .ok_or_else(|| unknown(name_or_id))
     }
 

@@ -63,13 +63,13 @@ impl Machine<'_> {
         strangers
     }
 
-    /// Whether the object was made for this very machine, some of whose Fibre Channel ports are offline now: it does not tell of
-    /// those. A name that ends in the machine's DMI UUID proves nothing: such objects were once given to two machines.
+    /// Whether the object was made for this very machine, some of whose Fibre Channel ports are offline now: it does
+    /// not tell of those. An object is found by an initiator that it holds, so one that holds ports only is Fibre
+    /// Channel's. A name that ends in the machine's DMI UUID proves nothing: once two machines were given such objects.
     fn is_asleep(&self, name: &str, host: &Value) -> bool {
         let ports_only = held(host, "/iqns").is_empty() && held(host, "/nqns").is_empty();
         let uuid = self.connector.system_uuid.as_deref();
-        self.protocol == Protocol::FibreChannel
-            && ports_only
+        ports_only
             && names::is_host_of(name, &self.connector.host)
             && !uuid.is_some_and(|uuid| names::ends_in_uuid(name, uuid))
     }

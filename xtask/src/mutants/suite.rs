@@ -49,7 +49,7 @@ const SUITES: [Suite; 8] = [
     suite("cinder", API.0, API.1, Some("cinder")),
     suite("groups", API.0, API.1, Some("groups")),
     suite("routes", API.0, API.1, Some("every_route")),
-    suite("api", API.0, API.1, None),
+    suite("protocol", API.0, API.1, Some("protocol")),
     suite(
         "callers",
         "springform-control",

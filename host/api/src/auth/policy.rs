@@ -5,12 +5,23 @@
 //! "volume_extension:types_extra_specs:index" = "reader"
 //! ```
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::LazyLock;
 
 use springform_control::Caller;
 
 use crate::http::{Access, ApiError, Route, Routes};
+
+/// The least role of every rule. Routes of one rule may differ; then it is the highest of theirs.
+static RULES: LazyLock<BTreeMap<&'static str, Access>> = LazyLock::new(|| {
+    let mut rules = BTreeMap::new();
+    for route in crate::all_routes().iter().flat_map(Routes::list) {
+        let least = rules.entry(route.rule).or_insert(route.access);
+        *least = (*least).max(route.access);
+    }
+    rules
+});
 
 /// Rules that differ from the built-in ones.
 #[derive(Debug, Clone, Default)]
@@ -50,20 +61,15 @@ impl Policy {
             path: name.clone(),
             source,
         })?;
-        let known: BTreeSet<&str> = crate::all_routes()
-            .iter()
-            .flat_map(Routes::list)
-            .map(|route| route.rule)
-            .collect();
-        Self::parse(&text, &known).map_err(|reason| PolicyError::Malformed { path: name, reason })
+        Self::parse(&text).map_err(|reason| PolicyError::Malformed { path: name, reason })
     }
 
-    fn parse(text: &str, known: &BTreeSet<&str>) -> Result<Self, String> {
+    fn parse(text: &str) -> Result<Self, String> {
         let table: BTreeMap<String, String> =
             toml::from_str(text).map_err(|error| error.message().to_owned())?;
         let mut overrides = BTreeMap::new();
         for (rule, role) in table {
-            if !known.contains(rule.as_str()) {
+            if !RULES.contains_key(rule.as_str()) {
                 return Err(format!("no route has the rule \"{rule}\""));
             }
             let access = match role.as_str() {
@@ -87,22 +93,28 @@ impl Policy {
     /// # Errors
     /// 403 naming the rule.
     pub fn allow(&self, route: &Route, caller: &Caller) -> Result<(), ApiError> {
-        let needed = self
-            .overrides
-            .get(route.rule)
-            .copied()
-            .unwrap_or(route.access);
+        match self.suffices(route.rule, route.access, caller) {
+            true => Ok(()),
+            false => Err(ApiError::forbidden(route.rule)),
+        }
+    }
+
+    /// Whether a caller may make the calls of a rule, for answers that tell more to those who may. A rule that no route
+    /// has permits nothing.
+    #[must_use]
+    pub fn permits(&self, rule: &str, caller: &Caller) -> bool {
+        let least = RULES.get(rule).copied().unwrap_or(Access::Nobody);
+        self.suffices(rule, least, caller)
+    }
+
+    /// Whether a caller's roles suffice for a rule that needs this one, unless a file says otherwise.
+    fn suffices(&self, rule: &str, least: Access, caller: &Caller) -> bool {
         let has = |role: &str| caller.roles.iter().any(|own| own == role);
-        let allowed = match needed {
+        match self.overrides.get(rule).copied().unwrap_or(least) {
             Access::Admin => caller.is_admin,
             Access::Member => caller.is_admin || has("member"),
             Access::Reader => caller.is_admin || has("member") || has("reader"),
             Access::Nobody => false,
-        };
-        if allowed {
-            Ok(())
-        } else {
-            Err(ApiError::forbidden(route.rule))
         }
     }
 }
@@ -114,14 +126,13 @@ mod tests {
 
     #[test]
     fn a_rule_that_no_route_has_is_refused_by_name() {
-        let known = BTreeSet::from(["volume:create"]);
-        assert!(Policy::parse("\"volume:create\" = \"admin\"", &known).is_ok());
+        assert!(Policy::parse("\"volume:create\" = \"admin\"").is_ok());
         assert_eq!(
-            Policy::parse("\"volume:creat\" = \"admin\"", &known).unwrap_err(),
+            Policy::parse("\"volume:creat\" = \"admin\"").unwrap_err(),
             "no route has the rule \"volume:creat\""
         );
         assert!(
-            Policy::parse("\"volume:create\" = \"king\"", &known)
+            Policy::parse("\"volume:create\" = \"king\"")
                 .unwrap_err()
                 .contains("king")
         );

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 use springform_control::attachments::CreateAttachment;
+use springform_model::cloud::Attachment;
 
 use super::listing::{Kind, Known, listed, query};
 use super::volume_actions::connector;
@@ -29,6 +30,9 @@ const ASKS: &[&str] = &[
     "status",
 ];
 
+/// The rule of who connects hosts, and so of who is told the way to a disk.
+const CONNECT: &str = "volume:attachment_update";
+
 pub(super) fn routes(r: &mut Routes) {
     r.get("/attachments", "volume:attachment_get_all", list)
         .asks(ASKS)
@@ -49,14 +53,10 @@ pub(super) fn routes(r: &mut Routes) {
     )
     .says("Shows an attachment (from 3.27).")
     .returns::<One<AttachmentView<'_>>>(200);
-    r.put(
-        "/attachments/{attachment_id}",
-        "volume:attachment_update",
-        update,
-    )
-    .says("Connects a reserved volume (from 3.27).")
-    .takes("{attachment:{connector:@Connector}}")
-    .returns::<One<AttachmentView<'_>>>(200);
+    r.put("/attachments/{attachment_id}", CONNECT, update)
+        .says("Connects a reserved volume (from 3.27).")
+        .takes("{attachment:{connector:@Connector}}")
+        .returns::<One<AttachmentView<'_>>>(200);
     r.delete(
         "/attachments/{attachment_id}",
         "volume:attachment_delete",
@@ -74,6 +74,11 @@ pub(super) fn routes(r: &mut Routes) {
     .ends(204);
 }
 
+fn one(call: &Call, attachment: &Attachment) -> Answer {
+    let view = AttachmentView::new(attachment, call.permits(CONNECT));
+    json(200, &One(view))
+}
+
 async fn page(call: Call, full: bool) -> Answer {
     call.since(27)?;
     let all = call.all_tenants()?;
@@ -85,7 +90,8 @@ async fn page(call: Call, full: bool) -> Answer {
         .await?;
     let last = found.last().map(|last| last.id.as_str());
     if full {
-        let view = |found| AttachmentView::new(found, &call.caller);
+        let connects = call.permits(CONNECT);
+        let view = |found| AttachmentView::new(found, connects);
         return listed(&call, &page, &found, view, last, None);
     }
     listed(&call, &page, &found, AttachmentBrief::new, last, None)
@@ -127,7 +133,7 @@ async fn create(call: Call) -> Answer {
         .attachments()
         .create(&call.caller, wanted)
         .await?;
-    json(200, &One(AttachmentView::new(&made, &call.caller)))
+    one(&call, &made)
 }
 
 async fn show(call: Call) -> Answer {
@@ -137,7 +143,7 @@ async fn show(call: Call) -> Answer {
         .attachments()
         .get(&call.caller, call.part("attachment_id"))
         .await?;
-    json(200, &One(AttachmentView::new(&found, &call.caller)))
+    one(&call, &found)
 }
 
 async fn update(call: Call) -> Answer {
@@ -155,7 +161,7 @@ async fn update(call: Call) -> Answer {
     let connected = attachments
         .update(&call.caller, call.part("attachment_id"), from)
         .await?;
-    json(200, &One(AttachmentView::new(&connected, &call.caller)))
+    one(&call, &connected)
 }
 
 async fn delete(call: Call) -> Answer {

@@ -313,12 +313,8 @@ async fn update(call: Call) -> Answer {
 async fn delete(call: Call) -> Answer {
     let cascade = call.query.flag("cascade")?;
     let force = call.version.has(23) && call.query.flag("force")?;
-    let volumes = call.control().volumes();
-    if force && !call.caller.is_admin {
-        volumes.get(&call.caller, call.part("volume_id")).await?;
-        return Err(ApiError::forbidden("volume:force_delete"));
-    }
-    volumes
+    call.control()
+        .volumes()
         .delete(&call.caller, call.part("volume_id"), cascade, force)
         .await?;
     empty(202)

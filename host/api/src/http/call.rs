@@ -39,6 +39,12 @@ impl Call {
         &self.state.control
     }
 
+    /// Whether the policy lets the caller make the calls of this rule.
+    #[must_use]
+    pub fn permits(&self, rule: &str) -> bool {
+        self.state.policy.permits(rule, &self.caller)
+    }
+
     /// A part of the path; empty where the route has no such part.
     #[must_use]
     pub fn part(&self, name: &str) -> &str {

@@ -1,7 +1,6 @@
 //! An attachment as JSON.
 
 use serde::Serialize;
-use springform_control::Caller;
 use springform_model::cloud::Attachment;
 use springform_model::time::Timestamp;
 use utoipa::ToSchema;
@@ -39,9 +38,9 @@ impl Plural for AttachmentView<'_> {
 }
 
 impl<'a> AttachmentView<'a> {
-    /// An attachment as this caller may see it: who may not attach does not learn the way to the disk, nor its secret.
+    /// An attachment for a reader who `connects` hosts; others learn neither the way to the disk nor its secret.
     #[must_use]
-    pub fn new(attachment: &'a Attachment, caller: &Caller) -> Self {
+    pub fn new(attachment: &'a Attachment, connects: bool) -> Self {
         let stamp =
             |point: Option<Timestamp>| point.map(|p| Time(p).to_string()).unwrap_or_default();
         Self {
@@ -52,10 +51,9 @@ impl<'a> AttachmentView<'a> {
             attached_at: stamp(attachment.attached_at),
             detached_at: stamp(attachment.detached_at),
             attach_mode: attachment.mode.as_deref().unwrap_or("null"),
-            connection_info: if caller.only_reads() {
-                Members::default()
-            } else {
-                ConnectionData::of(attachment)
+            connection_info: match connects {
+                true => ConnectionData::of(attachment),
+                false => Members::default(),
             },
         }
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::support::Api;
+use crate::support::furnished::{ADMIN, MEMBER, READER};
 
 fn connector() -> Value {
     json!({"host": "h1", "initiator": "iqn.h1", "ip": "192.0.2.9", "multipath": false})
@@ -196,9 +197,9 @@ async fn the_mode_and_the_device_may_stand_in_the_connector() {
     assert_eq!(shown["device"], "/dev/vdc", "{shown}");
 }
 
-#[tokio::test]
-async fn who_only_reads_learns_of_an_attachment_and_not_the_way_to_the_disk() {
-    let api = Api::with_tokens_and_array(&Arc::default()).await;
+/// What callers of one project's attachment are told of the way to its disk under a policy: who, and whether.
+async fn told(policy: &str, wanted: &[(&str, bool)]) {
+    let api = Api::with_policy_and_array(policy, &Arc::default()).await;
     let send = async |method: &str, path: &str, token: &str, body: Value| {
         let headers = [
             ("x-auth-token", token),
@@ -206,33 +207,48 @@ async fn who_only_reads_learns_of_an_attachment_and_not_the_way_to_the_disk() {
         ];
         api.send(method, path, &headers, body.to_string()).await
     };
-    let (member, reader) = ("member-token-of-test", "reader-token-of-test");
-    let wanted = json!({"volume": {"size": 1}});
-    let made = send("POST", "/v3/volumes", member, wanted).await;
+    let wanted_volume = json!({"volume": {"size": 1}});
+    let made = send("POST", "/v3/volumes", MEMBER, wanted_volume).await;
     let volume = made.body["volume"]["id"].as_str().unwrap().to_owned();
     let path = format!("/v3/volumes/{volume}");
     api.wait_for(|| async {
-        send("GET", &path, member, Value::Null).await.body["volume"]["status"] == "available"
+        send("GET", &path, MEMBER, Value::Null).await.body["volume"]["status"] == "available"
     })
     .await;
     let connector = json!({"host": "h1", "initiator": "iqn.h1"});
     let body = json!({"attachment": {"volume_uuid": volume, "connector": connector}});
-    let made = send("POST", "/v3/attachments", member, body).await;
-    let id = made.body["attachment"]["id"].as_str().unwrap().to_owned();
+    let made = send("POST", "/v3/attachments", MEMBER, body).await.body["attachment"].clone();
+    let id = made["id"].as_str().unwrap().to_owned();
     let path = format!("/v3/attachments/{id}");
-    for (token, knows) in [
-        (member, true),
-        ("admin-token-of-test", true),
-        (reader, false),
-    ] {
+    for &(token, knows) in wanted {
         let shown = send("GET", &path, token, Value::Null).await.body["attachment"].clone();
         assert_eq!(shown["id"], json!(id), "{token}");
         let listed = "/v3/attachments/detail?all_tenants=true";
         let listed = send("GET", listed, token, Value::Null).await.body["attachments"][0].clone();
-        for one in [shown, listed] {
-            let info = one["connection_info"].as_object().unwrap();
-            assert_eq!(info.contains_key("target_lun"), knows, "{token}: {one}");
-            assert_eq!(info.is_empty(), !knows, "{token}: {one}");
+        let mut answers = vec![shown, listed];
+        if token == MEMBER {
+            answers.push(made.clone());
         }
+        for one in answers {
+            let info = one["connection_info"].as_object().unwrap();
+            let known = info.contains_key("target_lun");
+            assert_eq!(known, knows, "{policy} {token}: {one}");
+            assert_eq!(info.is_empty(), !knows, "{policy} {token}: {one}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_may_not_connect_a_host_learns_of_an_attachment_and_not_the_way_to_the_disk() {
+    let everybody = |reader, member, admin| [(READER, reader), (MEMBER, member), (ADMIN, admin)];
+    told("", &everybody(false, true, true)).await;
+    // Whoever has which role, it is the policy that says who connects.
+    for (role, wanted) in [
+        ("reader", everybody(true, true, true)),
+        ("admin", everybody(false, false, true)),
+        ("nobody", everybody(false, false, false)),
+    ] {
+        let policy = format!("\"volume:attachment_update\" = \"{role}\"");
+        told(&policy, &wanted).await;
     }
 }

@@ -25,7 +25,9 @@ use axum::body::Body;
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::Value;
-use springform_api::{ApiState, Auth, Limits, NovaService, Policy, Tokens, router};
+use springform_api::{
+    ApiState, Auth, DEFAULT_PROJECT, Limits, NovaService, Policy, Tokens, router,
+};
 use springform_control::{
     BackendConfig, Clock, Control, ControlConfig, DriverConfig, DriverLoader, Inspected,
     LoadRefusal, Loaded,
@@ -90,7 +92,8 @@ impl Api {
     }
 
     /// Tokens `admin-token-of-test`, `member-token-of-test`, `reader-token-of-test`, `no-role-of-the-test` of one project,
-    /// `other-token-of-the-test`, `other-reader-of-the-test` of another one, and `service-token-of-the-test`.
+    /// `other-token-of-the-test`, `other-reader-of-the-test` of another one, `usual-token-of-the-test` of the project of
+    /// callers who name none, and `service-token-of-the-test`.
     pub async fn with_tokens(policy: &str) -> Self {
         let (auth, policy) = Self::tokens(policy);
         Self::with(auth, Limits::default(), policy).await
@@ -132,6 +135,7 @@ impl Api {
             + &entry("other-token-of-the-test", "cc", "member")
             + &entry("other-reader-of-the-test", "cc", "reader")
             + &entry("no-role-of-the-test", "bb", "auditor")
+            + &entry("usual-token-of-the-test", DEFAULT_PROJECT, "member")
             + &entry("service-token-of-the-test", "dd", "service");
         let tokens = folder.path().join("tokens.toml");
         std::fs::write(&tokens, text).unwrap();

@@ -4,7 +4,8 @@ use springform_model::cloud::{AttachStatus, Attachment, VolumeStatus};
 use springform_model::contract::{Connection, Connector};
 
 use super::{CreateAttachment, read_only};
-use crate::ownership::edit_of_caller;
+use crate::edit::edit;
+use crate::ownership::Owned as _;
 use crate::volumes::Volumes;
 use crate::{Caller, ControlError};
 
@@ -122,19 +123,17 @@ impl Volumes<'_> {
                 attachments.make(caller, wanted, true).await?
             }
         };
-        edit_of_caller(
-            self.control.store(),
-            caller,
-            &made.id,
-            |known: &mut Attachment| {
-                known.instance_id.clone_from(&instance);
-                known.device.clone_from(&device);
-                known.mode = mode.clone().or_else(|| known.mode.clone());
-                known.host_name = host.clone().or_else(|| known.host_name.clone());
-                known.made_by = super::stranger(caller, &known.project_id);
-                Ok(())
-            },
-        )
+        // It is of the volume, which is the caller's, so nobody asks again whose it is.
+        let gone = || Attachment::unknown(&made.id);
+        let store = self.control.store();
+        edit(store, &made.id, gone, |known: &mut Attachment| {
+            known.instance_id.clone_from(&instance);
+            known.device.clone_from(&device);
+            known.mode = mode.clone().or_else(|| known.mode.clone());
+            known.host_name = host.clone().or_else(|| known.host_name.clone());
+            known.made_by = super::stranger(caller, &known.project_id);
+            Ok(())
+        })
         .await?;
         attachments.complete(caller, &made.id).await
     }

@@ -129,10 +129,10 @@ impl Attachments<'_> {
     }
 }
 
-/// Whether the server may be of a project that the caller is not in.
+/// Whether the server may be of a project that the caller is not in: the attachment, which is of the caller's project,
+/// was made by somebody of another one.
 fn may_be_anothers(caller: &Caller, attachment: &Attachment) -> bool {
-    let made_by = attachment.made_by.as_ref();
-    !caller.is_admin && made_by.is_some_and(|by| *by != caller.project_id)
+    !caller.is_admin && attachment.made_by.is_some()
 }
 
 /// Cinder's `ConflictNovaUsingAttachment`, and what to do.

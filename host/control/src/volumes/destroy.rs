@@ -57,6 +57,13 @@ impl Volumes<'_> {
         force: bool,
     ) -> Result<(), TxError> {
         let volume = self.stored(caller, id).await?;
+        if force && !caller.is_admin {
+            return Err(ControlError::new(
+                ErrorKind::Forbidden,
+                "Policy doesn't allow volume:force_delete to be performed.",
+            )
+            .into());
+        }
         if volume.host.is_none() && volume.operation.is_none() {
             // It was never placed: there is nothing on any array, and nobody has to wait.
             let changes = Changes::new().delete::<Volume>(id, volume.revision);
@@ -67,13 +74,6 @@ impl Volumes<'_> {
                 .await?);
         }
         self.may_change(&volume).await?;
-        if force && !caller.is_admin {
-            return Err(ControlError::new(
-                ErrorKind::Forbidden,
-                "Policy doesn't allow volume:force_delete to be performed.",
-            )
-            .into());
-        }
         if volume.attachments.is_empty() {
             // What is not complete may lead a server to it all the same.
             self.control.attachments().may_take_all(caller, id).await?;
@@ -128,7 +128,7 @@ impl Volumes<'_> {
         try_lock(
             self.control,
             caller,
-            id,
+            volume,
             Verb::DeleteVolume,
             &json!({}),
             decide,
@@ -155,8 +155,6 @@ impl Volumes<'_> {
             .quotas()
             .guards(&volume.project_id, Adds::Room(size), kind)
             .await?;
-        // The limits are those of its project and its type, both of which can change.
-        let guards = guards.unchanged::<Volume>(id, volume.revision);
         let decide = |volume: &mut Volume| {
             must_be(
                 volume,
@@ -176,7 +174,7 @@ impl Volumes<'_> {
         try_lock(
             self.control,
             caller,
-            id,
+            volume,
             Verb::ExtendVolume,
             &json!({ "size": size }),
             decide,
@@ -200,7 +198,7 @@ impl Volumes<'_> {
     }
 
     async fn try_revert(&self, caller: &Caller, id: &str, snapshot: &str) -> Result<(), TxError> {
-        let volume = self.get(caller, id).await?;
+        let volume = self.stored(caller, id).await?;
         self.may_change(&volume).await?;
         let query = Query::new()
             .eq("volume_id", id)
@@ -241,7 +239,7 @@ impl Volumes<'_> {
         try_lock(
             self.control,
             caller,
-            id,
+            volume,
             Verb::RevertVolume,
             &json!({ "snapshot": snapshot }),
             decide,

@@ -163,7 +163,7 @@ impl Volumes<'_> {
     }
 
     async fn try_unmanage(&self, caller: &Caller, id: &str) -> Result<(), TxError> {
-        self.get(caller, id).await?;
+        let volume = self.stored(caller, id).await?;
         let snapshots = Query::new().eq("volume_id", id);
         if self.control.store().count::<Snapshot>(&snapshots).await? > 0 {
             return Err(ControlError::invalid(format!(
@@ -196,7 +196,7 @@ impl Volumes<'_> {
         try_lock(
             self.control,
             caller,
-            id,
+            volume,
             Verb::UnmanageVolume,
             &json!({}),
             decide,

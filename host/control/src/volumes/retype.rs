@@ -79,7 +79,6 @@ impl Volumes<'_> {
         let locked = match (guards, &goal) {
             (Err(refused), _) => Err(refused.into()),
             (Ok(guards), goal) => {
-                let guards = guards.unchanged::<Volume>(id, volume.revision);
                 let (input, guards) = match goal {
                     Some(goal) => (
                         json!({ "type": kind.id, TO: goal.backend.name(), TO_HOST: goal.host() }),
@@ -97,7 +96,7 @@ impl Volumes<'_> {
                 let verb = Verb::RetypeVolume;
                 // Written and not only looked at: whoever deletes or changes the type meanwhile has to look again, and finds this.
                 let more = |_: &Volume| guards.clone().update(&kind);
-                try_lock(self.control, caller, id, verb, &input, decide, more).await
+                try_lock(self.control, caller, volume, verb, &input, decide, more).await
             }
         };
         if let (Err(_), Some(goal)) = (&locked, &goal) {

@@ -6,13 +6,12 @@ use springform_model::operation::{Operation, OperationError, Verb};
 use springform_model::replication::evidence;
 use springform_model::replication::relation::Relation;
 use springform_model::time::Timestamp;
-use springform_store::{Changes, StoreError};
+use springform_store::{Changes, StoreError, Stored};
 use uuid::Uuid;
 
 use crate::edit::{TxError, is_conflict};
 use crate::engine::NewOperation;
 use crate::messages::KEEP;
-use crate::ownership::of_caller;
 use crate::quotas::over;
 use crate::{Caller, Control, ControlError, lock};
 
@@ -71,18 +70,19 @@ pub(crate) async fn not_overtaken(control: &Control, id: &str) -> Result<(), Con
     )))
 }
 
-/// Checks a volume, takes its turn, journals the operation in the same commit and starts it. `decide` sets the state, `more`
-/// adds to the commit. One round of [`crate::edit::retry_on_conflict`].
+/// Checks a volume, locks it, journals the operation in the same commit and starts it. `decide` sets the state, `more`
+/// adds to the commit. The volume is the one that was found to be the caller's and is committed only as it was read:
+/// read once more it could be another project's. One round of [`crate::edit::retry_on_conflict`].
 pub(super) async fn try_lock(
     control: &Control,
     caller: &Caller,
-    id: &str,
+    mut stored: Stored<Volume>,
     verb: Verb,
     input: &Value,
     decide: impl Fn(&mut Volume) -> Result<(), ControlError>,
     more: impl Fn(&Volume) -> Changes,
 ) -> Result<(Volume, Operation), TxError> {
-    let mut stored = of_caller::<Volume>(control.store(), caller, id).await?;
+    let id = stored.id.clone();
     if lock::passed(control, std::slice::from_ref(&stored)).await? {
         return Err(TxError::Conflict);
     }
@@ -92,7 +92,7 @@ pub(super) async fn try_lock(
     up_to_date(control, &stored.record).await?;
     let before = stored.status;
     decide(&mut stored.record)?;
-    let mut new = NewOperation::new(verb, "volume", id).input(with_status(input, before));
+    let mut new = NewOperation::new(verb, "volume", &*id).input(with_status(input, before));
     new.backend.clone_from(&stored.backend);
     let operation = control.operations().prepare(caller, new.step("array"))?;
     stored.record.operation = Some(operation.id.clone());

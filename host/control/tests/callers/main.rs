@@ -17,9 +17,10 @@ use common::{Array, admin, start, up};
 use springform_control::attachments::repair::Wanted;
 use springform_control::replication::{Ask, Request, Scope};
 use springform_control::snapshots::CreateSnapshot;
+use springform_control::types::CreateType;
 use springform_control::volumes::CreateVolume;
 use springform_control::{Caller, Control, ControlError, ErrorKind};
-use springform_model::cloud::{Snapshot, Volume};
+use springform_model::cloud::{Metadata, Snapshot, Volume};
 use springform_model::operation::Operation;
 use springform_store::Query;
 use tempfile::TempDir;
@@ -144,6 +145,54 @@ async fn all_projects_are_shown_to_administrators_only_whatever_a_member_asks_fo
             sees,
             "{who}"
         );
+    }
+}
+
+#[tokio::test]
+async fn a_type_that_is_not_public_is_shown_to_those_it_is_for_whatever_a_member_asks_for() {
+    let (_dir, control) = control().await;
+    let (own, other, admin) = (member("bb"), member("cc"), admin());
+    let types = control.types();
+    let wanted = CreateType {
+        name: "secret".to_owned(),
+        ..CreateType::default()
+    };
+    let secret = types.create(&admin, wanted).await.unwrap().id;
+    types.set_access(&secret, "bb", true).await.unwrap();
+    let group_types = control.group_types();
+    let made = group_types.create("groups".to_owned(), None, false, Metadata::new());
+    let groups = made.await.unwrap().id;
+    for (caller, sees, sees_groups) in [
+        (&other, false, false),
+        (&own, true, false),
+        (&admin, true, true),
+    ] {
+        let who = &caller.project_id;
+        assert_eq!(types.get(caller, &secret).await.is_ok(), sees, "{who}");
+        for name in [secret.as_str(), "secret"] {
+            assert_eq!(types.find(caller, name).await.is_ok(), sees, "{who}");
+        }
+        let got = group_types.get(caller, &groups).await;
+        assert_eq!(got.is_ok(), sees_groups, "{who}");
+        for name in [groups.as_str(), "groups"] {
+            let found = group_types.find(caller, name).await;
+            assert_eq!(found.is_ok(), sees_groups, "{who}");
+        }
+        for public in [None, Some(false)] {
+            let list = types.list(caller, public, Query::new()).await.unwrap();
+            let listed = list.iter().any(|found| found.id == secret);
+            assert_eq!(listed, sees, "{who} {public:?}");
+            let list = group_types
+                .list(caller, public, Query::new())
+                .await
+                .unwrap();
+            let listed = list.iter().any(|found| found.id == groups);
+            assert_eq!(listed, sees_groups, "{who} {public:?}");
+        }
+        // To the public ones belong those that the project may use.
+        let list = types.list(caller, Some(true), Query::new()).await.unwrap();
+        let listed = list.iter().any(|found| found.id == secret);
+        assert_eq!(listed, *who == "bb", "{who}");
     }
 }
 

@@ -137,6 +137,18 @@ async fn nova_hides_a_server_of_another_project_and_it_keeps_its_disk() {
 }
 
 #[tokio::test]
+async fn nova_shows_every_server_to_an_administrator_of_whatever_project() {
+    let (_dir, control) = control().await;
+    let (_, made) = used(&control, &member("bb"), &admin()).await;
+    let nova = Arc::new(Nova::default());
+    let another = Caller::new("v", "dd", vec!["admin".into()]);
+    let asking = asks(&another, &nova, Says::NoServer);
+    let left = control.attachments().delete(&asking, &made.id).await;
+    assert_eq!(left.unwrap(), []);
+    assert!(!nova.heard.lock().unwrap().contains_key(SERVER));
+}
+
+#[tokio::test]
 async fn nova_says_that_there_is_no_server_and_its_project_is_believed() {
     let (_dir, control) = control().await;
     let nova = Arc::new(Nova::default());

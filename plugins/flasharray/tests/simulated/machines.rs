@@ -12,6 +12,7 @@ use crate::rig::{IQN, Rig, connector, replicated};
 
 const UUID: &str = "4C4C4544-0032-3410-8051-B4C04F4E4D31";
 const OTHER: &str = "iqn.2026-11.example:node2";
+const NQN: &str = "nqn.2014-08.org.nvmexpress:uuid:node2";
 
 fn made(rig: &Rig, id: &str) -> Volume {
     let mut volume = replicated(id);
@@ -134,18 +135,27 @@ fn a_host_object_that_holds_the_machine_alone_is_used_and_left_to_who_made_it() 
 
 #[test]
 fn the_initiators_of_every_protocol_count() {
-    let rig = Rig::pair();
-    rig.set_up();
-    let body = json!({"iqns": [IQN], "wwns": ["21:00:00:24:FF:00:00:01"]}).to_string();
-    rig.post("a", "/hosts?names=esx-07", &body);
-    let volume = made(&rig, "v1");
-    let said = words(connect(&rig, &volume, &machine("node1", IQN)));
-    assert!(said.contains("21:00:00:24:FF:00:00:01"), "{said}");
-    let both = Connector {
+    let with_port = Connector {
         wwpns: vec!["21000024ff000001".to_owned()],
         ..machine("node1", IQN)
     };
-    connect(&rig, &volume, &both).unwrap();
+    let with_nqn = Connector {
+        nqn: Some(NQN.to_ascii_uppercase()),
+        ..machine("node1", IQN)
+    };
+    for (list, held, whose) in [
+        ("wwns", "21:00:00:24:FF:00:00:01", with_port),
+        ("nqns", NQN, with_nqn),
+    ] {
+        let rig = Rig::pair();
+        rig.set_up();
+        let body = json!({"iqns": [IQN], list: [held]}).to_string();
+        rig.post("a", "/hosts?names=esx-07", &body);
+        let volume = made(&rig, "v1");
+        let said = words(connect(&rig, &volume, &machine("node1", IQN)));
+        assert!(said.contains(held), "{said}");
+        connect(&rig, &volume, &whose).unwrap();
+    }
 }
 
 #[test]
@@ -166,12 +176,25 @@ fn a_machine_with_an_offline_port_goes_on_with_its_own_host_object() {
     connect(&rig, &two, &half).unwrap();
     assert_eq!(hosts(&rig).len(), 1);
     // What another machine holds beside, or an administrator, is a stranger's all the same.
-    let rig = Rig::pair().option("pure_storage_protocol", "fc");
-    rig.set_up();
-    let both = json!({"wwns": ["21:00:00:24:FF:00:00:01", "21:00:00:24:FF:00:00:02"]}).to_string();
-    rig.post("a", "/hosts?names=esx-07", &both);
-    let said = words(connect(&rig, &made(&rig, "v1"), &half));
-    assert!(said.contains("21:00:00:24:FF:00:00:02"), "{said}");
+    let (own, other) = ("21:00:00:24:FF:00:00:01", "21:00:00:24:FF:00:00:02");
+    let ours = "node1-0123456789abcdef0123456789abcdef-cinder";
+    let by_uuid = "node1-4c4c4544003234108051b4c04f4e4d31-cinder";
+    for (name, body, stranger) in [
+        ("esx-07", json!({"wwns": [own, other]}), other),
+        // Once given to every machine of this DMI UUID.
+        (by_uuid, json!({"wwns": [own, other]}), other),
+        // No port that is offline.
+        (ours, json!({"wwns": [own], "iqns": [OTHER]}), OTHER),
+        (ours, json!({"wwns": [own], "nqns": [NQN]}), NQN),
+    ] {
+        let rig = Rig::pair().option("pure_storage_protocol", "fc");
+        rig.set_up();
+        rig.post("a", &format!("/hosts?names={name}"), &body.to_string());
+        let volume = made(&rig, "v1");
+        let said = words(connect(&rig, &volume, &half));
+        assert!(said.contains(stranger), "{name}: {said}");
+        assert!(reached_by(&rig, &volume).is_empty(), "{name}");
+    }
 }
 
 #[test]
@@ -223,11 +246,26 @@ fn the_chap_secret_of_an_object_that_somebody_else_made_stays() {
     assert_eq!(reached_by(&rig, &volume), [name]);
 }
 
-/// The rig, with somebody who takes host objects away just before the driver uses them.
+/// The rig, with somebody who does something to host objects just before the driver uses them.
 struct Meddler<'a> {
     rig: &'a Rig,
-    /// Requests before which they go: method and start of the path.
+    /// Requests before which it is done: method and start of the path.
     before: RefCell<Vec<(Method, &'static str)>>,
+    /// What.
+    does: &'a dyn Fn(&Rig),
+}
+
+/// Takes every host object away.
+fn takes_away(rig: &Rig) {
+    for (name, _) in hosts(rig) {
+        let gone = rig.send(Request {
+            target: "a".to_owned(),
+            method: Method::Delete,
+            path: format!("/api/2.26/hosts?names={name}"),
+            body: None,
+        });
+        gone.unwrap();
+    }
 }
 
 impl Http for Meddler<'_> {
@@ -238,14 +276,7 @@ impl Http for Meddler<'_> {
         let at = self.before.borrow().iter().position(due);
         if let Some(at) = at {
             self.before.borrow_mut().remove(at);
-            for (name, _) in hosts(self.rig) {
-                self.rig.send(Request {
-                    target: "a".to_owned(),
-                    method: Method::Delete,
-                    path: format!("/api/2.26/hosts?names={name}"),
-                    body: None,
-                })?;
-            }
+            (self.does)(self.rig);
         }
         self.rig.send(request)
     }
@@ -273,6 +304,7 @@ fn a_last_detachment_beside_an_attachment_does_not_take_the_host_object_away_und
         let meddler = Meddler {
             rig: &rig,
             before: RefCell::new(before),
+            does: &takes_away,
         };
         let context = rig.context("connect");
         let driver = Driver::new(rig.kind, &meddler, &context);
@@ -283,6 +315,32 @@ fn a_last_detachment_beside_an_attachment_does_not_take_the_host_object_away_und
         assert!(meddler.before.borrow().is_empty());
         assert_eq!(reached_by(&rig, &volume).len(), 1);
         assert_eq!(rig.get("a", "/hosts")[0]["personality"], "esxi");
+    }
+}
+
+#[test]
+fn a_host_object_that_came_a_moment_earlier_is_used_only_if_it_holds_the_machine_alone() {
+    for (iqns, is_used) in [(json!([IQN]), true), (json!([IQN, OTHER]), false)] {
+        let rig = Rig::pair();
+        rig.set_up();
+        let volume = made(&rig, "v1");
+        let body = json!({ "iqns": iqns }).to_string();
+        let meddler = Meddler {
+            rig: &rig,
+            before: RefCell::new(vec![(Method::Post, "/hosts?")]),
+            does: &|rig| {
+                rig.post("a", "/hosts?names=esx-07", &body);
+            },
+        };
+        let context = rig.context("connect");
+        let driver = Driver::new(rig.kind, &meddler, &context);
+        let connected = driver.volumes().connect(&volume, &machine("node1", IQN));
+        assert!(meddler.before.borrow().is_empty());
+        let said = format!("{connected:?}");
+        assert_eq!(connected.is_ok(), is_used, "{said}");
+        assert_eq!(said.contains(OTHER), !is_used, "{said}");
+        assert_eq!(reached_by(&rig, &volume).is_empty(), !is_used);
+        assert_eq!(hosts(&rig).len(), 1);
     }
 }
 

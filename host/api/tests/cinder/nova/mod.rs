@@ -375,6 +375,37 @@ async fn a_nova_that_is_down_keeps_the_disk_where_it_is() {
 }
 
 #[tokio::test]
+async fn a_token_of_a_file_is_not_shown_to_nova() {
+    let (fake, url) = Fake::start().await;
+    fake.says(ABSENT);
+    let nova = Some(NovaService::new(&url, None).unwrap());
+    let api = Api::with_nova(&Arc::default(), Api::known_tokens(), nova).await;
+    let send = async |method: &str, path: &str, body: Value| {
+        let headers = [
+            ("openstack-api-version", "volume 3.71"),
+            ("x-auth-token", "member-token-of-test"),
+        ];
+        api.send(method, path, &headers, body.to_string()).await
+    };
+    let made = send("POST", "/v3/volumes", json!({"volume": {"size": 1}})).await;
+    let volume = made.body["volume"]["id"].as_str().unwrap().to_owned();
+    let path = format!("/v3/volumes/{volume}");
+    api.wait_for(|| async {
+        send("GET", &path, Value::Null).await.body["volume"]["status"] == "available"
+    })
+    .await;
+    let body = json!({"attachment": {"volume_uuid": volume, "instance_uuid": SERVER, "connector": connector()}});
+    let made = send("POST", "/v3/attachments", body).await;
+    let attachment = format!(
+        "/v3/attachments/{}",
+        made.body["attachment"]["id"].as_str().unwrap()
+    );
+    let refused = send("DELETE", &attachment, Value::Null).await;
+    assert_eq!(refused.status, 409, "{}", refused.text);
+    assert!(fake.heard.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
 async fn only_a_token_of_a_service_makes_a_call_a_services_own() {
     let api = Api::with_nova(&Arc::default(), Api::known_tokens(), None).await;
     let send = async |method: &str, path: &str, service: &str, body: Value| {

@@ -6,7 +6,10 @@
     clippy::indexing_slicing
 )]
 
+#[path = "../support/mod.rs"]
 mod support;
+
+mod privileges;
 
 use serde_json::{Value, json};
 use support::furnished::{ADMIN, MEMBER, Route, Things};
@@ -22,6 +25,9 @@ const CALLERS: [&str; 5] = [
     "service-token-of-the-test",
     "",
 ];
+
+/// An id that no record has.
+const NOBODYS: &str = "00000000-0000-4000-8000-00000000dead";
 
 /// What belongs to a project.
 const OWNED: [&str; 8] = [
@@ -344,6 +350,12 @@ async fn no_thing_of_ones_own_opens_a_door_to_anothers() {
             let got = as_stranger(method, path, body.clone()).await;
             let refused = [400, 404, 409].contains(&got.status.as_u16());
             assert!(refused, "{path} {body}: {} {}", got.status, got.text);
+            // Nobody learns of it by asking: the answer is the one for an id that is nobody's.
+            let nobodys = body.to_string().replace(id, NOBODYS);
+            let nobodys = as_stranger(method, path, nobodys.parse().unwrap()).await;
+            let said = (got.status, got.message().replace(id, NOBODYS));
+            let same = (nobodys.status, nobodys.message().to_owned());
+            assert_eq!(said, same, "{path} {body}");
         }
     }
     let shown = as_stranger("GET", &own.attachment, Value::Null).await;
