@@ -6,6 +6,9 @@ use springform_store::Query;
 
 use crate::attachments::ServerVolumes;
 
+/// User and project of the host itself.
+const HOST: &str = "springform";
+
 /// Who asks, as the API authenticated them.
 #[derive(Debug, Clone)]
 pub struct Caller {
@@ -23,6 +26,8 @@ pub struct Caller {
     pub nova: Option<Arc<dyn ServerVolumes>>,
     /// Request it came with.
     pub request_id: Option<String>,
+    /// Address of the client.
+    pub address: Option<String>,
 }
 
 impl Caller {
@@ -42,15 +47,22 @@ impl Caller {
             is_service: false,
             nova: None,
             request_id: None,
+            address: None,
         }
     }
 
     /// The host itself.
     #[must_use]
     pub fn internal() -> Self {
-        let mut host = Self::new("springform", "springform", vec!["admin".to_owned()]);
+        let mut host = Self::new(HOST, HOST, vec!["admin".to_owned()]);
         host.is_service = true;
         host
+    }
+
+    /// Whether it is the host itself.
+    #[must_use]
+    pub fn is_internal(&self) -> bool {
+        self.is_service && self.request_id.is_none() && self.user_id == HOST
     }
 
     /// Whether something of this project may be seen and changed.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use springform_model::contract::Target;
 
+use crate::audit::Recorder;
 use crate::scheduler::Weighers;
 
 /// One driver of the configuration.
@@ -106,6 +107,12 @@ pub struct ControlConfig {
     pub open_operations: usize,
     /// How long a finished operation is kept.
     pub keep_operations: Duration,
+    /// First half of Cinder's `host@backend`; the audit log of this host goes by it.
+    pub host: String,
+    /// How long an entry of the audit log is kept.
+    pub keep_audit: Duration,
+    /// What is told to the audit log from where nobody may wait.
+    pub audit: Recorder,
 }
 
 impl Default for ControlConfig {
@@ -124,6 +131,9 @@ impl Default for ControlConfig {
             operation_deadline: Duration::from_secs(1800),
             open_operations: 10_000,
             keep_operations: Duration::from_secs(7 * 86_400),
+            host: "springform".to_owned(),
+            keep_audit: Duration::from_secs(400 * 86_400),
+            audit: Recorder::default(),
         }
     }
 }

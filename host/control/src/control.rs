@@ -125,6 +125,7 @@ impl Control {
                 outbox_notify: OutboxNotify::default(),
             }),
         };
+        crate::audit::started(&control).await?;
         control.make_services().await?;
         control.default_types().make_built_in().await?;
         for driver in &control.live_config().drivers {
@@ -142,6 +143,9 @@ impl Control {
             control.watch_backend(backend);
         }
         control.spawn(watch::prune(control.clone()));
+        control.spawn(crate::audit::prune(control.clone()));
+        let recorder = control.audit().recorder().clone();
+        control.spawn(recorder.run(control.clone()));
         control.spawn(crate::replication::reconcile_in_background(control.clone()));
         control.spawn(crate::replication::keep_comparing(control.clone()));
         control.resume().await?;
@@ -231,6 +235,7 @@ impl Control {
         }
         self.inner.stop.cancel();
         self.inner.tasks.wait().await;
+        crate::audit::stopped(self).await;
         self.store().close().await;
     }
 

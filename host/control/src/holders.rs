@@ -132,7 +132,11 @@ async fn try_abandon(
             fail(&mut operation.record, error.clone(), now);
             let replicates = crate::replication::is_verb(operation.verb);
             let told = replicates.then(|| CloudEvent::operation(&operation, now));
-            let changes = changes.update(&operation);
+            let ended = crate::audit::ended(&operation, now);
+            let ended = ended.map(|entry| entry.by_host(&control.config().host));
+            let changes = ended
+                .into_iter()
+                .fold(changes.update(&operation), Changes::audit);
             deliver(changes, told, &control.config().receivers, now)
         };
         match control.store().commit(changes).await {

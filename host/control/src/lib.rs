@@ -2,6 +2,7 @@
 #![deny(missing_docs)]
 
 pub mod attachments;
+pub mod audit;
 pub mod backend;
 mod caller;
 pub mod clock;
@@ -50,3 +51,4 @@ pub use control::Control;
 pub use entries::Entries;
 pub use error::{ControlError, ErrorKind};
 pub use registry::{DriverLoader, Inspected, LoadRefusal, Loaded};
+pub use springform_store::AuditRecord;

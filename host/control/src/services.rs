@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use springform_model::audit::{Action, Outcome};
 use springform_model::cloud::{Service, Snapshot, Volume};
 use springform_model::time::Timestamp;
 use springform_store::{Changes, Query, RestoreMark, Store, StoreError};
 
+use crate::audit;
 use crate::backend::BackendStatus;
 use crate::error::ErrorKind;
 use crate::{Caller, Control, ControlError};
@@ -167,7 +169,7 @@ impl Services<'_> {
     /// # Errors
     /// `NotFound`, `Conflict` while it is frozen.
     pub async fn enable(&self, caller: &Caller, host: &str) -> Result<Service, ControlError> {
-        self.change(caller, host, |service| {
+        self.change(caller, host, Action::ServiceEnabled, |service| {
             service.disabled = false;
             service.disabled_reason = None;
             Ok(())
@@ -185,7 +187,7 @@ impl Services<'_> {
         host: &str,
         reason: Option<String>,
     ) -> Result<Service, ControlError> {
-        self.change(caller, host, |service| {
+        self.change(caller, host, Action::ServiceDisabled, |service| {
             service.disabled = true;
             service.disabled_reason.clone_from(&reason);
             Ok(())
@@ -199,7 +201,7 @@ impl Services<'_> {
     /// `Invalid` when there is none or it is frozen already.
     pub async fn freeze(&self, caller: &Caller, host: &str) -> Result<Service, ControlError> {
         self.exists(host).await?;
-        self.change(caller, host, |service| {
+        self.change(caller, host, Action::BackendFrozen, |service| {
             if service.frozen {
                 return Err(ControlError::input(format!(
                     "Service {} is frozen already.",
@@ -220,7 +222,7 @@ impl Services<'_> {
     /// `Invalid` when there is none or it is not frozen.
     pub async fn thaw(&self, caller: &Caller, host: &str) -> Result<Service, ControlError> {
         self.exists(host).await?;
-        self.change(caller, host, |service| {
+        self.change(caller, host, Action::BackendThawed, |service| {
             if !service.frozen {
                 return Err(ControlError::input(format!(
                     "Service {} is not frozen.",
@@ -244,6 +246,7 @@ impl Services<'_> {
         &self,
         caller: &Caller,
         host: &str,
+        action: Action,
         decide: impl Fn(&mut Service) -> Result<(), ControlError>,
     ) -> Result<Service, ControlError> {
         if !caller.is_admin {
@@ -258,12 +261,11 @@ impl Services<'_> {
             let mut stored = stored.ok_or_else(|| ControlError::not_found("Service", host))?;
             decide(&mut stored.record)?;
             stored.record.updated_at = Some(self.control.now());
-            match self
-                .control
-                .store()
-                .commit(Changes::new().update(&stored))
-                .await
-            {
+            let audit = self.control.audit();
+            let entry = audit.entry(caller, action, Outcome::Succeeded);
+            let changes = Changes::new().update(&stored);
+            let changes = changes.audit(entry.on(audit::backend(&backend)));
+            match self.control.store().commit(changes).await {
                 Ok(()) => return Ok(stored.record),
                 Err(error) if error.is_conflict() => {}
                 Err(error) => return Err(error.into()),

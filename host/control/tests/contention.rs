@@ -16,6 +16,7 @@ use springform_control::replication::{
     Arrays, Ask, BackendView, ReplicationError, Request, Scope, StoreEnv, Who, begin,
     reset_active_backend,
 };
+use springform_model::audit;
 use springform_model::cloud::{ReplicationStatus, Service, Volume};
 use springform_model::contract::{Call, CallError, ReplicationKind, Reply, Target, VolumeSpec};
 use springform_model::operation::{Operation, Verb};
@@ -220,7 +221,13 @@ async fn a_reset_of_the_active_backend_is_written_whoever_else_writes_the_servic
     rig.write(|service| (service.disabled, service.frozen) = (true, true))
         .await;
     rig.disturb(7);
-    let repaired = reset_active_backend(&rig.rows, BACKEND, Some("b")).await;
+    let repaired = reset_active_backend(
+        &rig.rows,
+        BACKEND,
+        Some("b"),
+        audit::Who::of(audit::Kind::Host),
+    )
+    .await;
     let repaired = repaired.unwrap();
     assert_eq!(repaired.active_target.as_deref(), Some("b"));
     assert_eq!(rig.service().await.active_target.as_deref(), Some("b"));

@@ -179,6 +179,9 @@ pub struct Operation {
     pub user: String,
     /// API request it came from.
     pub request_id: Option<String>,
+    /// Address it came from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
     /// Driver generation it began with.
     pub generation: Option<u64>,
     /// Everything it needs to be carried out again after a restart.
@@ -243,6 +246,7 @@ mod tests {
             project: String::new(),
             user: String::new(),
             request_id: None,
+            address: None,
             generation: None,
             input: Value::Null,
             result: Value::Null,

@@ -3,7 +3,9 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use springform_model::audit::{self, Action, Entry, Kind, Occurrence, Sink, Subject, Who};
 use springform_model::contract::{CallError, Fault, FaultKind, Reply};
+use springform_model::time::Timestamp;
 use tokio::time::Instant;
 
 use crate::quarantine::{Admission, Change, Outcome, Quarantine};
@@ -14,6 +16,7 @@ pub struct Door {
     backend: Arc<str>,
     since: Instant,
     quarantine: Mutex<Quarantine>,
+    audit: Option<Arc<dyn Sink>>,
 }
 
 /// A call that was let in. Dropped without [`Pass::end`], it says nothing about the driver.
@@ -26,12 +29,13 @@ pub struct Pass<'a> {
 impl Door {
     /// An open door.
     #[must_use]
-    pub fn new(driver: Arc<str>, backend: Arc<str>) -> Self {
+    pub fn new(driver: Arc<str>, backend: Arc<str>, audit: Option<Arc<dyn Sink>>) -> Self {
         Self {
             driver,
             backend,
             since: Instant::now(),
             quarantine: Mutex::default(),
+            audit,
         }
     }
 
@@ -79,6 +83,20 @@ impl Door {
         )
     }
 
+    fn tell(&self, action: Action) {
+        let Some(audit) = &self.audit else { return };
+        let on = Subject {
+            backend: Some(self.backend.to_string()),
+            driver: Some(self.driver.to_string()),
+            ..Subject::default()
+        };
+        let who = Who::of(Kind::Host);
+        audit.note(Occurrence {
+            key: format!("{} {}", self.driver, self.backend),
+            entry: Entry::new(Timestamp::now(), who, action, audit::Outcome::Succeeded).on(on),
+        });
+    }
+
     fn ended(&self, probe: bool, outcome: Outcome) {
         let change = self.with(|quarantine, now| match probe {
             true => quarantine.probed(now, outcome),
@@ -86,13 +104,19 @@ impl Door {
         });
         let (driver, backend) = (&self.driver, &self.backend);
         match change {
-            Some(Change::Quarantined(pause)) => tracing::error!(
-                target: "audit", event = "driver-quarantined", %driver, %backend, seconds = pause.as_secs(),
-                "a driver is quarantined: it trapped, hung or broke its limits again and again"
-            ),
-            Some(Change::Released) => tracing::warn!(
-                target: "audit", event = "driver-released", %driver, %backend, "a driver answers again and its quarantine is over"
-            ),
+            Some(Change::Quarantined(pause)) => {
+                self.tell(Action::DriverQuarantined);
+                tracing::error!(
+                    target: "audit", event = "driver-quarantined", %driver, %backend, seconds = pause.as_secs(),
+                    "a driver is quarantined: it trapped, hung or broke its limits again and again"
+                );
+            }
+            Some(Change::Released) => {
+                self.tell(Action::DriverReleased);
+                tracing::warn!(
+                    target: "audit", event = "driver-released", %driver, %backend, "a driver answers again and its quarantine is over"
+                );
+            }
             None => {}
         }
     }

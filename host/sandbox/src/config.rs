@@ -1,7 +1,10 @@
 //! How the sandbox of a process is set up.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
+
+use springform_model::audit::Sink;
 
 use crate::compiler::Compiler;
 use crate::limits::Limits;
@@ -45,6 +48,8 @@ pub struct SandboxConfig {
     pub stack_bytes: usize,
     /// Where instances get their memory from.
     pub allocation: Allocation,
+    /// Who is told of denied requests and of quarantines; none: only the log.
+    pub audit: Option<Arc<dyn Sink>>,
 }
 
 impl Default for SandboxConfig {
@@ -65,6 +70,7 @@ impl Default for SandboxConfig {
             compiler: Compiler::default(),
             stack_bytes: 512 << 10,
             allocation: Allocation::default(),
+            audit: None,
         }
     }
 }

@@ -13,6 +13,7 @@ use wasmtime::Engine;
 use crate::admission::Door;
 use crate::binding::Binding;
 use crate::broker::{Broker, CallEgress, Egress, TargetState};
+use crate::config::SandboxConfig;
 use crate::dispatch::{self, Guest};
 use crate::error::BindError;
 use crate::fault;
@@ -43,8 +44,9 @@ impl BoundDriver {
         share: Arc<Share>,
         program: Arc<Program>,
         binding: Binding,
-        default_limits: &Limits,
+        config: &SandboxConfig,
     ) -> Result<Self, BindError> {
+        let default_limits = &config.limits;
         let limits = Arc::new(
             binding
                 .limits
@@ -63,7 +65,7 @@ impl BoundDriver {
         Ok(Self {
             engine,
             share,
-            door: Door::new(name.clone(), backend.clone()),
+            door: Door::new(name.clone(), backend.clone(), config.audit.clone()),
             name,
             backend,
             generation: binding.generation,
@@ -71,6 +73,7 @@ impl BoundDriver {
                 &binding,
                 &program.description().credentials,
                 program.proposal(),
+                config.audit.clone(),
             )?),
             program,
             limits,

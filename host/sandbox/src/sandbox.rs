@@ -138,7 +138,7 @@ impl Sandbox {
             self.0.shares.of(&program.description().name),
             program,
             binding,
-            &self.0.config.limits,
+            &self.0.config,
         )
     }
 

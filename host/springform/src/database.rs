@@ -3,8 +3,10 @@
 use std::path::Path;
 use std::process::ExitCode;
 
+use springform_model::audit::Action;
 use springform_model::time::Timestamp;
 
+use crate::audit;
 use crate::cli::DbCommand;
 use crate::config::Config;
 use crate::{out, sealing};
@@ -36,9 +38,17 @@ async fn backup(file: &Path, config: &Path) -> anyhow::Result<()> {
 async fn restore(file: &Path, config: &Path) -> anyhow::Result<()> {
     let service = Config::load(config)?.service;
     let keys = sealing::find(&service.sealing_key)?;
+    let entry = audit::entry(&service, Action::DatabaseRestored);
+    let entry = entry.with("backup", file.display().to_string());
     let database = service.database;
-    let restored =
-        springform_store::restore(&database, file, keys.as_ref(), Timestamp::now()).await?;
+    let restored = springform_store::restore(
+        &database,
+        file,
+        keys.as_ref(),
+        Timestamp::now(),
+        Some(&entry),
+    )
+    .await?;
     let made = restored.backup_made_at.map_or_else(String::new, |made| {
         format!(", made at {}", made.to_cinder())
     });

@@ -13,6 +13,7 @@
 // They panic when the reader has gone away: [`out`] does not.
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
+mod audit;
 pub mod cli;
 pub mod client;
 pub mod config;

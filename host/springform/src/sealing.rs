@@ -7,9 +7,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use springform_api::{SecretFileError, read_secret_file};
-use springform_store::{Keyring, SealingKey, Store, StoreOptions, sealed_with};
+use springform_model::audit::{Action, Entry};
+use springform_store::{Changes, Keyring, SealingKey, Store, StoreOptions, sealed_with};
 use zeroize::Zeroizing;
 
+use crate::audit;
 use crate::config::{SealingKeySource, ServiceConfig};
 
 /// Ids of the keys of a rotation.
@@ -133,11 +135,14 @@ pub async fn rotate(service: &ServiceConfig) -> anyhow::Result<Rotated> {
         bail!("there is no database {}", service.database.display());
     }
     // The file is touched only when it is known that no host runs and that the key fits.
-    seal_with(service, &keys).await?;
+    seal_with(service, &keys, None).await?;
     let new = keys.led_by(SealingKey::generate()?);
     let only = Keyring::new(new.first().clone());
     write(path, &new, true).with_context(|| cannot_write(path))?;
-    seal_with(service, &new).await?;
+    let (to, from) = (new.first().id(), keys.first().id());
+    let entry = audit::entry(service, Action::KeyRotated);
+    let entry = entry.with("key", to).with("before", from);
+    seal_with(service, &new, Some(entry)).await?;
     write(path, &only, true).with_context(|| cannot_write(path))?;
     Ok(Rotated {
         new: new.first().id(),
@@ -145,12 +150,20 @@ pub async fn rotate(service: &ServiceConfig) -> anyhow::Result<Rotated> {
     })
 }
 
-async fn seal_with(service: &ServiceConfig, keys: &Keyring) -> anyhow::Result<()> {
+/// Seals everything with the first key, and tells so.
+async fn seal_with(
+    service: &ServiceConfig,
+    keys: &Keyring,
+    entry: Option<Entry>,
+) -> anyhow::Result<()> {
     let options = StoreOptions {
         keys: Some(keys.clone()),
         ..StoreOptions::default()
     };
     let store = Store::open_with(&service.database, options).await?;
+    if let Some(entry) = entry {
+        store.commit(Changes::new().audit(entry)).await?;
+    }
     store.close().await;
     Ok(())
 }

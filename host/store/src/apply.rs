@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use sqlx::sqlite::SqliteArguments;
 use sqlx::{Row as _, SqliteConnection};
 
+use crate::audit::{Appended, append};
 use crate::changes::{Change, Changes, Guard, Row};
 use crate::error::StoreError;
 use crate::query::{Sql, measured};
@@ -16,7 +17,9 @@ pub(crate) async fn at_once(
     connection: &mut SqliteConnection,
     changes: &Changes,
 ) -> Result<bool, StoreError> {
-    if changes.changes.chunk_by(alike).any(|run| together(run) > 1) {
+    // The end of a chain is read before the next entry can be written.
+    let audited = !changes.audit.is_empty();
+    if audited || changes.changes.chunk_by(alike).any(|run| together(run) > 1) {
         return Ok(false);
     }
     let sql = Script::of(&[], changes)?.transaction();
@@ -37,8 +40,18 @@ pub(crate) async fn at_once(
     }
 }
 
-/// Makes the changes in their order, then looks at the limits. `first` are statements before all of them.
+/// Makes the changes in their order, looks at the limits, and appends to the audit log. `first` are statements before all of
+/// them. Gives back what was appended; it is told to the log once it is committed.
 pub(crate) async fn apply(
+    connection: &mut SqliteConnection,
+    first: &[&'static str],
+    changes: &Changes,
+) -> Result<Vec<Appended>, StoreError> {
+    make(connection, first, changes).await?;
+    append(connection, &changes.audit).await
+}
+
+async fn make(
     connection: &mut SqliteConnection,
     first: &[&'static str],
     changes: &Changes,

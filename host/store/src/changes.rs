@@ -1,5 +1,9 @@
 //! A change as data: what to write, at which revisions, under which limits. Computed purely, committed at once.
 
+use springform_model::audit::Entry;
+use springform_model::time::Timestamp;
+
+use crate::audit::AuditStep;
 use crate::error::StoreError;
 use crate::query::Query;
 use crate::table::{Record, Stored, Table, Value};
@@ -86,6 +90,7 @@ pub(crate) enum Change {
 pub struct Changes {
     pub(crate) changes: Vec<Change>,
     pub(crate) guards: Vec<Guard>,
+    pub(crate) audit: Vec<AuditStep>,
     pub(crate) broken: Option<String>,
 }
 
@@ -99,7 +104,10 @@ impl Changes {
     /// Whether there is nothing to do.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.changes.is_empty() && self.guards.is_empty() && self.broken.is_none()
+        self.changes.is_empty()
+            && self.guards.is_empty()
+            && self.audit.is_empty()
+            && self.broken.is_none()
     }
 
     /// About how much is written.
@@ -200,11 +208,33 @@ impl Changes {
         self
     }
 
+    /// With an entry in the audit log.
+    #[must_use]
+    pub fn audit(mut self, entry: Entry) -> Self {
+        self.audit.push(AuditStep::Append(entry));
+        self
+    }
+
+    /// With an entry in the audit log that names the ends of the chains of all other hosts.
+    #[must_use]
+    pub fn audit_witness(mut self, entry: Entry) -> Self {
+        self.audit.push(AuditStep::Witness(entry));
+        self
+    }
+
+    /// Without the entries of the audit log that are older; this one says so. Nothing happens where there are none.
+    #[must_use]
+    pub fn audit_prune(mut self, before: Timestamp, entry: Entry) -> Self {
+        self.audit.push(AuditStep::Prune { before, entry });
+        self
+    }
+
     /// These and those.
     #[must_use]
     pub fn and(mut self, other: Self) -> Self {
         self.changes.extend(other.changes);
         self.guards.extend(other.guards);
+        self.audit.extend(other.audit);
         self.broken = self.broken.or(other.broken);
         self
     }

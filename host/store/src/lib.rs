@@ -6,6 +6,7 @@
 #![deny(missing_docs)]
 
 mod apply;
+mod audit;
 mod backup;
 mod changes;
 mod error;
@@ -33,6 +34,7 @@ use sqlx::SqlitePool;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+pub use audit::{AuditFileError, AuditRecord, AuditRow, audit_heads, verify_audit, visit_audit};
 pub use backup::backup;
 pub use changes::{Changes, Measure, Total};
 pub use error::{BackupError, OpenError, StoreError};

@@ -286,7 +286,7 @@ impl Store {
     }
 }
 
-fn value(row: &SqliteRow, index: usize) -> Result<Value, StoreError> {
+pub(crate) fn value(row: &SqliteRow, index: usize) -> Result<Value, StoreError> {
     let raw = row.try_get_raw(index)?;
     if raw.is_null() {
         return Ok(Value::Null);

@@ -4,6 +4,7 @@ use std::io::ErrorKind;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
+use springform_model::audit::Entry;
 use springform_model::time::Timestamp;
 use sqlx::{Connection as _, Row as _, SqliteConnection};
 
@@ -26,7 +27,7 @@ pub struct Restored {
 }
 
 /// Puts a copy of `from` in the place of `database` and marks it as restored ([`RestoreMark`]). `from` itself stays as it is. One
-/// that is sealed has to open with one of these keys.
+/// that is sealed has to open with one of these keys. The entry is appended to the audit log of what is restored.
 ///
 /// # Errors
 /// [`BackupError`]; the database is then still the one it was.
@@ -35,11 +36,12 @@ pub async fn restore(
     from: &Path,
     keys: Option<&Keyring>,
     now: Timestamp,
+    audit: Option<&Entry>,
 ) -> Result<Restored, BackupError> {
     let database = resolve(database)?;
     let held = lock(&database)?;
     let copy = beside(&database, ".restoring");
-    let outcome = replace(&database, from, &copy, keys, now).await;
+    let outcome = replace(&database, from, &copy, keys, now, audit).await;
     for suffix in ["", "-wal", "-shm", "-journal"] {
         // Of a restore that went well there is none left.
         let _ = std::fs::remove_file(beside(&copy, suffix));
@@ -55,9 +57,10 @@ async fn replace(
     copy: &Path,
     keys: Option<&Keyring>,
     now: Timestamp,
+    audit: Option<&Entry>,
 ) -> Result<Restored, BackupError> {
     take_copy(database, from, copy)?;
-    let backup_made_at = prepare(from, copy, keys, now).await?;
+    let backup_made_at = prepare(from, copy, keys, now, audit).await?;
     let file = std::fs::File::open(copy).map_err(|error| BackupError::io(copy, error))?;
     file.sync_all()
         .map_err(|error| BackupError::io(copy, error))?;
@@ -112,6 +115,7 @@ async fn prepare(
     copy: &Path,
     keys: Option<&Keyring>,
     now: Timestamp,
+    audit: Option<&Entry>,
 ) -> Result<Option<Timestamp>, BackupError> {
     let failed = |error: sqlx::Error| BackupError::of(from, &error);
     let mut connection = open(copy, false).await.map_err(failed)?;
@@ -135,9 +139,13 @@ async fn prepare(
     let marks = Changes::new()
         .put(&RestoreMark::new(now, made))
         .remove::<BackupMark>(BackupMark::ID);
+    let marks = match audit {
+        Some(entry) => marks.audit(entry.clone()),
+        None => marks,
+    };
     let marked = apply(&mut connection, &["BEGIN IMMEDIATE"], &marks).await;
     let marked = match marked {
-        Ok(()) => sqlx::query("COMMIT")
+        Ok(_) => sqlx::query("COMMIT")
             .execute(&mut connection)
             .await
             .map(drop)

@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout_at;
 
 use crate::apply::{apply, at_once};
+use crate::audit::tell;
 use crate::changes::Changes;
 use crate::error::StoreError;
 use crate::kept::Shelf;
@@ -123,8 +124,9 @@ async fn single(
         Err(error) => return Err(error),
     }
     match apply(connection, &["BEGIN IMMEDIATE"], &job.changes).await {
-        Ok(()) => {
+        Ok(appended) => {
             plain(connection, "COMMIT").await?;
+            tell(&appended);
             outcomes.push(Ok(()));
         }
         Err(error @ (StoreError::Database(_) | StoreError::Unavailable(_))) => return Err(error),
@@ -145,6 +147,7 @@ async fn several(
     plain(connection, "BEGIN IMMEDIATE").await?;
     // The savepoint of the one before is let go on the way to the next.
     let mut open = false;
+    let mut appended = Vec::new();
     for Job { changes, .. } in jobs {
         if let Some(reason) = &changes.broken {
             outcomes.push(Err(StoreError::Database(reason.clone())));
@@ -155,6 +158,7 @@ async fn several(
             false => &["SAVEPOINT one"],
         };
         let outcome = apply(connection, first, changes).await;
+        let outcome = outcome.map(|more| appended.extend(more));
         if let Err(error @ StoreError::Unavailable(_)) = outcome {
             // The whole transaction may be gone already, and what follows would be committed statement by statement.
             return Err(error);
@@ -166,7 +170,9 @@ async fn several(
         }
         outcomes.push(outcome);
     }
-    plain(connection, "COMMIT").await
+    plain(connection, "COMMIT").await?;
+    tell(&appended);
+    Ok(())
 }
 
 async fn plain(connection: &mut SqliteConnection, sql: &'static str) -> Result<(), StoreError> {

@@ -143,11 +143,13 @@ async fn a_restored_database_is_the_one_of_the_backup_and_says_so_until_somebody
     backup(&database, &copy, MADE).await.unwrap();
     write(&store, "a", 2).await;
 
-    let running = restore(&database, &copy, None, RESTORED).await;
+    let running = restore(&database, &copy, None, RESTORED, None).await;
     assert!(matches!(running, Err(BackupError::InUse(_))), "{running:?}");
     store.close().await;
     let before = std::fs::read(&copy).unwrap();
-    let restored = restore(&database, &copy, None, RESTORED).await.unwrap();
+    let restored = restore(&database, &copy, None, RESTORED, None)
+        .await
+        .unwrap();
     assert_eq!(restored.backup_made_at, Some(MADE));
     assert_eq!(std::fs::read(&copy).unwrap(), before);
 
@@ -179,7 +181,7 @@ async fn what_a_killed_host_left_in_its_journal_is_kept_aside_too() {
         let name = |base: &Path| format!("{}{suffix}", base.display());
         std::fs::copy(name(&database), name(&killed)).unwrap();
     }
-    let restored = restore(&killed, &copy, None, RESTORED).await.unwrap();
+    let restored = restore(&killed, &copy, None, RESTORED, None).await.unwrap();
     let aside = Store::open(&restored.replaced.unwrap()).await.unwrap();
     assert_eq!(limit(&aside, "a").await, Some(2));
     let store = Store::open(&killed).await.unwrap();
@@ -208,7 +210,7 @@ async fn what_is_no_backup_is_not_put_in_the_place_of_a_database() {
     }
     std::fs::write(&torn, bytes).unwrap();
     for file in [&letter, &empty, &foreign, &torn] {
-        let refused = restore(&database, file, None, RESTORED).await;
+        let refused = restore(&database, file, None, RESTORED, None).await;
         let ours = matches!(refused, Err(BackupError::NotOurs { .. }));
         assert!(ours, "{}: {refused:?}", file.display());
     }
@@ -220,17 +222,17 @@ async fn what_is_no_backup_is_not_put_in_the_place_of_a_database() {
          VALUES (9999, 'later', 1, x'00', 1)",
     )
     .await;
-    let refused = restore(&database, &newer, None, RESTORED).await;
+    let refused = restore(&database, &newer, None, RESTORED, None).await;
     assert!(
         matches!(refused, Err(BackupError::NewerSchema { found: 9999, .. })),
         "{refused:?}"
     );
-    let missing = restore(&database, &dir.path().join("none"), None, RESTORED).await;
+    let missing = restore(&database, &dir.path().join("none"), None, RESTORED, None).await;
     assert!(
         matches!(missing, Err(BackupError::NoDatabase(_))),
         "{missing:?}"
     );
-    let itself = restore(&database, &database, None, RESTORED).await;
+    let itself = restore(&database, &database, None, RESTORED, None).await;
     assert!(
         matches!(itself, Err(BackupError::Other { .. })),
         "{itself:?}"
@@ -259,7 +261,7 @@ async fn a_backup_is_restored_where_there_is_no_database_yet() {
     let other = dir.path().join("other");
     // The journal of a database that was deleted belongs to nobody.
     std::fs::write(dir.path().join("other-wal"), "stale").unwrap();
-    let restored = restore(&other, &copy, None, RESTORED).await.unwrap();
+    let restored = restore(&other, &copy, None, RESTORED, None).await.unwrap();
     assert_eq!(restored.replaced, None);
     let store = Store::open(&other).await.unwrap();
     assert_eq!(limit(&store, "a").await, Some(1));

@@ -290,7 +290,7 @@ async fn a_backup_under_another_key_replaces_nothing() {
     open(&other, &theirs).await.unwrap().close().await;
     let before = std::fs::read(&file).unwrap();
     for given in [None, Some(&mine)] {
-        let refused = restore(&file, &other, given, NOW).await.unwrap_err();
+        let refused = restore(&file, &other, given, NOW, None).await.unwrap_err();
         assert!(matches!(refused, BackupError::WrongKey { .. }), "{refused}");
         assert!(refused.to_string().contains(&theirs.first().id()));
     }
@@ -298,7 +298,9 @@ async fn a_backup_under_another_key_replaces_nothing() {
 
     let saved = dir.path().join("backup");
     backup(&file, &saved, NOW).await.unwrap();
-    restore(&file, &saved, Some(&mine), NOW).await.unwrap();
+    restore(&file, &saved, Some(&mine), NOW, None)
+        .await
+        .unwrap();
     is_whole(&open(&file, &mine).await.unwrap()).await;
 }
 

@@ -1,8 +1,10 @@
 //! Our own API: drivers and their generations, operations and their progress, how replication stands and its
-//! verbs, events on their way, images, attachments after a failover, reloads of the configuration. For administrators.
+//! verbs, events on their way, images, attachments after a failover, reloads of the configuration, the audit log. For
+//! administrators.
 
 mod asks;
 mod attachments;
+mod audit;
 mod backends;
 mod configuration;
 mod drills;
@@ -30,5 +32,6 @@ pub fn routes() -> Routes {
     attachments::routes(&mut routes);
     outbox::routes(&mut routes);
     images::routes(&mut routes);
+    audit::routes(&mut routes);
     routes
 }

@@ -12,6 +12,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use springform_control::Caller;
 
+use super::watch;
 use super::{ApiError, Call, Params, Route, Version, Wrote};
 use crate::limits::Client;
 use crate::serve::Peer;
@@ -96,10 +97,14 @@ async fn serve(
     let peer = head.extensions.get::<Peer>().copied();
     let mut caller = identify(state, peer, &head.headers).await?;
     caller.request_id = Some(inbound.request_id);
+    caller.address = peer.map(|peer| peer.address.to_string());
     if let Some(project) = &inbound.project {
         state.auth.enter_project(&mut caller, project)?;
     }
-    state.policy.allow(route, &caller)?;
+    if let Err(refusal) = state.policy.allow(route, &caller) {
+        watch::denied(state, face, route, &caller);
+        return Err(refusal);
+    }
     caller.nova = state.nova_as(&caller, &head.headers);
     let query = Params::parse(head.uri.query().unwrap_or_default())?;
     if parts.iter().any(|(_, value)| value.contains('\0')) {
@@ -165,7 +170,10 @@ async fn identify(
     };
     let tokens = [sent("x-auth-token"), sent("x-service-token")];
     for token in tokens.into_iter().flatten() {
-        state.tokens.may_try(address, token)?;
+        if let Err(refusal) = state.tokens.may_try(address, token) {
+            watch::braked(state, address);
+            return Err(refusal);
+        }
     }
     let found = state.auth.identify(headers).await;
     let outcomes = [
@@ -176,6 +184,7 @@ async fn identify(
         match (token, refusal) {
             (Some(token), None) => state.tokens.was_right(address, token),
             (Some(token), Some(refusal)) if refusal.status == StatusCode::UNAUTHORIZED => {
+                watch::guessed(state, address);
                 state.tokens.was_wrong(address, token);
             }
             _ => {}

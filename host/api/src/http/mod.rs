@@ -9,6 +9,7 @@ mod reply;
 mod returned;
 mod routes;
 mod version;
+mod watch;
 
 pub use api_error::{ApiError, unknown_path};
 pub use call::Call;

@@ -7,6 +7,7 @@ use springform_model::operation::{Operation, OperationState, Progress, Step, Ver
 use springform_store::{Changes, Query, StoreError, Stored};
 use uuid::Uuid;
 
+use crate::audit;
 use crate::ownership::{Owned, is_visible};
 use crate::{Caller, Control, ControlError};
 
@@ -142,13 +143,12 @@ impl Operations<'_> {
             let Some(mut stored) = self.control.store().get::<Operation>(id).await? else {
                 break;
             };
-            stored.record.cancel_requested = true;
-            match self
-                .control
-                .store()
-                .commit(Changes::new().update(&stored))
-                .await
-            {
+            let first = !std::mem::replace(&mut stored.record.cancel_requested, true);
+            let mut changes = Changes::new().update(&stored);
+            if first {
+                changes = self.cancelling(changes, caller, &stored);
+            }
+            match self.control.store().commit(changes).await {
                 Ok(()) => break,
                 Err(error) if error.is_conflict() => {}
                 Err(StoreError::Unavailable(reason)) => {
@@ -160,6 +160,13 @@ impl Operations<'_> {
             }
         }
         self.get(caller, id).await
+    }
+
+    /// With an entry of the audit log, where the operation is one that is audited.
+    fn cancelling(&self, changes: Changes, caller: &Caller, operation: &Operation) -> Changes {
+        let entry = audit::cancel_requested(caller, operation, self.control.now());
+        let entry = entry.map(|entry| entry.by_host(&self.control.config().host));
+        entry.into_iter().fold(changes, Changes::audit)
     }
 
     /// An operation as it will be journalled. The caller puts it into the commit that changes its subject and then
@@ -187,6 +194,7 @@ impl Operations<'_> {
             project: caller.project_id.clone(),
             user: caller.user_id.clone(),
             request_id: caller.request_id.clone(),
+            address: caller.address.clone(),
             generation: None,
             input: new.input,
             result: Value::Null,

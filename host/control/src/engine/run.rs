@@ -100,6 +100,7 @@ impl Run {
     pub async fn commit(&mut self, changes: Changes) -> Result<(), StoreError> {
         for _ in 0..ROUNDS {
             let all = changes.clone().update(&self.operation);
+            let all = self.audited(all);
             match self.control.store().commit(all).await {
                 Ok(()) => {
                     self.operation.revision += 1;
@@ -132,6 +133,13 @@ impl Run {
             table: Operation::TABLE.name,
             id: self.operation.id.clone(),
         })
+    }
+
+    /// With its end in the audit log, where it has ended and is one that is audited.
+    fn audited(&self, changes: Changes) -> Changes {
+        let entry = crate::audit::ended(&self.operation, self.control.now());
+        let entry = entry.map(|entry| entry.by_host(&self.control.config().host));
+        entry.into_iter().fold(changes, Changes::audit)
     }
 
     /// Begins a step and journals it, unless it is journalled already. Gives its index.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use springform_model::audit::{Action, Outcome, Subject};
 use springform_model::contract::{Call, CallError, TargetHealth};
 use springform_store::{Changes, Direction, Query};
 
@@ -12,9 +13,13 @@ use super::{
     DriverLoader, DriverStatus, Generation, GenerationRecord, GenerationState, Inspected,
     LoadRefusal, Loaded,
 };
+use crate::audit;
 use crate::config::{BackendConfig, DriverConfig};
 use crate::error::ErrorKind;
 use crate::{Caller, Control, ControlError};
+
+/// The stage at which a component is refused for its digest, its signatures or its version.
+const VERIFY: &str = "verify";
 
 /// What a component says of itself.
 pub type Inspection = Inspected;
@@ -77,11 +82,19 @@ impl Drivers<'_> {
         path: &Path,
     ) -> Result<Inspection, ControlError> {
         admin(caller)?;
-        self.control
-            .loader()
-            .inspect(path, name)
-            .await
-            .map_err(|refusal| refused("the component", &refusal))
+        let seen = self.control.loader().inspect(path, name).await;
+        match seen {
+            Ok(seen) => Ok(seen),
+            Err(refusal) => {
+                // Of an installation this is the first look; what is refused for another reason changes nothing.
+                if refusal.stage == VERIFY {
+                    let action = Action::VerificationRefused;
+                    self.tell(caller, action, audit::driver(name), &refusal)
+                        .await;
+                }
+                Err(refused("the component", &refusal))
+            }
+        }
     }
 
     /// Makes a component known as the driver's newest generation. What serves is not touched. Installing the same
@@ -98,11 +111,17 @@ impl Drivers<'_> {
         admin(caller)?;
         let driver = self.configured(name)?;
         // Before the lock: compiling it may take a minute, and another driver is to be rolled back meanwhile.
-        let seen = self
-            .seen(&driver, path, self.control.loader().as_ref())
-            .await?;
+        let seen = match self.control.loader().inspect(path, name).await {
+            Ok(seen) => seen,
+            Err(refusal) => {
+                let action = Action::DriverInstalled;
+                self.tell(caller, action, audit::driver(name), &refusal)
+                    .await;
+                return Err(refused(&format!("driver {name}"), &refusal));
+            }
+        };
         let _swap = self.control.driver_lock().lock().await;
-        self.install_locked(&driver, path, seen).await
+        self.install_locked(&driver, path, seen, caller).await
     }
 
     /// Puts a generation into service on every backend of the driver: the newest installed, or the one with this digest.
@@ -133,7 +152,8 @@ impl Drivers<'_> {
                 ),
             )
         })?;
-        self.swap_to(wanted).await?;
+        self.swap_to(wanted, caller, Action::DriverActivated)
+            .await?;
         self.status(&driver).await
     }
 
@@ -155,12 +175,14 @@ impl Drivers<'_> {
                 "Driver {name} has no generation to go back to: only one has ever served."
             ))
         })?;
-        self.swap_to(wanted).await?;
+        self.swap_to(wanted, caller, Action::DriverRolledBack)
+            .await?;
         self.status(&driver).await
     }
 
     /// Loads what served when the host stopped, or else what the configuration names. At start.
     pub(crate) async fn start(&self, driver: &DriverConfig) -> Result<(), ControlError> {
+        let host = Caller::internal();
         let _swap = self.control.driver_lock().lock().await;
         let records = self.records(&driver.name).await?;
         let wanted = match records
@@ -170,11 +192,19 @@ impl Drivers<'_> {
             Some(record) => record,
             None => {
                 let loader = self.control.loader();
-                let seen = self.seen(driver, &driver.path, loader.as_ref()).await?;
-                self.install_locked(driver, &driver.path, seen).await?
+                let seen = match loader.inspect(&driver.path, &driver.name).await {
+                    Ok(seen) => seen,
+                    Err(refusal) => {
+                        let on = audit::driver(&driver.name);
+                        self.tell(&host, Action::DriverLoaded, on, &refusal).await;
+                        return Err(refused(&format!("driver {}", driver.name), &refusal));
+                    }
+                };
+                self.install_locked(driver, &driver.path, seen, &host)
+                    .await?
             }
         };
-        self.swap_to(wanted).await
+        self.swap_to(wanted, &host, Action::DriverLoaded).await
     }
 
     async fn install_locked(
@@ -182,9 +212,13 @@ impl Drivers<'_> {
         driver: &DriverConfig,
         path: &Path,
         seen: Inspected,
+        caller: &Caller,
     ) -> Result<GenerationRecord, ControlError> {
         let record = self.installed(driver, path, seen).await?;
-        let changes = Changes::new().put(&record);
+        let done = Action::DriverInstalled;
+        let entry = self.control.audit().entry(caller, done, Outcome::Succeeded);
+        let entry = entry.on(audit::generation(&record));
+        let changes = Changes::new().put(&record).audit(entry);
         self.control.store().commit(changes).await?;
         Ok(record)
     }
@@ -270,8 +304,25 @@ impl Drivers<'_> {
         })
     }
 
+    /// Tells of what was refused. Where it was for its digest, its signatures or its version, that is what is told.
+    async fn tell(&self, caller: &Caller, action: Action, on: Subject, refusal: &LoadRefusal) {
+        let action = match refusal.stage == VERIFY {
+            true => Action::VerificationRefused,
+            false => action,
+        };
+        let audit = self.control.audit();
+        audit
+            .refused(caller.into(), action, on, &refusal.message)
+            .await;
+    }
+
     /// Prepare all, probe all, publish at once, then write down what happened.
-    async fn swap_to(&self, mut wanted: GenerationRecord) -> Result<(), ControlError> {
+    async fn swap_to(
+        &self,
+        mut wanted: GenerationRecord,
+        caller: &Caller,
+        action: Action,
+    ) -> Result<(), ControlError> {
         let mut ready = Vec::new();
         let backends = self.backends_of(&wanted.driver);
         for backend in &backends {
@@ -299,12 +350,21 @@ impl Drivers<'_> {
                         .store()
                         .commit(Changes::new().put(&wanted))
                         .await?;
+                    let on = Subject {
+                        backend: Some(backend.name.clone()),
+                        ..audit::generation(&wanted)
+                    };
+                    self.tell(caller, action, on, &refusal).await;
                     return Err(error);
                 }
             }
         }
         let mut changes = Changes::new();
+        let mut before = None;
         for mut record in self.records(&wanted.driver).await? {
+            if record.state == GenerationState::Running {
+                before = Some(record.clone());
+            }
             if record.state == GenerationState::Running && record.id != wanted.id {
                 record.state = GenerationState::Retired;
                 changes = changes.put(&record);
@@ -321,7 +381,13 @@ impl Drivers<'_> {
         for (_, generation) in &ready {
             wanted.add_grants(&generation.loaded.grants);
         }
-        self.control.store().commit(changes.put(&wanted)).await?;
+        let audit = self.control.audit();
+        let entry = audit.entry(caller, action, Outcome::Succeeded);
+        changes = changes.put(&wanted);
+        changes = changes.audit(entry.on(audit::generation(&wanted)));
+        let grants = audit.grants(&caller.into(), before.as_ref(), &wanted);
+        changes = grants.into_iter().fold(changes, Changes::audit);
+        self.control.store().commit(changes).await?;
         let replaced = self.control.table().publish(&ready);
         for (backend, _) in &ready {
             if let Some(handle) = self.control.backend(backend) {

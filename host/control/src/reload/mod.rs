@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::Serialize;
+use springform_model::audit::{Action, Outcome, Subject, Who};
 use tokio::time::timeout;
 
 use crate::backend::BackendHandle;
@@ -143,7 +144,8 @@ impl Reload<'_> {
             )
         })?;
         let control = self.control.clone();
-        let whole = async move { run(&control, source.as_ref(), dry_run).await };
+        let who = Who::from(caller);
+        let whole = async move { run(&control, source.as_ref(), dry_run, who).await };
         let outcome = match self.control.runner().whole(whole).await {
             Some(Ok((mut reloaded, fresh))) => {
                 await_set_up(&fresh, &mut reloaded).await;
@@ -157,9 +159,15 @@ impl Reload<'_> {
         };
         match &outcome {
             Ok(reloaded) => tell(reloaded, caller),
-            Err(error) => tracing::warn!(
-                user = %caller.user_id, "a reload was refused: {}", error.message
-            ),
+            Err(error) => {
+                tracing::warn!(user = %caller.user_id, "a reload was refused: {}", error.message);
+                if !dry_run {
+                    let audit = self.control.audit();
+                    let done = Action::ConfigurationReloaded;
+                    let on = Subject::default();
+                    audit.refused(caller.into(), done, on, &error.message).await;
+                }
+            }
         }
         outcome
     }
@@ -169,6 +177,7 @@ async fn run(
     control: &Control,
     source: &dyn Source,
     dry_run: bool,
+    who: Who,
 ) -> Result<(Reloaded, Vec<Arc<BackendHandle>>), ControlError> {
     // The same lock as that of a driver's swap: each is prepared on what the other one left.
     let _swap = control.driver_lock().lock().await;
@@ -181,6 +190,13 @@ async fn run(
     if difference.is_empty() {
         if !dry_run {
             (candidate.adopt)();
+            // A file that says the same is read again by every tool that distributes it.
+            if !host.is_empty() {
+                let audit = control.audit();
+                let done = Action::ConfigurationReloaded;
+                let entry = audit.entry(who, done, Outcome::Succeeded);
+                audit.write(entry.with("host", host.join("; "))).await;
+            }
         }
         let reloaded = Reloaded {
             dry_run,
@@ -207,7 +223,15 @@ async fn run(
         }
         return Ok((reloaded, Vec::new()));
     }
-    let fresh = publish::all(control, &mut candidate, &difference, prepared).await?;
+    let fresh = publish::all(
+        control,
+        &mut candidate,
+        &difference,
+        prepared,
+        &reloaded.host,
+        &who,
+    )
+    .await?;
     (candidate.adopt)();
     Ok((reloaded, fresh))
 }

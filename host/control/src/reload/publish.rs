@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::json;
+use springform_model::audit::{Action, Entry, Outcome, Who};
 use springform_model::cloud::Service;
 use springform_store::Changes;
 use uuid::Uuid;
@@ -27,10 +28,12 @@ pub(super) async fn all(
     candidate: &mut Candidate,
     difference: &Difference,
     prepared: Prepared,
+    host: &[String],
+    who: &Who,
 ) -> Result<Vec<Arc<BackendHandle>>, ControlError> {
     // No operation of replication is journalled between the last look and the exchange.
     let _gate = control.reload_lock().write().await;
-    retry_on_conflict(|| commit(control, difference, &prepared)).await?;
+    retry_on_conflict(|| commit(control, difference, &prepared, host, who)).await?;
     let before = control.live_config();
     let mut backends = BTreeMap::new();
     let mut fresh = Vec::new();
@@ -77,6 +80,8 @@ async fn commit(
     control: &Control,
     difference: &Difference,
     prepared: &Prepared,
+    host: &[String],
+    who: &Who,
 ) -> Result<(), TxError> {
     // StoreEnv first: whoever takes a backend's turn after it was looked changes its row.
     let mut changes = Changes::new();
@@ -95,7 +100,11 @@ async fn commit(
     }
     guard::free(control, difference).await?;
     for record in &prepared.records {
+        let mut before = None;
         for mut other in control.drivers().records(&record.driver).await? {
+            if other.state == GenerationState::Running {
+                before = Some(other.clone());
+            }
             if other.state == GenerationState::Running && other.id != record.id {
                 other.state = GenerationState::Retired;
                 changes = changes.put(&other);
@@ -106,13 +115,36 @@ async fn commit(
         record.reason = None;
         record.activated_at = Some(control.now());
         changes = changes.put(&record);
+        let grants = control.audit().grants(who, before.as_ref(), &record);
+        changes = grants.into_iter().fold(changes, Changes::audit);
     }
+    changes = changes.audit(entry(control, difference, host, who));
     for event in told(control, difference, prepared) {
         for receiver in &control.config().receivers {
             changes = changes.put(&Delivery::new(event.clone(), receiver, control.now()));
         }
     }
     Ok(control.store().commit(changes).await?)
+}
+
+/// What the audit log is told: what differs, in words that hold no secret.
+fn entry(control: &Control, difference: &Difference, host: &[String], who: &Who) -> Entry {
+    let done = Action::ConfigurationReloaded;
+    let audit = control.audit();
+    let mut entry = audit.entry(who.clone(), done, Outcome::Succeeded);
+    if !host.is_empty() {
+        entry = entry.with("host", host.join("; "));
+    }
+    for differs in &difference.backends {
+        let change = format!("{:?}", differs.change).to_lowercase();
+        let what = format!("{change}: {}", differs.what.join("; "));
+        entry = entry.with(format!("backend:{}", differs.name), what);
+    }
+    for driver in &difference.drivers {
+        let what = format!("{:?}", driver.change);
+        entry = entry.with(format!("driver:{}", driver.name), what.to_lowercase());
+    }
+    entry
 }
 
 fn told(control: &Control, difference: &Difference, prepared: &Prepared) -> Vec<CloudEvent> {

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
+use springform_model::audit::Entry;
 use springform_model::cloud::{Group, Service, UserMessage, Volume};
 use springform_model::contract::{Call, CallError, ClockSkew, Reply, Target, VolumeSpec};
 use springform_model::operation::Operation;
@@ -85,6 +86,8 @@ pub struct Writes {
     pub events: Vec<CloudEvent>,
     /// What projects are told.
     pub messages: Vec<UserMessage>,
+    /// What the audit log is told.
+    pub audit: Vec<Entry>,
 }
 
 /// One backend, as far as replication needs it.

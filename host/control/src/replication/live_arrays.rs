@@ -38,6 +38,10 @@ impl Arrays for LiveArrays {
         self.control.now()
     }
 
+    fn host(&self) -> String {
+        self.control.config().host.clone()
+    }
+
     async fn backend(&self, name: &str) -> Result<BackendView, ReplicationError> {
         let handle = self
             .control

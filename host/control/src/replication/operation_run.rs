@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep};
 
 use super::env::{Member, ReplicationEnv, ReplicationError, Writes};
 use super::group;
+use crate::audit;
 use crate::outbox::CloudEvent;
 
 /// How often a call that may succeed later is repeated.
@@ -196,6 +197,7 @@ impl<'a> OperationRun<'a> {
         let mut writes = writes;
         writes.events.push(CloudEvent::operation(&ended, now));
         writes.events.extend(CloudEvent::drill(&ended, now));
+        writes.audit.extend(audit::ended(&ended, now));
         writes
             .groups
             .extend(group::release(self.env, &ended).await?);

@@ -113,6 +113,7 @@ impl Replication<'_> {
             project: caller.project_id.clone(),
             user: caller.user_id.clone(),
             request_id: caller.request_id.clone(),
+            address: caller.address.clone(),
         };
         Ok(begin(self.control, backend, request, who).await?)
     }
@@ -128,7 +129,10 @@ impl Replication<'_> {
         to: Option<&str>,
     ) -> Result<Service, ControlError> {
         Self::admin(caller)?;
-        Ok(request::reset_active_backend(&store_env(self.control), backend, to).await?)
+        Ok(
+            request::reset_active_backend(&store_env(self.control), backend, to, caller.into())
+                .await?,
+        )
     }
 
     /// A kept plan.

@@ -26,6 +26,11 @@ pub trait Arrays: Send + Sync + 'static {
     /// The clock.
     fn now(&self) -> Timestamp;
 
+    /// This host, as the audit log names it.
+    fn host(&self) -> String {
+        "springform".to_owned()
+    }
+
     /// A backend.
     ///
     /// # Errors
@@ -286,6 +291,9 @@ impl ReplicationEnv for StoreEnv {
         for message in &writes.messages {
             changes = changes.put(message);
         }
+        for entry in writes.audit {
+            changes = changes.audit(entry.by_host(self.arrays.host()));
+        }
         let told = !writes.events.is_empty();
         changes = deliver(changes, writes.events, &self.arrays.receivers(), now);
         if let Some(operation) = &writes.operation {
@@ -299,9 +307,8 @@ impl ReplicationEnv for StoreEnv {
         if told {
             self.arrays.told();
         }
-        if let Some(operation) = &writes.operation {
-            self.arrays.shown(operation);
-        }
+        let shown = writes.operation.iter();
+        shown.for_each(|operation| self.arrays.shown(operation));
         Ok(())
     }
 

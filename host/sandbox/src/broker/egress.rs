@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::{Request, Response, uri::Scheme};
 use http_body_util::BodyExt;
+use springform_model::audit::{Action, Entry, Kind, Occurrence, Outcome, Subject, Who};
+use springform_model::time::Timestamp;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use wasmtime_wasi_http::{Error, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpHooks};
@@ -103,6 +105,30 @@ impl CallEgress {
             method = %request.method(), path = request.uri().path(), allow_with = %denial.remedy(),
             "request of a driver denied: {denial}"
         );
+        let Some(audit) = &self.broker.audit else {
+            return;
+        };
+        let on = Subject {
+            backend: Some(self.broker.backend.clone()),
+            driver: Some(self.broker.driver.clone()),
+            operation: Some(self.operation.clone()),
+            ..Subject::default()
+        };
+        let who = Who::of(Kind::Driver);
+        let entry = Entry::new(Timestamp::now(), who, Action::CallDenied, Outcome::Denied).on(on);
+        audit.note(Occurrence {
+            // Paths have the names of volumes in them: those that one call asks for are of one kind.
+            key: format!(
+                "{} {} {}",
+                self.broker.driver, self.broker.backend, self.verb
+            ),
+            entry: entry
+                .because(denial.to_string())
+                .with("call", self.verb)
+                .with("method", request.method())
+                .with("path", request.uri().path())
+                .with("allow-with", denial.remedy()),
+        });
     }
 }
 

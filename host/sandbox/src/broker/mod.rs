@@ -20,6 +20,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use springform_model::audit::Sink;
 use springform_model::contract::{Context, CredentialScheme};
 use tokio::time::Instant;
 
@@ -42,6 +43,8 @@ pub struct Broker {
     pub(crate) targets: BTreeMap<String, Arc<Target>>,
     /// Requests that were denied since it was made.
     pub(crate) denied: AtomicU64,
+    /// Who is told of them.
+    pub(crate) audit: Option<Arc<dyn Sink>>,
 }
 
 impl Broker {
@@ -53,6 +56,7 @@ impl Broker {
         binding: &Binding,
         scheme: &CredentialScheme,
         proposal: &[Rule],
+        audit: Option<Arc<dyn Sink>>,
     ) -> Result<Self, BindError> {
         let (mut targets, mut grants) = (BTreeMap::new(), BTreeMap::new());
         for configured in &binding.targets {
@@ -78,6 +82,7 @@ impl Broker {
             grants,
             targets,
             denied: AtomicU64::new(0),
+            audit,
         })
     }
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::audit::AuditCommand;
 use super::db::DbCommand;
 use super::driver::DriverCommand;
 use super::image::ImageCommand;
@@ -88,6 +89,12 @@ pub enum Command {
         /// What to do with it.
         #[command(subcommand)]
         command: DbCommand,
+    },
+    /// Look whether the audit log is as the host wrote it, or print it.
+    Audit {
+        /// What to do with it.
+        #[command(subcommand)]
+        command: AuditCommand,
     },
     /// Take over the volumes of a Cinder that is stopped.
     Import {

@@ -1,6 +1,7 @@
 //! The command line: its words, and which module carries each one out.
 
 mod args;
+mod audit;
 mod db;
 mod driver;
 mod image;
@@ -14,6 +15,7 @@ pub use args::{
     AttachmentsCommand, Cli, Command, ConfigCommand, Connection, DrillCommand, Format,
     OperationCommand, Wait,
 };
+pub use audit::{AuditCommand, AuditFile};
 pub use db::DbCommand;
 pub use driver::{DriverCommand, SignArgs};
 pub use image::ImageCommand;
@@ -21,6 +23,7 @@ pub use import::{ImportCinder, ImportCommand};
 pub use outbox::OutboxCommand;
 pub use scope::{ScopeArgs, StatusArgs, TargetArgs};
 
+use crate::audit as audit_log;
 use crate::client::{self, Client};
 use crate::import::cinder;
 use crate::{config, database, serve, signing};
@@ -36,6 +39,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             command: ConfigCommand::Check { config, offline },
         } => config::check::run(&config, offline).await,
         Command::Db { command } => database::run(command).await,
+        Command::Audit { command } => audit_log::run(command).await,
         Command::Import {
             command: ImportCommand::Cinder(asked),
         } => cinder(asked).await,

@@ -102,6 +102,7 @@ pub async fn run(client: &Client, command: Command) -> anyhow::Result<ExitCode> 
         Command::Serve { .. }
         | Command::Config { .. }
         | Command::Db { .. }
+        | Command::Audit { .. }
         | Command::Import { .. }
         | Command::Image { .. }
         | Command::Status(_)

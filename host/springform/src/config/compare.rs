@@ -48,6 +48,10 @@ pub fn fixed(serving: &Config, wanted: &Config) -> Vec<Problem> {
             unequal(&[("weighers", serving.scheduler == wanted.scheduler)]),
         ),
         ("limits", limits(&serving.limits, &wanted.limits)),
+        (
+            "audit",
+            unequal(&[("keep_days", serving.audit == wanted.audit)]),
+        ),
     ];
     for (table, keys) in tables {
         for key in keys {

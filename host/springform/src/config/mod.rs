@@ -4,6 +4,7 @@
 //! Two passes. [`Config::load`] reads what the host itself understands. The options of a backend belong to its driver,
 //! so [`BackendConfig::resolve`] checks them against the driver's own description, and runs when that is known.
 
+mod audit;
 mod backend;
 pub mod check;
 pub mod compare;
@@ -21,6 +22,7 @@ mod webhook;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+pub use audit::AuditConfig;
 pub use backend::{BackendConfig, RawOption, RawValue, TargetConfig, Trust};
 pub use driver::{DriverConfig, Grant, LimitsConfig, Requests};
 pub use nova::NovaConfig;
@@ -46,6 +48,8 @@ pub struct Config {
     pub service: ServiceConfig,
     /// `[auth]`.
     pub auth: AuthConfig,
+    /// `[audit]`: how long the audit log is kept.
+    pub audit: AuditConfig,
     /// `[nova]`, where there is one to ask.
     pub nova: Option<NovaConfig>,
     /// `[scheduler]`: which pool is the best.
@@ -104,6 +108,7 @@ impl Config {
 
         let service = ServiceConfig::read(root.table("service", "[service]"), &folder);
         let auth = AuthConfig::read(root.table("auth", "[auth]"), &folder, &service);
+        let audit = AuditConfig::read(root.table("audit", "[audit]"));
         let nova = NovaConfig::read(root.table("nova", "[nova]"), &folder, &auth);
         let limits = ApiLimits::read(root.table("limits", "[limits]"), &service);
         let scheduler = SchedulerConfig::read(root.table("scheduler", "[scheduler]"));
@@ -120,6 +125,7 @@ impl Config {
                 path: path.to_owned(),
                 service,
                 auth,
+                audit,
                 nova,
                 scheduler,
                 limits,

@@ -34,7 +34,7 @@ struct Expected<'a> {
 /// # Errors
 /// A driver cannot be loaded.
 pub async fn run(config: &Config, records: &Records, report: &mut Report) -> anyhow::Result<usize> {
-    let loader = Loader::new(config)?;
+    let loader = Loader::new(config, None)?;
     let (backends, problems) = crate::serve::backends(config, &loader).await;
     if let Some(problem) = problems.first() {
         anyhow::bail!("the arrays cannot be asked: {}", problem.text);

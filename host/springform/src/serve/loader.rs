@@ -9,6 +9,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use springform_control::BackendConfig as ControlBackend;
 use springform_control::registry::{DriverLoader, Inspected, LoadRefusal, Loaded};
+use springform_model::audit::Sink;
 use springform_model::contract::Description;
 use springform_sandbox::{
     Binding, BoundDriver, Compiler, Grant, Limits, Origin, Program, Rule, Sandbox, SandboxConfig,
@@ -39,11 +40,11 @@ struct Verified {
 }
 
 impl Loader {
-    /// Starts the sandbox.
+    /// Starts the sandbox. What it denies is told to `audit`.
     ///
     /// # Errors
     /// This machine cannot run it, or its directory cannot be made private.
-    pub fn new(config: &Config) -> anyhow::Result<Self> {
+    pub fn new(config: &Config, audit: Option<Arc<dyn Sink>>) -> anyhow::Result<Self> {
         let largest = config.drivers.values().map(|driver| limits(&driver.limits));
         let mut pool = Limits::default();
         for driver in largest {
@@ -54,6 +55,7 @@ impl Loader {
                 cache_dir: Some(config.service.state_dir.join("cache")),
                 limits: pool,
                 compiler: Compiler::this_program(),
+                audit,
                 ..SandboxConfig::default()
             })?,
             backends: by_name(config),

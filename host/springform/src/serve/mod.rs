@@ -18,6 +18,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use springform_api::{ApiState, Tls};
+use springform_control::audit::Recorder;
 use springform_control::{Clock, Control};
 use springform_store::{Store, StoreOptions};
 use tokio::net::TcpListener;
@@ -58,7 +59,8 @@ pub async fn run(path: &Path) -> anyhow::Result<ExitCode> {
         );
     }
     let webhooks = webhooks::Webhooks::new(&config.webhooks)?;
-    let loader = Arc::new(Loader::new(&config)?);
+    let recorder = Recorder::default();
+    let loader = Arc::new(Loader::new(&config, Some(Arc::new(recorder.clone())))?);
     let stop = signals::stop_on_signal()?;
     let hangup = signals::hangup()?;
 
@@ -73,7 +75,8 @@ pub async fn run(path: &Path) -> anyhow::Result<ExitCode> {
     });
 
     let started = async {
-        let settings = plan::control(&config, &loader).await;
+        let mut settings = plan::control(&config, &loader).await;
+        settings.audit = recorder;
         Control::start(settings, store, loader.clone(), Clock::system()).await
     };
     let control = tokio::select! {

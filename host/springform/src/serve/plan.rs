@@ -25,6 +25,8 @@ pub async fn control(config: &Config, loader: &Loader) -> ControlConfig {
             .map(|webhook| webhook.name.clone())
             .collect(),
         observe_interval: config.service.observe_interval,
+        host: config.service.host.clone(),
+        keep_audit: config.audit.keep,
         weighers: config.scheduler.weighers.clone(),
         ..ControlConfig::default()
     }

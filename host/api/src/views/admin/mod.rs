@@ -1,6 +1,7 @@
 //! Answers of the admin API. Records are taken apart member by member, so that one with a new member does not compile before
 //! it was decided whether the member is shown.
 
+mod audit;
 mod backend;
 mod description;
 mod drill;
@@ -14,6 +15,7 @@ mod repair;
 mod volume;
 mod words;
 
+pub use audit::{AuditEntries, AuditEntryView};
 pub use backend::{BackendRecord, BackendView, Backends};
 pub use description::DescriptionView;
 pub use drill::{DrillBegun, DrillView, Drills};

@@ -129,6 +129,8 @@ impl<'a> OperationView<'a> {
             project,
             user,
             request_id,
+            // Where somebody was when they asked is in the audit log.
+            address: _,
             generation,
             input,
             result,

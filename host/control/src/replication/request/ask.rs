@@ -136,4 +136,6 @@ pub struct Who {
     pub user: String,
     /// API request.
     pub request_id: Option<String>,
+    /// Address.
+    pub address: Option<String>,
 }

@@ -12,6 +12,7 @@ use order::{failover_input, may_overwrite};
 use rehearsal::{members_of, open_drill, take_drill};
 use serde::Serialize;
 use serde_json::Value;
+use springform_model::audit;
 use springform_model::cloud::Service;
 use springform_model::contract::FailoverMode;
 use springform_model::operation::{Operation, OperationState, Progress, Verb};
@@ -76,6 +77,7 @@ async fn decide(
         project: who.project,
         user: who.user,
         request_id: who.request_id,
+        address: who.address,
         generation: None,
         input: Value::Null,
         result: Value::Null,
@@ -237,6 +239,7 @@ async fn decide(
     let held = super::group::take(env, &scope, operation.verb, &operation.id).await?;
     writes.groups.extend(held);
     writes.events.push(CloudEvent::operation(&operation, now));
+    writes.audit.extend(crate::audit::begun(&operation));
     writes.operation = Some(operation.clone());
     env.commit(writes).await?;
     Ok(operation)
@@ -260,10 +263,14 @@ pub async fn reset_active_backend(
     env: &dyn ReplicationEnv,
     backend: &str,
     to: Option<&str>,
+    who: audit::Who,
 ) -> Result<Service, ReplicationError> {
     let view = env.backend(backend).await?;
     let home = view.primary().map(|t| t.name.clone());
     let target = plan::resolve(&view, to)?.filter(|t| Some(t) != home.as_ref());
+    let (done, well) = (audit::Action::ActiveBackendReset, audit::Outcome::Succeeded);
+    let entry = audit::Entry::new(env.now(), who, done, well);
+    let entry = entry.on(crate::audit::backend(backend));
     for _ in 0..ROUNDS {
         let (before, revision) = env.service(backend).await?;
         let target = target.clone();
@@ -271,6 +278,11 @@ pub async fn reset_active_backend(
         after.updated_at = Some(env.now());
         let writes = Writes {
             services: vec![(after.clone(), revision)],
+            audit: vec![
+                entry
+                    .clone()
+                    .with("to", after.active_target.as_deref().unwrap_or("primary")),
+            ],
             ..Writes::default()
         };
         match env.commit(writes).await {
