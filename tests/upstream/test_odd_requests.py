@@ -50,7 +50,7 @@ REASONS = [
     ("sort keys", lambda odd, here, there: re.search(r"sort(_key)?=", odd) and {here.status, there.status} == {200, 400}),
     ("`project_id` without `all_tenants`, for administrators", request(r"project_id=<other>")),
     ("filters on columns that are not kept here (`attach_status`, `provider_id`, …)", request(r"progress=100")),
-    ("retype to a type that needs another pool", request(r"os-retype", 202)),
+    ("retype to a type that needs another pool, `never`", request(r"os-retype", 202)),
     ("null as the value of an extra spec, a group spec or a QoS spec", request(r"(types|qos-specs)[ /].*: None", 200, 202)),
     ("a connector from which no driver can tell a machine", request(r"'connector': ", 200, 500)),
     ("`add_volumes`, `remove_volumes` of a group", request(r"PUT /groups/.*_volumes': ")),

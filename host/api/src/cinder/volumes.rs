@@ -174,7 +174,7 @@ async fn create(call: Call) -> Answer {
         true => fields.text("image_id", 0..=255)?,
         false => image,
     };
-    none_there(&call, &mut fields)?;
+    let absent = none_there(&call, &mut fields);
     let display_name = fields.trimmed("display_name")?;
     let display_description = fields.trimmed("display_description")?;
     let wanted = CreateVolume {
@@ -203,6 +203,8 @@ async fn create(call: Call) -> Answer {
     if call.version.has(53) {
         fields.finish()?;
     }
+    // Cinder looks for things only after it has read all of the body.
+    absent?;
     let made = call
         .control()
         .volumes()

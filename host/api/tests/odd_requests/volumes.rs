@@ -56,8 +56,20 @@ async fn volumes() {
         (
             "POST",
             "/volumes",
-            r#"{"volume":{"size":1,"source_replica":"x","backup_id":7}}"#,
+            r#"{"volume":{"size":1,"source_replica":"x","backup_id":[]}}"#,
             202,
+        ),
+        (
+            "POST",
+            "/volumes",
+            r#"{"volume":{"size":-1,"backup_id":"x"}}"#,
+            400,
+        ),
+        (
+            "POST",
+            "/volumes",
+            r#"{"volume":{"size":1,"backup_id":"x"}}"#,
+            404,
         ),
         ("PUT", "/volumes/{volume_id}", r#"{"volume":{}}"#, 200),
     ];
