@@ -13,7 +13,6 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use desk::{Desk, INITIATOR, PATIENCE};
-use flasharray_sim::{Sim, SimConfig};
 use springform_suite::prometheus::{Prometheus, promtool};
 use springform_suite::site::{PRIMARY, SECOND};
 use tokio::time::Instant;
@@ -169,28 +168,6 @@ async fn a_dark_target_and_then_a_dark_backend_and_its_failover_are_alarms() {
         .await;
     watched.desk.loses_the_first().await;
     watched.fires(&["SpringformObligationOld"]).await;
-    watched.desk.ends().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_array_whose_certificate_the_file_does_not_vouch_for_is_distrusted_and_not_dark() {
-    let watched = Watched::new().await;
-    let (desk, stranger) = (&watched.desk, SimConfig::pair(PRIMARY, SECOND));
-    let stranger = Sim::start(stranger).unwrap();
-    let config = desk.site.config();
-    let ours = std::fs::read_to_string(&config).unwrap();
-    let word = |sim: &Sim| sim.ca_file().display().to_string();
-    let theirs = ours.replace(&word(&desk.site.sim), &word(&stranger));
-    assert_ne!(ours, theirs);
-    std::fs::write(&config, theirs).unwrap();
-    desk.does(&["config", "reload"]).await;
-    watched.fires(&["SpringformArrayDistrusted"]).await;
-    let firing = watched.prometheus.firing().await.unwrap();
-    let dark = "SpringformArrayDark".to_owned();
-    assert!(!firing.contains(&dark), "{firing:?}");
-    std::fs::write(&config, ours).unwrap();
-    desk.does(&["config", "reload"]).await;
-    watched.quiet().await;
     watched.desk.ends().await;
 }
 
