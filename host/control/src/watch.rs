@@ -246,7 +246,7 @@ async fn statistics(control: &Control, backend: &BackendHandle) {
         .call_once(name, &id, Vec::new(), deadline, Call::Check)
         .await
         .and_then(|reply| reply.into_check());
-    let asked = tokio::time::Instant::now();
+    let (asked, began) = (tokio::time::Instant::now(), control.now());
     let stats = control
         .call_once(name, &id, Vec::new(), deadline, Call::Stats)
         .await
@@ -284,6 +284,9 @@ async fn statistics(control: &Control, backend: &BackendHandle) {
         .as_ref()
         .err()
         .map(|error: &CallError| format!("its statistics cannot be read: {error}"));
+    // Another array may serve it since: that this one did not answer says nothing.
+    let moved = backend.last_ended(now).is_some_and(|ended| ended >= began);
+    let error = error.filter(|_| !moved);
     let counted = stats.is_ok();
     backend.note(|status| {
         if let Ok(stats) = stats {

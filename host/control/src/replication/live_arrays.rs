@@ -169,6 +169,14 @@ impl Arrays for LiveArrays {
             if operation.state.is_terminal() {
                 // In the commit's wake: whoever reads the end of it does not read what was seen before as if it were now.
                 handle.ended(self.control.now());
+                if let Verb::Failover | Verb::Failback | Verb::Promote | Verb::CommitDrill =
+                    operation.verb
+                {
+                    // Statistics that could not be read were those of the array before; who creates a volume now is not
+                    // refused for them.
+                    handle.note(|status| status.statistics_error = None);
+                    handle.count.notify_one();
+                }
             }
             handle.look.notify_one();
             if operation.state.is_terminal()
