@@ -57,8 +57,8 @@ REASONS = [
     ("quota classes other than `default`", request(r"/os-quota-class-sets/abc")),
     ("a transfer whose key was guessed too often", lambda odd, here, there: here.status == 429 and "/accept " in odd),
     ("more than 2,147,483,647 GiB in a project", lambda odd, here, there: there.status == 413 and "2147483647" in odd),
-    ("null for what is not said, in `create-from-src` and `workers/cleanup`",
-     request(r"(workers/cleanup|create-from-src).*: None", 400)),
+    ("null for what is not said, in `create-from-src`, `workers/cleanup` and `manageable_volumes`",
+     request(r"(workers/cleanup|create-from-src|manageable_volumes).*: None", 400)),
     ("a transfer of a volume that is in a group", request(r"/volume-transfers .*<gm>|/volumes/<gm>/")),
 ]
 

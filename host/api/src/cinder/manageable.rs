@@ -133,7 +133,8 @@ async fn manage_volume(call: Call, new: bool) -> Answer {
         metadata: fields
             .pairs_or_null("metadata", Keys::Words)?
             .unwrap_or_default(),
-        bootable: fields.boolean("bootable")?.unwrap_or(false),
+        // The openstack client says null where nothing was said.
+        bootable: fields.boolean_or_null("bootable")?.unwrap_or(false),
     };
     fields.finish()?;
     if call.control().services().get(&wanted.host).await.is_err() {
