@@ -6,8 +6,10 @@
 import glob
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
+import tempfile
 import time
 
 from simulator import end_with_parent
@@ -114,18 +116,30 @@ class PostgreSql(Server):
             return ["setpriv", "--reuid=%d" % self.NOBODY, "--clear-groups", "--pdeathsig=INT", caps % "inh", caps % "ambient", *command]
         return command
 
-    @staticmethod
-    def program(name):
-        return unpacked("usr/lib/postgresql/*/bin", name)
+    def program(self, name):
+        return self.unpacked("lib/postgresql/*/bin", name)
+
+    def unpacked(self, *parts):
+        (path,) = glob.glob(str(self.files.joinpath(*parts)))
+        return path
 
     def prepare(self):
+        # initdb asks whether nobody may run it, and below root's folder nobody may.
+        self.files = pathlib.Path(tempfile.mkdtemp(prefix="postgresql-"))
+        self.files.chmod(0o755)
+        for part in ("lib/postgresql", "share/postgresql"):
+            shutil.copytree(unpacked("usr", part), self.files / part, symlinks=True)
         secret = self.folder / "password"
         secret.write_text(PASSWORD)
         if os.geteuid() == 0:
             for path in (self.folder, secret):
                 os.chown(path, self.NOBODY, -1)
-        self.run(self.program("initdb"), "-D", self.folder / "data", "-L", unpacked("usr/share/postgresql/*"),
+        self.run(self.program("initdb"), "-D", self.folder / "data", "-L", self.unpacked("share/postgresql/*"),
                  "--username=cinder", "--pwfile", secret, "--auth=scram-sha-256", "--no-sync", "--encoding=UTF8")
+
+    def __exit__(self, *why):
+        super().__exit__(*why)
+        shutil.rmtree(self.files, ignore_errors=True)
 
     def server(self):
         return [self.program("postgres"), "-D", self.folder / "data", "-p", self.port, "-c", "listen_addresses=127.0.0.1",
