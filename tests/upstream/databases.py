@@ -34,12 +34,20 @@ class Server:
         self.folder, self.port = folder, int(address.rpartition(":")[2])
         folder.mkdir()
         self._log = (folder / "log").open("w")
+        self._process = None
 
     def run(self, *command, out=None):
         subprocess.run(list(map(str, self.as_user(command))), check=True, env=self.environment(),
                        stdin=subprocess.DEVNULL, stdout=out or self._log, stderr=self._log, timeout=120)
 
     def __enter__(self):
+        try:
+            return self.start()
+        except BaseException:
+            self.__exit__()
+            raise
+
+    def start(self):
         self.prepare()
         self._process = subprocess.Popen(
             list(map(str, self.as_user(self.server()))), env=self.environment(), stdin=subprocess.DEVNULL,
@@ -56,8 +64,9 @@ class Server:
 
     def __exit__(self, *_):
         # To PostgreSQL: without waiting for who is connected.
-        self._process.send_signal(self.END)
-        self._process.wait(60)
+        if self._process:
+            self._process.send_signal(self.END)
+            self._process.wait(60)
         self._log.close()
 
     def as_user(self, command):
@@ -105,6 +114,7 @@ class PostgreSql(Server):
     """PostgreSQL. It does not run as root, so a test of root's runs it as nobody."""
 
     NOBODY, END = 65534, signal.SIGINT
+    files = None
 
     def url(self):
         return "postgresql+psycopg2://cinder:%s@127.0.0.1:%d/cinder" % (PASSWORD, self.port)
@@ -139,7 +149,8 @@ class PostgreSql(Server):
 
     def __exit__(self, *why):
         super().__exit__(*why)
-        shutil.rmtree(self.files, ignore_errors=True)
+        if self.files:
+            shutil.rmtree(self.files, ignore_errors=True)
 
     def server(self):
         return [self.program("postgres"), "-D", self.folder / "data", "-p", self.port, "-c", "listen_addresses=127.0.0.1",

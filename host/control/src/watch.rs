@@ -286,6 +286,9 @@ async fn statistics(control: &Control, backend: &BackendHandle) {
         .map(|error: &CallError| format!("its statistics cannot be read: {error}"));
     // Another array may serve it since: that this one did not answer says nothing.
     let moved = backend.last_ended(now).is_some_and(|ended| ended >= began);
+    if moved && error.is_some() {
+        backend.count.notify_one();
+    }
     let error = error.filter(|_| !moved);
     let counted = stats.is_ok();
     backend.note(|status| {

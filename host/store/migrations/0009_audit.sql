@@ -13,7 +13,7 @@ CREATE INDEX audit_outcome ON audit (outcome, created_at, seq, id);
 CREATE INDEX audit_backend ON audit (backend, created_at, seq, id);
 CREATE INDEX audit_driver ON audit (driver, created_at, seq, id);
 CREATE INDEX audit_user ON audit (user, created_at, seq, id);
--- Against mistakes. Whoever can write the file can drop a trigger; the chain is what shows that somebody did.
+-- Against mistakes. Somebody who can write the file can drop a trigger; the chain is what shows that somebody did.
 CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit BEGIN
     SELECT RAISE(ABORT, 'the audit log is append-only');
 END;

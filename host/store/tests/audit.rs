@@ -57,7 +57,7 @@ async fn verified(database: &Path, anchors: &[&str]) -> Report {
     verify_audit(database, verifier).await.unwrap().finish()
 }
 
-/// Whoever can write the file can do this.
+/// Somebody who can write the file can do this.
 async fn sql(database: &Path, statements: &str) {
     let mut connection = SqliteConnectOptions::from_str("sqlite:")
         .unwrap()

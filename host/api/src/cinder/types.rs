@@ -135,7 +135,7 @@ async fn list(call: Call) -> Answer {
                 "Invalid input received: Invalid filter value for extra_specs.",
             ));
         }
-        // Whoever may not see a spec does not learn by asking which types have it.
+        // A caller who may not see a spec does not learn by asking which types have it.
         let shown = |key: &String| admin || USER_VISIBLE.contains(&key.as_str());
         query = match pairs_of(text) {
             Some(pairs) if pairs.keys().all(shown) => entries(query, "extra_specs", pairs),

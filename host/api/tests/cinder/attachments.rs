@@ -242,7 +242,7 @@ async fn told(policy: &str, wanted: &[(&str, bool)]) {
 async fn who_may_not_connect_a_host_learns_of_an_attachment_and_not_the_way_to_the_disk() {
     let everybody = |reader, member, admin| [(READER, reader), (MEMBER, member), (ADMIN, admin)];
     told("", &everybody(false, true, true)).await;
-    // Whoever has which role, it is the policy that says who connects.
+    // The policy says who connects, and not the names of roles.
     for (role, wanted) in [
         ("reader", everybody(true, true, true)),
         ("admin", everybody(false, false, true)),

@@ -350,7 +350,7 @@ async fn no_thing_of_ones_own_opens_a_door_to_anothers() {
             let got = as_stranger(method, path, body.clone()).await;
             let refused = [400, 404, 409].contains(&got.status.as_u16());
             assert!(refused, "{path} {body}: {} {}", got.status, got.text);
-            // Nobody learns of it by asking: the answer is the one for an id that is nobody's.
+            // The answer is the one for an id that is nobody's, so a caller does not learn whether there is such a thing.
             let nobodys = body.to_string().replace(id, NOBODYS);
             let nobodys = as_stranger(method, path, nobodys.parse().unwrap()).await;
             let said = (got.status, got.message().replace(id, NOBODYS));

@@ -297,15 +297,17 @@ impl Attachments<'_> {
         let chap = chap.and_then(|connection| connection.chap.as_mut());
         let initiator = attachment.connector.as_ref();
         let initiator = initiator.and_then(|connector| connector.initiator.as_deref());
-        let (Some(chap), Some(initiator)) = (chap, initiator) else {
+        let Some(chap) = chap else {
             return Ok(());
         };
         let store = self.control.store();
         let volume = store.get::<Volume>(&attachment.volume_id).await?;
-        let Some(backend) = volume.and_then(|volume| volume.record.backend) else {
-            return Ok(());
+        let backend = volume.and_then(|volume| volume.record.backend);
+        let id = match (backend, initiator) {
+            (Some(backend), Some(initiator)) => secret::id(&backend, initiator),
+            // Older records do not say who the machine is; a credential made here has its user in its id.
+            _ => secret::of_user(&chap.user),
         };
-        let id = secret::id(&backend, initiator);
         if let Some(secret) = store.get::<Secret>(&id).await? {
             secret.record.password.clone_into(&mut chap.password);
         }

@@ -70,7 +70,12 @@ fn user(backend: &str, initiator: &str) -> String {
 
 /// Where the credential of an initiator is kept.
 pub(crate) fn id(backend: &str, initiator: &str) -> String {
-    format!("chap/{}", user(backend, initiator))
+    of_user(&user(backend, initiator))
+}
+
+/// Where the credential of a user is kept that was made here.
+pub(crate) fn of_user(user: &str) -> String {
+    format!("chap/{user}")
 }
 
 /// The credential of an initiator, made at its first use.

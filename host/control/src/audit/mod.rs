@@ -7,7 +7,7 @@ mod recorder;
 use std::time::Duration;
 
 use springform_model::audit::{Action, Entry, Kind, Outcome, Subject, Who};
-use springform_store::{AuditRecord, Changes, Direction, Query};
+use springform_store::{AuditRecord, Changes, Direction, Query, StoreError};
 
 pub(crate) use operations::{begun, cancel_requested, ended};
 pub use recorder::Recorder;
@@ -157,7 +157,8 @@ pub(crate) fn driver(name: &str) -> Subject {
     }
 }
 
-/// Tells that the host began, and of how the chains of other hosts stood then.
+/// Tells that the host began, and of how the chains of other hosts stood then. A disk that is full is no reason not to begin:
+/// then it is in the log only.
 ///
 /// # Errors
 /// What the store says.
@@ -165,10 +166,18 @@ pub(crate) async fn started(control: &Control) -> Result<(), ControlError> {
     let audit = control.audit();
     let entry = audit.entry(Who::of(Kind::Host), Action::HostStarted, Outcome::Succeeded);
     let entry = entry.with("version", env!("CARGO_PKG_VERSION"));
-    Ok(control
+    let text = entry.text().unwrap_or_default();
+    match control
         .store()
         .commit(Changes::new().audit_witness(entry))
-        .await?)
+        .await
+    {
+        Err(error @ StoreError::Unavailable(_)) => {
+            tracing::error!(target: "audit", event = "audit-unwritten", %error, "{text}");
+            Ok(())
+        }
+        outcome => Ok(outcome?),
+    }
 }
 
 /// Tells that the host ends, after everything that was counted and not yet written.

@@ -143,9 +143,15 @@ impl Recorder {
 
 async fn write(store: &Store, host: &str, entries: Vec<Entry>) {
     let entries = entries.into_iter().map(|entry| entry.by_host(host));
-    let changes = entries.fold(Changes::new(), Changes::audit);
+    let entries: Vec<Entry> = entries.collect();
+    let changes = entries.iter().cloned();
+    let changes = changes.fold(Changes::new(), Changes::audit);
     if let Err(error) = store.commit(changes).await {
-        tracing::error!(target: "audit", event = "audit-unwritten", %error, "entries of the audit log could not be written");
+        // They are bounded, so the log takes each: who tries something while the disk is full is seen all the same.
+        for entry in &entries {
+            let text = entry.text().unwrap_or_default();
+            tracing::error!(target: "audit", event = "audit-unwritten", %error, "{text}");
+        }
     }
 }
 

@@ -307,8 +307,9 @@ impl ReplicationEnv for StoreEnv {
         if told {
             self.arrays.told();
         }
-        let shown = writes.operation.iter();
-        shown.for_each(|operation| self.arrays.shown(operation));
+        if let Some(operation) = &writes.operation {
+            self.arrays.shown(operation);
+        }
         Ok(())
     }
 

@@ -1,4 +1,4 @@
-//! The chain: each entry carries a digest over itself, its number and the digest before it. Whoever changes, removes or
+//! The chain: each entry carries a digest over itself, its number and the digest before it. A person who changes, removes or
 //! reorders entries has to write every later digest anew, and an anchor that is kept elsewhere shows that.
 
 use std::fmt::Write as _;

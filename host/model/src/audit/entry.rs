@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::time::Timestamp;
 
-/// Bytes of one text in an entry: whoever is audited does not decide how much is written.
+/// Bytes of one text in an entry: the one who is audited does not decide how much is written.
 const TEXT: usize = 1024;
 
 macro_rules! words {
@@ -32,7 +32,7 @@ macro_rules! words {
 }
 
 words! {
-    /// What was done. A closed set: whoever reads the log can name everything that may stand in it.
+    /// What was done. A closed set: a reader of the log can name everything that may stand in it.
     Action {
         /// Somebody without the right to do so asked for something.
         AccessDenied = "access-denied",

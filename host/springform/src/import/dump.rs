@@ -141,6 +141,13 @@ fn mysql(text: &str) -> anyhow::Result<Dump> {
             }
             rest = cursor.0;
             continue;
+        } else if ["INSERT", "REPLACE"]
+            .iter()
+            .any(|word| line.starts_with(word))
+        {
+            bail!(
+                "it writes rows in a way that is not read here: make it without --insert-ignore, --replace and --skip-quote-names"
+            );
         }
         rest = behind;
     }
@@ -320,6 +327,8 @@ mod tests {
         let twice = MYSQL.replace("`empty`", "`volumes`");
         let complete = MYSQL.replace("` VALUES (7)", "` (`id`) VALUES (7)");
         let short = MYSQL.replace("('two',NULL,'')", "('two',NULL)");
+        let ignore = MYSQL.replace("INSERT INTO `empty`", "INSERT  IGNORE INTO `empty`");
+        let replace = MYSQL.replace("INSERT INTO `empty`", "REPLACE INTO `empty`");
         let inserts = format!("INSERT INTO public.volumes VALUES ('one');\n{POSTGRES}");
         for (dump, word) in [
             (cut(MYSQL), "cut off"),
@@ -331,6 +340,8 @@ mod tests {
             (complete.into_bytes(), "--complete-insert"),
             (short.into_bytes(), "2 values for 3 columns"),
             (inserts.into_bytes(), "--inserts"),
+            (ignore.into_bytes(), "--insert-ignore"),
+            (replace.into_bytes(), "--replace"),
         ] {
             let error = format!("{:#}", Dump::parse(&dump).unwrap_err());
             assert!(error.contains(word), "{word}: {error}");

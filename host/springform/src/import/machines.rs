@@ -17,8 +17,8 @@ pub async fn read(reader: &mut Reader<'_>, records: &mut Records) -> anyhow::Res
     let rows = reader.source.all("driver_initiator_data", COLUMNS).await?;
     for row in rows.iter().filter(|row| row.opt("key") == Some(PASSWORD)) {
         let namespace = row.text("namespace");
-        let mut backends = reader.backends.iter();
-        if let Some(backend) = backends.find(|backend| backend.machines == namespace) {
+        let backends = reader.backends.iter();
+        for backend in backends.filter(|backend| backend.machines == namespace) {
             let (initiator, password) = (row.text("initiator"), row.text("value"));
             let secret = Secret::taken_over(&backend.name, &initiator, &password);
             records.secrets.push(secret);

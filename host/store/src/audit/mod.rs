@@ -18,7 +18,7 @@ use crate::table::{Record, Table, Value};
 pub(crate) enum AuditStep {
     /// One more entry.
     Append(Entry),
-    /// One more entry, which names the end of every other host's chain: whoever cuts one of these has to cut this as well.
+    /// One more entry, which names the end of every other host's chain: one who cuts one of these has to cut this as well.
     Witness(Entry),
     /// Entries that are older than this go, and the entry says where each chain begins from then on. Nothing happens where
     /// there are none.
