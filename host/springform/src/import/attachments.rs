@@ -1,8 +1,10 @@
 //! Attachments, with what their machines were told.
 
 use serde_json::{Map, Value};
+use springform_control::attachments::Secret;
 use springform_model::cloud::{AttachStatus, Attachment, VolumeAttachment};
 use springform_model::contract::{Chap, Connection, Connector, Path};
+use springform_store::Record;
 
 use super::records::{Reader, Records, state};
 
@@ -81,6 +83,7 @@ pub async fn read(reader: &mut Reader<'_>, records: &mut Records) -> anyhow::Res
             .as_ref()
             .map(|p| p.target.clone())
             .unwrap_or_default();
+        let backend = volume.backend.clone().unwrap_or_default();
         let attachment = Attachment {
             project_id: volume.project_id.clone(),
             instance_id: row.owned("instance_uuid"),
@@ -90,7 +93,7 @@ pub async fn read(reader: &mut Reader<'_>, records: &mut Records) -> anyhow::Res
             // What says `null` there was never told.
             mode: row.owned("attach_mode").filter(|mode| mode != "null"),
             legacy: connector.is_none() && status == AttachStatus::Attached,
-            connection: info.and_then(|info| connection(info, &serving)),
+            connection: info.as_ref().and_then(|info| connection(info, &serving)),
             connector,
             made_by: None,
             outdated: None,
@@ -102,6 +105,14 @@ pub async fn read(reader: &mut Reader<'_>, records: &mut Records) -> anyhow::Res
             volume_id,
             id,
         };
+        if let Some(secret) = info.and_then(|info| password(&info, &backend, &attachment))
+            && records
+                .secrets
+                .iter()
+                .all(|known| known.id() != secret.id())
+        {
+            records.secrets.push(secret);
+        }
         records.attachments.push(attachment);
     }
     records
@@ -125,6 +136,13 @@ pub async fn read(reader: &mut Reader<'_>, records: &mut Records) -> anyhow::Res
     Ok(())
 }
 
+/// The CHAP password that the machine was told.
+fn password(info: &Map<String, Value>, backend: &str, attachment: &Attachment) -> Option<Secret> {
+    let password = info.get("auth_password")?.as_str()?;
+    let initiator = attachment.connector.as_ref()?.initiator.as_ref()?;
+    Some(Secret::taken_over(backend, initiator, password))
+}
+
 /// What stands flat in Cinder's database; older rows have it below `data`.
 fn flat(info: Value) -> Option<Map<String, Value>> {
     let Value::Object(mut info) = info else {
@@ -145,7 +163,7 @@ fn texts(info: &Map<String, Value>, keys: &[&str]) -> Vec<String> {
 }
 
 /// The paths of a connection. Which array a path leads to is not said; `serving` does as well as any until it is attached anew.
-fn connection(info: Map<String, Value>, serving: &str) -> Option<Connection> {
+fn connection(info: &Map<String, Value>, serving: &str) -> Option<Connection> {
     let kind = info.get("driver_volume_type")?.as_str()?.to_owned();
     let text = |key: &str| info.get(key).and_then(Value::as_str).map(str::to_owned);
     let luns: Vec<u32> = match info.get("target_luns").and_then(Value::as_array) {
@@ -169,7 +187,7 @@ fn connection(info: Map<String, Value>, serving: &str) -> Option<Connection> {
     let mut transport = None;
     let paths: Vec<Path> = match kind.as_str() {
         "fibre_channel" => {
-            let ports = texts(&info, &["target_wwns", "target_wwn"]);
+            let ports = texts(info, &["target_wwns", "target_wwn"]);
             ports
                 .into_iter()
                 .enumerate()
@@ -194,8 +212,8 @@ fn connection(info: Map<String, Value>, serving: &str) -> Option<Connection> {
                 .collect()
         }
         _ => {
-            let mut portals = texts(&info, &["target_portals"]);
-            let mut ports = texts(&info, &["target_iqns"]);
+            let mut portals = texts(info, &["target_portals"]);
+            let mut ports = texts(info, &["target_iqns"]);
             if portals.is_empty() {
                 portals.extend(text("target_portal"));
                 ports.extend(text("target_iqn"));

@@ -19,7 +19,7 @@ mod types;
 mod verify;
 mod volumes;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
@@ -51,11 +51,10 @@ pub async fn cinder(asked: ImportCinder) -> anyhow::Result<ExitCode> {
     let plan = backends::read(&conf, &asked.backends, &mut report);
     let made = match asked.into.exists() {
         true => None,
-        false => Some(plan.toml(
-            &asked.drivers,
-            &described(&plan, &asked.drivers).await,
-            &mut report,
-        )),
+        false => {
+            let drivers = described(&plan, &asked.drivers, &mut report).await;
+            Some(plan.toml(&asked.drivers, &drivers, &mut report))
+        }
     };
     let records = read_records(&asked, &conf, &plan, &mut report).await?;
     if asked.verify && !report.is_refused() {
@@ -99,13 +98,24 @@ fn read_conf(path: &Path) -> anyhow::Result<Conf> {
     Conf::parse(&text).map_err(|reason| anyhow::anyhow!("{shown}: {reason}"))
 }
 
-/// What the drivers say of themselves, where their components are there.
-async fn described(plan: &Plan, drivers: &Path) -> BTreeMap<&'static str, Description> {
+/// What the drivers say of themselves. One that cannot be asked is reported: otherwise its options would look checked.
+async fn described(
+    plan: &Plan,
+    drivers: &Path,
+    report: &mut Report,
+) -> BTreeMap<&'static str, Description> {
     let mut known = BTreeMap::new();
-    for backend in &plan.backends {
-        let component = backends::component(drivers, backend.driver);
-        if let Ok(description) = inspect::describe_file(&component).await {
-            known.insert(backend.driver, description);
+    let wanted: BTreeSet<_> = plan.backends.iter().map(|b| b.driver).collect();
+    for driver in wanted {
+        let component = backends::component(drivers, driver);
+        match inspect::describe_file(&component).await {
+            Ok(description) => {
+                known.insert(driver, description);
+            }
+            Err(reason) => report.leave(
+                "drivers that could not be asked, so that their options stand in the file unchecked; see `springform config check`",
+                format!("{driver}: {reason:#}"),
+            ),
         }
     }
     known

@@ -111,8 +111,9 @@ pub async fn read(mut reader: Reader<'_>) -> anyhow::Result<Records> {
     groups::read(&mut reader, &mut records).await?;
     volumes::read(&mut reader, &mut records).await?;
     snapshots::read(&mut reader, &mut records).await?;
-    attachments::read(&mut reader, &mut records).await?;
+    // Before the attachments, which know a password only where the row of its machine is gone.
     machines::read(&mut reader, &mut records).await?;
+    attachments::read(&mut reader, &mut records).await?;
     projects::read(&mut reader, &mut records).await?;
     left(&mut reader).await?;
     let report = reader.report;
