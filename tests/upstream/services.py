@@ -103,6 +103,14 @@ class Springform:
             "[driver.%s]" % component,
             "path = %s" % toml(str(built("SPRINGFORM_GUESTS", "guests")
                                    / (component.replace("-", "_") + ".wasm"))),
+            *self._backends(site, component, options),
+        ]
+        config = folder / "springform.toml"
+        config.write_text("\n".join(lines) + "\n")
+        self._start(config, "springform@pure1")
+
+    def _backends(self, site, component, options):
+        lines = [
             "[[backend]]", 'volume_backend_name = "pure1"', "driver = %s" % toml(component),
             "pure_api_token = %s" % toml(site.sim.arrays["a"]["api_token"]),
             *self._reach(site, "a"),
@@ -116,9 +124,7 @@ class Springform:
                 *self._reach(site, array),
                 *(["uniform = true"] if uniform and uniform[0] else []),
             ]
-        config = folder / "springform.toml"
-        config.write_text("\n".join(lines) + "\n")
-        self._start(config, "springform@pure1")
+        return lines
 
     def _start(self, config, host):
         self._log = config.with_suffix(".log")
@@ -169,6 +175,16 @@ class Springform:
             self._process.kill()
             self._process.wait()
         self._folder.cleanup()
+
+
+class Apart(Springform):
+    """The first two arrays of a site, a backend each: `pure1` and `pure2`."""
+
+    def _backends(self, site, component, options):
+        return [line for number, array in enumerate("ab", 1) for line in (
+            "[[backend]]", 'volume_backend_name = "pure%d"' % number, "driver = %s" % toml(component),
+            "pure_api_token = %s" % toml(site.sim.arrays[array]["api_token"]), *self._reach(site, array),
+            *("%s = %s" % (name, toml(value)) for name, value in options.items()))]
 
 
 class Imported(Springform):
