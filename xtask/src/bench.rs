@@ -1,6 +1,6 @@
 //! Benchmarks and the long simulation: builds in release, runs the program that measures.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
@@ -8,7 +8,7 @@ use crate::guests;
 use crate::shell::{cargo, command, output, root, run, target};
 
 /// What is measured.
-#[derive(Debug, Clone, Copy, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 pub enum Bench {
     /// A sandboxed call beside raw wasmtime, native Rust and a plugin process behind gRPC.
     Calls,
@@ -17,7 +17,11 @@ pub enum Bench {
     /// What the host adds to the array's own time when a replicated volume is created.
     Create,
     /// The API on the driver that does nothing: creates, lists, clients, memory, beside Cinder's figures.
-    Api,
+    Api {
+        /// The program of another version, to be measured in turn with this one in place of Cinder's figures.
+        #[arg(long)]
+        beside: Option<PathBuf>,
+    },
     /// A failover of 1,000 volumes beside the upstream Cinder driver's.
     Failover,
     /// What the host holds while 64 clients do everything at once for half an hour; fails if it grows.
@@ -29,7 +33,7 @@ pub enum Bench {
 impl Bench {
     /// Measures and prints.
     pub fn run(self) -> anyhow::Result<()> {
-        let (package, binary, words, whole_host) = match self {
+        let (package, binary, words, whole_host) = match &self {
             Self::Calls => (
                 "springform-bench-calls",
                 "springform-bench-calls",
@@ -38,7 +42,7 @@ impl Bench {
             ),
             Self::Start => ("springform-suite", "springform-bench", "start", true),
             Self::Create => ("springform-suite", "springform-bench", "create", true),
-            Self::Api => ("springform-suite", "springform-bench", "api", true),
+            Self::Api { .. } => ("springform-suite", "springform-bench", "api", true),
             Self::Failover => ("springform-suite", "springform-bench", "failover", true),
             Self::Mix => ("springform-suite", "springform-bench", "mix", true),
             Self::Requests => return requests(),
@@ -55,7 +59,15 @@ impl Bench {
                 "flasharray-sim",
             ]))?;
         }
-        measure(package, binary, words.split_whitespace().map(str::to_owned))?;
+        let mut words = vec![words.to_owned()];
+        if let Self::Api {
+            beside: Some(other),
+        } = &self
+        {
+            words.extend(["--beside".to_owned(), other.display().to_string()]);
+        }
+        words.retain(|word| !word.is_empty());
+        measure(package, binary, words)?;
         if matches!(self, Self::Failover) {
             let words = ["bench".to_owned(), "1000".to_owned()];
             measure("springform-sim-tests", "springform-sim", words)?;

@@ -24,17 +24,29 @@ pub struct Host {
 }
 
 impl Host {
-    /// Starts a host and waits until it is ready.
+    /// Starts the host that was built and waits until it is ready.
     ///
     /// # Errors
     /// It cannot be started or does not get ready; the message has the end of its log.
     pub async fn start(config: &Path, address: SocketAddr) -> anyhow::Result<Self> {
+        Self::start_program(&guests::springform()?, config, address).await
+    }
+
+    /// Starts a host of any version and waits until it is ready.
+    ///
+    /// # Errors
+    /// It cannot be started or does not get ready; the message has the end of its log.
+    pub async fn start_program(
+        program: &Path,
+        config: &Path,
+        address: SocketAddr,
+    ) -> anyhow::Result<Self> {
         let log = config.with_extension("log");
         let file = std::fs::OpenOptions::new()
             .create(true)
             .append(true)
             .open(&log)?;
-        let child = Command::new(guests::springform()?)
+        let child = Command::new(program)
             .args(["serve", "--config"])
             .arg(config)
             .stdin(Stdio::null())

@@ -4,18 +4,10 @@
 //! magnitude, not a measurement; run it on a machine that does nothing else.
 
 use std::path::Path;
-use std::sync::Arc;
-use std::time::Duration;
 
-use anyhow::{Context as _, bail, ensure};
-use futures_util::future::try_join_all;
-use reqwest::{Client, Method, StatusCode};
-use serde_json::{Value, json};
-use tokio::time::Instant;
-
+use super::place::Place;
 use super::quantile;
 use crate::guests;
-use crate::host::{Host, free_address};
 
 /// What was measured of Cinder: version 29.0.0, API, scheduler and volume service with a driver that does nothing, MariaDB,
 /// RabbitMQ, on a machine of two cores.
@@ -34,15 +26,16 @@ mod peer {
     pub const MEMORY: f64 = 1740.8;
 }
 
-/// How long anything may take before the benchmark gives up.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// How often two versions are measured in turn; the middle of each figure counts.
+const ROUNDS: usize = 3;
 
-/// A host on the driver that does nothing, and a client of it.
-pub(super) struct Place {
-    host: Host,
-    client: Client,
-    start_ms: f64,
-    _folder: tempfile::TempDir,
+/// Something that is measured.
+struct Figure {
+    what: String,
+    value: f64,
+    unit: &'static str,
+    /// The same of Cinder.
+    peer: Option<f64>,
 }
 
 /// Measures and prints. `volumes`: how many are made by each number of clients.
@@ -50,283 +43,109 @@ pub(super) struct Place {
 /// # Errors
 /// The host does not start, or answers otherwise than it should.
 pub async fn report(volumes: usize) -> anyhow::Result<()> {
-    let place = Arc::new(Place::open().await?);
     println!(
         "the API on a driver that does nothing  (ratios: to Cinder 29.0.0 measured on a machine of two cores)"
     );
-    println!(
-        "start to ready                       {:>10.1} ms",
-        place.start_ms
-    );
-    let idle = place.memory()?;
-    line("memory, idle", idle, "MiB", idle / peer::MEMORY);
+    for figure in figures(&Place::open().await?, volumes).await? {
+        let Figure {
+            what,
+            value,
+            unit,
+            peer,
+        } = figure;
+        match peer {
+            None => println!("{what:<36} {value:>10.1} {unit}"),
+            Some(peer) => println!("{what:<36} {value:>10.1} {unit:<9} {:>9.3}×", value / peer),
+        }
+    }
+    Ok(())
+}
 
-    let mut took = place.create(1, volumes).await?.0;
-    let (p50, p99) = (quantile(&mut took, 0.5), quantile(&mut took, 0.99));
-    line(
-        "create until available, p50",
-        p50,
-        "ms",
-        p50 / peer::CREATE_P50,
+/// Measures the host that was built and another version of it in turn, and prints the ratios.
+///
+/// # Errors
+/// One of them does not start, or answers otherwise than it should.
+pub async fn report_beside(other: &Path, volumes: usize) -> anyhow::Result<()> {
+    let this = guests::springform()?;
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        ours.push(figures(&Place::of(&this).await?, volumes).await?);
+        theirs.push(figures(&Place::of(other).await?, volumes).await?);
+    }
+    println!("the API on a driver that does nothing, the middle of {ROUNDS} rounds in turn");
+    println!(
+        "{:<36} {:>10} {:>10} {:<9} {:>9}",
+        "", "this", "other", "", "this/other"
     );
-    line(
-        "create until available, p99",
-        p99,
+    let Some(first) = ours.first() else {
+        return Ok(());
+    };
+    for (at, Figure { what, unit, .. }) in first.iter().enumerate() {
+        let middle = |rounds: &[Vec<Figure>]| {
+            let values = rounds.iter().filter_map(|round| Some(round.get(at)?.value));
+            quantile(&mut values.collect::<Vec<_>>(), 0.5)
+        };
+        let (this, other) = (middle(&ours), middle(&theirs));
+        println!(
+            "{what:<36} {this:>10.1} {other:>10.1} {unit:<9} {:>9.3}×",
+            this / other
+        );
+    }
+    Ok(())
+}
+
+async fn figures(place: &Place, volumes: usize) -> anyhow::Result<Vec<Figure>> {
+    let mut all = Vec::new();
+    let mut add = |what: &str, value: f64, unit: &'static str, peer: Option<f64>| {
+        let what = what.to_owned();
+        all.push(Figure {
+            what,
+            value,
+            unit,
+            peer,
+        });
+    };
+    add("start to ready", place.start_ms, "ms", None);
+    add("memory, idle", place.memory()?, "MiB", Some(peer::MEMORY));
+    let mut took = place.create(1, volumes).await?.0;
+    let mut at = |share: f64| quantile(&mut took, share);
+    add(
+        "create until available, p50",
+        at(0.5),
         "ms",
-        p99 / peer::CREATE_P99,
+        Some(peer::CREATE_P50),
+    );
+    add(
+        "create until available, p99",
+        at(0.99),
+        "ms",
+        Some(peer::CREATE_P99),
     );
     for clients in [16, 256] {
         let (mut took, rate) = place.create(clients, volumes).await?;
-        line(
-            &format!("creates until available, {clients} clients"),
-            rate,
-            "a second",
-            rate / peer::CREATES,
-        );
-        line(
-            "  each of them, p50",
-            quantile(&mut took, 0.5),
-            "ms",
-            f64::NAN,
-        );
-        line(
-            "  each of them, p99",
-            quantile(&mut took, 0.99),
-            "ms",
-            f64::NAN,
-        );
+        let what = format!("creates until available, {clients} clients");
+        add(&what, rate, "a second", Some(peer::CREATES));
+        for (share, what) in [(0.5, "  each of them, p50"), (0.99, "  each of them, p99")] {
+            add(what, quantile(&mut took, share), "ms", None);
+        }
     }
     place.fill(1000).await?;
     for clients in [1, 16, 256] {
         let rate = place.rate(clients, "/v3/volumes/detail?limit=1000").await?;
-        line(
-            &format!("lists of 1,000 in detail, {clients} clients"),
-            rate,
-            "a second",
-            rate / peer::LISTS,
-        );
+        let what = format!("lists of 1,000 in detail, {clients} clients");
+        add(&what, rate, "a second", Some(peer::LISTS));
     }
     let one = place.any().await?;
     for clients in [16, 256] {
         let rate = place.rate(clients, &format!("/v3/volumes/{one}")).await?;
-        line(
-            &format!("shows of one volume, {clients} clients"),
-            rate,
-            "a second",
-            rate / peer::SHOWS,
-        );
+        let what = format!("shows of one volume, {clients} clients");
+        add(&what, rate, "a second", Some(peer::SHOWS));
     }
-    let loaded = place.memory()?;
-    line(
+    add(
         "memory, after the load",
-        loaded,
+        place.memory()?,
         "MiB",
-        loaded / peer::MEMORY,
+        Some(peer::MEMORY),
     );
-    Ok(())
-}
-
-fn line(what: &str, figure: f64, unit: &str, ratio: f64) {
-    match ratio.is_nan() {
-        true => println!("{what:<36} {figure:>10.1} {unit}"),
-        false => println!("{what:<36} {figure:>10.1} {unit:<9} {ratio:>9.3}×"),
-    }
-}
-
-impl Place {
-    /// Starts it, twice: the first start compiles.
-    pub(super) async fn open() -> anyhow::Result<Self> {
-        let (folder, address) = (tempfile::tempdir()?, free_address()?);
-        let config = folder.path().join("springform.toml");
-        let driver = guests::guest("noop")?;
-        std::fs::write(
-            &config,
-            format!(
-                "[service]\nlisten = \"{address}\"\nlog_filter = \"warn\"\n\n[driver.noop]\npath = \"{}\"\n\n\
-                [[backend]]\nvolume_backend_name = \"noop\"\ndriver = \"noop\"\nsan_ip = \"127.0.0.1:9\"\n",
-                driver.display()
-            ),
-        )?;
-        // The first start compiles the driver; what is measured is the second.
-        Host::start(&config, address).await?.stop().await?;
-        let begun = Instant::now();
-        let host = Host::start(&config, address).await?;
-        let start_ms = millis(begun);
-        let client = Client::builder().pool_max_idle_per_host(512).build()?;
-        let place = Self {
-            host,
-            client,
-            start_ms,
-            _folder: folder,
-        };
-        place.ready().await?;
-        Ok(place)
-    }
-
-    /// Waits until volumes can be placed, and takes the limits off.
-    async fn ready(&self) -> anyhow::Result<()> {
-        let unlimited = json!({"quota_class_set": {"volumes": -1, "gigabytes": -1}});
-        self.ask(
-            Method::PUT,
-            "/v3/os-quota-class-sets/default",
-            Some(&unlimited),
-        )
-        .await?;
-        let begun = Instant::now();
-        while begun.elapsed() < PATIENCE {
-            let found = self
-                .ask(Method::GET, "/v3/scheduler-stats/get_pools", None)
-                .await?;
-            if found
-                .pointer("/pools")
-                .and_then(Value::as_array)
-                .is_some_and(|pools| !pools.is_empty())
-            {
-                return Ok(());
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-        bail!("the backend does not come up:\n{}", self.host.log())
-    }
-
-    async fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> anyhow::Result<Value> {
-        let text = self.text(method, path, body).await?;
-        Ok(serde_json::from_slice(&text)?)
-    }
-
-    fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
-        let url = format!("{}{path}", self.host.url);
-        let request = self.client.request(method, url);
-        let request = request.header("X-Service-Token", "nova:service");
-        request.header("OpenStack-API-Version", "volume 3.71")
-    }
-
-    /// The status of the answer to a look.
-    pub(super) async fn status(&self, path: &str) -> anyhow::Result<StatusCode> {
-        let answer = self.request(Method::GET, path).send().await?;
-        let status = answer.status();
-        // Read to its end, or the connection is not used again.
-        answer.bytes().await?;
-        Ok(status)
-    }
-
-    /// The body of an answer that says yes.
-    pub(super) async fn text(
-        &self,
-        method: Method,
-        path: &str,
-        body: Option<&Value>,
-    ) -> anyhow::Result<Vec<u8>> {
-        let mut request = self.request(method, path);
-        if let Some(body) = body {
-            request = request.json(body);
-        }
-        let answer = request.send().await?;
-        let status = answer.status();
-        let text = answer.bytes().await?;
-        ensure!(
-            status.is_success(),
-            "{path}: {status} {}",
-            String::from_utf8_lossy(&text)
-        );
-        Ok(text.to_vec())
-    }
-
-    /// Creates a volume and looks at it until it is available; the milliseconds that took.
-    async fn create_one(&self) -> anyhow::Result<f64> {
-        let begun = Instant::now();
-        let made = self
-            .ask(
-                Method::POST,
-                "/v3/volumes",
-                Some(&json!({"volume": {"size": 1}})),
-            )
-            .await?;
-        let id = made
-            .pointer("/volume/id")
-            .and_then(Value::as_str)
-            .context("the answer to a create has no id")?;
-        let path = format!("/v3/volumes/{id}");
-        while begun.elapsed() < PATIENCE {
-            let seen = self.ask(Method::GET, &path, None).await?;
-            match seen.pointer("/volume/status").and_then(Value::as_str) {
-                Some("available") => return Ok(millis(begun)),
-                Some("creating") => tokio::time::sleep(Duration::from_millis(1)).await,
-                other => bail!("a volume became {}", other.unwrap_or("nothing")),
-            }
-        }
-        bail!("a volume did not become available:\n{}", self.host.log())
-    }
-
-    /// Some clients at a time, each creating its share: what each create took, and how many there were a second.
-    async fn create(&self, clients: usize, volumes: usize) -> anyhow::Result<(Vec<f64>, f64)> {
-        let share = volumes.div_ceil(clients);
-        let begun = Instant::now();
-        let each = (0..clients).map(|_| async {
-            let mut took = Vec::with_capacity(share);
-            for _ in 0..share {
-                took.push(self.create_one().await?);
-            }
-            anyhow::Ok(took)
-        });
-        let took: Vec<f64> = try_join_all(each).await?.into_iter().flatten().collect();
-        let rate = took.len() as f64 / begun.elapsed().as_secs_f64();
-        Ok((took, rate))
-    }
-
-    /// Makes sure that there are as many volumes.
-    async fn fill(&self, wanted: usize) -> anyhow::Result<()> {
-        let found = self.ask(Method::GET, "/v3/volumes/summary", None).await?;
-        let there = usize::try_from(
-            found
-                .pointer("/volume-summary/total_count")
-                .and_then(Value::as_u64)
-                .unwrap_or(0),
-        )?;
-        if there < wanted {
-            self.create(16, wanted - there).await?;
-        }
-        Ok(())
-    }
-
-    async fn any(&self) -> anyhow::Result<String> {
-        let found = self.ask(Method::GET, "/v3/volumes?limit=1", None).await?;
-        Ok(found
-            .pointer("/volumes/0/id")
-            .and_then(Value::as_str)
-            .context("there is no volume")?
-            .to_owned())
-    }
-
-    /// How many times a second a path is read by some clients at a time, over at least a few seconds.
-    async fn rate(&self, clients: usize, path: &str) -> anyhow::Result<f64> {
-        let end = Instant::now() + Duration::from_secs(5);
-        let begun = Instant::now();
-        let each = (0..clients).map(|_| async {
-            let mut count = 0_u32;
-            while count == 0 || Instant::now() < end {
-                self.text(Method::GET, path, None).await?;
-                count += 1;
-            }
-            anyhow::Ok(count)
-        });
-        let count: u32 = try_join_all(each).await?.into_iter().sum();
-        Ok(f64::from(count) / begun.elapsed().as_secs_f64())
-    }
-
-    /// Resident memory of the host, MiB, as the system counts it.
-    pub(super) fn memory(&self) -> anyhow::Result<f64> {
-        let pid = self.host.pid().context("the host has ended")?;
-        let text =
-            std::fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("status"))?;
-        let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let kib = line
-            .and_then(|line| line.split_whitespace().next())
-            .context("the system does not say")?;
-        Ok(kib.parse::<f64>()? / 1024.0)
-    }
-}
-
-fn millis(since: Instant) -> f64 {
-    since.elapsed().as_secs_f64() * 1000.0
+    Ok(all)
 }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::api::Place;
+use super::place::Place;
 
 /// How much more than after a third of the time it may hold at the end.
 const GROWTH: f64 = 1.10;

@@ -5,6 +5,7 @@ pub mod baseline;
 pub mod create;
 pub mod failover;
 pub mod mix;
+mod place;
 pub mod start;
 
 /// The value that a share of the samples does not exceed; `quantile` from 0 to 1. Zero without samples.

@@ -1,5 +1,7 @@
 //! Measures the whole host. `cargo xtask bench start|create|api|failover|mix` builds what it needs and runs it.
 
+use std::path::PathBuf;
+
 use clap::{Parser, Subcommand};
 use springform_suite::bench;
 
@@ -23,6 +25,9 @@ enum What {
         /// Volumes made by each number of clients.
         #[arg(default_value_t = 512)]
         volumes: usize,
+        /// The program of another version, to be measured in turn with this one in place of Cinder's figures.
+        #[arg(long)]
+        beside: Option<PathBuf>,
     },
     /// A failover, beside the upstream Cinder driver's.
     Failover {
@@ -57,7 +62,10 @@ enum What {
 async fn main() -> anyhow::Result<()> {
     match Cli::parse().what {
         What::Start { rounds } => bench::start::report(rounds).await,
-        What::Api { volumes } => bench::api::report(volumes).await,
+        What::Api { volumes, beside } => match beside {
+            None => bench::api::report(volumes).await,
+            Some(other) => bench::api::report_beside(&other, volumes).await,
+        },
         What::Failover {
             volumes,
             latency_ms,
