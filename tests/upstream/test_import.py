@@ -4,6 +4,7 @@ The other side is a real Cinder 29 with its database; nothing of it is made up.
 """
 
 import contextlib
+import json
 import os
 import subprocess
 
@@ -156,6 +157,10 @@ def taken_over(site, tmp_path, server):
     for secret in (tmp_path / "secrets").iterdir():
         assert secret.stat().st_mode & 0o777 == 0o600
     assert site.sim.arrays["a"]["api_token"] not in into.read_text() + done
+    written = subprocess.run([built("SPRINGFORM_BIN", "debug", "springform"), "audit", "export", "--config", into], capture_output=True,
+                             text=True, timeout=60, check=True).stdout
+    entry = json.loads(written.splitlines()[0])["entry"]
+    assert (entry["action"], entry["details"], entry["who"]["kind"]) == ("cinder-imported", {"volumes": "7"}, "command-line")
     if server:
         assert databases.PASSWORD not in done
         dump = tmp_path / "cinder.sql"

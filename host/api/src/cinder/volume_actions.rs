@@ -327,7 +327,8 @@ async fn connection(call: &Call, name: &str, mut fields: Fields) -> Answer {
         _ => {
             let forced = name == "os-force_detach";
             let attachment = match forced {
-                true => fields.text("attachment_id", 0..=255)?,
+                // Of any length: Cinder looks for it and finds none.
+                true => fields.text("attachment_id", 0..=usize::MAX)?,
                 false => fields.uuid("attachment_id")?,
             };
             let from = match forced && fields.contains("connector") {

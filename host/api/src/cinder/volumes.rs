@@ -216,44 +216,45 @@ async fn create(call: Call) -> Answer {
 /// Refuses what is to be made of a backup or in a consistency group, and in a group that a client too old to know groups
 /// names by something else than a text: there is no such thing.
 fn none_there(call: &Call, fields: &mut Fields) -> Result<(), ApiError> {
-    let missing = |what: &str, id: &Value| {
-        let id = id.as_str().map_or_else(|| id.to_string(), str::to_owned);
-        Err(ApiError::not_found(format!(
-            "{what} {id} could not be found."
-        )))
+    // All of them are taken before any is looked for: what is left over would be refused as unknown.
+    let consistency_group = fields.uuid("consistencygroup_id");
+    let backup = match call.version.has(47) {
+        true => fields.uuid("backup_id").map(|id| id.map(Value::String)),
+        false => Ok(fields.take("backup_id").filter(|id| !says_nothing(id))),
     };
-    let mut absent = vec![("consistencygroup_id", "ConsistencyGroup")];
-    match call.version.has(47) {
-        true => absent.push(("backup_id", "Backup")),
-        false => {
-            let says_nothing = |id: &Value| match id {
-                Value::Null | Value::Bool(false) => true,
-                Value::String(text) => text.is_empty(),
-                Value::Array(list) => list.is_empty(),
-                Value::Object(members) => members.is_empty(),
-                other => other.as_f64() == Some(0.0),
-            };
-            if let Some(id) = fields.take("backup_id").filter(|id| !says_nothing(id)) {
-                return missing("Backup", &id);
-            }
+    let mut group = fields.take("group_id").filter(|group| !group.is_null());
+    let nameable = |group: &mut Value| match group {
+        Value::Number(_) | Value::Bool(_) => call.version.has(13),
+        Value::String(text) => call.version.has(13) || text.chars().count() <= 255,
+        _ => true,
+    };
+    if let Some(named) = group.take_if(nameable) {
+        fields.put("group_id", named);
+    }
+    let named = [
+        ("Group", consistency_group?.map(Value::String)),
+        ("Group", group),
+        ("Backup", backup?),
+    ];
+    for (what, id) in named {
+        if let Some(id) = id {
+            let id = id.as_str().map_or_else(|| id.to_string(), str::to_owned);
+            return Err(ApiError::not_found(format!(
+                "{what} {id} could not be found."
+            )));
         }
     }
-    for (name, what) in absent {
-        if let Some(id) = fields.uuid(name)? {
-            return missing(what, &Value::String(id));
-        }
-    }
-    let group = fields.take("group_id").unwrap_or_default();
-    match group {
-        Value::Number(_) | Value::Bool(_) if !call.version.has(13) => missing("Group", &group),
-        Value::String(text) if !call.version.has(13) && text.chars().count() > 255 => {
-            missing("Group", &Value::String(text))
-        }
-        Value::Null => Ok(()),
-        group => {
-            fields.put("group_id", group);
-            Ok(())
-        }
+    Ok(())
+}
+
+/// Whether Cinder takes a value of any type for one that is not there.
+fn says_nothing(id: &Value) -> bool {
+    match id {
+        Value::Null | Value::Bool(false) => true,
+        Value::String(text) => text.is_empty(),
+        Value::Array(list) => list.is_empty(),
+        Value::Object(members) => members.is_empty(),
+        other => other.as_f64() == Some(0.0),
     }
 }
 

@@ -45,6 +45,18 @@ async fn volumes() {
                     r#"{"volume":{"size":1},"OS-SCH-HNT:scheduler_hints":{"same_host":["<volume_id>","<volume_id>"]}}"#,
                     400,
                 ),
+                (
+                    "POST",
+                    "/volumes",
+                    r#"{"volume":{"size":1,"consistencygroup_id":"11111111-2222-4333-8444-555555555555","backup_id":null}}"#,
+                    404,
+                ),
+                (
+                    "POST",
+                    "/volumes",
+                    r#"{"volume":{"size":1,"consistencygroup_id":"11111111-2222-4333-8444-555555555555","colour":1}}"#,
+                    400,
+                ),
                 ("PUT", "/volumes/{volume_id}", r#"{"volume":{}}"#, 400),
                 ("PUT", "/volumes/{volume_id}", r#"{"volume":{"metadata":null}}"#, 400),
                 ("PUT", "/volumes/{volume_id}", r#"{"volume":{"name":null}}"#, 200),
@@ -74,6 +86,13 @@ async fn volumes() {
         ("PUT", "/volumes/{volume_id}", r#"{"volume":{}}"#, 200),
     ];
     world.holds(ADMIN, "3.12", &old).await;
+    let long = "x".repeat(256);
+    let group = format!(r#"{{"volume":{{"size":1,"group_id":"{long}","backup_id":-1}}}}"#).leak();
+    let grouped = [("POST", "/volumes", &*group, 404)];
+    world.holds(ADMIN, "3.12", &grouped).await;
+    let detach = format!(r#"{{"os-force_detach":{{"attachment_id":"{long}"}}}}"#).leak();
+    let detached = [("POST", "/volumes/{nothing}/action", &*detach, 404)];
+    world.holds(ADMIN, "3.71", &detached).await;
     let force = [
         ("DELETE", "/volumes/{nothing}?force=true", "", 404),
         ("DELETE", "/volumes/{volume_id}?force=true", "", 403),

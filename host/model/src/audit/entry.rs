@@ -50,6 +50,8 @@ words! {
         BackendThawed = "backend-thawed",
         /// A request of a driver that its grant does not cover.
         CallDenied = "call-denied",
+        /// The records of a Cinder were taken over.
+        CinderImported = "cinder-imported",
         /// The configuration was read again.
         ConfigurationReloaded = "configuration-reloaded",
         /// A backup was put in the place of the database.

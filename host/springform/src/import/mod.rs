@@ -26,10 +26,12 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
+use springform_model::audit::{Action, Entry};
 use springform_model::cloud::{Service, Volume, VolumeType};
 use springform_model::contract::Description;
 use springform_store::{Query, Store, StoreOptions};
 
+use crate::audit;
 use crate::cli::ImportCinder;
 use crate::config::Config;
 use crate::out;
@@ -218,12 +220,14 @@ async fn write_records(config: &Config, records: &Records) -> anyhow::Result<()>
         ..StoreOptions::default()
     };
     let store = Store::open_with(path, options).await?;
-    let outcome = fill(&store, records).await;
+    let entry = audit::entry(&config.service, Action::CinderImported)
+        .with("volumes", records.volumes.len().to_string());
+    let outcome = fill(&store, records, entry).await;
     store.close().await;
     outcome.with_context(|| format!("nothing was written to {}", path.display()))
 }
 
-async fn fill(store: &Store, records: &Records) -> anyhow::Result<()> {
+async fn fill(store: &Store, records: &Records, entry: Entry) -> anyhow::Result<()> {
     let any = Query::new();
     let used = store.count::<Volume>(&any).await?
         + store.count::<VolumeType>(&any).await?
@@ -233,6 +237,6 @@ async fn fill(store: &Store, records: &Records) -> anyhow::Result<()> {
             "it holds records already; an import needs an empty database: name another file as [service] database"
         );
     }
-    store.commit(records.changes()).await?;
+    store.commit(records.changes().audit(entry)).await?;
     Ok(())
 }
