@@ -123,8 +123,6 @@ fn connect_options(path: &Path, options: &StoreOptions) -> Result<SqliteConnectO
         // For each connection. The system keeps the file's pages anyway; to map the file would count them once for every
         // connection.
         .pragma("cache_size", "-4000")
-        // A page of a list in few hand-overs from the thread that reads it.
-        .row_buffer_size(250)
         .disable_statement_logging())
 }
 
