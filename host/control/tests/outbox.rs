@@ -11,6 +11,7 @@ mod common;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use common::{Array, Loader, admin, config, open, until};
@@ -18,8 +19,9 @@ use serde_json::json;
 use springform_control::outbox::{CloudEvent, Delivery, DeliveryError, DeliveryState, EventSender};
 use springform_control::query::Query;
 use springform_control::{Clock, Control, ControlConfig};
+use springform_model::audit::{Action, Entry, Kind, Occurrence, Outcome, Sink, Subject, Who};
 use springform_model::time::Timestamp;
-use springform_store::{Attempt, Changes, Fault};
+use springform_store::{Attempt, Changes, Fault, Query as StoreQuery};
 
 /// Takes what it is told to take, and remembers what it was brought.
 #[derive(Default)]
@@ -215,4 +217,51 @@ async fn what_was_sent_while_the_disk_is_full_is_not_sent_again() {
     let delivery = "v1-0/well";
     until(|| async { state(&control, delivery).await.0 == DeliveryState::Delivered }).await;
     assert_eq!(door.taken("well"), ids("v1", 1));
+}
+
+fn of_driver(action: Action) -> Occurrence {
+    let on = Subject {
+        backend: Some("pure1".into()),
+        driver: Some("pure".into()),
+        ..Subject::default()
+    };
+    let entry = Entry::new(
+        Timestamp::now(),
+        Who::of(Kind::Host),
+        action,
+        Outcome::Succeeded,
+    );
+    Occurrence {
+        key: "pure pure1".into(),
+        entry: entry.on(on),
+    }
+}
+
+#[tokio::test]
+async fn receivers_are_told_of_a_driver_that_is_quarantined_and_of_its_return() {
+    let folder = tempfile::tempdir().unwrap();
+    let control = start(&folder.path().join("db"), &["ops"]).await;
+    let door = Arc::new(Door::default());
+    control.deliver_with(door.clone());
+    let recorder = control.audit().recorder().clone();
+    recorder.note(of_driver(Action::DriverQuarantined));
+    // It happens again at once, and is counted: nobody is told a hundred times.
+    for _ in 0..100 {
+        recorder.note(of_driver(Action::DriverQuarantined));
+    }
+    recorder.note(of_driver(Action::DriverReleased));
+    until(|| async { door.taken("ops").len() == 2 }).await;
+    control.shutdown(Duration::from_secs(5)).await;
+    let kept = open(&folder.path().join("db")).await;
+    let all = kept.list::<Delivery>(&StoreQuery::new()).await.unwrap();
+    let of = |kind: &str| -> Vec<serde_json::Value> {
+        let kind = format!("org.springform.driver.{kind}");
+        let all = all.iter().map(|stored| &stored.event);
+        let of = all.filter(|event| event.kind == kind);
+        of.map(|event| event.data.clone()).collect()
+    };
+    let once = json!({"driver": "pure", "backend": "pure1", "times": 1});
+    let again = json!({"driver": "pure", "backend": "pure1", "times": 100});
+    assert_eq!(of("released"), std::slice::from_ref(&once));
+    assert_eq!(of("quarantined"), [once, again]);
 }

@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use springform_model::audit::{Action, Entry, Kind, Occurrence, Sink, Subject, Who};
 use springform_model::time::Timestamp;
-use springform_store::{Changes, Store};
+use springform_store::Changes;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
 use crate::Control;
+use crate::outbox::{CloudEvent, deliver};
 
 /// How long what is the same is counted together.
 const WINDOW: Duration = Duration::from_secs(300);
@@ -130,28 +131,38 @@ impl Recorder {
                     self.window().close(control.now())
                 }
             };
-            write(control.store(), &control.config().host, entries).await;
+            write(&control, entries).await;
         }
     }
 
     /// Writes what was counted and not yet written.
     pub(crate) async fn close(&self, control: &Control) {
         let entries = self.window().close(control.now());
-        write(control.store(), &control.config().host, entries).await;
+        write(control, entries).await;
     }
 }
 
-async fn write(store: &Store, host: &str, entries: Vec<Entry>) {
-    let entries = entries.into_iter().map(|entry| entry.by_host(host));
+/// Writes entries, and tells the receivers of events of those that concern an operator at once.
+async fn write(control: &Control, entries: Vec<Entry>) {
+    let (config, now) = (control.config(), control.now());
+    let entries = entries.into_iter().map(|entry| entry.by_host(&config.host));
     let entries: Vec<Entry> = entries.collect();
     let changes = entries.iter().cloned();
     let changes = changes.fold(Changes::new(), Changes::audit);
-    if let Err(error) = store.commit(changes).await {
+    let events: Vec<CloudEvent> = entries
+        .iter()
+        .filter_map(|entry| CloudEvent::driver(entry, now))
+        .collect();
+    let told = !events.is_empty();
+    let changes = deliver(changes, events, &config.receivers, now);
+    if let Err(error) = control.store().commit(changes).await {
         // They are bounded, so the log takes each: who tries something while the disk is full is seen all the same.
         for entry in &entries {
             let text = entry.text().unwrap_or_default();
             tracing::error!(target: "audit", event = "audit-unwritten", %error, "{text}");
         }
+    } else if told {
+        control.outbox_notify().notify();
     }
 }
 

@@ -1,12 +1,14 @@
 //! What the world is told: CloudEvents, signed, delivered at least once.
 
+mod delivery;
 mod event;
 mod send;
 mod service;
 mod sign;
 
-pub(crate) use event::deliver;
-pub use event::{CloudEvent, Delivery, DeliveryError, DeliveryState, backoff};
+pub(crate) use delivery::deliver;
+pub use delivery::{Delivery, DeliveryError, DeliveryState, backoff};
+pub use event::CloudEvent;
 pub use send::EventSender;
 pub(crate) use send::OutboxNotify;
 pub use service::Outbox;

@@ -12,7 +12,8 @@ use springform_model::time::Timestamp;
 use springform_store::{Changes, Direction, Order, Query, Stored};
 use tokio::sync::watch;
 
-use super::event::{CloudEvent, Delivery, DeliveryError, DeliveryState};
+use super::delivery::{Delivery, DeliveryError, DeliveryState};
+use super::event::CloudEvent;
 use crate::{Control, ControlError};
 
 /// Deliveries under way at once for one receiver.

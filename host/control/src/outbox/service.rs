@@ -3,7 +3,7 @@
 use springform_model::time::Timestamp;
 use springform_store::{Direction, Query};
 
-use super::event::{Delivery, DeliveryState};
+use super::delivery::{Delivery, DeliveryState};
 use crate::edit::edit;
 use crate::{Caller, Control, ControlError, ErrorKind};
 
