@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Moment;
 use crate::config::BackendConfig;
+use crate::engine::ArrayNames;
 use crate::machines::Machines;
 use crate::replication::Differences;
 use crate::scheduler::Reservations;
@@ -53,6 +54,8 @@ pub struct BackendHandle {
     config: ArcSwap<BackendConfig>,
     pub(crate) turns: Arc<Semaphore>,
     pub(crate) machines: Machines,
+    /// Where answers have just placed volumes.
+    pub(crate) names: ArrayNames,
     pub(crate) wake: Notify,
     /// Another array answers than before: the statistics are read without waiting for their time.
     pub(crate) count: Notify,
@@ -100,6 +103,7 @@ impl BackendHandle {
             config: ArcSwap::from_pointee(config),
             turns,
             machines: Machines::default(),
+            names: ArrayNames::default(),
             wake: Notify::new(),
             count: Notify::new(),
             tried: watch::Sender::default(),

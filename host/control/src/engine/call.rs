@@ -8,6 +8,7 @@ use springform_model::operation::OperationError;
 use springform_model::replication::evidence;
 use tokio::time::{Instant, sleep};
 
+use super::names;
 use crate::{Control, crash_point};
 
 /// How a call is made.
@@ -107,6 +108,7 @@ impl Control {
             extensions,
         };
         let name = call.name();
+        let before = names::Before::of(&call);
         let busy = || {
             CallError::Fault(Fault::new(
                 FaultKind::Deadline,
@@ -141,7 +143,12 @@ impl Control {
             ))),
         };
         crash_point!("after-call", name);
-        let outcome = outcome.map(|reply| if alone { unreplicated(reply) } else { reply });
+        let outcome = match outcome {
+            Ok(reply) => names::believe(self, &handle, operation, &before, &reply)
+                .await
+                .map(|()| if alone { unreplicated(reply) } else { reply }),
+            Err(error) => Err(error),
+        };
         self.metrics()
             .called(backend, name, begun.elapsed(), &outcome);
         outcome
@@ -205,7 +212,7 @@ impl Control {
                 failure.target.clone(),
                 failure.detail.clone(),
             ),
-            CallError::Fault(fault) => (fault_word(fault.kind).to_owned(), None, None),
+            CallError::Fault(fault) => (fault.kind.as_str().to_owned(), None, None),
         };
         let place = target
             .as_ref()
@@ -243,19 +250,4 @@ fn unreplicated(mut reply: Reply) -> Reply {
         _ => {}
     }
     reply
-}
-
-fn fault_word(kind: FaultKind) -> &'static str {
-    match kind {
-        FaultKind::Trap => "trap",
-        FaultKind::Memory => "memory",
-        FaultKind::Deadline => "deadline",
-        FaultKind::Limit => "limit",
-        FaultKind::Overloaded => "overloaded",
-        FaultKind::Unsupported => "unsupported",
-        FaultKind::Partial => "partial",
-        FaultKind::WrongReply => "wrong-reply",
-        FaultKind::Gone => "unavailable",
-        FaultKind::Quarantined => "quarantined",
-    }
 }

@@ -2,11 +2,13 @@
 
 mod call;
 mod journal;
+mod names;
 mod run;
 mod runner;
 
 pub use call::{DriverCall, IgnorePending, OnPending};
 pub use journal::{NewOperation, Operations};
+pub(crate) use names::ArrayNames;
 pub use run::Run;
 pub(crate) use runner::Runner;
 pub use runner::{Executor, Executors};

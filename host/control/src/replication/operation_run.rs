@@ -323,7 +323,7 @@ pub fn journalled(backend: &str, error: &CallError) -> OperationError {
     let (code, target) = match error {
         CallError::Pending(_) => ("cancelled".to_owned(), None),
         CallError::Failed(failure) => (failure.code.as_str().to_owned(), failure.target.clone()),
-        CallError::Fault(fault) => (format!("{:?}", fault.kind).to_lowercase(), None),
+        CallError::Fault(fault) => (fault.kind.as_str().to_owned(), None),
     };
     OperationError {
         code,

@@ -19,7 +19,6 @@ use springform_store::{Changes, StoreError, Stored};
 use tokio::time::sleep;
 
 use self::journey::{Journey, journey};
-use super::place::nobody_elses;
 use super::report;
 use super::work::{action, at_rest, status_before, text};
 use crate::engine::{Run, failure};
@@ -228,7 +227,6 @@ async fn copy(
             ),
         ));
     }
-    nobody_elses(run.control().store(), &to, &new.id, &placement).await?;
     Ok(placement)
 }
 

@@ -5,7 +5,7 @@ use serde_json::json;
 use springform_model::cloud::{ReplicationStatus, Snapshot, Volume, VolumeStatus};
 use springform_model::contract::{Call, Placement};
 use springform_model::operation::{Operation, OperationError};
-use springform_store::{Changes, Query, Store, StoreError};
+use springform_store::{Changes, Store, StoreError};
 
 use super::create::request;
 use super::turn::report;
@@ -169,7 +169,6 @@ async fn place(run: &mut Run, id: &str) -> Result<Placement, OperationError> {
                 let placement = reply
                     .into_placement()
                     .map_err(|error| failure("wrong-reply", error.to_string()))?;
-                nobody_elses(control.store(), &backend, id, &placement).await?;
                 return Ok(placement);
             }
             Ok(None) => continue,
@@ -223,35 +222,6 @@ async fn place(run: &mut Run, id: &str) -> Result<Placement, OperationError> {
             |_| Changes::new(),
         )
         .await?;
-    }
-}
-
-/// Refuses a placement that is another volume's: whoever believed it would delete, or hand to a tenant, what is not theirs.
-pub(super) async fn nobody_elses(
-    store: &Store,
-    backend: &str,
-    id: &str,
-    placement: &Placement,
-) -> Result<(), OperationError> {
-    let query = Query::new()
-        .eq("backend", backend)
-        .eq("array_name", &placement.array_name)
-        .limit(2);
-    let same = store.list::<Volume>(&query).await;
-    let same = same.map_err(|error| failure("store", error.to_string()))?;
-    let elsewhere = |other: &&springform_store::Stored<Volume>| {
-        let target = other.placement.as_ref().map(|known| &known.target);
-        other.id != id && target.is_none_or(|target| *target == placement.target)
-    };
-    match same.iter().find(elsewhere) {
-        None => Ok(()),
-        Some(other) => Err(failure(
-            "wrong-reply",
-            format!(
-                "the driver says that volume {id} is {} on {}, which is volume {}; its answer is not believed, and nothing of that volume was changed in the records",
-                placement.array_name, placement.target, other.id
-            ),
-        )),
     }
 }
 

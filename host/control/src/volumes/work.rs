@@ -10,7 +10,6 @@ use springform_model::replication::obligation::Obligation;
 use springform_model::replication::relation::{Event, Relation};
 use springform_store::{Changes, Direction, Query, StoreError, Stored};
 
-use super::place::nobody_elses;
 use super::{migrate, report};
 use crate::engine::{Executor, Run, failure};
 use crate::groups::settle::{WriteDecision, settle};
@@ -208,11 +207,7 @@ async fn attempt(run: &mut Run, held: &[Stored<Volume>]) -> Result<Option<Reply>
         }
         _ => return Err(failure("unsupported", "volumes have no such verb")),
     };
-    let reply = lock::call(run, "array", &backend, call, held).await?;
-    if let Some(Reply::Placement(placement)) = &reply {
-        nobody_elses(store, &backend, &volume.id, placement).await?;
-    }
-    Ok(reply)
+    lock::call(run, "array", &backend, call, held).await
 }
 
 fn deletion_of(snapshot: &str) -> String {

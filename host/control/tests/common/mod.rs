@@ -52,6 +52,8 @@ pub struct Array {
     pub sick: Mutex<BTreeSet<String>>,
     /// The name on the array that is answered for every volume, in place of its own.
     pub answers: Mutex<Option<String>>,
+    /// Arrays that give no volume the role it is to have there.
+    pub refusing: Mutex<BTreeSet<String>>,
     /// Names of calls that are kept waiting.
     pub held: Mutex<BTreeSet<&'static str>>,
     /// Names of the calls, in order.

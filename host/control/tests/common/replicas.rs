@@ -72,7 +72,19 @@ pub fn answer(array: &Array, call: Call) -> Result<Reply, CallError> {
         Call::FailOver { volumes, .. } if volumes.iter().any(|one| sick.contains(&one.id)) => {
             return fail(FailureCode::FailedPrecondition, "a volume is sick");
         }
-        Call::FailOver { plan, volumes } => each(volumes, Some(&plan.target), copied),
+        Call::FailOver { plan, .. } if array.refusing.lock().unwrap().contains(&plan.target) => {
+            return fail(FailureCode::FailedPrecondition, "a machine is connected");
+        }
+        Call::FailOver { plan, volumes } => {
+            let mut reply = each(volumes, Some(&plan.target), copied);
+            let answers = array.answers.lock().unwrap().clone();
+            if let (Some(name), Reply::Outcomes(outcomes)) = (answers, &mut reply) {
+                for placement in outcomes.iter_mut().flat_map(|one| &mut one.result) {
+                    placement.array_name.clone_from(&name);
+                }
+            }
+            reply
+        }
         Call::Demote { volumes, .. }
         | Call::Reprotect { volumes, .. }
         | Call::Resync { volumes, .. }

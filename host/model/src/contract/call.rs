@@ -176,6 +176,25 @@ pub enum FaultKind {
     Quarantined,
 }
 
+impl FaultKind {
+    /// The code with which an operation shows it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Trap => "trap",
+            Self::Memory => "memory",
+            Self::Deadline => "deadline",
+            Self::Limit => "limit",
+            Self::Overloaded => "overloaded",
+            Self::Unsupported => "unsupported",
+            Self::Partial => "partial",
+            Self::WrongReply => "wrong-reply",
+            Self::Gone => "unavailable",
+            Self::Quarantined => "quarantined",
+        }
+    }
+}
+
 /// A failure of the machinery around a driver.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{message}")]
