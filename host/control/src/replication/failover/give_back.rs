@@ -32,6 +32,28 @@ impl Failover<'_> {
         made: &FailoverPlan,
         failed: Vec<(Member, OperationError)>,
     ) -> Result<(), ReplicationError> {
+        self.give_back_where(made, failed, |member| {
+            self.may_be_promoted(&member.volume.id)
+        })
+        .await
+    }
+
+    /// The same for volumes that the goal was asked to promote, and refused: it is told not to serve them all the same.
+    pub(super) async fn give_back_refused(
+        &self,
+        made: &FailoverPlan,
+        failed: Vec<(Member, OperationError)>,
+    ) -> Result<(), ReplicationError> {
+        self.give_back_where(made, failed, |_| true).await
+    }
+
+    /// `doubtful`: whether the goal may have been promoted.
+    async fn give_back_where(
+        &self,
+        made: &FailoverPlan,
+        failed: Vec<(Member, OperationError)>,
+        doubtful: impl Fn(&Member) -> bool + Copy + Send + Sync,
+    ) -> Result<(), ReplicationError> {
         let mut by_source: BTreeMap<String, Vec<(Member, OperationError)>> = BTreeMap::new();
         for (member, why) in failed {
             match silenced(&member) {
@@ -42,23 +64,22 @@ impl Failover<'_> {
         for (source, mut failed) in by_source {
             while !failed.is_empty() {
                 let rest = failed.split_off(failed.len().min(self.view.batch.max(1)));
-                self.give_back_to(&source, made, failed).await?;
+                self.give_back_to(&source, made, failed, doubtful).await?;
                 failed = rest;
             }
         }
         Ok(())
     }
 
-    /// Before a restart the goal may have been asked to promote some of them: it is told not to serve them, or they stay
-    /// where they stopped.
+    /// The goal may have been asked to promote some of them: it is told not to serve them, or they stay where they stopped.
     async fn not_promoted(
         &self,
         made: &FailoverPlan,
         failed: Vec<(Member, OperationError)>,
+        doubtful: impl Fn(&Member) -> bool,
     ) -> Result<Vec<(Member, OperationError)>, ReplicationError> {
-        let (doubtful, mut sure): (Vec<_>, Vec<_>) = failed
-            .into_iter()
-            .partition(|(member, _)| self.may_be_promoted(&member.volume.id));
+        let (doubtful, mut sure): (Vec<_>, Vec<_>) =
+            failed.into_iter().partition(|(member, _)| doubtful(member));
         if doubtful.is_empty() {
             return Ok(sure);
         }
@@ -83,9 +104,10 @@ impl Failover<'_> {
         source: &str,
         made: &FailoverPlan,
         failed: Vec<(Member, OperationError)>,
+        doubtful: impl Fn(&Member) -> bool,
     ) -> Result<(), ReplicationError> {
         let env = self.run.env();
-        let failed = self.not_promoted(made, failed).await?;
+        let failed = self.not_promoted(made, failed, doubtful).await?;
         if failed.is_empty() {
             return Ok(());
         }

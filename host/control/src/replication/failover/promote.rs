@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use springform_model::cloud::{ReplicationStatus, Volume, VolumeStatus};
 use springform_model::contract::{
-    Call, FailoverMode, FailoverPlan, Outcome, Placement, Reply, VolumePlan, VolumeSpec,
+    Call, FailoverMode, FailoverPlan, FailureCode, Outcome, Placement, Reply, VolumePlan,
+    VolumeSpec,
 };
 use springform_model::operation::OperationError;
 use springform_model::replication::failover::{Phase, batch_size};
@@ -24,6 +25,12 @@ use crate::replication::{fence, members};
 
 /// Warnings that an operation keeps; what is beyond is in the events.
 const WARNINGS: usize = 256;
+
+/// Whether a driver says that it did nothing because something is not as it has to be. Whatever else failed may have
+/// happened all the same.
+fn is_refusal(why: &OperationError) -> bool {
+    why.code == FailureCode::FailedPrecondition.as_str()
+}
 
 impl Failover<'_> {
     /// Promotes, finishes, and fences whoever was left behind; all of it may be repeated for `before`, which moved earlier.
@@ -202,6 +209,7 @@ impl Failover<'_> {
         let outcomes = self.run.batch(&self.view.name, &call, &batch).await;
         let mut good = Vec::with_capacity(batch.len());
         let (mut placements, mut sizes) = (BTreeMap::new(), BTreeMap::new());
+        let mut refused = Vec::new();
         for (member, outcome) in batch.into_iter().zip(outcomes) {
             match outcome
                 .map_err(|e| journalled(&self.view.name, &e))
@@ -215,9 +223,14 @@ impl Failover<'_> {
                     placements.insert(id, placement);
                     good.push(member);
                 }
+                // The source has given its role up for nothing: nobody would serve the volume.
+                Err(why) if self.planned() && self.input.drill.is_none() && is_refusal(&why) => {
+                    refused.push((member, why));
+                }
                 Err(why) => self.lost(member, why).await?,
             }
         }
+        self.give_back_refused(made, refused).await?;
         let home = self.view.primary().map(|t| t.name.clone());
         let moved_home = home.as_deref() == Some(made.target.as_str());
         let id = self.run.id().to_owned();
