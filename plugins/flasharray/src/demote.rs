@@ -26,10 +26,24 @@ pub fn demote(
     target: &str,
     volumes: &[Volume],
 ) -> Result<Vec<Outcome>, Failure> {
+    let names: Vec<_> = volumes.iter().map(array_name).collect();
+    under(arrays, options, target, volumes, &names)
+}
+
+/// The same for volumes that have other names there than where they are served: their copies beyond a pod.
+///
+/// # Errors
+/// When the array is not configured or cannot be reached.
+pub fn under(
+    arrays: &Arrays<'_>,
+    options: &Options<'_>,
+    target: &str,
+    volumes: &[Volume],
+    names: &[String],
+) -> Result<Vec<Outcome>, Failure> {
     let on = arrays.named(target)?;
     let group = options.pgroup();
-    let names: Vec<_> = volumes.iter().map(array_name).collect();
-    let busy = connected_of(&on, &names)?;
+    let busy = connected_of(&on, names)?;
     let free = |name: &String| match busy.contains(name) {
         true => host::release_all(&on, name).map(drop),
         false => Ok(()),
@@ -39,7 +53,7 @@ pub fn demote(
     let silent = names.iter().zip(&freed).filter(|(_, freed)| freed.is_ok());
     let silent: Vec<_> = silent.map(|(name, _)| name.clone()).collect();
     let together = leave(&on, group, &silent)?;
-    let outcomes = volumes.iter().zip(&names).zip(freed);
+    let outcomes = volumes.iter().zip(names).zip(freed);
     let outcomes = outcomes.map(|((volume, name), freed)| {
         let left = freed.and_then(|()| match together {
             true => Ok(()),

@@ -222,6 +222,11 @@ impl<'a> Driver<'a> {
                 demote::demote(arrays, options, target, single)
             },
             |pod| {
+                // The third site knows them without the pod, and has machines of its own that still write there.
+                if async_leg::is_beyond(arrays, options, target) {
+                    let names = self.names_on(on, pod);
+                    return demote::under(arrays, options, target, pod, &names);
+                }
                 if pod
                     .iter()
                     .any(|v| async_leg::demote::leaves(arrays, options, v))

@@ -265,6 +265,78 @@ async fn what_is_made_and_deleted_while_the_third_array_leads_is_so_at_home() {
     );
 }
 
+impl Story {
+    /// Whether a machine is connected to a volume on an array.
+    async fn is_connected(&self, array: &str, volume: &str) -> anyhow::Result<bool> {
+        let state = self.site.control.state().await?;
+        let all = state["arrays"][array]["connections"].as_array().cloned();
+        let text = |one: &Value| one.to_string().contains(volume);
+        Ok(all.unwrap_or_default().iter().any(text))
+    }
+
+    async fn moves(&self, to: &str, mode: &str) -> anyhow::Result<()> {
+        let mut ask = json!({"scope": {"backend": PRIMARY}, "to": to, "mode": mode});
+        ask["verb"] = json!("failover");
+        let path = "/admin/v1/plans";
+        let plan = self.cloud.ask(Method::POST, path, Some(&ask)).await?;
+        ask["acknowledge"] = plan["acknowledge"].clone();
+        if let Some(fields) = ask.as_object_mut() {
+            fields.remove("verb");
+        }
+        self.carry_out("failover", &ask)
+            .await
+            .with_context(|| to.to_owned())
+    }
+
+    async fn leave_the_third(&mut self) -> anyhow::Result<()> {
+        self.prepare().await.context("prepare")?;
+        let volume = self.create("ledger", false).await?;
+        let attached = self.cloud.attach(&volume, "compute1", INITIATOR).await?;
+        // Until the third array holds a copy.
+        self.site.control.advance(3700.0).await?;
+        self.site.control.advance(3700.0).await?;
+        self.moves(THIRD, "planned").await?;
+        ensure!(
+            self.is_connected(THIRD, &volume).await?,
+            "it did not follow"
+        );
+        let plan = self.plan("reprotect", None).await?;
+        let ask = json!({"scope": {"backend": PRIMARY}, "acknowledge": plan["acknowledge"]});
+        self.carry_out("reprotect", &ask).await?;
+        self.site.control.advance(3700.0).await?;
+        self.site.control.advance(3700.0).await?;
+        self.moves(SECOND, "unplanned").await?;
+        ensure!(
+            self.is_connected(SECOND, &volume).await?,
+            "it did not follow"
+        );
+        // What it wrote there would be lost, and nobody could copy over it.
+        ensure!(
+            !self.is_connected(THIRD, &volume).await?,
+            "the third array was left behind and goes on taking writes"
+        );
+        self.moves(THIRD, "planned").await?;
+        self.cloud.detach(&attached).await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_third_array_that_is_left_behind_takes_no_more_writes() {
+    let site = Site::three().unwrap();
+    let host: Host = site.host().await.unwrap();
+    let cloud = site.cinder();
+    let mut story = Story {
+        site,
+        cloud,
+        group: String::new(),
+        kind: String::new(),
+    };
+    if let Err(error) = story.leave_the_third().await {
+        panic!("{error:#}\n{}", host.log());
+    }
+    assert!(host.stop().await.unwrap());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_tag_that_an_array_does_not_take_is_in_the_log_and_stops_nothing() {
     let site = Site::three().unwrap();
