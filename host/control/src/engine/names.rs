@@ -1,4 +1,4 @@
-//! To which volume each name on an array belongs. An answer that places a volume where another one is is not believed: whoever
+//! Which volume has which name on an array. No answer is believed that gives a volume the place of another one: whoever
 //! deleted the one, or handed it to a tenant, would do so to the other.
 
 use std::collections::BTreeMap;
