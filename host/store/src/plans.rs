@@ -7,7 +7,7 @@ use sqlx::{Row as _, SqlitePool};
 
 use crate::apply::arguments;
 use crate::error::StoreError;
-use crate::query::Sql;
+use crate::query::{FEW_IN_ORDER, Sql};
 
 /// Statements that were found wanting.
 #[derive(Debug, Default)]
@@ -38,7 +38,11 @@ impl Plans {
                 && !step.contains("INDEX")
                 && !step.contains("json_each")
                 && !sql.text.contains(" ORDER BY id ");
-            if (whole || step.contains("TEMP B-TREE"))
+            let sorts = step.contains("TEMP B-TREE") && !sql.text.contains(FEW_IN_ORDER);
+            // Whoever has a list of names wants these, and not to look through all of a backend for them.
+            let lists = sql.text.contains(" IN (SELECT value FROM json_each(");
+            let looks_through = lists && step.contains("(backend=?)");
+            if (whole || sorts || looks_through)
                 && let Ok(mut scans) = self.scans.lock()
             {
                 scans.insert(format!("{}: {step}", sql.text));

@@ -6,9 +6,11 @@
     clippy::indexing_slicing
 )]
 
-use springform_model::cloud::{QosSpecs, QuotaSet};
+use springform_model::cloud::{QosSpecs, QuotaSet, Snapshot, Volume};
 use springform_model::time::Timestamp;
-use springform_store::{Changes, Direction, Measure, OpenError, Query, Store, StoreError};
+use springform_store::{
+    Changes, Direction, Measure, OpenError, Query, Store, StoreError, StoreOptions,
+};
 
 fn specs(id: usize, at: i64) -> QosSpecs {
     QosSpecs {
@@ -253,4 +255,22 @@ async fn a_database_that_takes_no_write_says_why_and_takes_the_next_one() {
     let patient = store.patient();
     let written = patient.commit(Changes::new().insert(&specs(1, 1)));
     written.await.unwrap();
+}
+
+#[tokio::test]
+async fn those_of_a_list_of_names_are_found_without_looking_through_their_backend() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = StoreOptions {
+        explain: true,
+        ..StoreOptions::default()
+    };
+    let store = Store::open_with(&dir.path().join("db"), options)
+        .await
+        .unwrap();
+    let query = Query::new()
+        .eq("backend", "pure1")
+        .is_in("array_name", ["a", "b"]);
+    assert!(store.list::<Volume>(&query).await.unwrap().is_empty());
+    assert!(store.list::<Snapshot>(&query).await.unwrap().is_empty());
+    assert_eq!(store.scans(), Vec::<String>::new());
 }
