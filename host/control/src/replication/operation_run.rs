@@ -1,6 +1,6 @@
 //! The journal of one running operation: named steps, progress, and the patience with which a driver is called.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use springform_model::contract::{Call, CallError, Fault, FaultKind, Outcome, Reply};
@@ -238,7 +238,7 @@ impl<'a> OperationRun<'a> {
                 }
                 other if other.is_retryable() && attempt + 1 < ATTEMPTS => {
                     attempt += 1;
-                    Duration::from_millis(250 << attempt.min(6))
+                    pause(attempt)
                 }
                 _ => return Err(error),
             };
@@ -261,41 +261,84 @@ impl<'a> OperationRun<'a> {
         }
     }
 
-    /// Calls the driver for a batch; an answer that is not one entry for each member in order is no answer.
+    /// Calls the driver for a batch, and again for those of its members whose outcome may be another one then: what an array
+    /// did and could not say is not believed to have failed.
     pub async fn batch(
         &self,
         backend: &str,
         call: &Call,
         members: &[Member],
     ) -> Vec<Result<Outcome, CallError>> {
-        let all = |error: CallError| members.iter().map(|_| Err(error.clone())).collect();
-        match self
-            .call(backend, call)
-            .await
-            .and_then(Reply::into_outcomes)
-        {
-            Err(error) => all(error),
-            Ok(outcomes) => {
-                let fits = outcomes.len() == members.len()
-                    && outcomes
-                        .iter()
-                        .zip(members)
-                        .all(|(o, m)| o.id == m.volume.id);
-                if fits {
-                    outcomes.into_iter().map(Ok).collect()
-                } else {
-                    all(CallError::Fault(Fault::new(
-                        FaultKind::Partial,
-                        format!(
-                            "the driver of {backend} answered {} of {} members of a batch; nothing of it is believed",
-                            outcomes.len(),
-                            members.len()
-                        ),
-                    )))
+        let ids: Vec<&str> = members.iter().map(|m| m.volume.id.as_str()).collect();
+        let mut outcomes = match self.outcomes(backend, call, &ids).await {
+            Ok(outcomes) => outcomes,
+            Err(error) => return members.iter().map(|_| Err(error.clone())).collect(),
+        };
+        for attempt in 1..ATTEMPTS {
+            let open: BTreeSet<&str> = ids
+                .iter()
+                .zip(&outcomes)
+                .filter(|(_, outcome)| may_end_otherwise(outcome))
+                .map(|(id, _)| *id)
+                .collect();
+            let pause = pause(attempt);
+            let Some(part) = call.about(|id| open.contains(id)) else {
+                break;
+            };
+            if open.is_empty() || Instant::now() + pause >= self.until {
+                break;
+            }
+            sleep(pause).await;
+            let left: Vec<&str> = ids.iter().copied().filter(|id| open.contains(id)).collect();
+            // What was answered before stands where the whole call fails now.
+            let Ok(again) = self.outcomes(backend, &part, &left).await else {
+                break;
+            };
+            for outcome in again {
+                if let Some(old) = outcomes.iter_mut().find(|old| old.id == outcome.id) {
+                    *old = outcome;
                 }
             }
         }
+        outcomes.into_iter().map(Ok).collect()
     }
+
+    /// One answer for a batch; one that is not one entry for each member in order is no answer.
+    async fn outcomes(
+        &self,
+        backend: &str,
+        call: &Call,
+        ids: &[&str],
+    ) -> Result<Vec<Outcome>, CallError> {
+        let outcomes = self.call(backend, call).await?.into_outcomes()?;
+        if outcomes
+            .iter()
+            .map(|o| o.id.as_str())
+            .eq(ids.iter().copied())
+        {
+            return Ok(outcomes);
+        }
+        Err(CallError::Fault(Fault::new(
+            FaultKind::Partial,
+            format!(
+                "the driver of {backend} answered {} of {} members of a batch; nothing of it is believed",
+                outcomes.len(),
+                ids.len()
+            ),
+        )))
+    }
+}
+
+fn may_end_otherwise(outcome: &Outcome) -> bool {
+    outcome
+        .result
+        .as_ref()
+        .is_err_and(|failure| failure.code.is_retryable())
+}
+
+/// How long to wait before a call that may succeed later is repeated for the nth time.
+fn pause(attempt: u32) -> Duration {
+    Duration::from_millis(250 << attempt.min(6))
 }
 
 /// What an operation says of the volumes that failed: how many, and why the first one did.

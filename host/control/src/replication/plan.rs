@@ -167,39 +167,33 @@ pub fn has_another(view: &BackendView) -> Result<(), ReplicationError> {
     )))
 }
 
-/// Asks the driver what a failover of one page would do. The array it chooses has to be one of the configuration.
-pub async fn page(
-    env: &dyn ReplicationEnv,
-    view: &BackendView,
-    operation: &str,
-    order: &Order,
-    to: Option<String>,
-    members: &[Member],
-) -> Result<FailoverPlan, CallError> {
+/// Asks the driver how a page of volumes would be moved.
+pub fn question(order: &Order, to: Option<String>, members: &[Member]) -> Call {
     let request = PlanRequest {
         volumes: members.iter().map(|m| (*m.spec).clone()).collect(),
         to,
         mode: order.mode.clone(),
         point: order.point.clone(),
     };
-    let call = Call::PlanFailover { request };
-    let plan = env
-        .call(&view.name, operation, Vec::new(), call)
-        .await
-        .and_then(Reply::into_plan)?;
-    if view.target(&plan.target).is_none() {
-        let known: Vec<&str> = view.targets.iter().map(|t| t.name.as_str()).collect();
-        return Err(CallError::Fault(Fault::new(
-            FaultKind::WrongReply,
-            format!(
-                "the driver planned a failover to \"{}\", which is no array of backend {}; it has {}",
-                plan.target.escape_default(),
-                view.name,
-                known.join(", ")
-            ),
-        )));
+    Call::PlanFailover { request }
+}
+
+/// The plan that a driver answered with; one to an array that the backend does not have is no plan.
+pub fn answer(view: &BackendView, reply: Reply) -> Result<FailoverPlan, CallError> {
+    let plan = reply.into_plan()?;
+    if view.target(&plan.target).is_some() {
+        return Ok(plan);
     }
-    Ok(plan)
+    let known: Vec<&str> = view.targets.iter().map(|t| t.name.as_str()).collect();
+    Err(CallError::Fault(Fault::new(
+        FaultKind::WrongReply,
+        format!(
+            "the driver planned a failover to \"{}\", which is no array of backend {}; it has {}",
+            plan.target.escape_default(),
+            view.name,
+            known.join(", ")
+        ),
+    )))
 }
 
 /// The fingerprint of a scope as it is now.
@@ -264,10 +258,12 @@ pub async fn make(
                 }
                 continue;
             }
-            match page(env, &view, &id, &order, to.clone(), &of_one_array).await {
-                Ok(answer) => {
-                    to = Some(answer.target.clone());
-                    add(&mut plan, &view, env.now(), &of_one_array, answer);
+            let call = question(&order, to.clone(), &of_one_array);
+            let made = env.call(backend, &id, Vec::new(), call).await;
+            match made.and_then(|reply| answer(&view, reply)) {
+                Ok(made) => {
+                    to = Some(made.target.clone());
+                    add(&mut plan, &view, env.now(), &of_one_array, made);
                 }
                 // What one array has against it does not hold up the volumes of another.
                 Err(error) => {

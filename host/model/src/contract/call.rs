@@ -104,6 +104,28 @@ impl Call {
                 | Self::Reconcile { dry_run: true, .. }
         )
     }
+
+    /// The same call about some of its volumes only; none for a call that has no outcome for each volume by itself.
+    #[must_use]
+    pub fn about(&self, wanted: impl Fn(&str) -> bool) -> Option<Self> {
+        let mut call = self.clone();
+        let (plan, volumes) = match &mut call {
+            Self::FailOver { plan, volumes } | Self::CommitTest { plan, volumes, .. } => {
+                (Some(plan), volumes)
+            }
+            Self::Demote { volumes, .. }
+            | Self::Reprotect { volumes, .. }
+            | Self::Resync { volumes, .. }
+            | Self::Enable { volumes }
+            | Self::Disable { volumes } => (None, volumes),
+            _ => return None,
+        };
+        volumes.retain(|volume| wanted(&volume.id));
+        if let Some(plan) = plan {
+            plan.volumes.retain(|volume| wanted(&volume.volume_id));
+        }
+        Some(call)
+    }
 }
 
 macro_rules! replies {

@@ -18,6 +18,14 @@ pub enum ReplicationKind {
     Other(String),
 }
 
+impl ReplicationKind {
+    /// Whether the volume is on two arrays at a time, so that machines may have ways to both.
+    #[must_use]
+    pub fn is_paired(&self) -> bool {
+        !matches!(self, Self::Async)
+    }
+}
+
 /// One configured array, as a driver sees it: by name, without address or credential.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Target {
@@ -95,7 +103,7 @@ pub enum FailureCode {
     Denied,
     /// The deadline passed; the outcome is unknown until the call is repeated.
     Deadline,
-    /// The array's answer was not understood.
+    /// The array's answer was not understood: whether it did what was asked is not known until the call is repeated.
     Protocol,
     /// A code of a later contract.
     Other(String),
@@ -105,7 +113,10 @@ impl FailureCode {
     /// Whether repeating the call with the same operation id may help without anybody doing anything.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::Busy | Self::Unavailable | Self::Deadline)
+        matches!(
+            self,
+            Self::Busy | Self::Unavailable | Self::Deadline | Self::Protocol
+        )
     }
 
     /// The name as it stands in the contract.

@@ -204,7 +204,6 @@ impl Failover<'_> {
         to: &mut Option<String>,
         page: Vec<Member>,
     ) -> Result<Option<OperationError>, ReplicationError> {
-        let env = self.run.env();
         let (pending, arrived): (Vec<_>, Vec<_>) = page
             .into_iter()
             .partition(|m| !self.arrived(m, to.as_deref()));
@@ -212,10 +211,9 @@ impl Failover<'_> {
             .note(|o| o.progress.done += arrived.len() as u64)
             .await;
         // Moved before a restart: what comes after the switch may not have been done for them.
-        let before: Vec<Member> = arrived
-            .into_iter()
-            .filter(|m| self.moved_by_this(m))
-            .collect();
+        let (before, others): (Vec<_>, Vec<_>) =
+            arrived.into_iter().partition(|m| self.moved_by_this(m));
+        self.give_turns_back(others).await?;
         if pending.is_empty() {
             self.switch_again(before).await?;
             return Ok(None);
@@ -225,8 +223,9 @@ impl Failover<'_> {
             Err(stopped) => return Ok(Some(stopped)),
         };
         let order = &self.input.order;
-        let planned = plan::page(env, &self.view, self.run.id(), order, to.clone(), &pending).await;
-        let mut made = match planned {
+        let call = plan::question(order, to.clone(), &pending);
+        let planned = self.run.call(&self.view.name, &call).await;
+        let mut made = match planned.and_then(|reply| plan::answer(&self.view, reply)) {
             Ok(made) => made,
             Err(error) => return Ok(Some(journalled(&self.view.name, &error))),
         };

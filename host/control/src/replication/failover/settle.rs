@@ -90,6 +90,19 @@ impl Failover<'_> {
         Ok(())
     }
 
+    /// Gives back the turns that a run before a restart took of volumes which somebody else has brought to the goal since, as an
+    /// adoption does: nobody would give them back later.
+    pub(super) async fn give_turns_back(
+        &self,
+        members: Vec<Member>,
+    ) -> Result<(), ReplicationError> {
+        let mine = |m: &Member| m.volume.operation.as_deref() == Some(self.run.id());
+        let held: Vec<Member> = members.into_iter().filter(mine).collect();
+        let id = self.run.id().to_owned();
+        self.put_back(held, Event::Failed(id)).await?;
+        Ok(())
+    }
+
     /// Gives back every turn that this operation, or its run before a restart, still holds. What such a run has moved is
     /// brought to its end although the rest is not begun any more: its machines are connected where it is.
     pub(super) async fn unlock(&self, why: &OperationError) -> Result<(), ReplicationError> {
