@@ -67,9 +67,8 @@ impl World {
         plan: &FailoverPlan,
         volume: &VolumeSpec,
     ) -> Result<(), Failure> {
-        let content = self.copy(&Self::source(volume), &volume.id)?.content;
-        let copy = self.copy_mut(&plan.target, &volume.id)?;
-        copy.content = copy.content.max(content);
+        let source = self.copy(&Self::source(volume), &volume.id)?.clone();
+        self.copy_mut(&plan.target, &volume.id)?.receive(&source);
         Ok(())
     }
 
@@ -125,7 +124,7 @@ impl World {
         discard: bool,
     ) -> Result<(), Failure> {
         let source = Self::source(volume);
-        let content = self.copy(&source, &volume.id)?.content;
+        let Copy { content, size, .. } = self.copy(&source, &volume.id)?.clone();
         self.left_alone(to, volume, Act::Take)?;
         let array = self
             .arrays
@@ -158,6 +157,7 @@ impl World {
             volume.id.clone(),
             Copy {
                 content,
+                size,
                 writable: false,
                 generation,
                 mark,

@@ -10,9 +10,6 @@ use springform_model::replication::evidence::{self, Evidence, LINK, Promotion};
 use crate::nouns::placement;
 use crate::world::World;
 
-/// Bytes of the volumes.
-const SIZE: u64 = 1 << 30;
-
 /// What is written beside a copy when it is promoted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mark {
@@ -135,7 +132,7 @@ impl World {
                 target: String::new(),
                 mark: mark.map_or(evidence::Mark::None, evidence::Mark::Promoted),
                 placement: Some(placement(&volume.id, name, replicated)),
-                size: Some(SIZE),
+                size: Some(copy.size),
             };
             let detail = serde_json::to_string(&evidence).unwrap();
             seen.links.push(link(name, Some(detail)));

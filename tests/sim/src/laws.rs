@@ -8,6 +8,8 @@ use springform_model::operation::Operation;
 use springform_model::replication::check;
 use springform_model::replication::relation::{DebtState, Phase, Relation};
 
+use crate::nouns::name_on;
+use crate::rows::Rows;
 use crate::world::World;
 
 /// Checks every relation and the arrays against each other.
@@ -61,6 +63,38 @@ pub fn hold(
                     "{id}: {name} can be written and nobody knows: {relation:?}"
                 ));
             }
+        }
+    }
+    Ok(())
+}
+
+/// Volumes that nobody works on have the name and the size on the array that serves them that their records say.
+///
+/// # Errors
+/// Where they differ, in words.
+pub fn records_say_what_arrays_have(rows: &Rows, world: &World) -> Result<(), String> {
+    for (id, (volume, _)) in &rows.volumes {
+        let settled = rows.relations.get(id);
+        let settled = settled.is_none_or(|(relation, _)| relation.phase == Phase::Settled);
+        let (true, None, Some(placed)) = (settled, &volume.operation, &volume.placement) else {
+            continue;
+        };
+        let Some(copy) = world
+            .arrays
+            .get(&placed.target)
+            .and_then(|a| a.copies.get(id))
+        else {
+            return Err(format!("{id}: {} serves it and has none", placed.target));
+        };
+        let name = name_on(&placed.target, id);
+        if placed.array_name != name || volume.size_bytes() != copy.size {
+            return Err(format!(
+                "{id} is {name} on {} and has {} bytes; its record says {} and {}",
+                placed.target,
+                copy.size,
+                placed.array_name,
+                volume.size_bytes()
+            ));
         }
     }
     Ok(())

@@ -54,11 +54,17 @@ pub fn volume(id: &str, target: &str, replicated: bool) -> Volume {
     }
 }
 
+/// Name of a volume on an array: each has one of its own, as a pod and an array beyond it have.
+#[must_use]
+pub fn name_on(target: &str, id: &str) -> String {
+    format!("{target}::volume-{id}")
+}
+
 /// Where a volume is.
 #[must_use]
 pub fn placement(id: &str, target: &str, replicated: bool) -> Placement {
     Placement {
-        array_name: format!("volume-{id}"),
+        array_name: name_on(target, id),
         target: target.into(),
         serial: None,
         metadata: Vec::new(),

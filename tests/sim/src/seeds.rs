@@ -136,6 +136,7 @@ impl Sim {
             return violation.map_or(Ok(()), Err);
         }
         laws::hold(&self.before, &now, &self.env.world())?;
+        laws::records_say_what_arrays_have(&self.env.rows(), &self.env.world())?;
         self.before = now;
         Ok(())
     }
@@ -167,7 +168,8 @@ impl Sim {
 
     async fn act(&mut self, summary: &mut Summary) -> Result<(), String> {
         match self.rng.random_range(0..100) {
-            0..35 => self.hosts_write(),
+            0..32 => self.hosts_write(),
+            32..35 => self.tenant_extends(),
             35..48 => self.replicate(),
             48..50 => self.look(),
             50..60 => {
@@ -212,6 +214,29 @@ impl Sim {
             let id = format!("v{}", self.rng.random_range(0..=REPLICATED));
             let host = self.env.rows().attached[&id].host.clone();
             self.env.world().write_by(&id, &host);
+        }
+    }
+
+    /// A volume that nobody works on is extended: the array first, then the record.
+    fn tenant_extends(&mut self) {
+        let id = format!("v{}", self.rng.random_range(0..=REPLICATED));
+        let mut rows = self.env.rows();
+        if self.older.stale || rows.look_only() {
+            return;
+        }
+        let settled = rows.relations.get(&id);
+        let settled = settled.is_none_or(|(relation, _)| relation.phase == Phase::Settled);
+        let Some((volume, revision)) = rows.volumes.get_mut(&id) else {
+            return;
+        };
+        let target = volume.placement.as_ref().map(|p| p.target.clone());
+        let free = settled && volume.operation.is_none();
+        if free && self.env.world().grow(&id, &target.unwrap_or_default()) {
+            volume.size += 1;
+            *revision += 1;
+            let line = format!("{id} is extended to {} GiB", volume.size);
+            drop(rows);
+            self.env.tell(line);
         }
     }
 

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use springform_model::contract::{
-    Call, CallError, Failure, FailureCode, Fault, FaultKind, Outcome, RecoveryPoint, Reply,
-    SetupReport, TestCopy, VolumeSpec,
+    Call, CallError, Failure, FailureCode, Fault, FaultKind, Outcome, Placement, RecoveryPoint,
+    Reply, SetupReport, TestCopy, VolumeSpec,
 };
 
 use crate::evidence::{Act, Mark};
@@ -20,6 +20,9 @@ pub const ARRAYS: [&str; 3] = ["a", "b", "c"];
 pub struct Copy {
     /// Number of the last write in it.
     pub content: u64,
+    /// Bytes.
+    #[serde(default = "one_gib")]
+    pub size: u64,
     /// Whether hosts can write to it.
     pub writable: bool,
     /// Generation under which it was made writable.
@@ -27,6 +30,20 @@ pub struct Copy {
     /// What is written beside it of its last promotion.
     #[serde(default)]
     pub mark: Option<Mark>,
+}
+
+impl Copy {
+    /// What a transfer brings, where it is newer than what is there.
+    pub(crate) fn receive(&mut self, from: &Self) {
+        if from.content >= self.content {
+            self.content = from.content;
+            self.size = from.size;
+        }
+    }
+}
+
+fn one_gib() -> u64 {
+    1 << 30
 }
 
 /// One array.
@@ -101,6 +118,7 @@ impl World {
             if i == 0 || replicated {
                 let copy = Copy {
                     content: 0,
+                    size: one_gib(),
                     writable: i == 0,
                     generation: u64::from(i == 0),
                     mark: None,
@@ -127,15 +145,19 @@ impl World {
         true
     }
 
+    /// A volume grows where it is served, by as much as it had at first; whether it did.
+    pub fn grow(&mut self, id: &str, target: &str) -> bool {
+        let Some(array) = self.arrays.get_mut(target).filter(|a| a.up) else {
+            return false;
+        };
+        let copy = array.copies.get_mut(id).filter(|c| c.writable);
+        copy.map(|copy| copy.size += one_gib()).is_some()
+    }
+
     /// Replication's schedule: replicas follow the copy which serves, where both arrays answer.
     pub fn replicate(&mut self, id: &str, serving: &str) {
-        let Some(content) = self
-            .arrays
-            .get(serving)
-            .filter(|a| a.up)
-            .and_then(|a| a.copies.get(id))
-            .map(|c| c.content)
-        else {
+        let source = self.arrays.get(serving).filter(|a| a.up);
+        let Some(source) = source.and_then(|a| a.copies.get(id)).cloned() else {
             return;
         };
         for (name, array) in &mut self.arrays {
@@ -143,7 +165,7 @@ impl World {
                 && array.up
                 && let Some(copy) = array.copies.get_mut(id).filter(|c| !c.writable)
             {
-                copy.content = copy.content.max(content);
+                copy.receive(&source);
             }
         }
     }
@@ -182,6 +204,15 @@ impl World {
             .unwrap_or_default()
     }
 
+    /// Where a volume is, with the size that it has there.
+    fn placed(&self, id: &str, target: &str) -> Placement {
+        let mut placed = placement(id, target, true);
+        let copy = self.arrays.get(target).and_then(|a| a.copies.get(id));
+        let told = copy.map(|copy| ("springform/size".to_owned(), copy.size.to_string()));
+        placed.extensions.extend(told);
+        placed
+    }
+
     /// Does what a call asks for.
     pub fn call(&mut self, call: Call) -> Result<Reply, CallError> {
         let each =
@@ -194,7 +225,7 @@ impl World {
                     .map(|v| {
                         let there = target.map_or_else(|| Self::source(v), str::to_owned);
                         let result = world.unless_refused(v, act);
-                        let result = result.map(|()| placement(&v.id, &there, true));
+                        let result = result.map(|()| world.placed(&v.id, &there));
                         Outcome {
                             id: v.id.clone(),
                             result,
