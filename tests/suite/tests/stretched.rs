@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
-use springform_suite::cinder::Cinder;
+use springform_suite::cinder::{Cinder, id};
 use springform_suite::site::{PRIMARY, SECOND, SERVICE, Site};
 use tokio::time::Instant;
 
@@ -207,23 +207,173 @@ async fn a_volume_that_a_retype_or_a_switch_renamed_is_shown_under_the_name_that
     asked.unwrap();
     assert_eq!(shown().await, replicated);
     for (verb, expected) in [("disable", &plain), ("enable", &replicated)] {
-        let scope = json!({"scope": {"volumes": [volume]}});
-        let path = format!("/admin/v1/{verb}");
-        let begun = cloud.ask(Method::POST, &path, Some(&scope)).await.unwrap();
-        let path = format!(
-            "/admin/v1/operations/{}",
-            begun["operation"].as_str().unwrap()
-        );
+        does(&cloud, verb, &volume).await;
+        assert_eq!(&shown().await, expected);
+    }
+}
+
+/// Waits for the end of what a verb of replication began.
+async fn does(cloud: &Cinder, verb: &str, volume: &str) {
+    let scope = json!({"scope": {"volumes": [volume]}});
+    let path = format!("/admin/v1/{verb}");
+    let begun = cloud.ask(Method::POST, &path, Some(&scope)).await.unwrap();
+    let path = format!(
+        "/admin/v1/operations/{}",
+        begun["operation"].as_str().unwrap()
+    );
+    let deadline = Instant::now() + Duration::from_secs(120);
+    loop {
+        let seen = cloud.ask(Method::GET, &path, None).await.unwrap();
+        if seen["state"] == "succeeded" {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{verb}: {seen}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_machine_has_ways_to_both_arrays_again_when_its_volume_is_stretched_again() {
+    let site = Site::stretched().unwrap();
+    let host = site.host().await.unwrap();
+    let cloud = site.cinder();
+    let story = Story { site, cloud };
+    let Story { site, cloud } = &story;
+    cloud.service_becomes(SERVICE, "state", "up").await.unwrap();
+    let specs = json!({"replication_enabled": "<is> True", "replication_type": "<in> sync"});
+    cloud.create_type("stretched", &specs).await.unwrap();
+    cloud.create_type("plain", &json!({})).await.unwrap();
+    let volumes = [
+        story.create("switched").await.unwrap(),
+        story.create("retyped").await.unwrap(),
+    ];
+    let [switched, retyped] = &volumes;
+    for verb in ["disable", "enable"] {
+        does(cloud, verb, switched).await;
+    }
+    for kind in ["plain", "stretched"] {
+        let retype = json!({"os-retype": {"new_type": kind, "migration_policy": "never"}});
+        let path = format!("/v3/volumes/{retyped}/action");
+        cloud.ask(Method::POST, &path, Some(&retype)).await.unwrap();
+        cloud.volume_becomes(retyped, "in-use").await.unwrap();
+    }
+    for volume in &volumes {
+        for array in [PRIMARY, SECOND] {
+            let there = connected(site, array, volume).await;
+            assert_eq!(there, 1, "{volume} on {array}\n{}", host.log());
+        }
+    }
+    // Nobody has to tell the machines a new way: it is the one that they know.
+    site.control.power(PRIMARY, false).await.unwrap();
+    story.fail_over(SECOND, "failed-over").await.unwrap();
+    story.write(SECOND, &volumes, 0, 1).await.unwrap();
+    let repair = json!({"dry_run": true});
+    let path = "/admin/v1/attachments/repair";
+    let listed = cloud.ask(Method::POST, path, Some(&repair)).await.unwrap();
+    assert!(!listed.to_string().contains(&volumes[0]), "{listed}");
+    assert!(!listed.to_string().contains(&volumes[1]), "{listed}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_that_is_switched_as_one_has_the_names_and_the_ways_that_are_shown() {
+    let site = Site::stretched().unwrap();
+    let host = site.host().await.unwrap();
+    let cloud = site.cinder();
+    cloud.service_becomes(SERVICE, "state", "up").await.unwrap();
+    let specs = json!({"replication_enabled": "<is> True", "replication_type": "<in> sync"});
+    let kind = cloud.create_type("stretched", &specs).await.unwrap();
+    let specs = json!({"consistent_group_replication_enabled": "<is> True"});
+    let body = json!({"group_type": {"name": "together", "group_specs": specs}});
+    let made = cloud
+        .ask(Method::POST, "/v3/group_types", Some(&body))
+        .await
+        .unwrap();
+    let together = id(&made, "/group_type/id").unwrap();
+    let body = json!({"group": {"group_type": together, "volume_types": [kind], "name": "g"}});
+    let made = cloud
+        .ask(Method::POST, "/v3/groups", Some(&body))
+        .await
+        .unwrap();
+    let group = format!("/v3/groups/{}", id(&made, "/group/id").unwrap());
+    let becomes = async |field: &str, value: &str| {
         let deadline = Instant::now() + Duration::from_secs(120);
         loop {
-            let seen = cloud.ask(Method::GET, &path, None).await.unwrap();
-            if seen["state"] == "succeeded" {
-                break;
+            let seen = cloud.ask(Method::GET, &group, None).await.unwrap();
+            if seen["group"][field] == value {
+                return;
             }
-            assert!(Instant::now() < deadline, "{verb}: {seen}");
+            assert!(Instant::now() < deadline, "{seen}\n{}", host.log());
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        assert_eq!(&shown().await, expected);
+    };
+    becomes("status", "available").await;
+    let body = json!({"volume": {
+        "name": "member", "size": 1, "volume_type": "stretched", "group_id": made["group"]["id"],
+    }});
+    let made = cloud
+        .ask(Method::POST, "/v3/volumes", Some(&body))
+        .await
+        .unwrap();
+    let volume = id(&made, "/volume/id").unwrap();
+    cloud.volume_becomes(&volume, "available").await.unwrap();
+    cloud.attach(&volume, "compute1", INITIATOR).await.unwrap();
+    let plain = format!("volume-{volume}-cinder");
+    for (verb, status, shown) in [
+        ("enable_replication", "enabled", name(&volume)),
+        ("disable_replication", "disabled", plain),
+        ("enable_replication", "enabled", name(&volume)),
+    ] {
+        let path = format!("{group}/action");
+        let body = json!({verb: {}});
+        cloud.ask(Method::POST, &path, Some(&body)).await.unwrap();
+        becomes("replication_status", status).await;
+        let seen = cloud.volume(&volume).await.unwrap();
+        assert_eq!(seen["metadata"]["array_volume_name"], shown, "{verb}");
+    }
+    for array in [PRIMARY, SECOND] {
+        let there = connected(&site, array, &volume).await;
+        assert_eq!(there, 1, "{array}\n{}", host.log());
+    }
+}
+
+/// Takes the second array out of the pod, as somebody does who exchanges it.
+async fn shrink_by_hand(site: &Site) {
+    let http = reqwest::Client::builder().danger_accept_invalid_certs(true);
+    let http = http.build().unwrap();
+    let base = format!("https://{}/api/2.26", site.sim.address(PRIMARY));
+    let login = http.post(format!("{base}/login"));
+    let login = login.header("api-token", site.sim.api_token(PRIMARY));
+    let login = login.header("content-length", "0");
+    let login = login.send().await.unwrap();
+    let token = login.headers()["x-auth-token"].clone();
+    let query = [("group_names", "cinder-pod"), ("member_names", SECOND)];
+    let asked = http.delete(format!("{base}/pods/arrays"));
+    let asked = asked.header("x-auth-token", token).query(&query);
+    let answer = asked.send().await.unwrap();
+    assert!(
+        answer.status().is_success(),
+        "{}",
+        answer.text().await.unwrap()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_machine_has_ways_to_an_array_that_was_exchanged() {
+    let site = Site::stretched().unwrap();
+    let host = site.host().await.unwrap();
+    let cloud = site.cinder();
+    let story = Story { site, cloud };
+    let Story { site, cloud } = &story;
+    cloud.service_becomes(SERVICE, "state", "up").await.unwrap();
+    let specs = json!({"replication_enabled": "<is> True", "replication_type": "<in> sync"});
+    cloud.create_type("stretched", &specs).await.unwrap();
+    let volume = story.create("ledger").await.unwrap();
+    shrink_by_hand(site).await;
+    assert_eq!(connected(site, SECOND, &volume).await, 0);
+    does(cloud, "reprotect", &volume).await;
+    for array in [PRIMARY, SECOND] {
+        let there = connected(site, array, &volume).await;
+        assert_eq!(there, 1, "{array}\n{}", host.log());
     }
 }
 

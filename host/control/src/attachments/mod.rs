@@ -8,7 +8,7 @@ mod servers;
 mod turn;
 mod work;
 
-pub(crate) use reconnect::{followed, reconnect};
+pub(crate) use reconnect::{followed, reconnect, reconnect_volumes};
 pub use secret::Secret;
 pub use servers::ServerVolumes;
 pub(crate) use turn::leads;

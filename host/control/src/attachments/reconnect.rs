@@ -17,7 +17,7 @@ use super::{arrays, turn};
 use crate::engine::{DriverCall, IgnorePending};
 use crate::lock::{self, Tried};
 use crate::outbox::{CloudEvent, Delivery};
-use crate::replication::{Lead, Member, chunks};
+use crate::replication::{Lead, Member};
 use crate::specs::volume_spec;
 use crate::{Control, ControlError};
 
@@ -58,9 +58,20 @@ pub(crate) async fn reconnect(
     moved: &[Member],
     whom: Lead,
 ) {
-    for page in chunks(moved.to_vec(), PAGE) {
-        let ids: Vec<&str> = page.iter().map(|m| m.volume.id.as_str()).collect();
-        let query = Query::new().is_in("volume_id", ids);
+    let ids: Vec<&str> = moved.iter().map(|m| m.volume.id.as_str()).collect();
+    reconnect_volumes(control, backend, operation, &ids, whom).await;
+}
+
+/// The same for volumes of which nothing but the ids is known.
+pub(crate) async fn reconnect_volumes(
+    control: &Control,
+    backend: &str,
+    operation: &str,
+    volumes: &[&str],
+    whom: Lead,
+) {
+    for page in volumes.chunks(PAGE) {
+        let query = Query::new().is_in("volume_id", page.iter().copied());
         let found = match control.store().list::<Attachment>(&query).await {
             Ok(found) => found,
             Err(error) => {
@@ -110,6 +121,8 @@ fn follows(attachment: &Attachment, target: &str, whom: Lead) -> Follows {
         (Some(connector), AttachStatus::Attached | AttachStatus::Attaching) => {
             Follows::Connect(Box::new(connector.clone()))
         }
+        // Nothing that it knows has become untrue.
+        (Some(_), _) if whom == Lead::Both => Follows::Nothing,
         (Some(connector), AttachStatus::ErrorAttaching) if known.is_some() => {
             Follows::Connect(Box::new(connector.clone()))
         }
@@ -177,15 +190,19 @@ async fn one(
                 since,
             });
         }
+        // Whoever acts on the event would pull a disk and plug it in again for nothing.
+        let known = same && attachment.outdated.is_none() && attachment.connection.is_some();
         attachment.updated_at = Some(since);
         match &outcome {
             Ok(connection) => attachment.connection = Some(connection.clone()),
             Err(_) if mark => attachment.connection = None,
             Err(_) => {}
         }
-        Some(tell(
-            backend, operation, volume, attachment, &outcome, &key, since,
-        ))
+        (!known).then(|| {
+            tell(
+                backend, operation, volume, attachment, &outcome, &key, since,
+            )
+        })
     })
     .await
 }

@@ -188,6 +188,8 @@ pub enum Lead {
     Moved,
     /// Those that were told a way to another array only.
     Astray,
+    /// All that use a volume which has not moved: it has a second array again, on which they are not connected any more.
+    Both,
 }
 
 impl Lead {
@@ -197,7 +199,7 @@ impl Lead {
         let (mut there, mut beyond) = (told.clone(), told);
         let there = there.any(|target| target == serving);
         match self {
-            Self::All => false,
+            Self::All | Self::Both => false,
             Self::Moved => there && beyond.any(|target| target != serving),
             Self::Astray => there,
         }
@@ -346,6 +348,7 @@ mod tests {
             (&[][..], false, false),
         ] {
             assert!(!leaves(Lead::All, told), "{told:?}");
+            assert!(!leaves(Lead::Both, told), "{told:?}");
             assert_eq!(leaves(Lead::Moved, told), moved, "{told:?}");
             assert_eq!(leaves(Lead::Astray, told), astray, "{told:?}");
         }

@@ -1,9 +1,11 @@
 //! A group's own record, where the scope of a verb is a group: its turn, how it is said to be replicated, who serves it.
 //! And the two verbs that an array which keeps groups carries out for the group as one.
 
+use std::collections::BTreeMap;
+
 use springform_model::cloud::{Group, ReplicationStatus};
 use springform_model::contract::{
-    Call, CallError, Failure, FailureCode, GroupSpec, ReplicationKind,
+    Call, CallError, Failure, FailureCode, GroupSpec, Placement, ReplicationKind,
 };
 use springform_model::operation::{Operation, OperationError, OperationState, Verb};
 use springform_model::replication::relation::Event;
@@ -13,6 +15,7 @@ use super::env::{BackendView, Member, ReplicationEnv, ReplicationError};
 use super::members::{self, Change};
 use super::operation_run::{OperationRun, journalled, problem};
 use super::plan::PAGE;
+use super::verbs::lead_to_both;
 
 /// A group as the env gives it.
 #[derive(Debug, Clone)]
@@ -212,12 +215,16 @@ pub(super) async fn switch(
         run.note(|o| o.progress = count(0, total)).await;
         return Ok(Err(journalled(&view.name, &error)));
     }
-    for chunk in members::chunks(all, PAGE) {
-        members::change(env, chunk, |member| {
+    for chunk in members::chunks(all, view.batch.clamp(1, PAGE)) {
+        let placements = placements(run, view, &chunk, enable).await;
+        let (switched, _) = members::change(env, chunk, |member| {
             *member.relation = member.relation.step(Event::Want(enable), now)?.0;
             let kind = enable.then(|| kind_of(member)).flatten();
             if let Some(placement) = &mut member.volume.placement {
                 placement.replication = kind;
+            }
+            if let Some(placement) = placements.get(&member.volume.id) {
+                member.volume.place(placement);
             }
             member.volume.replication_status = Some(if enable {
                 ReplicationStatus::Enabled
@@ -228,9 +235,33 @@ pub(super) async fn switch(
             Ok(Change::Write)
         })
         .await?;
+        lead_to_both(run, &view.name, switched).await?;
     }
     run.note(|o| o.progress = count(total, 0)).await;
     Ok(Ok(()))
+}
+
+/// Where the volumes of a group are that was switched. What enters a pair of arrays or leaves it gets another name, and the answer
+/// about the group has none: each volume is asked to be what it is. One that cannot say keeps the name that it had.
+async fn placements(
+    run: &OperationRun<'_>,
+    view: &BackendView,
+    members: &[Member],
+    enable: bool,
+) -> BTreeMap<String, Placement> {
+    let paired = |m: &Member| kind_of(m).is_some_and(|kind| kind.is_paired());
+    if !members.iter().any(paired) {
+        return BTreeMap::new();
+    }
+    let volumes = members.iter().map(|m| (*m.spec).clone()).collect();
+    let call = match enable {
+        true => Call::Enable { volumes },
+        false => Call::Disable { volumes },
+    };
+    let outcomes = run.batch(&view.name, &call, members).await;
+    let told = outcomes.into_iter().filter_map(Result::ok);
+    told.filter_map(|told| Some((told.id, told.result.ok()?)))
+        .collect()
 }
 
 fn kind_of(member: &Member) -> Option<ReplicationKind> {

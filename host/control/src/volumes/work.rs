@@ -4,17 +4,19 @@ use async_trait::async_trait;
 use springform_model::cloud::{
     Attachment, ReplicationStatus, Snapshot, SnapshotStatus, Volume, VolumeStatus,
 };
-use springform_model::contract::{Call, Reply};
+use springform_model::contract::{Call, Placement, ReplicationKind, Reply};
 use springform_model::operation::{Operation, OperationError, Verb};
 use springform_model::replication::obligation::Obligation;
 use springform_model::replication::relation::{Event, Relation};
 use springform_store::{Changes, Direction, Query, StoreError, Stored};
 
 use super::{migrate, report};
+use crate::attachments;
 use crate::engine::{Executor, Run, failure};
 use crate::groups::settle::{WriteDecision, settle};
 use crate::lock;
 use crate::obligations::{self, Owing};
+use crate::replication::Lead;
 use crate::specs::{full_type, is_multiattach, snapshot_spec, type_spec, volume_spec};
 
 /// Carries them out.
@@ -42,7 +44,12 @@ impl Executor for Working {
         if migrate::is_move(run.operation()) {
             return migrate::carry_out(run, &id).await;
         }
-        let outcome = act(run, &id).await;
+        let outcome = match act(run, &id).await {
+            Ok(Reply::Placement(placed)) if run.operation().verb == Verb::RetypeVolume => {
+                lead_to_both(run, &id, placed).await
+            }
+            outcome => outcome,
+        };
         run.finish(outcome.as_ref().err().cloned());
         let operation = run.operation().clone();
         if outcome.is_ok() && matches!(operation.verb, Verb::DeleteVolume | Verb::UnmanageVolume) {
@@ -112,6 +119,50 @@ impl Executor for Working {
         )
         .await
     }
+}
+
+/// Key of an operation that connects machines to both arrays of the pair that its volume entered.
+const LEADS: &str = "leads";
+
+/// Machines that had ways to both arrays of a pair have lost one where a volume left it, and have it again where it enters one: a
+/// failover does not connect them. Gives where the volume is afterwards.
+async fn lead_to_both(run: &mut Run, id: &str, placed: Placement) -> Result<Reply, OperationError> {
+    let control = run.control().clone();
+    let store = control.store();
+    let paired = |at: Option<&Placement>| {
+        let kind = at.and_then(|at| at.replication.as_ref());
+        kind.is_some_and(ReplicationKind::is_paired)
+    };
+    let begun = run.operation().input.get(LEADS).is_some();
+    let known = store.get::<Volume>(id).await.map_err(broken)?;
+    let used = known.is_some_and(|volume| {
+        let enters = begun || !paired(volume.placement.as_ref());
+        enters && !volume.attachments.is_empty()
+    });
+    if !used || !paired(Some(&placed)) {
+        return Ok(Reply::Placement(placed));
+    }
+    // A host that is killed between here and the connections makes them when it is back.
+    run.note(|operation| {
+        if let Some(input) = operation.input.as_object_mut() {
+            input.insert(LEADS.to_owned(), true.into());
+        }
+    });
+    // Whoever connects them reads where the volume is, and gives its lock back.
+    let there = |volume: &mut Volume| volume.place(&placed);
+    run.settle::<Volume>(id, there, |_| Changes::new()).await?;
+    let backend = run.operation().backend.clone().unwrap_or_default();
+    let operation = run.operation().id.clone();
+    attachments::reconnect_volumes(&control, &backend, &operation, &[id], Lead::Both).await;
+    let held = lock::take(run, &[id.to_owned()]).await;
+    let now = match held.ok().and_then(|held| held.into_iter().next()) {
+        Some(held) => held.record.placement,
+        None => {
+            let now = store.get::<Volume>(id).await.map_err(broken)?;
+            now.and_then(|volume| volume.record.placement)
+        }
+    };
+    Ok(Reply::Placement(now.unwrap_or(placed)))
 }
 
 pub(super) fn action(verb: Verb) -> &'static str {

@@ -55,9 +55,14 @@ impl Failover<'_> {
             let used = members::release(&self.run, used).await?;
             let waits = "hosts to be connected to the array that serves now".to_owned();
             self.run.enter("reconnecting", Some(waits)).await?;
+            // An array that was overwritten may be a new one, on which nobody is connected.
+            let whom = match self.input.overwrite_first {
+                true => Lead::All,
+                false => Lead::Moved,
+            };
             self.run
                 .env()
-                .reconnect(&self.view.name, self.run.id(), &used, Lead::Moved)
+                .reconnect(&self.view.name, self.run.id(), &used, whom)
                 .await;
         }
         Ok(())

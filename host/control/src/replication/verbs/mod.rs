@@ -9,6 +9,7 @@ mod switch;
 
 pub use overwrite::overwrite;
 pub use reconcile::promotable;
+pub(super) use switch::lead_to_both;
 
 use serde::{Deserialize, Serialize};
 use springform_model::cloud::Service;
@@ -245,6 +246,7 @@ impl Work<'_, '_> {
             Verb::Enable | Verb::Disable => self.switch(chunk, self.verb == Verb::Enable).await,
             _ => {
                 let ack = &self.input.ask.acknowledge;
+                let all = chunk.clone();
                 let failed = overwrite(
                     self.run,
                     &self.view,
@@ -259,9 +261,11 @@ impl Work<'_, '_> {
                     let id = &member.volume.id;
                     self.run.keep_failure(id, why.clone()).await;
                 }
-                let failed = failed.into_iter().map(|(member, _)| member).collect();
+                let failed: Vec<Member> = failed.into_iter().map(|(member, _)| member).collect();
+                let good = |m: &Member| failed.iter().all(|f| f.volume.id != m.volume.id);
+                let good = all.into_iter().filter(good).collect();
                 members::release(self.run, failed).await?;
-                Ok(())
+                lead_to_both(self.run, &self.view.name, good).await
             }
         }
     }

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use springform_model::cloud::ReplicationStatus;
-use springform_model::contract::{Call, CallError};
+use springform_model::contract::{Call, CallError, ReplicationKind};
 use springform_model::replication::relation::Event;
 
 use super::Work;
-use crate::replication::env::{Member, ReplicationError};
+use crate::replication::env::{Lead, Member, ReplicationError};
 use crate::replication::members;
 use crate::replication::members::Change;
-use crate::replication::operation_run::{journalled, problem};
+use crate::replication::operation_run::{OperationRun, journalled, problem};
 
 impl Work<'_, '_> {
     pub(super) async fn switch(
@@ -69,7 +69,7 @@ impl Work<'_, '_> {
                 o.progress.failed += lost;
             })
             .await;
-        members::change(env, good, |m| {
+        let (switched, _) = members::change(env, good, |m| {
             *m.relation = m.relation.step(Event::Want(on), now)?.0;
             if let Some(placement) = placements.get(&m.volume.id) {
                 m.volume.place(placement);
@@ -83,6 +83,28 @@ impl Work<'_, '_> {
             Ok(Change::Write)
         })
         .await?;
-        Ok(())
+        lead_to_both(self.run, &self.view.name, switched).await
     }
+}
+
+/// Machines lost their ways to one array of a pair when their volume left it or the array was lost, and have them again: a failover
+/// does not connect those that were told both.
+pub(in crate::replication) async fn lead_to_both(
+    run: &OperationRun<'_>,
+    backend: &str,
+    switched: Vec<Member>,
+) -> Result<(), ReplicationError> {
+    let paired = |m: &Member| {
+        let at = m.volume.placement.as_ref();
+        let kind = at.and_then(|at| at.replication.as_ref());
+        kind.is_some_and(ReplicationKind::is_paired)
+    };
+    let paired: Vec<Member> = switched.into_iter().filter(paired).collect();
+    let used = run.env().followed(paired).await?;
+    if !used.is_empty() {
+        run.env()
+            .reconnect(backend, run.id(), &used, Lead::Both)
+            .await;
+    }
+    Ok(())
 }
