@@ -74,6 +74,10 @@ async fn all_ended(control: &Control) {
     .await;
 }
 
+fn is_gone<T>(found: &Result<T, ControlError>) -> bool {
+    matches!(found, Err(error) if error.kind == ErrorKind::NotFound)
+}
+
 /// What a tenant and an operator do with one volume, one after the other; each step must come to its end.
 async fn journey(control: &Control) {
     let caller = admin();
@@ -117,9 +121,10 @@ async fn journey(control: &Control) {
     // One that was refused for the store may be there all the same; a client lists and removes it.
     assert!(attached.is_err() || !known.is_empty());
     for attachment in known {
-        let gone = asked(|| attachments.delete(&caller, &attachment.id)).await;
-        assert!(gone.is_ok() || gone.is_err_and(|error| error.kind == ErrorKind::NotFound));
+        let asked_again = asked(|| attachments.delete(&caller, &attachment.id)).await;
         all_ended(control).await;
+        let left = attachments.get(&caller, &attachment.id).await;
+        assert!(is_gone(&left), "{asked_again:?} {left:?}");
     }
     let replication = control.replication();
     let moved = asked(|| replication.failover_host(&caller, "pure1", Some("b"))).await;
@@ -135,12 +140,15 @@ async fn journey(control: &Control) {
         .unwrap()
         .unwrap();
     assert_eq!(service.replication_status, ReplicationStatus::FailedOver);
-    let gone = asked(|| snapshots.delete(&caller, &taken.id, false)).await;
-    assert!(gone.is_ok() || gone.is_err_and(|error| error.kind == ErrorKind::NotFound));
+    // As above: what is being deleted already is refused, or is gone.
+    let asked_again = asked(|| snapshots.delete(&caller, &taken.id, false)).await;
     all_ended(control).await;
-    let gone = asked(|| volumes.delete(&caller, &made.id, true, false)).await;
-    assert!(gone.is_ok() || gone.is_err_and(|error| error.kind == ErrorKind::NotFound));
+    let left = snapshots.get(&caller, &taken.id).await;
+    assert!(is_gone(&left), "{asked_again:?} {left:?}");
+    let asked_again = asked(|| volumes.delete(&caller, &made.id, true, false)).await;
     all_ended(control).await;
+    let left = volumes.get(&caller, &made.id).await;
+    assert!(is_gone(&left), "{asked_again:?} {left:?}");
 }
 
 /// No record is held, and records and arrays agree.

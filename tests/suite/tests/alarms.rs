@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use desk::{Desk, INITIATOR, PATIENCE};
+use flasharray_sim::{Sim, SimConfig};
 use springform_suite::prometheus::{Prometheus, promtool};
 use springform_suite::site::{PRIMARY, SECOND};
 use tokio::time::Instant;
@@ -329,6 +330,30 @@ async fn a_drill_whose_copies_cannot_be_taken_away_is_an_alarm_says_why_and_ends
 async fn drills_are_late(prometheus: &Prometheus) -> bool {
     let late = "springform_replication_drill_overdue_seconds>0";
     !prometheus.value(late).await.unwrap().is_empty()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_array_that_answers_and_is_not_believed_is_an_alarm_of_its_own() {
+    let mut watched = Watched::new().await;
+    let stranger = Sim::start(SimConfig::pair(PRIMARY, SECOND)).unwrap();
+    let (ours, theirs) = (watched.desk.site.sim.ca_file(), stranger.ca_file());
+    let (ours, theirs) = (ours.display().to_string(), theirs.display().to_string());
+    // The second array is the last one that the file names. A reload would refuse what it does not believe.
+    believe(&watched.desk, &ours, &theirs);
+    watched.desk = watched.desk.restarts().await;
+    watched.fires(&["SpringformArrayDistrusted"]).await;
+    believe(&watched.desk, &theirs, &ours);
+    watched.desk = watched.desk.restarts().await;
+    watched.quiet().await;
+    watched.desk.ends().await;
+}
+
+/// The array that the configuration names last is believed for another authority's word.
+fn believe(desk: &Desk, from: &str, to: &str) {
+    desk.edit(|text| {
+        let at = text.rfind(from).unwrap();
+        format!("{}{to}{}", &text[..at], &text[at + from.len()..])
+    });
 }
 
 #[tokio::test(flavor = "multi_thread")]
