@@ -39,7 +39,7 @@ impl Plans {
                 && !step.contains("json_each")
                 && !sql.text.contains(" ORDER BY id ");
             let sorts = step.contains("TEMP B-TREE") && !sql.text.contains(FEW_IN_ORDER);
-            // Whoever has a list of names wants these, and not to look through all of a backend for them.
+            // A list of names has an index; by the backend alone, all of its rows are read for a few.
             let lists = sql.text.contains(" IN (SELECT value FROM json_each(");
             let looks_through = lists && step.contains("(backend=?)");
             if (whole || sorts || looks_through)

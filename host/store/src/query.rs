@@ -175,12 +175,12 @@ impl Query {
         self
     }
 
-    /// The keys in use, `id` last. Its direction is that of the key before it, so that one index serves the whole order.
     fn has_list(&self) -> bool {
         let list = |filter: &Filter| matches!(filter, Filter::In(..));
         self.filters.iter().any(list)
     }
 
+    /// The keys in use, `id` last. Its direction is that of the key before it, so that one index serves the whole order.
     pub(crate) fn keys(&self) -> Vec<(String, Direction)> {
         let mut keys = self.sort.clone();
         if !keys.iter().any(|(column, _)| column == "id") {

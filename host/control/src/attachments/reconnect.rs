@@ -190,7 +190,7 @@ async fn one(
                 since,
             });
         }
-        // Whoever acts on the event would pull a disk and plug it in again for nothing.
+        // An event about nothing new makes its receivers attach the disk again.
         let known = same && attachment.outdated.is_none() && attachment.connection.is_some();
         attachment.updated_at = Some(since);
         match &outcome {

@@ -148,7 +148,7 @@ async fn lead_to_both(run: &mut Run, id: &str, placed: Placement) -> Result<Repl
             input.insert(LEADS.to_owned(), true.into());
         }
     });
-    // Whoever connects them reads where the volume is, and gives its lock back.
+    // The connections are made from the stored placement; the volume's lock is given back with the last of them.
     let there = |volume: &mut Volume| volume.place(&placed);
     run.settle::<Volume>(id, there, |_| Changes::new()).await?;
     let backend = run.operation().backend.clone().unwrap_or_default();
