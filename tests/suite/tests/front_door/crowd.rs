@@ -23,6 +23,8 @@ const PLACES: usize = 1_500;
 const OTHER_FILES: u64 = 500;
 /// Rounds of an honest client in which its cost is measured.
 const ROUNDS: usize = 500;
+/// Turns in which a host alone and one beside a crowd are asked that often.
+const TURNS: usize = 10;
 /// What honest clients keep of their rate.
 const KEPT: f64 = 0.8;
 
@@ -60,19 +62,20 @@ fn computed(host: &Child) -> f64 {
 
 /// The share of their rate that honest clients keep beside a crowd.
 ///
-/// A rate by the clock says more of what else the machine does. So: a request costs so many seconds of computing, alone and
-/// beside the crowd, and the crowd takes a share of the cores for itself; the rest of them over the cost is the rate.
+/// A rate by the clock says more of what else the machine does. So: a request costs so many seconds of computing, and the crowd
+/// takes a share of the cores for itself; the rest of them over the cost is the rate. A busy machine makes each second of
+/// computing dearer too, so a host without a crowd is asked in turns with the one that has it.
 struct Rate {
-    alone: f64,
+    alone: (House, Child),
 }
 
 impl Rate {
-    async fn alone(house: &House, host: &Child) -> Self {
-        honest(house, 20).await;
-        let before = computed(host);
-        honest(house, ROUNDS).await;
+    async fn of_a_host_alone() -> Self {
+        let alone = house();
+        let host = alone.runs().await;
+        honest(&alone, 20).await;
         Self {
-            alone: computed(host) - before,
+            alone: (alone, host),
         }
     }
 
@@ -92,15 +95,20 @@ impl Rate {
         let (before, begun) = (computed(host), Instant::now());
         tokio::time::sleep(Duration::from_secs(2)).await;
         let crowd = (computed(host) - before) / begun.elapsed().as_secs_f64();
-        let (before, begun) = (computed(host), Instant::now());
-        honest(house, ROUNDS).await;
-        let both = computed(host) - before;
-        let beside = (both - crowd * begun.elapsed().as_secs_f64()).max(0.001);
+        let (mut alone, mut beside) = (0.0, 0.0);
+        for _ in 0..TURNS {
+            let before = computed(&self.alone.1);
+            honest(&self.alone.0, ROUNDS / TURNS).await;
+            alone += computed(&self.alone.1) - before;
+            let (before, begun) = (computed(host), Instant::now());
+            honest(house, ROUNDS / TURNS).await;
+            beside += computed(host) - before - crowd * begun.elapsed().as_secs_f64();
+        }
+        let beside = beside.max(0.001);
         let cores = std::thread::available_parallelism().unwrap().get() as f64;
-        let kept = (cores - crowd) / cores * (self.alone / beside).min(1.0);
+        let kept = (cores - crowd) / cores * (alone / beside).min(1.0);
         eprintln!(
-            "alone {:.3} s, beside {beside:.3} s, the crowd {crowd:.3} of {cores} cores: {kept:.2} kept",
-            self.alone
+            "alone {alone:.3} s, beside {beside:.3} s, the crowd {crowd:.3} of {cores} cores: {kept:.2} kept"
         );
         kept
     }
@@ -139,7 +147,7 @@ async fn honest(house: &House, times: usize) {
 async fn clients_that_ask_and_never_read_keep_nobody_out() {
     let house = Arc::new(house());
     let host = house.runs().await;
-    let rate = Rate::alone(&house, &host).await;
+    let rate = Rate::of_a_host_alone().await;
     let crowd = as_many_as_may_be(DEAF);
     let mut deaf = Vec::new();
     let request = b"GET /openapi.json HTTP/1.1\r\nhost: x\r\n\r\n".repeat(20);
@@ -161,7 +169,7 @@ async fn clients_that_ask_and_never_read_keep_nobody_out() {
 async fn clients_that_drip_keep_nobody_out() {
     let house = Arc::new(house());
     let host = house.runs().await;
-    let rate = Rate::alone(&house, &host).await;
+    let rate = Rate::of_a_host_alone().await;
     let stop = Arc::new(AtomicBool::new(false));
     let dripped = Arc::new(AtomicU64::new(0));
     let mut crowd = JoinSet::new();
@@ -204,7 +212,7 @@ async fn clients_that_drip_keep_nobody_out() {
 async fn five_hundred_wrong_tokens_a_second_are_slowed_down_and_the_right_one_is_not() {
     let house = Arc::new(house());
     let host = house.runs().await;
-    let rate = Rate::alone(&house, &host).await;
+    let rate = Rate::of_a_host_alone().await;
     let stop = Arc::new(AtomicBool::new(false));
     let counts = Arc::new([AtomicU64::new(0), AtomicU64::new(0)]);
     let mut guessers = JoinSet::new();
