@@ -29,19 +29,19 @@ fn split_project(path: &str) -> Option<(String, String)> {
 }
 
 /// Names the request and strips the project off its path, before it is routed.
-pub fn enter(mut request: Request) -> Request {
+pub fn enter(mut request: Request) -> (Request, Arc<Inbound>) {
     let path = request.uri().path().to_owned();
-    let mut inbound = Inbound {
-        request_id: format!("req-{}", Uuid::new_v4()),
-        project: None,
-        path: path.clone(),
-    };
-    if let Some((project, routed)) = split_project(&path) {
-        inbound.project = Some(project);
+    let (project, routed) = split_project(&path).unzip();
+    if let Some(routed) = routed {
         rewrite(&mut request, &routed);
     }
-    request.extensions_mut().insert(inbound);
-    request
+    let inbound = Arc::new(Inbound {
+        request_id: format!("req-{}", Uuid::new_v4()),
+        project,
+        path,
+    });
+    request.extensions_mut().insert(Arc::clone(&inbound));
+    (request, inbound)
 }
 
 fn rewrite(request: &mut Request, path: &str) {
@@ -55,17 +55,17 @@ fn rewrite(request: &mut Request, path: &str) {
 }
 
 /// Lets in, times, counts and logs a request, and turns a panic into a 500.
-pub async fn around<F>(state: Arc<State>, request: Request, next: F) -> Response
+pub async fn around<F>(
+    state: Arc<State>,
+    inbound: Arc<Inbound>,
+    request: Request,
+    next: F,
+) -> Response
 where
     F: AsyncFnOnce(Request) -> Response,
 {
     let begun = Instant::now();
     let method = request.method().clone();
-    let inbound = request
-        .extensions()
-        .get::<Inbound>()
-        .cloned()
-        .unwrap_or_default();
     let mut response = match may_come_in(&state, &request) {
         Err(refusal) => refusal.into_response(),
         Ok(()) => {

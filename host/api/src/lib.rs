@@ -24,17 +24,20 @@ mod starting;
 mod state;
 mod views;
 
+use std::convert::Infallible;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, Request};
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, get, on};
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use tokio::sync::Semaphore;
-use tower::ServiceExt;
+use tower::Service;
 
 pub use auth::{
     Auth, DEFAULT_PROJECT, Keystone, KeystoneConfig, KeystoneError, Policy, PolicyError,
@@ -42,8 +45,8 @@ pub use auth::{
 };
 pub use nova::NovaService;
 pub use secret_file::{SecretFileError, read_secret_file};
-pub use serve::{Certificate, Tls, TlsError, serve, serve_tls};
-pub use starting::{Opening, starting};
+pub use serve::{Answers, Certificate, Tls, TlsError, serve, serve_tls};
+pub use starting::{Opening, Starting, starting};
 pub use state::{ApiState, Limits};
 
 use http::{ApiError, Face, Routes, dispatch, unknown_path};
@@ -62,8 +65,8 @@ pub fn openapi_document() -> serde_json::Value {
     openapi::document(&cinder, &admin)
 }
 
-/// The whole API as one router.
-pub fn router(state: ApiState) -> Router {
+/// The whole API as one service.
+pub fn router(state: ApiState) -> ApiRouter {
     let rates = limits::Rates::new(state.limits.requests_per_second, state.limits.burst);
     let places = Arc::new(Semaphore::new(state.limits.concurrency.max(1)));
     let state = Arc::new(State {
@@ -94,18 +97,45 @@ pub fn router(state: ApiState) -> Router {
         .with_state(Arc::clone(&state));
     inner = mount(inner, "/v3", Face::Cinder, &cinder, &state);
     inner = mount(inner, "/admin/v1", Face::Admin, &admin, &state);
-    let inner = inner.fallback(|| async { unknown_path() });
-    Router::new().fallback_service(tower::service_fn(move |request: Request| {
-        let (inner, state) = (inner.clone(), Arc::clone(&state));
-        async move {
-            let request = layers::enter(request);
-            let next = async move |request: Request| match inner.oneshot(request).await {
+    let routes = inner.fallback(|| async { unknown_path() });
+    ApiRouter { routes, state }
+}
+
+/// The whole API: what happens around every request, and the table of routes.
+///
+/// No [`Router`]: the project is taken off a path before that is routed, and a router within a router routes twice.
+#[derive(Clone)]
+pub struct ApiRouter {
+    routes: Router,
+    state: Arc<State>,
+}
+
+impl std::fmt::Debug for ApiRouter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ApiRouter").finish_non_exhaustive()
+    }
+}
+
+impl Service<Request> for ApiRouter {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        let (mut routes, state) = (self.routes.clone(), Arc::clone(&self.state));
+        Box::pin(async move {
+            let (request, inbound) = layers::enter(request);
+            let next = async move |request: Request| match routes.call(request).await {
                 Ok(response) => response,
                 Err(never) => match never {},
             };
-            Ok::<_, std::convert::Infallible>(layers::around(state, request, next).await)
-        }
-    }))
+            Ok(layers::around(state, inbound, request, next).await)
+        })
+    }
 }
 
 /// Puts a table of routes below a prefix.
@@ -125,12 +155,8 @@ fn mount(
         let (route, state) = (Arc::new(route.clone()), Arc::clone(state));
         let handler = move |parts: Result<RawPathParams, RawPathParamsRejection>,
                             request: Request<Body>| async move {
-            let parts = match parts {
-                Ok(parts) => parts
-                    .iter()
-                    .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                    .collect(),
-                Err(_) => return ApiError::invalid("Malformed request url").into_response(),
+            let Ok(parts) = parts else {
+                return ApiError::invalid("Malformed request url").into_response();
             };
             dispatch(state, route, face, parts, request).await
         };

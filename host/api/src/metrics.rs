@@ -11,14 +11,14 @@ use prometheus_client::registry::{Registry, Unit};
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Served {
-    method: String,
+    method: &'static str,
     route: &'static str,
     status: u16,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Timed {
-    method: String,
+    method: &'static str,
     route: &'static str,
 }
 
@@ -31,6 +31,9 @@ pub(crate) struct HttpMetrics {
     /// Requests being worked on.
     pub in_flight: Gauge<i64, AtomicI64>,
 }
+
+/// Methods that are counted by their names.
+const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
 fn histogram() -> Histogram {
     Histogram::new([
@@ -71,15 +74,11 @@ impl HttpMetrics {
 
     /// Counts one request. Methods that HTTP does not define are counted as one.
     pub fn count(&self, method: &http::Method, route: &'static str, status: u16, seconds: f64) {
-        let method = match method.as_str() {
-            known @ ("GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS") => {
-                known.to_owned()
-            }
-            _ => "other".to_owned(),
-        };
+        let known = METHODS.into_iter().find(|known| method == known);
+        let method = known.unwrap_or("other");
         self.requests
             .get_or_create(&Served {
-                method: method.clone(),
+                method,
                 route,
                 status,
             })

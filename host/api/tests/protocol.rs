@@ -11,11 +11,13 @@ mod support;
 use std::time::Duration;
 
 use axum::body::Body;
+use axum::http::{Request, StatusCode};
 use serde_json::json;
 use springform_api::{Auth, DEFAULT_PROJECT, Limits, Policy};
 use support::Api;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
 
 #[tokio::test]
 async fn discovery_needs_no_token_and_links_back_to_the_host_that_was_asked() {
@@ -263,6 +265,28 @@ fn the_page_lists_every_route_with_what_it_does() {
         page[start..end] == rows,
         "the table of docs/cinder-api.md is not what the code says; run with UPDATE_GOLDEN=1"
     );
+}
+
+#[tokio::test]
+async fn a_host_that_starts_is_alive_and_not_ready_until_it_is_opened() {
+    let (front, opening) = springform_api::starting();
+    let ask = async |path: &str| {
+        let request = Request::get(path).header("host", "cloud:8776");
+        let request = request.body(Body::empty()).unwrap();
+        let answer = front.clone().oneshot(request).await.unwrap();
+        let hinted = answer.headers().contains_key("retry-after");
+        (answer.status(), hinted)
+    };
+    assert_eq!(ask("/healthz").await, (StatusCode::OK, false));
+    for path in ["/readyz", "/v3/types", "/healthcheck"] {
+        let busy = (StatusCode::SERVICE_UNAVAILABLE, true);
+        assert_eq!(ask(path).await, busy, "{path}");
+    }
+    let api = Api::with(Auth::NoAuth, Limits::default(), Policy::default()).await;
+    opening.open(api.router.clone());
+    assert_eq!(ask("/healthz").await, (StatusCode::OK, false));
+    assert_eq!(ask("/v3/types").await, (StatusCode::OK, false));
+    assert_eq!(ask("/nowhere").await, (StatusCode::NOT_FOUND, false));
 }
 
 #[tokio::test]

@@ -34,7 +34,7 @@ pub type Known = (&'static str, &'static str, Kind);
 /// # Errors
 /// 400 for a value that cannot be compared, a sort key that is none.
 pub fn query(call: &Call, known: &[Known], keys: &[&str]) -> Result<(Query, Page), ApiError> {
-    let list = filters::List::of(&call.path);
+    let list = filters::List::of(call.path());
     let page = call.query.page(keys)?;
     let verdict = list.judge(call, known)?;
     let mut query = Query::new();

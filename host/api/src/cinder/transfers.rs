@@ -101,7 +101,7 @@ async fn create(call: Call) -> Answer {
     if name.as_ref().is_some_and(String::is_empty) {
         return Err(ApiError::invalid("The 'name' can not be empty."));
     }
-    let new = call.version.has(55) && !call.path.contains("/os-volume-transfer");
+    let new = call.version.has(55) && !call.path().contains("/os-volume-transfer");
     let no_snapshots = match new {
         true => fields.boolean("no_snapshots")?.unwrap_or(false),
         false => false,

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use axum::extract::RawPathParams;
 use bytes::Bytes;
 use serde_json::Value;
 use springform_control::{Caller, Control};
 
-use super::{ApiError, Fields, Params, Version};
+use super::{ApiError, Fields, Inbound, Params, Version};
 use crate::state::State;
 
 /// One request.
@@ -25,11 +26,8 @@ pub struct Call {
     pub if_match: Option<String>,
     /// `http://host:port`, as the client reached us.
     pub base: String,
-    /// Project in the path, where the client wrote one.
-    pub project: Option<String>,
-    /// Path as the client wrote it, project included.
-    pub path: String,
-    pub(crate) parts: Vec<(String, String)>,
+    pub(crate) inbound: Arc<Inbound>,
+    pub(crate) parts: RawPathParams,
 }
 
 impl Call {
@@ -45,13 +43,25 @@ impl Call {
         self.state.policy.permits(rule, &self.caller)
     }
 
+    /// Path as the client wrote it, project included.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.inbound.path
+    }
+
+    /// Project in the path, where the client wrote one.
+    #[must_use]
+    pub fn project(&self) -> Option<&str> {
+        self.inbound.project.as_deref()
+    }
+
     /// A part of the path; empty where the route has no such part.
     #[must_use]
     pub fn part(&self, name: &str) -> &str {
         self.parts
             .iter()
-            .find(|(key, _)| key == name)
-            .map_or("", |(_, value)| value.as_str())
+            .find(|(key, _)| *key == name)
+            .map_or("", |(_, value)| value)
     }
 
     /// The body as an object.
@@ -102,7 +112,7 @@ impl Call {
         if !self.caller.is_admin {
             return Ok(false);
         }
-        let strict = self.path.contains("/volumes") || self.path.contains("/backups");
+        let strict = self.path().contains("/volumes") || self.path().contains("/backups");
         match self.query.flag("all_tenants") {
             Err(_) if !strict => Ok(false),
             flag => flag,
@@ -118,7 +128,7 @@ impl Call {
     /// The link to the page after the one that ends with `last`.
     #[must_use]
     pub fn next_link(&self, last: &str) -> String {
-        format!("{}{}?{}", self.base, self.path, self.query.after(last))
+        format!("{}{}?{}", self.base, self.path(), self.query.after(last))
     }
 
     /// Refuses a call below the microversion that brought it.

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::Request;
+use axum::extract::{RawPathParams, Request};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use http_body::Body as _;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use springform_control::Caller;
 
@@ -47,7 +48,7 @@ pub(crate) async fn dispatch(
     state: Arc<State>,
     route: Arc<Route>,
     face: Face,
-    parts: Vec<(String, String)>,
+    parts: RawPathParams,
     request: Request,
 ) -> Response {
     let version = Version::of(request.headers());
@@ -85,18 +86,15 @@ async fn serve(
     route: &Route,
     face: Face,
     version: Version,
-    parts: Vec<(String, String)>,
+    parts: RawPathParams,
     request: Request,
 ) -> Result<Response, ApiError> {
     let (head, body) = request.into_parts();
-    let inbound = head
-        .extensions
-        .get::<Inbound>()
-        .cloned()
-        .unwrap_or_default();
+    let inbound = head.extensions.get::<Arc<Inbound>>();
+    let inbound = inbound.cloned().unwrap_or_default();
     let peer = head.extensions.get::<Peer>().copied();
     let mut caller = identify(state, peer, &head.headers).await?;
-    caller.request_id = Some(inbound.request_id);
+    caller.request_id = Some(inbound.request_id.clone());
     caller.address = peer.map(|peer| peer.address.to_string());
     if let Some(project) = &inbound.project {
         state.auth.enter_project(&mut caller, project)?;
@@ -107,7 +105,7 @@ async fn serve(
     }
     caller.nova = state.nova_as(&caller, &head.headers);
     let query = Params::parse(head.uri.query().unwrap_or_default())?;
-    if parts.iter().any(|(_, value)| value.contains('\0')) {
+    if (&parts).into_iter().any(|(_, value)| value.contains('\0')) {
         return Err(ApiError::invalid("Malformed request url"));
     }
     let limit = route.body_limit.unwrap_or(state.limits.body_bytes);
@@ -130,8 +128,7 @@ async fn serve(
         body,
         if_match: if_match(&head.headers),
         base: base(state, peer, &head.headers),
-        project: inbound.project,
-        path: inbound.path,
+        inbound,
         parts,
     };
     let response = (route.handler)(call).await?;
@@ -197,6 +194,10 @@ async fn identify(
 }
 
 async fn read(body: Body, limit: usize, within: Duration) -> Result<Bytes, ApiError> {
+    // Most requests have none, and a timer costs more than to look.
+    if body.is_end_stream() {
+        return Ok(Bytes::new());
+    }
     match tokio::time::timeout(within, Limited::new(body, limit).collect()).await {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(ApiError::new(

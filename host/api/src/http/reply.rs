@@ -10,12 +10,17 @@ use super::{ApiError, Wrote};
 /// What a handler answers.
 pub type Answer = Result<Response, ApiError>;
 
+/// Bytes that most answers fit into.
+const USUAL: usize = 2 << 10;
+/// An answer of more bytes than this is a long one.
+const LONG: usize = 16 << 10;
+
 /// A JSON answer.
 ///
 /// # Errors
 /// 500 where a record cannot be written, which is a defect of ours.
 pub fn json<T: Serialize>(status: u16, value: &T) -> Answer {
-    json_as::<T>(status, value, 1024)
+    json_as::<T>(status, value, USUAL)
 }
 
 /// A JSON answer of about so many bytes, written by something that writes what a `T` is.
@@ -32,7 +37,7 @@ pub fn json_as<T>(status: u16, value: &impl Serialize, about: usize) -> Answer {
         )
     })?;
     // A long answer may wait for a slow client; it does so in hardly more memory than it needs.
-    if bytes.capacity() - bytes.len() > bytes.len() / 8 {
+    if bytes.len() > LONG && bytes.capacity() - bytes.len() > bytes.len() / 8 {
         bytes.shrink_to_fit();
     }
     let mut response = bytes_of_json(status, bytes);

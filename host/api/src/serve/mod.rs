@@ -12,7 +12,8 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, header};
 use hyper::body::{Body as _, Incoming};
@@ -21,7 +22,7 @@ use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
-use tower::ServiceExt;
+use tower::Service;
 
 use crate::health;
 use crate::http::ApiError;
@@ -41,18 +42,37 @@ pub(crate) struct Peer {
     pub secure: bool,
 }
 
+/// What answers requests.
+pub trait Answers:
+    Service<Request, Response = Response, Error = Infallible, Future: Send>
+    + Clone
+    + Send
+    + Sync
+    + 'static
+{
+}
+
+impl<T> Answers for T where
+    T: Service<Request, Response = Response, Error = Infallible, Future: Send>
+        + Clone
+        + Send
+        + Sync
+        + 'static
+{
+}
+
 /// Serves until `shutdown`, then lets requests under way end for at most `grace`.
 ///
 /// # Errors
 /// None at present; an accept that fails is logged and tried again.
 pub async fn serve(
     listener: TcpListener,
-    router: Router,
+    service: impl Answers,
     limits: &Limits,
     shutdown: CancellationToken,
     grace: Duration,
 ) -> std::io::Result<()> {
-    serve_tls(listener, router, limits, None, shutdown, grace).await
+    serve_tls(listener, service, limits, None, shutdown, grace).await
 }
 
 /// As [`serve`]; with `tls` nothing is served in clear.
@@ -61,7 +81,7 @@ pub async fn serve(
 /// As [`serve`].
 pub async fn serve_tls(
     listener: TcpListener,
-    router: Router,
+    service: impl Answers,
     limits: &Limits,
     tls: Option<Tls>,
     shutdown: CancellationToken,
@@ -70,7 +90,7 @@ pub async fn serve_tls(
     let table = Table::new(limits.connections, limits.connections_per_address);
     let graceful = GracefulShutdown::new();
     let front = Arc::new(Front {
-        router,
+        service,
         tls,
         header_timeout: limits.header_timeout,
         write_timeout: limits.write_timeout,
@@ -119,14 +139,14 @@ fn network(address: IpAddr) -> IpAddr {
 }
 
 /// What every connection is served with.
-struct Front {
-    router: Router,
+struct Front<S> {
+    service: S,
     tls: Option<Tls>,
     header_timeout: Duration,
     write_timeout: Duration,
 }
 
-impl Front {
+impl<S: Answers> Front<S> {
     async fn serve(&self, stream: TcpStream, seat: Seat, health_only: bool, watcher: Watcher) {
         // Answers are small and written at once; waiting for more to send only delays them.
         let _ = stream.set_nodelay(true);
@@ -168,18 +188,18 @@ impl Front {
         }
     }
 
-    async fn speak<S: AsyncRead + AsyncWrite + Unpin + 'static>(
+    async fn speak<T: AsyncRead + AsyncWrite + Unpin + 'static>(
         &self,
-        stream: S,
+        stream: T,
         peer: Peer,
         connection: &Arc<Connection>,
         health_only: bool,
         watcher: Watcher,
     ) {
         let service = hyper::service::service_fn(move |request| {
-            let (router, connection) = (self.router.clone(), Arc::clone(connection));
+            let (service, connection) = (self.service.clone(), Arc::clone(connection));
             async move {
-                let response = answer(router, request, peer, connection, health_only).await;
+                let response = answer(service, request, peer, connection, health_only).await;
                 Ok::<_, Infallible>(response)
             }
         });
@@ -195,17 +215,17 @@ impl Front {
 }
 
 async fn answer(
-    router: Router,
+    mut service: impl Answers,
     mut request: hyper::Request<Incoming>,
     peer: Peer,
     connection: Arc<Connection>,
     health_only: bool,
 ) -> Response {
-    let phase = match request.body().is_end_stream() {
+    let no_body = request.body().is_end_stream();
+    connection.enter(match no_body {
         true => Phase::Work,
         false => Phase::Body,
-    };
-    connection.enter(phase);
+    });
     request.extensions_mut().insert(peer);
     let response = match health_only && !health::is_about_health(request.uri().path()) {
         true => {
@@ -219,15 +239,14 @@ async fn answer(
             refused
         }
         false => {
-            let watched = Arc::clone(&connection);
-            let request =
-                request.map(|body| axum::body::Body::new(Watched::new(body, Way::In, watched)));
-            router
-                .oneshot(request)
-                .await
-                .unwrap_or_else(|never| match never {})
+            let request = request.map(|body| match no_body {
+                true => Body::empty(),
+                false => Body::new(Watched::new(body, Way::In, Arc::clone(&connection))),
+            });
+            let answered = service.call(request).await;
+            answered.unwrap_or_else(|never| match never {})
         }
     };
     connection.enter(Phase::Answer);
-    response.map(|body| axum::body::Body::new(Watched::new(body, Way::Out, connection)))
+    response.map(|body| Body::new(Watched::new(body, Way::Out, connection)))
 }

@@ -40,7 +40,7 @@ impl<'a> Reader<'a> {
             version: call.version,
             admin: call.caller.is_admin,
             base: &call.base,
-            project: call.project.as_deref(),
+            project: call.project(),
         }
     }
 

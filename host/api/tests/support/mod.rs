@@ -20,13 +20,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::Value;
 use springform_api::{
-    ApiState, Auth, DEFAULT_PROJECT, Limits, NovaService, Policy, Tokens, router,
+    ApiRouter, ApiState, Auth, DEFAULT_PROJECT, Limits, NovaService, Policy, Tokens, router,
 };
 use springform_control::{
     BackendConfig, Clock, Control, ControlConfig, DriverConfig, DriverLoader, Inspected,
@@ -60,7 +59,7 @@ impl DriverLoader for NoDrivers {
 }
 
 pub struct Api {
-    pub router: Router,
+    pub router: ApiRouter,
     pub control: Control,
     pub folder: TempDir,
 }
