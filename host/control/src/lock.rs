@@ -28,6 +28,9 @@ const LONGEST: Duration = Duration::from_millis(250);
 /// How long a request waits for an operation that has a lock for a moment only.
 const PASSING: Duration = Duration::from_secs(10);
 
+/// Code of an outcome that came too late.
+const OVERTAKEN: &str = "overtaken";
+
 /// Whether an operation has the lock of a volume that exists for a moment only, whatever is asked of that volume meanwhile.
 fn passes(verb: Verb) -> bool {
     matches!(
@@ -308,6 +311,20 @@ pub(crate) async fn checked<T>(
         }
     });
     Ok(None)
+}
+
+/// Why an operation does not end: what its array answered was right, and a volume's lock was taken away before that was written
+/// down. It runs again.
+pub(crate) fn overtaken(volume: &str) -> OperationError {
+    failure(
+        OVERTAKEN,
+        format!("a failover took the lock of {volume} before the outcome was written"),
+    )
+}
+
+/// Whether an operation is to run again only because of that.
+pub(crate) fn is_overtaken(error: &OperationError) -> bool {
+    error.code == OVERTAKEN
 }
 
 /// Calls a driver as a step of its own, under the locks of these volumes. None: do it again, with locks taken anew.

@@ -16,8 +16,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::{Run, failure};
-use crate::Control;
 use crate::holders::abandon;
+use crate::{Control, lock};
 
 /// Carries out one kind of operation.
 #[async_trait]
@@ -249,7 +249,11 @@ async fn carry_out(
         let Some(error) = attempt(&control, operation.clone(), executor.as_deref()).await else {
             return;
         };
-        tracing::error!(operation = %operation.id, run, error = %error.message, "an operation could not be ended in order");
+        if lock::is_overtaken(&error) {
+            tracing::info!(operation = %operation.id, run, why = %error.message, "an operation is carried out again");
+        } else {
+            tracing::error!(operation = %operation.id, run, error = %error.message, "an operation could not be ended in order");
+        }
         if run == RUNS || executor.is_none() {
             return abandon(&control, &operation.id, error).await;
         }

@@ -5,6 +5,7 @@ use springform_store::{Changes, Record, StoreError, Stored};
 
 use super::ROUNDS;
 use crate::engine::{Run, failure};
+use crate::lock;
 
 /// What becomes of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +16,8 @@ pub(crate) enum WriteDecision {
     Write,
     /// Gone.
     Remove,
+    /// Nothing of all this is written: the volume's lock was taken away after the array had answered.
+    Overtaken,
 }
 
 pub(crate) fn broken(error: StoreError) -> OperationError {
@@ -23,7 +26,7 @@ pub(crate) fn broken(error: StoreError) -> OperationError {
 
 fn with<T: Record>(changes: Changes, stored: &Stored<T>, fate: WriteDecision) -> Changes {
     match fate {
-        WriteDecision::Leave => changes,
+        WriteDecision::Leave | WriteDecision::Overtaken => changes,
         WriteDecision::Write => changes.update(stored),
         WriteDecision::Remove => changes.delete::<T>(stored.record.id(), stored.revision),
     }
@@ -31,6 +34,9 @@ fn with<T: Record>(changes: Changes, stored: &Stored<T>, fate: WriteDecision) ->
 
 /// Reads a record and its members again, lets both be decided, and commits them with the operation and with `more`;
 /// decides again when somebody else was faster. What is gone is left gone.
+///
+/// # Errors
+/// What the store says; [`lock::overtaken`] where a decision says so: the operation then runs again.
 pub(crate) async fn settle<T: Record, M: Record>(
     run: &mut Run,
     id: &str,
@@ -44,15 +50,24 @@ pub(crate) async fn settle<T: Record, M: Record>(
         let mut changes = more();
         if let Some(mut stored) = store.get::<T>(id).await.map_err(broken)? {
             let fate = decide(&mut stored.record);
+            if fate == WriteDecision::Overtaken {
+                return Err(lock::overtaken(id));
+            }
             changes = with(changes, &stored, fate);
         }
         for mut member in store.get_many::<M>(members).await.map_err(broken)? {
             let fate = each(&mut member.record);
+            if fate == WriteDecision::Overtaken {
+                return Err(lock::overtaken(member.record.id()));
+            }
             changes = with(changes, &member, fate);
         }
         match run.commit(changes).await {
             Ok(()) => return Ok(()),
             Err(error) if error.is_conflict() => {}
+            Err(StoreError::Limit { name, .. }) => {
+                return Err(failure(&name, format!("{name} is taken")));
+            }
             Err(error) => return Err(broken(error)),
         }
     }

@@ -63,6 +63,7 @@ impl Executor for Working {
             },
             |volume| match lock::release(volume, &operation.id) {
                 true => WriteDecision::Write,
+                false if outcome.is_ok() => WriteDecision::Overtaken,
                 false => WriteDecision::Leave,
             },
             || match &operation.error {

@@ -13,6 +13,7 @@ use springform_store::{Changes, Direction, Query, StoreError, Stored};
 use super::{migrate, report};
 use crate::attachments;
 use crate::engine::{Executor, Run, failure};
+use crate::groups::ROUNDS;
 use crate::groups::settle::{WriteDecision, settle};
 use crate::lock;
 use crate::obligations::{self, Owing};
@@ -81,7 +82,10 @@ impl Executor for Working {
             &id,
             &restored,
             |volume| {
-                lock::release(volume, &operation.id);
+                let held = lock::release(volume, &operation.id);
+                if outcome.is_ok() && !held && !is_placed(&operation) {
+                    return WriteDecision::Overtaken;
+                }
                 volume.growing_to = None;
                 volume.updated_at = Some(now);
                 match &outcome {
@@ -124,8 +128,13 @@ impl Executor for Working {
 /// Key of an operation that connects machines to both arrays of the pair that its volume entered.
 const LEADS: &str = "leads";
 
+/// Whether the record says where the array put the volume already; its lock was given back after that.
+fn is_placed(operation: &Operation) -> bool {
+    operation.input.get(LEADS).is_some()
+}
+
 /// Machines that had ways to both arrays of a pair have lost one where a volume left it, and have it again where it enters one: a
-/// failover does not connect them. Gives where the volume is afterwards.
+/// failover does not connect them.
 async fn lead_to_both(run: &mut Run, id: &str, placed: Placement) -> Result<Reply, OperationError> {
     let control = run.control().clone();
     let store = control.store();
@@ -133,7 +142,7 @@ async fn lead_to_both(run: &mut Run, id: &str, placed: Placement) -> Result<Repl
         let kind = at.and_then(|at| at.replication.as_ref());
         kind.is_some_and(ReplicationKind::is_paired)
     };
-    let begun = run.operation().input.get(LEADS).is_some();
+    let begun = is_placed(run.operation());
     let known = store.get::<Volume>(id).await.map_err(broken)?;
     let used = known.is_some_and(|volume| {
         let enters = begun || !paired(volume.placement.as_ref());
@@ -149,20 +158,25 @@ async fn lead_to_both(run: &mut Run, id: &str, placed: Placement) -> Result<Repl
         }
     });
     // The connections are made from the stored placement; the volume's lock is given back with the last of them.
-    let there = |volume: &mut Volume| volume.place(&placed);
-    run.settle::<Volume>(id, there, |_| Changes::new()).await?;
-    let backend = run.operation().backend.clone().unwrap_or_default();
     let operation = run.operation().id.clone();
+    settle::<Volume, Volume>(
+        run,
+        id,
+        &[],
+        |volume| {
+            if volume.operation.as_ref() != Some(&operation) {
+                return WriteDecision::Overtaken;
+            }
+            volume.place(&placed);
+            WriteDecision::Write
+        },
+        |_| WriteDecision::Leave,
+        Changes::new,
+    )
+    .await?;
+    let backend = run.operation().backend.clone().unwrap_or_default();
     attachments::reconnect_volumes(&control, &backend, &operation, &[id], Lead::Both).await;
-    let held = lock::take(run, &[id.to_owned()]).await;
-    let now = match held.ok().and_then(|held| held.into_iter().next()) {
-        Some(held) => held.record.placement,
-        None => {
-            let now = store.get::<Volume>(id).await.map_err(broken)?;
-            now.and_then(|volume| volume.record.placement)
-        }
-    };
-    Ok(Reply::Placement(now.unwrap_or(placed)))
+    Ok(Reply::Placement(placed))
 }
 
 pub(super) fn action(verb: Verb) -> &'static str {
@@ -341,27 +355,45 @@ async fn vanish(run: &mut Run, id: &str) -> Result<(), OperationError> {
         .await
         .map_err(broken)?;
     let control = run.control().clone();
-    let owed = owed(run, id).await?;
-    let changes = obligations::owe(&control, &owed)
-        .remove::<Volume>(id)
-        .remove::<Relation>(id);
-    let changes = attachments.iter().fold(changes, |changes, attachment| {
-        changes.remove::<Attachment>(&attachment.id)
-    });
-    run.commit(changes).await.map_err(broken)?;
-    obligations::wake(&control, &owed);
-    Ok(())
+    for _ in 0..ROUNDS {
+        let volume = control.store().get::<Volume>(id).await.map_err(broken)?;
+        let mut changes = Changes::new().remove::<Relation>(id);
+        let mut owed = Vec::new();
+        if let Some(volume) = &volume {
+            if volume.operation.as_ref() != Some(&run.operation().id) {
+                return Err(lock::overtaken(id));
+            }
+            owed = self::owed(run, volume).await?;
+            changes = changes.delete::<Volume>(id, volume.revision);
+        }
+        let changes = attachments
+            .iter()
+            .fold(changes, |changes, attachment| {
+                changes.remove::<Attachment>(&attachment.id)
+            })
+            .and(obligations::owe(&control, &owed));
+        match run.commit(changes).await {
+            Ok(()) => {
+                obligations::wake(&control, &owed);
+                return Ok(());
+            }
+            Err(error) if error.is_conflict() => {}
+            Err(error) => return Err(broken(error)),
+        }
+    }
+    Err(failure(
+        "store",
+        format!("volume {id} is being changed by many at once"),
+    ))
 }
 
 /// What other arrays than the one that was told are owed now that the volume is gone from the records.
-async fn owed(run: &Run, id: &str) -> Result<Vec<Obligation>, OperationError> {
+async fn owed(run: &Run, volume: &Volume) -> Result<Vec<Obligation>, OperationError> {
     let (control, operation) = (run.control(), run.operation());
-    let store = control.store();
-    let volume = store.get::<Volume>(id).await.map_err(broken)?;
-    let Some(volume) = volume.filter(|v| v.placement.is_some()) else {
+    if volume.placement.is_none() {
         return Ok(Vec::new());
-    };
-    let spec = volume_spec(store, &volume).await.map_err(broken)?;
+    }
+    let spec = volume_spec(control.store(), volume).await.map_err(broken)?;
     let backend = volume.backend.as_deref().unwrap_or_default();
     let owing = Owing::new(control, backend, &operation.id);
     let owed = match operation.verb {
@@ -400,8 +432,11 @@ fn done(volume: &mut Volume, operation: &Operation, reply: &Reply) {
             }
         }
         (Verb::RetypeVolume, Reply::Placement(placement)) => {
-            let replication = placement.replication.is_some();
-            volume.place(placement);
+            if !is_placed(operation) {
+                volume.place(placement);
+            }
+            let placement = volume.placement.as_ref();
+            let replication = placement.is_some_and(|at| at.replication.is_some());
             volume.replication_status = Some(if replication {
                 ReplicationStatus::Enabled
             } else {

@@ -1,6 +1,11 @@
 //! One lock for each volume: whoever asks an array about it holds the lock, and what was decided of a volume that has moved
 //! since is decided again.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use springform_control::Clock;
 use springform_control::attachments::repair::Wanted;
 use springform_control::replication::{Ask, Request, Scope};
 use springform_model::cloud::{
@@ -9,7 +14,9 @@ use springform_model::cloud::{
 use springform_model::contract::{FailoverMode, Role};
 use springform_model::operation::{Operation, OperationState};
 use springform_model::replication::relation::{Acknowledge, DebtState, Relation};
+use springform_model::time::Timestamp;
 use springform_store::Changes;
+use tokio::time::Instant;
 
 use crate::audit;
 use crate::common::{admin, until};
@@ -242,6 +249,10 @@ async fn overtaken(place: Place, verb: Verb, call: &'static str) {
     };
     let (outcome, ()) = tokio::join!(asking, moving);
     outcome.unwrap_or_else(|error| panic!("{verb:?}: {error:?}"));
+    done_where_it_is(&rig, &world, verb, call).await;
+}
+
+async fn done_where_it_is(rig: &Rig, world: &World, verb: Verb, call: &'static str) {
     rig.quiet().await;
     let told = rig.array.told.lock().unwrap().clone();
     let last = told.iter().rfind(|(name, ..)| *name == call);
@@ -266,7 +277,92 @@ async fn overtaken(place: Place, verb: Verb, call: &'static str) {
             Some(if made { "b" } else { "a" })
         );
     }
-    followed(&rig, &format!("{verb:?}")).await;
+    followed(rig, &format!("{verb:?}")).await;
+}
+
+/// A clock that lets whoever reads it as the nth wait. Between an array's answer and the commit of what came of it an operation
+/// reads it several times: each of them is a moment at which it can be overtaken.
+#[derive(Default)]
+struct Gate {
+    nth: AtomicUsize,
+    read: AtomicUsize,
+    reached: AtomicBool,
+    open: AtomicBool,
+}
+
+impl Gate {
+    fn clock(gate: &Arc<Self>) -> Clock {
+        let gate = Arc::clone(gate);
+        Clock::reading(move || {
+            gate.pass();
+            Timestamp::now()
+        })
+    }
+
+    fn pass(&self) {
+        let nth = self.nth.load(Ordering::SeqCst);
+        if nth == 0 || self.read.fetch_add(1, Ordering::SeqCst) + 1 != nth {
+            return;
+        }
+        self.reached.store(true, Ordering::SeqCst);
+        tokio::task::block_in_place(|| {
+            // A test that fails drops its runtime, which waits for whoever is in here.
+            let end = Instant::now() + Duration::from_secs(60);
+            while !self.open.load(Ordering::SeqCst) && Instant::now() < end {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        });
+    }
+}
+
+/// A failover takes the lock after the array has answered: what it answered was of the array that the volume has left.
+async fn overtaken_late(nth: usize, place: Place, verb: Verb, call: &'static str) {
+    let gate = Arc::new(Gate::default());
+    let rig = Rig::with(Gate::clock(&gate)).await;
+    let world = rig.world(place).await;
+    rig.replicated(&world).await;
+    rig.array.told.lock().unwrap().clear();
+    rig.array.log.lock().unwrap().clear();
+    rig.hold(call);
+    let asking = verb.ask(&rig, &world, Who::First);
+    let moving = async {
+        rig.asked(call).await;
+        gate.nth.store(nth, Ordering::SeqCst);
+        rig.let_run(call);
+        until(|| async { gate.reached.load(Ordering::SeqCst) }).await;
+        let lock = rig.volume(&world.volume).await;
+        let lock = lock.and_then(|volume| volume.operation);
+        if lock.is_none() {
+            // It is over already.
+            gate.open.store(true, Ordering::SeqCst);
+            return false;
+        }
+        let failover = rig.fail_over(&world, "b", FailoverMode::Unplanned).await;
+        rig.asked("replication.finish-failover").await;
+        assert_ne!(rig.volume(&world.volume).await.unwrap().operation, lock);
+        gate.open.store(true, Ordering::SeqCst);
+        rig.done(&failover).await;
+        true
+    };
+    let (outcome, overtaken) = tokio::join!(asking, moving);
+    outcome.unwrap_or_else(|error| panic!("{verb:?}: {error:?}"));
+    if overtaken {
+        done_where_it_is(&rig, &world, verb, call).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_a_failover_overtakes_after_the_array_answered_is_done_where_the_volume_is_then() {
+    // Later ones are read after the commit.
+    for nth in 1..=4 {
+        tokio::join!(
+            overtaken_late(nth, Place::Bare, Snapshot, "volumes.create-snapshot"),
+            overtaken_late(nth, Place::Snapped, Revert, "volumes.revert"),
+            overtaken_late(nth, Place::Bare, Extend, "volumes.extend"),
+            overtaken_late(nth, Place::Bare, Delete, "volumes.delete"),
+            overtaken_late(nth, Place::Bare, Clone, "volumes.clone"),
+        );
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use springform_control::Control;
 use springform_control::attachments::CreateAttachment;
 use springform_control::groups::CreateGroup;
 use springform_control::snapshots::CreateSnapshot;
 use springform_control::types::CreateType;
 use springform_control::volumes::CreateVolume;
+use springform_control::{Clock, Control};
 use springform_model::cloud::{
     Attachment, DefaultType, Group, GroupSnapshot, GroupType, Metadata, QosSpecs, QuotaSet,
     Snapshot, Transfer, Volume, VolumeType,
@@ -19,7 +19,7 @@ use springform_model::operation::Operation;
 use springform_model::replication::relation::Relation;
 use springform_store::{Changes, Query, Record};
 
-use crate::common::{Array, admin, start, until, up};
+use crate::common::{Array, admin, start, start_with, until, up};
 use crate::verbs::Who;
 
 /// Where the two meet.
@@ -67,10 +67,14 @@ pub fn connector() -> Connector {
 
 impl Rig {
     pub async fn new() -> Self {
+        Self::with(Clock::system()).await
+    }
+
+    pub async fn with(clock: Clock) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let array = Arc::new(Array::default());
         array.grouping.store(true, Ordering::SeqCst);
-        let control = start(&folder.path().join("db"), &array, 1).await;
+        let control = start_with(&folder.path().join("db"), &array, 1, clock).await;
         up(&control).await;
         let free = ["volumes", "snapshots", "gigabytes", "groups"];
         let free: BTreeMap<String, i64> = free.map(|key| (key.to_owned(), -1)).into();

@@ -422,15 +422,14 @@ pub async fn open(path: &Path) -> Store {
 }
 
 pub async fn start(path: &Path, array: &Arc<Array>, backends: usize) -> Control {
+    start_with(path, array, backends, Clock::system()).await
+}
+
+pub async fn start_with(path: &Path, array: &Arc<Array>, backends: usize, clock: Clock) -> Control {
     let store = open(path).await;
-    Control::start(
-        config(backends),
-        store,
-        Arc::new(Loader(array.clone())),
-        Clock::system(),
-    )
-    .await
-    .unwrap()
+    let loader = Arc::new(Loader(array.clone()));
+    let started = Control::start(config(backends), store, loader, clock).await;
+    started.unwrap()
 }
 
 /// Waits until every backend can be given work.
