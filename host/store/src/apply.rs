@@ -60,6 +60,10 @@ async fn make(
     if runs().all(|run| together(run) == 1) {
         return Script::of(first, changes)?.run(connection).await;
     }
+    // A guard that names no column is refused before anything is sent, as a script is.
+    for (table, measure, query) in changes.guards.iter().flat_map(|guard| &guard.total.terms) {
+        measured(table, measure, query)?;
+    }
     for sql in first {
         execute(connection, Sql::new(*sql), "").await?;
     }

@@ -240,7 +240,7 @@ impl Changes {
     }
 
     fn row<T: Record>(&mut self, record: &T) -> Option<Row> {
-        match serde_json::to_string(record) {
+        match document(record) {
             Ok(doc) => Some(Row {
                 table: T::TABLE,
                 id: record.id().to_owned(),
@@ -253,4 +253,13 @@ impl Changes {
             }
         }
     }
+}
+
+/// Bytes that most documents fit into: one that grows is copied, and wiped where it was.
+const USUAL: usize = 2 << 10;
+
+fn document<T: Record>(record: &T) -> Result<String, serde_json::Error> {
+    let mut bytes = Vec::with_capacity(USUAL);
+    serde_json::to_writer(&mut bytes, record)?;
+    String::from_utf8(bytes).map_err(serde::ser::Error::custom)
 }

@@ -4,10 +4,11 @@
 //! Everything that is written passes the one writer of the one process that holds the file's lock. It says so here before
 //! its commit and after it, so that nothing is found here that the database does not hold any more.
 
+use std::any::Any;
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use crate::changes::{Change, Changes, Row};
+use crate::changes::{Change, Changes};
 
 /// Tables whose records are kept: what nearly every call reads and hardly any changes, and volumes, which clients look at again
 /// and again until they are available.
@@ -22,8 +23,47 @@ const TABLES: &[&str] = &[
 /// Records kept: as many as were used last, and as many that were used before those.
 const MOST: usize = 256;
 
-/// Revision and document of a record; none: there is no such record.
-pub(crate) type Kept = Option<(u64, Arc<str>)>;
+/// A record as it is stored, and as it was read of that.
+#[derive(Debug)]
+pub(crate) struct Document {
+    pub(crate) revision: u64,
+    doc: Box<str>,
+    record: OnceLock<Box<dyn Any + Send + Sync>>,
+}
+
+impl Document {
+    pub(crate) fn new(revision: u64, doc: &str) -> Self {
+        Self {
+            revision,
+            doc: doc.into(),
+            record: OnceLock::new(),
+        }
+    }
+
+    /// The record; only the first of those who ask reads the document.
+    ///
+    /// # Errors
+    /// What `read` fails with.
+    pub(crate) fn record<T: Clone + Send + Sync + 'static, E>(
+        &self,
+        read: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let known = self
+            .record
+            .get()
+            .and_then(|known| known.downcast_ref::<T>());
+        if let Some(known) = known {
+            return Ok(known.clone());
+        }
+        let record = read(&self.doc)?;
+        // Of two who read it at once, one is enough.
+        let _ = self.record.set(Box::new(record.clone()));
+        Ok(record)
+    }
+}
+
+/// None: there is no such record.
+pub(crate) type Kept = Option<Arc<Document>>;
 type Key = (&'static str, String);
 
 /// The records that are kept.
@@ -150,7 +190,7 @@ impl Shelf {
                     continue;
                 }
                 if let Some(now) = outcome(change) {
-                    inner.put(key, Some(now));
+                    inner.put(key, Some(Arc::new(now)));
                 }
             }
         }
@@ -158,11 +198,10 @@ impl Shelf {
 }
 
 /// What a change that stands has made of its record, where its own content says so.
-fn outcome(change: &Change) -> Option<(u64, Arc<str>)> {
-    let doc = |row: &Row| Arc::from(row.doc.as_str());
+fn outcome(change: &Change) -> Option<Document> {
     match change {
-        Change::Insert(row) => Some((1, doc(row))),
-        Change::Update(row, revision) => Some((revision + 1, doc(row))),
+        Change::Insert(row) => Some(Document::new(1, &row.doc)),
+        Change::Update(row, revision) => Some(Document::new(revision + 1, &row.doc)),
         Change::Put(_) | Change::Delete { .. } | Change::Unchanged { .. } => None,
     }
 }
@@ -181,6 +220,7 @@ fn touched(change: &Change) -> Option<(&'static str, &str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::changes::Row;
 
     const ROWS: &str = "services";
 
@@ -202,6 +242,17 @@ mod tests {
         changes
     }
 
+    fn document(revision: u64, doc: &str) -> Kept {
+        Some(Arc::new(Document::new(revision, doc)))
+    }
+
+    /// What is found of a record.
+    fn found(shelf: &Shelf, id: &str) -> Option<(u64, String)> {
+        let kept = shelf.find(ROWS, id).unwrap();
+        let read = |doc: &str| Ok::<_, ()>(doc.to_owned());
+        kept.map(|kept| (kept.revision, kept.record(read).unwrap()))
+    }
+
     fn looked_for(shelf: &Shelf, id: &str) -> Since {
         shelf.find(ROWS, id).unwrap_err().unwrap()
     }
@@ -212,16 +263,16 @@ mod tests {
         let since = looked_for(&shelf, "a");
         let other = changes(Change::Put(row("b", "b")));
         shelf.writes([&other].into_iter());
-        shelf.keep(since, ROWS, "a", Some((1, "old".into())));
+        shelf.keep(since, ROWS, "a", document(1, "old"));
         let during = looked_for(&shelf, "a");
         assert!(shelf.find(ROWS, "b").unwrap_err().is_none());
         shelf.written([(&other, true)].into_iter());
         for since in [since, during] {
-            shelf.keep(since, ROWS, "a", Some((1, "old".into())));
+            shelf.keep(since, ROWS, "a", document(1, "old"));
         }
         let since = looked_for(&shelf, "a");
-        shelf.keep(since, ROWS, "a", Some((2, "new".into())));
-        assert_eq!(shelf.find(ROWS, "a").unwrap(), Some((2, "new".into())));
+        shelf.keep(since, ROWS, "a", document(2, "new"));
+        assert_eq!(found(&shelf, "a"), Some((2, "new".into())));
         looked_for(&shelf, "b");
     }
 
@@ -232,7 +283,7 @@ mod tests {
         let refused = changes(Change::Insert(row("b", "never")));
         shelf.writes([&first, &refused].into_iter());
         shelf.written([(&first, true), (&refused, false)].into_iter());
-        assert_eq!(shelf.find(ROWS, "a").unwrap(), Some((1, "one".into())));
+        assert_eq!(found(&shelf, "a"), Some((1, "one".into())));
         looked_for(&shelf, "b");
         let (winner, loser) = (
             changes(Change::Update(row("a", "two"), 1)),
@@ -241,7 +292,7 @@ mod tests {
         shelf.writes([&winner, &loser].into_iter());
         shelf.written([(&winner, true), (&loser, false)].into_iter());
         let since = looked_for(&shelf, "a");
-        shelf.keep(since, ROWS, "a", Some((2, "two".into())));
+        shelf.keep(since, ROWS, "a", document(2, "two"));
         let gone = changes(Change::Delete {
             table: row("a", "").table,
             id: "a".to_owned(),
@@ -253,13 +304,24 @@ mod tests {
     }
 
     #[test]
+    fn a_document_is_read_once() {
+        let document = Document::new(1, "7");
+        let read = |doc: &str| doc.parse::<u32>();
+        assert_eq!(document.record(read), Ok(7));
+        let again = |_: &str| -> Result<u32, ()> { panic!("read again") };
+        assert_eq!(document.record(again), Ok(7));
+        let broken = Document::new(1, "seven");
+        assert!(broken.record(read).is_err() && broken.record(read).is_err());
+    }
+
+    #[test]
     fn what_is_looked_at_again_outlives_what_is_not() {
         let shelf = Shelf::default();
         for n in 0..MOST * 3 {
             let id = n.to_string();
             let since = looked_for(&shelf, &id);
             shelf.keep(since, ROWS, &id, None);
-            assert_eq!(shelf.find(ROWS, "0").unwrap(), None);
+            assert_eq!(found(&shelf, "0"), None);
         }
         looked_for(&shelf, "1");
     }

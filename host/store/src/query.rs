@@ -203,11 +203,20 @@ pub(crate) struct Sql {
     pub(crate) binds: Vec<Value>,
 }
 
+/// Bytes that most statements fit into, and values that most have: what grows is copied, and wiped where it was.
+const USUAL: (usize, usize) = (768, 32);
+
 impl Sql {
-    pub(crate) fn new(text: impl Into<String>) -> Self {
+    pub(crate) fn new(text: impl AsRef<str>) -> Self {
+        let mut sql = Self::with_capacity(USUAL);
+        sql.push(text.as_ref());
+        sql
+    }
+
+    pub(crate) fn with_capacity((text, binds): (usize, usize)) -> Self {
         Self {
-            text: text.into(),
-            binds: Vec::new(),
+            text: String::with_capacity(text),
+            binds: Vec::with_capacity(binds),
         }
     }
 

@@ -1,5 +1,7 @@
 //! Reading: one record, lists, numbers.
 
+use std::sync::Arc;
+
 use futures_util::TryStreamExt as _;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, TypeInfo as _, ValueRef as _};
@@ -8,7 +10,7 @@ use crate::Store;
 use crate::apply::arguments;
 use crate::changes::{Measure, Total};
 use crate::error::StoreError;
-use crate::kept::Shelf;
+use crate::kept::{Document, Shelf};
 use crate::query::{Query, Sql, conditions, measured, order};
 use crate::seal::secret_fields;
 use crate::table::{Record, Stored, Value};
@@ -33,21 +35,27 @@ impl Store {
         }
         let since = match self.inner.shelf.find(table, id) {
             Ok(kept) => {
-                return kept
-                    .map(|(revision, doc)| self.record(id, revision, &doc))
-                    .transpose();
+                return kept.map(|kept| self.kept(id, &kept)).transpose();
             }
             Err(since) => since,
         };
-        let row = match self.fetch::<T>(id).await? {
-            Some(row) => Some((revision(&row)?, row.try_get::<&str, _>(1)?.into())),
+        let read = match self.fetch::<T>(id).await? {
+            Some(row) => Some(Arc::new(Document::new(revision(&row)?, row.try_get(1)?))),
             None => None,
         };
         if let Some(since) = since {
-            self.inner.shelf.keep(since, table, id, row.clone());
+            self.inner.shelf.keep(since, table, id, read.clone());
         }
-        row.map(|(revision, doc)| self.record(id, revision, &doc))
-            .transpose()
+        read.map(|read| self.kept(id, &read)).transpose()
+    }
+
+    fn kept<T: Record>(&self, id: &str, kept: &Document) -> Result<Stored<T>, StoreError> {
+        let revision = kept.revision;
+        let record = kept.record(|doc| {
+            let read = self.record::<T>(id, revision, doc)?;
+            Ok::<_, StoreError>(read.record)
+        })?;
+        Ok(Stored { record, revision })
     }
 
     async fn fetch<T: Record>(&self, id: &str) -> Result<Option<SqliteRow>, StoreError> {

@@ -206,7 +206,9 @@ fn holds(condition: Sql) -> Sql {
 }
 
 fn joined(statements: Vec<Sql>) -> Sql {
-    let mut all = Sql::default();
+    let text = statements.iter().map(|sql| sql.text.len() + 2).sum();
+    let binds = statements.iter().map(|sql| sql.binds.len()).sum();
+    let mut all = Sql::with_capacity((text, binds));
     for (n, sql) in statements.into_iter().enumerate() {
         all.push(if n == 0 { "" } else { "; " }).append(sql);
     }

@@ -111,7 +111,7 @@ impl<T: Into<Value> + Clone> From<&Option<T>> for Value {
 }
 
 /// Something that has a table.
-pub trait Record: Serialize + DeserializeOwned + Send + Sync + 'static {
+pub trait Record: Clone + Serialize + DeserializeOwned + Send + Sync + 'static {
     /// Where it is kept.
     const TABLE: Table;
     /// Its key.

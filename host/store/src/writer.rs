@@ -144,31 +144,37 @@ async fn several(
     jobs: &[Job],
     outcomes: &mut Outcomes,
 ) -> Result<(), StoreError> {
-    plain(connection, "BEGIN IMMEDIATE").await?;
-    // The savepoint of the one before is let go on the way to the next.
-    let mut open = false;
+    // What opens a savepoint goes with the first statements in it. That of the one before is let go on the way to the next.
+    let mut first: &[&str] = &["BEGIN IMMEDIATE", "SAVEPOINT one"];
+    let mut begun = false;
     let mut appended = Vec::new();
     for Job { changes, .. } in jobs {
         if let Some(reason) = &changes.broken {
             outcomes.push(Err(StoreError::Database(reason.clone())));
             continue;
         }
-        let first: &[&str] = match open {
-            true => &["RELEASE one", "SAVEPOINT one"],
-            false => &["SAVEPOINT one"],
-        };
         let outcome = apply(connection, first, changes).await;
         let outcome = outcome.map(|more| appended.extend(more));
-        if let Err(error @ StoreError::Unavailable(_)) = outcome {
+        first = match &outcome {
+            Ok(()) => &["RELEASE one", "SAVEPOINT one"],
+            // Nothing of it was sent.
+            Err(StoreError::NoColumn { .. }) => {
+                outcomes.push(outcome);
+                continue;
+            }
             // The whole transaction may be gone already, and what follows would be committed statement by statement.
-            return Err(error);
-        }
-        open = outcome.is_ok();
-        if !open {
-            plain(connection, "ROLLBACK TO one").await?;
-            plain(connection, "RELEASE one").await?;
-        }
+            Err(error @ StoreError::Unavailable(_)) => return Err(error.clone()),
+            Err(_) => {
+                plain(connection, "ROLLBACK TO one").await?;
+                plain(connection, "RELEASE one").await?;
+                &["SAVEPOINT one"]
+            }
+        };
+        begun = true;
         outcomes.push(outcome);
+    }
+    if !begun {
+        return Ok(());
     }
     plain(connection, "COMMIT").await?;
     tell(&appended);
