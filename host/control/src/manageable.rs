@@ -7,7 +7,7 @@ use springform_model::contract::{Call, Manageable, ManageablePage, Reference};
 use springform_store::Query;
 use uuid::Uuid;
 
-use crate::engine::{DriverCall, IgnorePending};
+use crate::engine::{DriverCall, IgnorePending, PlaceCheck};
 use crate::volumes::name_of;
 use crate::{Control, ControlError};
 
@@ -225,6 +225,7 @@ impl Reader<'_> {
             operation: Uuid::now_v7().to_string(),
             cursor: Vec::new(),
             deadline: self.control.config().step_deadline,
+            place: PlaceCheck::AtOnce,
             call,
         };
         let reply = self

@@ -14,7 +14,7 @@ use crate::Control;
 use crate::backend::BackendHandle;
 use crate::config::BackendConfig;
 use crate::edit::{edit, retry_on_conflict};
-use crate::engine::{DriverCall, OnPending};
+use crate::engine::{DriverCall, OnPending, PlaceCheck};
 use crate::error::ControlError;
 use crate::outbox::{CloudEvent, Delivery};
 
@@ -87,6 +87,7 @@ async fn set_up(control: &Control, backend: &BackendHandle) -> Result<(), String
         operation: Uuid::now_v7().to_string(),
         cursor: Vec::new(),
         deadline: control.config().step_deadline,
+        place: PlaceCheck::AtOnce,
         call: Call::Setup,
     };
     let reply = control

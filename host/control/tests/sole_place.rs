@@ -121,6 +121,34 @@ async fn a_failover_takes_no_volume_to_where_another_one_is() {
     assert_eq!(moved(&control, &second).await.error, None);
 }
 
+#[tokio::test]
+async fn a_name_may_be_had_once_on_each_array() {
+    let dir = tempfile::tempdir().unwrap();
+    let array = Arc::new(Array::default());
+    let control = start(&dir.path().join("db"), &array, 1).await;
+    up(&control).await;
+    let mirrored = CreateType {
+        name: "mirrored".into(),
+        is_public: true,
+        extra_specs: [("replication_enabled".to_owned(), "<is> True".to_owned())].into(),
+        ..CreateType::default()
+    };
+    control.types().create(&admin(), mirrored).await.unwrap();
+    let (first, _) = created_of(&control, Some("mirrored")).await;
+    assert_eq!(moved(&control, &first).await.error, None);
+    let there = control.volumes().get(&admin(), &first.id).await.unwrap();
+    let away = there.placement.unwrap();
+    *array.answers.lock().unwrap() = Some(away.array_name.clone());
+    let (second, ended) = created(&control).await;
+    assert_eq!(ended.error, None);
+    let here = second.placement.unwrap();
+    assert_eq!(here.array_name, away.array_name);
+    assert_ne!(here.target, away.target);
+    let (third, ended) = created(&control).await;
+    assert_eq!(third.placement, None);
+    assert_eq!(ended.error.unwrap().code, "wrong-reply");
+}
+
 /// Fails it over to the second array; the operation when it has ended.
 async fn moved(control: &Control, volume: &Volume) -> Operation {
     let mut ask = Ask::about(Scope::Volumes(vec![volume.id.clone()]));

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::secret::chap_for;
 use super::{arrays, turn};
-use crate::engine::{DriverCall, IgnorePending};
+use crate::engine::{DriverCall, IgnorePending, PlaceCheck};
 use crate::lock::{self, Tried};
 use crate::outbox::{CloudEvent, Delivery};
 use crate::replication::{Lead, Member};
@@ -282,6 +282,7 @@ async fn connect(
         operation: key.to_owned(),
         cursor: Vec::new(),
         deadline: control.config().step_deadline,
+        place: PlaceCheck::AtOnce,
         call: Call::Connect { volume, connector },
     };
     let reply = control.call_driver(&wanted, &mut IgnorePending).await;

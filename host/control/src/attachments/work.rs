@@ -9,7 +9,7 @@ use springform_store::{Changes, Query, Store, StoreError};
 
 use super::leads;
 use super::secret::chap_for;
-use crate::engine::{DriverCall, Executor, IgnorePending, Run, failure};
+use crate::engine::{DriverCall, Executor, IgnorePending, PlaceCheck, Run, failure};
 use crate::groups::ROUNDS;
 use crate::groups::settle::{WriteDecision, settle};
 use crate::lock;
@@ -66,6 +66,7 @@ async fn call(run: &mut Run, backend: &str, call: Call) -> Result<Reply, Operati
         operation,
         cursor: Vec::new(),
         deadline,
+        place: PlaceCheck::AtOnce,
         call,
     };
     let outcome = control.call_driver(&wanted, &mut IgnorePending).await;

@@ -8,7 +8,7 @@ use springform_model::operation::OperationError;
 use springform_model::replication::evidence;
 use tokio::time::{Instant, sleep};
 
-use super::names;
+use super::names::{self, PlaceCheck};
 use crate::{Control, crash_point};
 
 /// How a call is made.
@@ -22,6 +22,8 @@ pub struct DriverCall {
     pub cursor: Vec<u8>,
     /// Until when it is tried again.
     pub deadline: Duration,
+    /// When the place in its answer is held against the records.
+    pub place: PlaceCheck,
     /// The call.
     pub call: Call,
 }
@@ -62,6 +64,27 @@ impl Control {
         deadline: Duration,
         call: Call,
     ) -> Result<Reply, CallError> {
+        let wanted = DriverCall {
+            backend: backend.to_owned(),
+            operation: operation.to_owned(),
+            cursor,
+            deadline,
+            place: PlaceCheck::AtOnce,
+            call,
+        };
+        self.once(wanted).await
+    }
+
+    async fn once(&self, wanted: DriverCall) -> Result<Reply, CallError> {
+        let DriverCall {
+            backend,
+            operation,
+            cursor,
+            deadline,
+            place,
+            call,
+        } = wanted;
+        let (backend, operation) = (backend.as_str(), operation.as_str());
         let gone = |message: String| CallError::Fault(Fault::new(FaultKind::Gone, message));
         let handle = self
             .backend(backend)
@@ -144,7 +167,7 @@ impl Control {
         };
         crash_point!("after-call", name);
         let outcome = match outcome {
-            Ok(reply) => names::believe(self, &handle, operation, &before, &reply)
+            Ok(reply) => names::believe(self, &handle, operation, &before, &reply, place)
                 .await
                 .map(|()| if alone { unreplicated(reply) } else { reply }),
             Err(error) => Err(error),
@@ -168,17 +191,12 @@ impl Control {
         let mut attempt = 0;
         loop {
             let left = until.saturating_duration_since(Instant::now());
-            let call = wanted.call.clone();
-            let error = match self
-                .call_once(
-                    &wanted.backend,
-                    &wanted.operation,
-                    cursor.clone(),
-                    left,
-                    call,
-                )
-                .await
-            {
+            let now = DriverCall {
+                cursor: cursor.clone(),
+                deadline: left,
+                ..wanted.clone()
+            };
+            let error = match self.once(now).await {
                 Ok(reply) => return Ok(reply),
                 Err(error) => error,
             };
@@ -204,7 +222,12 @@ impl Control {
     /// The failure of a call as an operation shows it.
     #[must_use]
     pub fn describe(&self, wanted: &DriverCall, error: &CallError) -> OperationError {
-        let generation = self.generation(&wanted.backend);
+        self.failed(&wanted.backend, wanted.call.name(), error)
+    }
+
+    /// The same of a call of this name.
+    pub(crate) fn failed(&self, backend: &str, call: &str, error: &CallError) -> OperationError {
+        let generation = self.generation(backend);
         let (code, target, detail) = match error {
             CallError::Pending(_) => ("deadline".to_owned(), None, None),
             CallError::Failed(failure) => (
@@ -221,12 +244,8 @@ impl Control {
             detail.map_or_else(String::new, |detail| format!(" (the array says: {detail})"));
         OperationError {
             code,
-            message: format!(
-                "{} on backend {}{place} failed: {error}{words}",
-                wanted.call.name(),
-                wanted.backend
-            ),
-            backend: Some(wanted.backend.clone()),
+            message: format!("{call} on backend {backend}{place} failed: {error}{words}"),
+            backend: Some(backend.to_owned()),
             target,
             driver: generation
                 .as_ref()

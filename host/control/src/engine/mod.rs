@@ -8,7 +8,8 @@ mod runner;
 
 pub use call::{DriverCall, IgnorePending, OnPending};
 pub use journal::{NewOperation, Operations};
-pub(crate) use names::ArrayNames;
+pub use names::PlaceCheck;
+pub(crate) use names::{ArrayNames, is_taken, only_there, taken};
 pub use run::Run;
 pub(crate) use runner::Runner;
 pub use runner::{Executor, Executors};

@@ -6,7 +6,8 @@ use std::sync::{Mutex, PoisonError};
 
 use springform_model::cloud::Volume;
 use springform_model::contract::{Call, CallError, Fault, FaultKind, Placement, Reply, VolumeSpec};
-use springform_store::Query;
+use springform_model::operation::OperationError;
+use springform_store::{Changes, Measure, Query, Store};
 
 use crate::Control;
 use crate::backend::BackendHandle;
@@ -122,6 +123,17 @@ fn place(placement: &Placement) -> Place {
     (placement.target.clone(), placement.array_name.clone())
 }
 
+/// How an answer that places a volume is held against the records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PlaceCheck {
+    /// They are read before the answer is believed.
+    #[default]
+    AtOnce,
+    /// By the commit that writes the answer down, with [`only_there`]: of a volume that is made, so that a create does not wait for
+    /// the database once more.
+    InCommit,
+}
+
 /// Refuses an answer that places a volume where another one is, or where a call under way has just placed another one.
 ///
 /// # Errors
@@ -132,6 +144,7 @@ pub(super) async fn believe(
     operation: &str,
     before: &Before,
     reply: &Reply,
+    check: PlaceCheck,
 ) -> Result<(), CallError> {
     let placed = before.new_in(reply);
     if placed.is_empty() {
@@ -143,17 +156,25 @@ pub(super) async fn believe(
             return Err(refused(id, place, &other));
         }
     }
+    if check == PlaceCheck::InCommit {
+        return Ok(());
+    }
     // After the claims: what another operation wrote since is seen, what it has not written yet is claimed.
+    alone(control.store(), backend.name(), &placed).await
+}
+
+/// Refuses places that the records give to other volumes.
+async fn alone(store: &Store, backend: &str, placed: &[(String, Place)]) -> Result<(), CallError> {
     let names = placed.iter().map(|(_, (_, name))| name.clone());
     let query = Query::new()
-        .eq("backend", backend.name())
+        .eq("backend", backend)
         .is_in("array_name", names);
-    let found = control.store().list::<Volume>(&query).await;
+    let found = store.list::<Volume>(&query).await;
     let found = found.map_err(|error| {
         let why = format!("the answer could not be held against the records: {error}");
         CallError::Fault(Fault::new(FaultKind::Gone, why))
     })?;
-    for (id, place) in &placed {
+    for (id, place) in placed {
         let there = |other: &Volume| {
             let target = other.placement.as_ref().map(|known| &known.target);
             let name = other.placement.as_ref().map(|known| &known.array_name);
@@ -166,6 +187,33 @@ pub(super) async fn believe(
         }
     }
     Ok(())
+}
+
+/// Name of the limit that [`only_there`] sets.
+const PLACE: &str = "place";
+
+/// Lets a commit that places a volume fail where the records have another one of its name on the backend.
+pub(crate) fn only_there(changes: Changes, backend: &str, placement: &Placement) -> Changes {
+    let there = Query::new()
+        .eq("backend", backend)
+        .eq("array_name", placement.array_name.clone());
+    changes.at_most::<Volume>(PLACE, Measure::Count, there, 1)
+}
+
+/// Whether that is why a commit failed.
+pub(crate) fn is_taken(error: &OperationError) -> bool {
+    error.code == PLACE
+}
+
+/// Why the volume cannot be there. None: the other one has its name on another array, and the claim holds until it is written.
+pub(crate) async fn taken(
+    control: &Control,
+    backend: &str,
+    volume: &str,
+    placement: &Placement,
+) -> Option<CallError> {
+    let placed = [(volume.to_owned(), place(placement))];
+    alone(control.store(), backend, &placed).await.err()
 }
 
 fn refused(id: &str, (target, name): &Place, other: &str) -> CallError {

@@ -9,7 +9,7 @@ use springform_model::operation::{Operation, OperationError, OperationState, Ste
 use springform_store::{Changes, Record, StoreError, Stored};
 use tokio::time::Instant;
 
-use super::{DriverCall, OnPending, failure};
+use super::{DriverCall, OnPending, PlaceCheck, failure};
 use crate::{Control, crash_point};
 
 /// Journals what a step waits for.
@@ -37,6 +37,8 @@ pub struct Run {
     until: Instant,
     /// Whether the end of the operation is in the journal.
     ended: bool,
+    /// When places in answers are held against the records.
+    place: PlaceCheck,
 }
 
 impl Run {
@@ -47,12 +49,18 @@ impl Run {
             operation,
             until,
             ended: false,
+            place: PlaceCheck::AtOnce,
         }
     }
 
     /// Whether the end of the operation is in the journal.
     pub(crate) fn ended(&self) -> bool {
         self.ended
+    }
+
+    /// From now on its commits hold the places in answers against the records, with [`super::only_there`].
+    pub(crate) fn checks_places_itself(&mut self) {
+        self.place = PlaceCheck::InCommit;
     }
 
     /// Whether its time is over.
@@ -252,6 +260,7 @@ impl Run {
             operation: self.operation.id.clone(),
             cursor,
             deadline,
+            place: self.place,
             call,
         };
         let control = self.control.clone();

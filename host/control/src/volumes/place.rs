@@ -9,7 +9,7 @@ use springform_store::{Changes, Store, StoreError};
 
 use super::create::request;
 use super::turn::report;
-use crate::engine::{Executor, Run, failure};
+use crate::engine::{Executor, Run, failure, is_taken, only_there, taken};
 use crate::groups::settle::{WriteDecision, settle};
 use crate::scheduler::Affinity;
 use crate::specs::{build, full_type, snapshot_spec, volume_spec};
@@ -25,53 +25,78 @@ pub(super) struct Creating;
 impl Executor for Creating {
     async fn run(&self, run: &mut Run) -> Result<(), OperationError> {
         let id = run.operation().subject.clone();
-        let outcome = place(run, &id).await;
+        run.checks_places_itself();
+        let mut outcome = place(run, &id).await;
         let control = run.control().clone();
-        if let Some(backend) = run.operation().backend.clone()
-            && let Some(backend) = control.backend(&backend)
-        {
-            match outcome {
-                Ok(_) => backend.reservations.made(&id),
-                Err(_) => backend.reservations.dropped(&id),
+        let mut check = true;
+        loop {
+            let ended = end(run, &id, &outcome, check).await;
+            let placement = match (&ended, &outcome) {
+                (Err(error), Ok(placement)) if is_taken(error) => placement,
+                _ => return ended,
+            };
+            check = false;
+            let backend = run.operation().backend.clone().unwrap_or_default();
+            if let Some(why) = taken(&control, &backend, &id, placement).await {
+                outcome = Err(control.failed(&backend, "volumes.create", &why));
             }
         }
-        run.finish(outcome.as_ref().err().cloned());
-        let operation = run.operation().clone();
-        let now = control.now();
-        settle::<Volume, Volume>(
-            run,
-            &id,
-            locked(&operation).as_slice(),
-            |volume| {
-                volume.operation = None;
-                volume.updated_at = Some(now);
-                match &outcome {
-                    Ok(placement) => available(volume, placement, now),
-                    Err(_) => volume.status = VolumeStatus::Error,
-                }
-                WriteDecision::Write
-            },
-            |source| match lock::release(source, &operation.id) {
-                true => WriteDecision::Write,
-                false => WriteDecision::Leave,
-            },
-            || match &operation.error {
-                Some(error) => report(
-                    &operation,
-                    &control,
-                    "001",
-                    if error.code == "no-valid-backend" {
-                        "003"
-                    } else {
-                        "001"
-                    },
-                    error,
-                ),
-                None => Changes::new(),
-            },
-        )
-        .await
     }
+}
+
+/// Writes down what came of it; `check`: unless another volume has its name.
+async fn end(
+    run: &mut Run,
+    id: &str,
+    outcome: &Result<Placement, OperationError>,
+    check: bool,
+) -> Result<(), OperationError> {
+    let control = run.control().clone();
+    if let Some(backend) = run.operation().backend.clone()
+        && let Some(backend) = control.backend(&backend)
+    {
+        match outcome {
+            Ok(_) => backend.reservations.made(id),
+            Err(_) => backend.reservations.dropped(id),
+        }
+    }
+    run.finish(outcome.as_ref().err().cloned());
+    let operation = run.operation().clone();
+    let now = control.now();
+    settle::<Volume, Volume>(
+        run,
+        id,
+        locked(&operation).as_slice(),
+        |volume| {
+            volume.operation = None;
+            volume.updated_at = Some(now);
+            match outcome {
+                Ok(placement) => available(volume, placement, now),
+                Err(_) => volume.status = VolumeStatus::Error,
+            }
+            WriteDecision::Write
+        },
+        |source| match lock::release(source, &operation.id) {
+            true => WriteDecision::Write,
+            false if outcome.is_ok() => WriteDecision::Overtaken,
+            false => WriteDecision::Leave,
+        },
+        || match outcome {
+            Ok(placement) if check => {
+                let backend = operation.backend.as_deref().unwrap_or_default();
+                only_there(Changes::new(), backend, placement)
+            }
+            Ok(_) => Changes::new(),
+            Err(error) => {
+                let detail = match error.code.as_str() {
+                    "no-valid-backend" => "003",
+                    _ => "001",
+                };
+                report(&operation, &control, "001", detail, error)
+            }
+        },
+    )
+    .await
 }
 
 pub(super) fn step_name(backend: &str) -> String {
