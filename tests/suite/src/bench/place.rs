@@ -201,9 +201,14 @@ impl Place {
             .to_owned())
     }
 
-    /// How many times a second a path is read by some clients at a time, over at least a few seconds.
-    pub(super) async fn rate(&self, clients: usize, path: &str) -> anyhow::Result<f64> {
-        let end = Instant::now() + Duration::from_secs(5);
+    /// How many times a second a path is read by some clients at a time, for so long and at least once by each.
+    pub(super) async fn rate(
+        &self,
+        clients: usize,
+        path: &str,
+        long: Duration,
+    ) -> anyhow::Result<f64> {
+        let end = Instant::now() + long;
         let begun = Instant::now();
         let each = (0..clients).map(|_| async {
             let mut count = 0_u32;
