@@ -13,7 +13,7 @@ use springform_model::cloud::{
 };
 use springform_model::contract::{FailoverMode, Role};
 use springform_model::operation::{Operation, OperationState};
-use springform_model::replication::relation::{Acknowledge, DebtState, Relation};
+use springform_model::replication::relation::{Acknowledge, DebtState, Phase, Relation};
 use springform_model::time::Timestamp;
 use springform_store::Changes;
 use tokio::time::Instant;
@@ -399,6 +399,42 @@ async fn a_planned_failover_waits_for_an_attachment_that_is_being_made() {
     let (outcome, ()) = tokio::join!(asking, moving);
     outcome.unwrap();
     followed(&rig, "planned").await;
+}
+
+/// A volume that its tenant takes out of replication, after the plan has seen it and before the failover has its lock, has no copy
+/// to be promoted: it stays where it is, and nobody says that no array serves it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_volume_that_leaves_replication_before_a_failover_has_its_lock_stays_where_it_is() {
+    for mode in [FailoverMode::Planned, FailoverMode::Unplanned] {
+        let rig = Rig::new().await;
+        let world = rig.world(Place::Bare).await;
+        rig.replicated(&world).await;
+        rig.hold("volumes.retype");
+        Retype.ask(&rig, &world, Who::First).await.unwrap();
+        rig.asked("volumes.retype").await;
+        rig.hold("replication.plan-failover");
+        let failover = rig.fail_over(&world, "b", mode.clone()).await;
+        rig.asked("replication.plan-failover").await;
+        rig.let_run("volumes.retype");
+        rig.ended(Who::First).await;
+        rig.let_run("replication.plan-failover");
+        rig.done(&failover).await;
+        let volume = rig.volume(&world.volume).await.unwrap();
+        assert_eq!(volume.placement.unwrap().target, "a", "{mode:?}");
+        assert_eq!(
+            (volume.operation, volume.status),
+            (None, VolumeStatus::Available)
+        );
+        let store = rig.control.store();
+        let relation = store.get::<Relation>(&world.volume).await.unwrap();
+        let settled = |relation: &Relation| relation.phase == Phase::Settled;
+        assert!(
+            relation.is_none_or(|relation| settled(&relation)),
+            "{mode:?}"
+        );
+        let log = rig.array.log.lock().unwrap().clone();
+        assert!(!log.contains(&"replication.fail-over"), "{mode:?}: {log:?}");
+    }
 }
 
 /// Attachments in every state in which a move can find them.

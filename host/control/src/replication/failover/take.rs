@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use springform_model::cloud::ReplicationStatus;
 use springform_model::contract::{FailoverMode, FailoverPlan};
-use springform_model::operation::OperationError;
+use springform_model::operation::{Operation, OperationError};
 use springform_model::replication::Refusal;
 use springform_model::replication::relation::{Event, Phase as Stand};
 
@@ -100,6 +100,10 @@ impl Failover<'_> {
                     if !placed || !lock.is_some_and(|holder| ways.contains(holder)) {
                         members::free(&self.run, member)?;
                     }
+                    // Its tenant was faster: since the plan it was taken out of replication, and no array has a copy.
+                    if !member.movable() && member.relation.phase == Stand::Settled {
+                        return Err(Refusal::NotReplicated);
+                    }
                     if let Stand::Moving(m) = &member.relation.phase
                         && let Ok(mut resumed) = self.resumed.lock()
                     {
@@ -138,6 +142,13 @@ impl Failover<'_> {
                 for (member, refusal) in refused {
                     if matches!(refusal, Refusal::Busy { .. }) {
                         busy.push(member);
+                        continue;
+                    }
+                    if refusal == Refusal::NotReplicated && !member.movable() {
+                        let one_less = |o: &mut Operation| {
+                            o.progress.total = o.progress.total.saturating_sub(1);
+                        };
+                        self.run.note(one_less).await;
                         continue;
                     }
                     let why = problem("failed-precondition", refusal.to_string(), &self.view.name);
