@@ -85,12 +85,9 @@ impl Operations<'_> {
     /// `NotFound`, or what the store says.
     pub async fn get(&self, caller: &Caller, id: &str) -> Result<Operation, ControlError> {
         let stored = self.control.store().get::<Operation>(id).await?;
-        let operation = self
-            .control
-            .runner()
-            .live(id)
-            .or(stored.map(|stored| stored.record));
+        let operation = stored.map(|stored| self.now(stored.record));
         operation
+            .or_else(|| self.control.runner().live(id))
             .filter(|operation| is_visible(caller, operation))
             .ok_or_else(|| Operation::unknown(id))
     }
@@ -109,15 +106,17 @@ impl Operations<'_> {
             .store()
             .list::<Operation>(&caller.scope(query, true))
             .await?;
-        Ok(found
-            .into_iter()
-            .map(|stored| {
-                self.control
-                    .runner()
-                    .live(&stored.id)
-                    .unwrap_or(stored.record)
-            })
-            .collect())
+        let now = |stored: Stored<Operation>| self.now(stored.record);
+        Ok(found.into_iter().map(now).collect())
+    }
+
+    /// An operation as it stands, once it was read: what runs is ahead of its record, except for the moment in which it has ended
+    /// there and not here.
+    fn now(&self, stored: Operation) -> Operation {
+        match stored.state.is_terminal() {
+            true => stored,
+            false => self.control.runner().live(&stored.id).unwrap_or(stored),
+        }
     }
 
     /// Every change of an operation that runs from now on. A slow reader misses some, never the order.
