@@ -16,10 +16,9 @@ use std::time::Duration;
 
 use common::{Array, admin, start, until, up};
 use springform_control::snapshots::CreateSnapshot;
-use springform_control::types::CreateType;
 use springform_control::volumes::{CreateVolume, UpdateVolume};
 use springform_control::{Control, ErrorKind};
-use springform_model::cloud::{SnapshotStatus, UserMessage, Volume, VolumeStatus};
+use springform_model::cloud::{SnapshotStatus, Volume, VolumeStatus};
 use springform_model::contract::Connector;
 use springform_model::operation::{Operation, OperationState};
 use springform_store::Query;
@@ -197,75 +196,6 @@ async fn no_chap_password_is_in_the_journal_or_in_an_attachment() {
     assert_eq!(attachments.len(), 1);
     let shown = serde_json::to_string(&(journal, attachments)).unwrap();
     assert!(!shown.contains(&password));
-    control.shutdown(Duration::from_secs(5)).await;
-}
-
-#[tokio::test]
-async fn a_full_backend_is_left_for_the_next_one() {
-    let dir = tempfile::tempdir().unwrap();
-    let array = Arc::new(Array::default());
-    array.full.lock().unwrap().push("pure1".into());
-    let control = start(&dir.path().join("db"), &array, 2).await;
-    up(&control).await;
-    let made = control.volumes().create(&admin(), gib(1)).await.unwrap();
-    assert_eq!(made.backend.as_deref(), Some("pure1"));
-    let volume = settled(&control, &made.id).await;
-    assert_eq!(
-        (volume.status, volume.backend.as_deref()),
-        (VolumeStatus::Available, Some("pure2"))
-    );
-    control.shutdown(Duration::from_secs(5)).await;
-}
-
-#[tokio::test]
-async fn no_valid_backend_says_which_filter_refused_which_backend() {
-    let dir = tempfile::tempdir().unwrap();
-    let control = start(&dir.path().join("db"), &Arc::new(Array::default()), 2).await;
-    up(&control).await;
-    control
-        .services()
-        .freeze(&admin(), "springform@pure1")
-        .await
-        .unwrap();
-    let spec = ("volume_backend_name".to_owned(), "mars".to_owned());
-    let kind = CreateType {
-        name: "far".to_owned(),
-        is_public: true,
-        extra_specs: [spec].into(),
-        ..CreateType::default()
-    };
-    control.types().create(&admin(), kind).await.unwrap();
-    let wanted = CreateVolume {
-        volume_type: Some("far".to_owned()),
-        ..gib(1)
-    };
-    let made = control.volumes().create(&admin(), wanted).await.unwrap();
-    assert_eq!(
-        settled(&control, &made.id).await.status,
-        VolumeStatus::Error
-    );
-    let message = control
-        .store()
-        .first::<UserMessage>(&Query::new())
-        .await
-        .unwrap()
-        .unwrap()
-        .record;
-    assert!(
-        message
-            .user_message
-            .contains("pure1: ServiceFilter: it is frozen"),
-        "{}",
-        message.user_message
-    );
-    assert!(
-        message.user_message.contains(
-            "pure2#pool: CapabilitiesFilter: its volume_backend_name is pure2, which has to be mars"
-        ),
-        "{}",
-        message.user_message
-    );
-    assert_eq!(message.resource_uuid, Some(made.id));
     control.shutdown(Duration::from_secs(5)).await;
 }
 

@@ -9,9 +9,11 @@
 mod common;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use common::{Array, Loader, admin, config, open, up};
 use springform_control::scheduler::{Hints, Weigher, Weighers};
+use springform_control::types::CreateType;
 use springform_control::volumes::CreateVolume;
 use springform_control::{Caller, Clock, Control};
 use springform_model::cloud::{UserMessage, Volume, VolumeStatus};
@@ -30,6 +32,21 @@ async fn start(path: &std::path::Path, weighers: Weighers) -> Control {
         .unwrap();
     up(&control).await;
     control
+}
+
+fn gib() -> CreateVolume {
+    CreateVolume {
+        size: 1,
+        ..CreateVolume::default()
+    }
+}
+
+async fn settled(control: &Control, id: &str) -> Volume {
+    let volume = control.volumes().get(&admin(), id).await.unwrap();
+    if let Some(operation) = volume.operation {
+        control.operations().wait(&operation).await.unwrap();
+    }
+    control.volumes().get(&admin(), id).await.unwrap()
 }
 
 async fn place(control: &Control, caller: &Caller, hints: Hints) -> Volume {
@@ -117,4 +134,73 @@ async fn the_weighers_of_the_operator_decide_among_what_fits() {
         "pure1",
         "the least good"
     );
+}
+
+#[tokio::test]
+async fn a_full_backend_is_left_for_the_next_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let array = Arc::new(Array::default());
+    array.full.lock().unwrap().push("pure1".into());
+    let control = common::start(&dir.path().join("db"), &array, 2).await;
+    up(&control).await;
+    let made = control.volumes().create(&admin(), gib()).await.unwrap();
+    assert_eq!(made.backend.as_deref(), Some("pure1"));
+    let volume = settled(&control, &made.id).await;
+    assert_eq!(
+        (volume.status, volume.backend.as_deref()),
+        (VolumeStatus::Available, Some("pure2"))
+    );
+    control.shutdown(Duration::from_secs(5)).await;
+}
+
+#[tokio::test]
+async fn no_valid_backend_says_which_filter_refused_which_backend() {
+    let dir = tempfile::tempdir().unwrap();
+    let control = common::start(&dir.path().join("db"), &Arc::new(Array::default()), 2).await;
+    up(&control).await;
+    control
+        .services()
+        .freeze(&admin(), "springform@pure1")
+        .await
+        .unwrap();
+    let spec = ("volume_backend_name".to_owned(), "mars".to_owned());
+    let kind = CreateType {
+        name: "far".to_owned(),
+        is_public: true,
+        extra_specs: [spec].into(),
+        ..CreateType::default()
+    };
+    control.types().create(&admin(), kind).await.unwrap();
+    let wanted = CreateVolume {
+        volume_type: Some("far".to_owned()),
+        ..gib()
+    };
+    let made = control.volumes().create(&admin(), wanted).await.unwrap();
+    assert_eq!(
+        settled(&control, &made.id).await.status,
+        VolumeStatus::Error
+    );
+    let message = control
+        .store()
+        .first::<UserMessage>(&Query::new())
+        .await
+        .unwrap()
+        .unwrap()
+        .record;
+    assert!(
+        message
+            .user_message
+            .contains("pure1: ServiceFilter: it is frozen"),
+        "{}",
+        message.user_message
+    );
+    assert!(
+        message.user_message.contains(
+            "pure2#pool: CapabilitiesFilter: its volume_backend_name is pure2, which has to be mars"
+        ),
+        "{}",
+        message.user_message
+    );
+    assert_eq!(message.resource_uuid, Some(made.id));
+    control.shutdown(Duration::from_secs(5)).await;
 }

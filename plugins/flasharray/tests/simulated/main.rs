@@ -25,11 +25,11 @@ mod rig;
 mod sweep;
 mod sync_failover;
 mod sync_faults;
+mod sync_half_way;
 mod sync_life;
 mod sync_travel;
 mod third;
 mod third_bytes;
-
 mod third_leftovers;
 mod third_life;
 mod third_sweep;
