@@ -11,7 +11,7 @@ use futures_util::FutureExt as _;
 use springform_model::operation::{Operation, OperationError, Verb};
 use springform_store::Stored;
 use tokio::sync::{broadcast, watch};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -218,7 +218,7 @@ impl Runner {
     }
 }
 
-/// Runs of an operation whose executor does not come to an end.
+/// Runs of an operation whose executor fails to bring it to an end.
 const RUNS: u32 = 4;
 /// Pause after the first of them; doubled each time.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -234,8 +234,10 @@ async fn carry_out(
 ) {
     let mut operation = operation;
     let mut pause = PAUSE;
-    for run in 1..=RUNS {
-        if resumed || run > 1 {
+    let (mut again, mut failures) = (resumed, 0);
+    let until = Instant::now() + operation.time_left(control.now());
+    loop {
+        if again {
             // It may have ended since it was read.
             match control.store().get::<Operation>(&operation.id).await {
                 Ok(Some(now)) if !now.state.is_terminal() => operation = now,
@@ -249,12 +251,16 @@ async fn carry_out(
         let Some(error) = attempt(&control, operation.clone(), executor.as_deref()).await else {
             return;
         };
-        if lock::is_overtaken(&error) {
-            tracing::info!(operation = %operation.id, run, why = %error.message, "an operation is carried out again");
-        } else {
-            tracing::error!(operation = %operation.id, run, error = %error.message, "an operation could not be ended in order");
+        again = true;
+        // Only an operator who moves the volume overtakes an operation: it has not failed, and its array may have done its part.
+        if lock::is_overtaken(&error) && Instant::now() < until {
+            tracing::info!(operation = %operation.id, why = %error.message, "an operation is carried out again");
+            sleep(PAUSE).await;
+            continue;
         }
-        if run == RUNS || executor.is_none() {
+        failures += 1;
+        tracing::error!(operation = %operation.id, failures, error = %error.message, "an operation could not be ended in order");
+        if failures == RUNS || executor.is_none() {
             return abandon(&control, &operation.id, error).await;
         }
         sleep(pause).await;

@@ -1,7 +1,7 @@
 //! Changing volumes and their relations together: computed purely, committed at once, read again where somebody else was
 //! faster.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures_util::{StreamExt as _, stream};
@@ -122,25 +122,60 @@ pub async fn hold(
 
 /// The same, and waits a little for those that another operation has: a fence that the host began by itself when an array
 /// came back is over in a moment, and no reason to refuse what was asked meanwhile.
+///
+/// No other volume is taken while one is waited for: two operations that each have what the other waits for would both give
+/// up, and whoever asks again at once would meet the next one in the same way.
 pub async fn hold_soon(
     run: &OperationRun<'_>,
     backend: &str,
     members: Vec<Member>,
 ) -> Result<Changed, ReplicationError> {
-    let (mut held, mut busy) = hold(run, members).await?;
+    let mut members = members;
     for _ in 0..BUSY_WAITS {
-        if busy.is_empty() || run.env().cancelled(run.id()).await {
+        if members.iter().all(|m| free(run, m).is_ok()) {
+            let (held, busy) = hold(run, members.clone()).await?;
+            if busy.is_empty() {
+                return Ok((held, busy));
+            }
+            // Somebody was faster. What a run before a restart had stays with the operation.
+            let mine = |m: &Member| m.volume.operation.as_deref() == Some(run.id());
+            let before = members.into_iter().filter(mine);
+            let before: BTreeSet<String> = before.map(|m| m.volume.id).collect();
+            let fresh = |m: &Member| !before.contains(&m.volume.id);
+            let (fresh, mut all): (Vec<_>, Vec<_>) = held.into_iter().partition(fresh);
+            all.extend(release(run, fresh).await?);
+            all.extend(busy.into_iter().map(|(member, _)| member));
+            members = all;
+        }
+        if run.env().cancelled(run.id()).await {
             break;
         }
         tokio::time::sleep(Duration::from_secs(1)).await;
-        let waiting = busy.into_iter().map(|(member, _)| member).collect();
-        let waiting = again(run.env(), backend, waiting).await?;
-        let (more, still) = hold(run, waiting).await?;
-        held.extend(more);
-        busy = still;
+        members = again(run.env(), backend, members).await?;
     }
+    let (mut held, busy) = hold(run, members).await?;
     held.sort_by(|a, b| a.volume.id.cmp(&b.volume.id));
     Ok((held, busy))
+}
+
+/// The same for verbs that copy: what has left replication since it was listed is let go. Its array would otherwise be told to
+/// send a volume that nobody wants copied.
+pub async fn hold_replicated(
+    run: &OperationRun<'_>,
+    backend: &str,
+    members: Vec<Member>,
+) -> Result<Changed, ReplicationError> {
+    let (held, busy) = hold_soon(run, backend, members).await?;
+    let (held, left): (Vec<_>, Vec<_>) = held.into_iter().partition(Member::movable);
+    release(run, left).await?;
+    Ok((held, busy))
+}
+
+/// Volumes that are not what the operation is about any more are not counted.
+pub async fn fewer(run: &OperationRun<'_>, by: usize) {
+    let by = by as u64;
+    run.note(|o| o.progress.total = o.progress.total.saturating_sub(by))
+        .await;
 }
 
 /// Refuses what another operation holds. To be asked inside a change: somebody may take it between reading and writing.

@@ -1,49 +1,40 @@
-//! One lock for each volume: whoever asks an array about it holds the lock, and what was decided of a volume that has moved
-//! since is decided again.
+//! One lock for each volume: whoever asks an array about it holds the lock.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
-
-use springform_control::Clock;
 use springform_control::attachments::repair::Wanted;
 use springform_control::replication::{Ask, Request, Scope};
-use springform_model::cloud::{
-    AttachStatus, Attachment, Snapshot, SnapshotStatus, Volume, VolumeStatus, VolumeType,
-};
+use springform_control::volumes::CreateVolume;
+use springform_model::cloud::{AttachStatus, Attachment, Volume, VolumeType};
 use springform_model::contract::{FailoverMode, Role};
 use springform_model::operation::{Operation, OperationState};
-use springform_model::replication::relation::{Acknowledge, DebtState, Phase, Relation};
-use springform_model::time::Timestamp;
+use springform_model::replication::relation::{Acknowledge, DebtState, Relation};
 use springform_store::Changes;
-use tokio::time::Instant;
 
 use crate::audit;
 use crate::common::{admin, until};
-use crate::verbs::Verb::{self, *};
+use crate::verbs::Verb::*;
 use crate::verbs::Who;
 use crate::world::{Place, Rig, World, connector};
 
 impl Rig {
-    fn hold(&self, call: &'static str) {
+    pub fn hold(&self, call: &'static str) {
         self.array.held.lock().unwrap().insert(call);
     }
 
-    fn let_run(&self, call: &'static str) {
+    pub fn let_run(&self, call: &'static str) {
         self.array.held.lock().unwrap().remove(call);
     }
 
-    async fn asked(&self, call: &'static str) {
+    pub async fn asked(&self, call: &'static str) {
         until(|| async { self.array.log.lock().unwrap().contains(&call) }).await;
     }
 
-    async fn volume(&self, id: &str) -> Option<Volume> {
+    pub async fn volume(&self, id: &str) -> Option<Volume> {
         let found = self.control.store().get::<Volume>(id).await.unwrap();
         found.map(|found| found.record)
     }
 
     /// The volume is replicated from now on.
-    async fn replicated(&self, world: &World) {
+    pub async fn replicated(&self, world: &World) {
         let store = self.control.store();
         let kind = store.get::<VolumeType>(&world.kind).await.unwrap();
         let mut kind = kind.unwrap();
@@ -52,12 +43,12 @@ impl Rig {
         store.commit(Changes::new().update(&kind)).await.unwrap();
     }
 
-    async fn begin(&self, request: Request) -> Operation {
+    pub async fn begin(&self, request: Request) -> Operation {
         let replication = self.control.replication();
         replication.submit(&admin(), request).await.unwrap()
     }
 
-    async fn fail_over(&self, world: &World, to: &str, mode: FailoverMode) -> Operation {
+    pub async fn fail_over(&self, world: &World, to: &str, mode: FailoverMode) -> Operation {
         let mut ask = Ask::about(Scope::Volumes(vec![world.volume.clone()]));
         ask.to = Some(to.into());
         ask.mode = Some(mode);
@@ -99,7 +90,7 @@ impl Rig {
         self.begin(Request::Failback(ask)).await
     }
 
-    async fn done(&self, operation: &Operation) {
+    pub async fn done(&self, operation: &Operation) {
         let ended = self.control.operations().wait(&operation.id).await.unwrap();
         assert_eq!(ended.state, OperationState::Succeeded, "{ended:?}");
     }
@@ -111,7 +102,7 @@ impl Rig {
 }
 
 /// Each attachment leads to the array that serves, or an operator finds it in the list of what is to be repaired.
-async fn followed(rig: &Rig, told: &str) {
+pub async fn followed(rig: &Rig, told: &str) {
     let wanted = Wanted {
         dry_run: true,
         ..Wanted::default()
@@ -230,156 +221,6 @@ async fn every_verb_of_replication_holds_the_volume_s_lock_while_its_array_is_as
     }
 }
 
-/// A failover that nobody planned does not wait for an array that never answers. What it overtook is done where the volume
-/// is then.
-async fn overtaken(place: Place, verb: Verb, call: &'static str) {
-    let rig = Rig::new().await;
-    let world = rig.world(place).await;
-    rig.replicated(&world).await;
-    rig.array.told.lock().unwrap().clear();
-    rig.array.log.lock().unwrap().clear();
-    rig.hold(call);
-    let asking = verb.ask(&rig, &world, Who::First);
-    let moving = async {
-        rig.asked(call).await;
-        let failover = rig.fail_over(&world, "b", FailoverMode::Unplanned).await;
-        rig.asked("replication.finish-failover").await;
-        rig.let_run(call);
-        rig.done(&failover).await;
-    };
-    let (outcome, ()) = tokio::join!(asking, moving);
-    outcome.unwrap_or_else(|error| panic!("{verb:?}: {error:?}"));
-    done_where_it_is(&rig, &world, verb, call).await;
-}
-
-async fn done_where_it_is(rig: &Rig, world: &World, verb: Verb, call: &'static str) {
-    rig.quiet().await;
-    let told = rig.array.told.lock().unwrap().clone();
-    let last = told.iter().rfind(|(name, ..)| *name == call);
-    assert_eq!(last.map(|(.., to)| to.as_str()), Some("b"), "{told:?}");
-    for operation in rig.all::<Operation>().await {
-        assert_eq!(operation.state, OperationState::Succeeded, "{operation:?}");
-    }
-    if let Some(volume) = rig.volume(&world.volume).await {
-        assert_eq!(volume.operation, None);
-        let restful = [
-            VolumeStatus::Available,
-            VolumeStatus::Attaching,
-            VolumeStatus::InUse,
-        ];
-        assert!(restful.contains(&volume.status), "{volume:?}");
-    }
-    for snapshot in rig.all::<Snapshot>().await {
-        let made = verb == Snapshot;
-        assert_eq!(snapshot.status, SnapshotStatus::Available);
-        assert_eq!(
-            snapshot.target.as_deref(),
-            Some(if made { "b" } else { "a" })
-        );
-    }
-    followed(rig, &format!("{verb:?}")).await;
-}
-
-/// A clock that lets whoever reads it as the nth wait. Between an array's answer and the commit of what came of it an operation
-/// reads it several times: each of them is a moment at which it can be overtaken.
-#[derive(Default)]
-struct Gate {
-    nth: AtomicUsize,
-    read: AtomicUsize,
-    reached: AtomicBool,
-    open: AtomicBool,
-}
-
-impl Gate {
-    fn clock(gate: &Arc<Self>) -> Clock {
-        let gate = Arc::clone(gate);
-        Clock::reading(move || {
-            gate.pass();
-            Timestamp::now()
-        })
-    }
-
-    fn pass(&self) {
-        let nth = self.nth.load(Ordering::SeqCst);
-        if nth == 0 || self.read.fetch_add(1, Ordering::SeqCst) + 1 != nth {
-            return;
-        }
-        self.reached.store(true, Ordering::SeqCst);
-        tokio::task::block_in_place(|| {
-            // A test that fails drops its runtime, which waits for whoever is in here.
-            let end = Instant::now() + Duration::from_secs(60);
-            while !self.open.load(Ordering::SeqCst) && Instant::now() < end {
-                std::thread::sleep(Duration::from_millis(1));
-            }
-        });
-    }
-}
-
-/// A failover takes the lock after the array has answered: what it answered was of the array that the volume has left.
-async fn overtaken_late(nth: usize, place: Place, verb: Verb, call: &'static str) {
-    let gate = Arc::new(Gate::default());
-    let rig = Rig::with(Gate::clock(&gate)).await;
-    let world = rig.world(place).await;
-    rig.replicated(&world).await;
-    rig.array.told.lock().unwrap().clear();
-    rig.array.log.lock().unwrap().clear();
-    rig.hold(call);
-    let asking = verb.ask(&rig, &world, Who::First);
-    let moving = async {
-        rig.asked(call).await;
-        gate.nth.store(nth, Ordering::SeqCst);
-        rig.let_run(call);
-        until(|| async { gate.reached.load(Ordering::SeqCst) }).await;
-        let lock = rig.volume(&world.volume).await;
-        let lock = lock.and_then(|volume| volume.operation);
-        if lock.is_none() {
-            // It is over already.
-            gate.open.store(true, Ordering::SeqCst);
-            return false;
-        }
-        let failover = rig.fail_over(&world, "b", FailoverMode::Unplanned).await;
-        rig.asked("replication.finish-failover").await;
-        assert_ne!(rig.volume(&world.volume).await.unwrap().operation, lock);
-        gate.open.store(true, Ordering::SeqCst);
-        rig.done(&failover).await;
-        true
-    };
-    let (outcome, overtaken) = tokio::join!(asking, moving);
-    outcome.unwrap_or_else(|error| panic!("{verb:?}: {error:?}"));
-    if overtaken {
-        done_where_it_is(&rig, &world, verb, call).await;
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn what_a_failover_overtakes_after_the_array_answered_is_done_where_the_volume_is_then() {
-    // Later ones are read after the commit.
-    for nth in 1..=4 {
-        tokio::join!(
-            overtaken_late(nth, Place::Bare, Snapshot, "volumes.create-snapshot"),
-            overtaken_late(nth, Place::Snapped, Revert, "volumes.revert"),
-            overtaken_late(nth, Place::Bare, Extend, "volumes.extend"),
-            overtaken_late(nth, Place::Bare, Delete, "volumes.delete"),
-            overtaken_late(nth, Place::Bare, Clone, "volumes.clone"),
-        );
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_a_failover_overtakes_is_done_where_the_volume_is_then() {
-    tokio::join!(
-        overtaken(Place::Bare, Attach, "connections.connect"),
-        overtaken(Place::Used, Detach, "connections.disconnect"),
-        overtaken(Place::Bare, Snapshot, "volumes.create-snapshot"),
-        overtaken(Place::Snapped, DeleteSnapshot, "volumes.delete-snapshot"),
-        overtaken(Place::Snapped, Revert, "volumes.revert"),
-        overtaken(Place::Bare, Extend, "volumes.extend"),
-        overtaken(Place::Bare, Delete, "volumes.delete"),
-        overtaken(Place::Bare, Clone, "volumes.clone"),
-        overtaken(Place::Snapped, CopySnapshot, "volumes.create-from-snapshot"),
-    );
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_planned_failover_waits_for_an_attachment_that_is_being_made() {
     let rig = Rig::new().await;
@@ -399,42 +240,6 @@ async fn a_planned_failover_waits_for_an_attachment_that_is_being_made() {
     let (outcome, ()) = tokio::join!(asking, moving);
     outcome.unwrap();
     followed(&rig, "planned").await;
-}
-
-/// A volume that its tenant takes out of replication, after the plan has seen it and before the failover has its lock, has no copy
-/// to be promoted: it stays where it is, and nobody says that no array serves it.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_volume_that_leaves_replication_before_a_failover_has_its_lock_stays_where_it_is() {
-    for mode in [FailoverMode::Planned, FailoverMode::Unplanned] {
-        let rig = Rig::new().await;
-        let world = rig.world(Place::Bare).await;
-        rig.replicated(&world).await;
-        rig.hold("volumes.retype");
-        Retype.ask(&rig, &world, Who::First).await.unwrap();
-        rig.asked("volumes.retype").await;
-        rig.hold("replication.plan-failover");
-        let failover = rig.fail_over(&world, "b", mode.clone()).await;
-        rig.asked("replication.plan-failover").await;
-        rig.let_run("volumes.retype");
-        rig.ended(Who::First).await;
-        rig.let_run("replication.plan-failover");
-        rig.done(&failover).await;
-        let volume = rig.volume(&world.volume).await.unwrap();
-        assert_eq!(volume.placement.unwrap().target, "a", "{mode:?}");
-        assert_eq!(
-            (volume.operation, volume.status),
-            (None, VolumeStatus::Available)
-        );
-        let store = rig.control.store();
-        let relation = store.get::<Relation>(&world.volume).await.unwrap();
-        let settled = |relation: &Relation| relation.phase == Phase::Settled;
-        assert!(
-            relation.is_none_or(|relation| settled(&relation)),
-            "{mode:?}"
-        );
-        let log = rig.array.log.lock().unwrap().clone();
-        assert!(!log.contains(&"replication.fail-over"), "{mode:?}: {log:?}");
-    }
 }
 
 /// Attachments in every state in which a move can find them.
@@ -533,4 +338,45 @@ async fn a_failback_that_was_killed_while_it_protected_and_a_detach_do_not_wait_
             .all(|a| a.id != attachment)
     );
     followed(&rig, "failback").await;
+}
+
+/// Two operations that each had what the other waits for would both give up, and so would those that ask again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_verb_that_waits_for_one_volume_keeps_no_other_from_anybody() {
+    let rig = Rig::new().await;
+    let waited = rig.world(Place::Bare).await;
+    rig.replicated(&waited).await;
+    let wanted = CreateVolume {
+        size: 1,
+        volume_type: Some(waited.kind.clone()),
+        ..CreateVolume::default()
+    };
+    let volumes = rig.control.volumes();
+    let other = volumes.create(&admin(), wanted).await.unwrap().id;
+    rig.quiet().await;
+    let both = || vec![waited.volume.clone(), other.clone()];
+    let drill = async || {
+        let mut ask = Ask::about(Scope::Volumes(both()));
+        ask.to = Some("b".into());
+        let begun = rig.begin(Request::StartDrill(ask)).await;
+        let ended = rig.control.operations().wait(&begun.id).await.unwrap();
+        ended.result["drill"].as_str().unwrap().to_owned()
+    };
+    let drill = drill().await;
+    rig.hold("volumes.extend");
+    Extend.ask(&rig, &waited, Who::First).await.unwrap();
+    rig.asked("volumes.extend").await;
+    let stopping = rig.begin(Request::StopDrill(drill)).await;
+    let operations = rig.control.operations();
+    until(|| async {
+        let now = operations.get(&admin(), &stopping.id).await.unwrap();
+        !now.steps.is_empty()
+    })
+    .await;
+    for _ in 0..50 {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        assert_eq!(rig.volume(&other).await.unwrap().operation, None);
+    }
+    rig.let_run("volumes.extend");
+    rig.done(&stopping).await;
 }

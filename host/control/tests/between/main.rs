@@ -11,7 +11,9 @@
 mod audit;
 #[path = "../common/mod.rs"]
 mod common;
+mod left;
 mod lock;
+mod overtaken;
 mod verbs;
 mod world;
 

@@ -1,6 +1,7 @@
 //! A failover of many replicated volumes: the whole host with its component, beside the unmodified upstream Cinder driver, on
 //! simulated arrays that take their time for each request.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -67,6 +68,8 @@ struct Figures {
     requests: u64,
     /// Processor seconds of the host, and of this process, which the arrays are in.
     busy: (f64, f64),
+    /// How often each kind of request was sent.
+    sent: BTreeMap<String, u64>,
 }
 
 /// Processor seconds that a process has used, all its threads together.
@@ -127,6 +130,7 @@ async fn upstream(volumes: usize, latency_ms: u64) -> anyhow::Result<Figures> {
             .and_then(Value::as_u64)
             .context("no number of requests")?,
         busy: (0.0, 0.0),
+        sent: BTreeMap::new(),
     })
 }
 
@@ -198,6 +202,9 @@ impl Place {
             "    processor time: {:.2} s of the host, {:.2} s of simulator and client",
             ours.busy.0, ours.busy.1
         );
+        for (what, times) in &ours.sent {
+            println!("    {what:<40} {times:>5}");
+        }
         Ok(())
     }
 
@@ -214,9 +221,15 @@ impl Place {
         }
         let seconds = begun.elapsed().as_secs_f64();
         let busy = (busy(processes.0) - before.0, busy(processes.1) - before.1);
-        let mut requests = 0;
+        let mut sent = BTreeMap::new();
         for array in [SECOND, PRIMARY] {
-            requests += self.site.control.requests(array).await?.len();
+            for request in self.site.control.requests(array).await? {
+                let field = |name: &str| request.get(name).and_then(Value::as_str);
+                let path = field("path").unwrap_or_default();
+                let path = path.split('?').next().unwrap_or_default();
+                let what = format!("{} {path}", field("method").unwrap_or_default());
+                *sent.entry(what).or_insert(0) += 1;
+            }
         }
         let path = "/admin/v1/operations?verb=failover&limit=1";
         let told = self.cinder.ask(Method::GET, path, None).await?;
@@ -231,8 +244,9 @@ impl Place {
         steps(&told);
         Ok(Figures {
             seconds,
-            requests: requests as u64,
+            requests: sent.values().sum(),
             busy,
+            sent,
         })
     }
 

@@ -75,7 +75,7 @@ impl Failover<'_> {
         chunk: Vec<Member>,
     ) -> Result<Vec<(String, OperationError)>, ReplicationError> {
         let backend = &self.view.name;
-        let (held, busy) = members::hold_soon(&self.run, backend, chunk).await?;
+        let (held, busy) = members::hold_replicated(&self.run, backend, chunk).await?;
         let mut failed = Vec::new();
         for (member, refusal) in busy {
             let why =

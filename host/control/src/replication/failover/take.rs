@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use springform_model::cloud::ReplicationStatus;
 use springform_model::contract::{FailoverMode, FailoverPlan};
-use springform_model::operation::{Operation, OperationError};
+use springform_model::operation::{OperationError, Progress};
 use springform_model::replication::Refusal;
 use springform_model::replication::relation::{Event, Phase as Stand};
 
@@ -40,8 +40,7 @@ impl Failover<'_> {
             .partition(|m| m.relation.phase == Stand::Settled);
         let before = self.run.note(|o| o.progress).await;
         let batch = async |chunk: Vec<Member>| {
-            let ids = chunk.clone();
-            let lost = verbs::overwrite(
+            verbs::overwrite(
                 &self.run,
                 &self.view,
                 to,
@@ -50,17 +49,16 @@ impl Failover<'_> {
                 false,
                 true,
             )
-            .await?;
-            let good = ids
-                .into_iter()
-                .filter(|m| lost.iter().all(|(l, _)| l.volume.id != m.volume.id))
-                .collect();
-            let good = members::again(self.run.env(), &self.view.name, good).await?;
-            Ok((good, lost))
+            .await
         };
         let (done, stopped) = members::each(&self.run, &self.view, settled, batch).await?;
-        // What was overwritten has not moved yet.
-        self.run.note(|o| o.progress = before).await;
+        // What was overwritten has not moved yet; what has left replication will not.
+        self.run
+            .note(|o| {
+                let total = o.progress.total;
+                o.progress = Progress { total, ..before };
+            })
+            .await;
         for (good, lost) in done {
             ready.extend(good);
             for (member, why) in lost {
@@ -145,10 +143,7 @@ impl Failover<'_> {
                         continue;
                     }
                     if refusal == Refusal::NotReplicated && !member.movable() {
-                        let one_less = |o: &mut Operation| {
-                            o.progress.total = o.progress.total.saturating_sub(1);
-                        };
-                        self.run.note(one_less).await;
+                        members::fewer(&self.run, 1).await;
                         continue;
                     }
                     let why = problem("failed-precondition", refusal.to_string(), &self.view.name);

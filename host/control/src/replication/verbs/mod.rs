@@ -246,8 +246,7 @@ impl Work<'_, '_> {
             Verb::Enable | Verb::Disable => self.switch(chunk, self.verb == Verb::Enable).await,
             _ => {
                 let ack = &self.input.ask.acknowledge;
-                let all = chunk.clone();
-                let failed = overwrite(
+                let (good, failed) = overwrite(
                     self.run,
                     &self.view,
                     to,
@@ -262,8 +261,6 @@ impl Work<'_, '_> {
                     self.run.keep_failure(id, why.clone()).await;
                 }
                 let failed: Vec<Member> = failed.into_iter().map(|(member, _)| member).collect();
-                let good = |m: &Member| failed.iter().all(|f| f.volume.id != m.volume.id);
-                let good = all.into_iter().filter(good).collect();
                 members::release(self.run, failed).await?;
                 lead_to_both(self.run, &self.view.name, good).await
             }

@@ -25,8 +25,11 @@ fn left_behind(member: &Member, goals: &[String]) -> Option<String> {
     })
 }
 
+/// What was overwritten, and what was not and why.
+pub type Overwritten = (Vec<Member>, Vec<(Member, OperationError)>);
+
 /// Copies from the serving side to one target, or to every other one. Fences a left-behind copy before it is overwritten.
-/// Returns what failed. The volumes' turn is held meanwhile, so that none is moved to the array that is being overwritten;
+/// Returns what was overwritten and what failed; what has left replication is neither. The volumes' turn is held meanwhile, so that none is moved to the array that is being overwritten;
 /// `keep` leaves it with the operation for those that were overwritten.
 pub async fn overwrite(
     run: &OperationRun<'_>,
@@ -36,7 +39,7 @@ pub async fn overwrite(
     chunk: Vec<Member>,
     once: bool,
     keep: bool,
-) -> Result<Vec<(Member, OperationError)>, ReplicationError> {
+) -> Result<Overwritten, ReplicationError> {
     let env = run.env();
     let now = env.now();
     let mut failed = Vec::new();
@@ -50,7 +53,9 @@ pub async fn overwrite(
                 .collect(),
         }
     };
-    let (held, busy) = members::hold_soon(run, &view.name, chunk).await?;
+    let listed = chunk.len();
+    let (held, busy) = members::hold_replicated(run, &view.name, chunk).await?;
+    members::fewer(run, listed - held.len() - busy.len()).await;
     for (member, refusal) in busy {
         let mut why = problem("busy", refusal.to_string(), &view.name);
         why.retryable = true;
@@ -106,11 +111,7 @@ pub async fn overwrite(
             wait: true,
         },
     };
-    let outcomes = if able.is_empty() {
-        Vec::new()
-    } else {
-        run.batch(&view.name, &call, &able).await
-    };
+    let outcomes = run.batch(&view.name, &call, &able).await;
     let mut good = Vec::new();
     let mut placements = BTreeMap::new();
     for (member, outcome) in able.into_iter().zip(outcomes) {
@@ -129,7 +130,7 @@ pub async fn overwrite(
     })
     .await;
     let home = view.primary().map(|t| t.name.clone());
-    members::change(env, good, |m| {
+    let (good, _) = members::change(env, good, |m| {
         for target in goals(m) {
             *m.relation = m.relation.step(Event::Resynced { target }, now)?.0;
         }
@@ -146,5 +147,5 @@ pub async fn overwrite(
         Ok(Change::Write)
     })
     .await?;
-    Ok(failed)
+    Ok((good, failed))
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use springform_model::contract::{Call, CallError, Failure, Reply, TestCopy, VolumeSpec};
 use springform_model::operation::OperationError;
+use springform_model::replication::Refusal;
 use springform_model::replication::drill;
 use springform_model::replication::drill::{Drill, DrillEvent, DrillMember};
 use springform_model::replication::relation::{DrillRef, Event};
@@ -69,6 +70,10 @@ impl Work<'_, '_> {
         // Nobody renames, moves or deletes what copies are made of meanwhile.
         let (members, busy) = members::hold_soon(self.run, &self.view.name, members).await?;
         let (marked, mut refused) = members::change(env, members.clone(), |m| {
+            // Its tenant was faster: no array has a copy to make another of.
+            if !m.movable() {
+                return Err(Refusal::NotReplicated);
+            }
             *m.relation = m
                 .relation
                 .step(Event::DrillStarted(reference.clone()), now)?

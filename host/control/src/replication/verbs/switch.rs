@@ -20,7 +20,13 @@ impl Work<'_, '_> {
     ) -> Result<(), ReplicationError> {
         let env = self.run.env();
         let now = env.now();
-        let (held, busy) = members::hold_soon(self.run, &self.view.name, chunk).await?;
+        let listed = chunk.len();
+        // Whatever has no copy can be given one; only what has one can lose it.
+        let (held, busy) = match on {
+            true => members::hold_soon(self.run, &self.view.name, chunk).await?,
+            false => members::hold_replicated(self.run, &self.view.name, chunk).await?,
+        };
+        members::fewer(self.run, listed - held.len() - busy.len()).await;
         let mut failed = Vec::new();
         for (member, refusal) in busy {
             let mut why = problem("busy", refusal.to_string(), &self.view.name);
