@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::house::House;
 use crate::shell::{self, cargo, command, step, target};
 use crate::tests::Test;
 
@@ -27,6 +28,7 @@ pub fn run() -> anyhow::Result<()> {
             "warnings",
         ]))
     })?;
+    step("structure", || House::default().run())?;
     step("licences and sources", licences)?;
     step("unused dependencies", unused)?;
     Test::default().run()

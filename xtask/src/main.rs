@@ -7,6 +7,7 @@ mod databases;
 mod debian;
 mod demo;
 mod guests;
+mod house;
 mod judge;
 mod mutants;
 mod prometheus;
@@ -40,9 +41,11 @@ enum Task {
     Sim(bench::Sim),
     /// The real host before real simulators while everything goes wrong that can.
     Chaos(chaos::Chaos),
+    /// Shows the structure of the sources, and fails on what makes it worse.
+    House(house::House),
     /// The long forms of what the tests do in short.
     Judge(judge::Judge),
-    /// What CI runs: format, lints, licences, tests.
+    /// What CI runs: format, lints, structure, licences, tests.
     Ci,
 }
 
@@ -54,6 +57,7 @@ fn main() -> ExitCode {
         Task::Bench(bench) => bench.run(),
         Task::Sim(sim) => sim.run(),
         Task::Chaos(chaos) => chaos.run(),
+        Task::House(house) => house.run(),
         Task::Judge(judge) => judge.run(),
         Task::Ci => ci::run(),
     };
