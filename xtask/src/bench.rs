@@ -12,6 +12,8 @@ use crate::shell::{cargo, command, output, root, run, target};
 pub enum Bench {
     /// A sandboxed call beside raw wasmtime, native Rust and a plugin process behind gRPC.
     Calls,
+    /// Commits, reads and lists of the store beside plain statements on one connection.
+    Store,
     /// Cold start: from starting the host with three compiled drivers to ready.
     Start,
     /// What the host adds to the array's own time when a replicated volume is created.
@@ -40,6 +42,10 @@ impl Bench {
                 "",
                 false,
             ),
+            Self::Store => {
+                let name = "springform-bench-store";
+                return measure(name, name, []);
+            }
             Self::Start => ("springform-suite", "springform-bench", "start", true),
             Self::Create => ("springform-suite", "springform-bench", "create", true),
             Self::Api { .. } => ("springform-suite", "springform-bench", "api", true),

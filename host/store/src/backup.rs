@@ -4,17 +4,16 @@ use std::fs::{File, OpenOptions};
 use std::io::ErrorKind;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::str::FromStr as _;
 
+use rusqlite::Connection;
 use springform_model::time::Timestamp;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode};
-use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
 
 use crate::apply::apply;
 use crate::changes::Changes;
 use crate::error::BackupError;
 use crate::marks::BackupMark;
 use crate::open::sound;
+use crate::{blocking, connect};
 
 /// Writes a backup of the database to a file that is not there yet. The copy is complete and on the disk when this
 /// returns; until then the name does not exist.
@@ -22,6 +21,12 @@ use crate::open::sound;
 /// # Errors
 /// [`BackupError`]; nothing is left behind then.
 pub async fn backup(database: &Path, to: &Path, now: Timestamp) -> Result<(), BackupError> {
+    let (from, copy) = (database.to_owned(), to.to_owned());
+    let made = blocking::run(move || make(&from, &copy, now)).await;
+    made.unwrap_or_else(|| Err(BackupError::ends(database)))
+}
+
+fn make(database: &Path, to: &Path, now: Timestamp) -> Result<(), BackupError> {
     if to.symlink_metadata().is_ok() {
         return Err(BackupError::Exists(to.to_owned()));
     }
@@ -29,7 +34,7 @@ pub async fn backup(database: &Path, to: &Path, now: Timestamp) -> Result<(), Ba
         return Err(BackupError::NoDatabase(database.to_owned()));
     }
     let partial = beside_of(to);
-    let made = write(database, &partial, now).await;
+    let made = write(database, &partial, now);
     let published = match made {
         Ok(()) => publish(&partial, to),
         Err(error) => Err(error),
@@ -45,7 +50,7 @@ fn beside_of(to: &Path) -> PathBuf {
     to.with_file_name(format!(".{name}.{}.partial", std::process::id()))
 }
 
-async fn write(database: &Path, partial: &Path, now: Timestamp) -> Result<(), BackupError> {
+fn write(database: &Path, partial: &Path, now: Timestamp) -> Result<(), BackupError> {
     // One that a killed backup of the same process id left behind.
     let _ = std::fs::remove_file(partial);
     let file = OpenOptions::new()
@@ -54,22 +59,20 @@ async fn write(database: &Path, partial: &Path, now: Timestamp) -> Result<(), Ba
         .mode(0o600)
         .open(partial)
         .map_err(|error| BackupError::io(partial, error))?;
-    let failed = |error: sqlx::Error| BackupError::of(database, &error);
-    let mut source = open(database, true).await.map_err(failed)?;
-    let copied = sqlx::query("VACUUM INTO ?")
-        .bind(partial.to_string_lossy().into_owned())
-        .execute(&mut source)
-        .await;
-    copied.map_err(failed)?;
-    source.close().await.map_err(failed)?;
+    let failed = |error: rusqlite::Error| BackupError::of(database, &error);
+    let source = connect::visitor(database).map_err(failed)?;
+    source
+        .execute("VACUUM INTO ?", (partial.to_string_lossy(),))
+        .map_err(failed)?;
+    connect::close(source).map_err(failed)?;
 
-    let mut copy = open(partial, false).await.map_err(failed)?;
+    let copy = connect::copy(partial).map_err(failed)?;
     let damaged = |reason: String| BackupError::Damaged {
         path: database.to_owned(),
         reason,
     };
-    sound(&mut copy).await.map_err(damaged)?;
-    match tables(&mut copy).await.map_err(failed)? {
+    sound(&copy).map_err(damaged)?;
+    match tables(&copy).map_err(failed)? {
         Tables::None => {
             return Err(BackupError::NotOurs {
                 path: database.to_owned(),
@@ -80,11 +83,11 @@ async fn write(database: &Path, partial: &Path, now: Timestamp) -> Result<(), Ba
         Tables::WithoutMarks => {}
         Tables::All => {
             let mark = Changes::new().put(&BackupMark::new(now));
-            let marked = apply(&mut copy, &[], &mark).await;
+            let marked = apply(&copy, &mark);
             marked.map_err(|error| damaged(error.to_string()))?;
         }
     }
-    copy.close().await.map_err(failed)?;
+    connect::close(copy).map_err(failed)?;
     file.sync_all()
         .map_err(|error| BackupError::io(partial, error))
 }
@@ -100,11 +103,11 @@ pub(crate) enum Tables {
 }
 
 /// Looks whether a database is one of ours.
-pub(crate) async fn tables(connection: &mut SqliteConnection) -> Result<Tables, sqlx::Error> {
-    let names: Vec<String> =
-        sqlx::query_scalar("SELECT name FROM sqlite_master WHERE type = 'table'")
-            .fetch_all(connection)
-            .await?;
+pub(crate) fn tables(connection: &Connection) -> rusqlite::Result<Tables> {
+    let mut statement =
+        connection.prepare("SELECT name FROM sqlite_master WHERE type = 'table'")?;
+    let names = statement.query_map((), |row| row.get::<_, String>(0))?;
+    let names = names.collect::<rusqlite::Result<Vec<_>>>()?;
     let has = |name: &str| names.iter().any(|found| found == name);
     Ok(
         match ["_sqlx_migrations", "operations", "volumes"]
@@ -116,20 +119,6 @@ pub(crate) async fn tables(connection: &mut SqliteConnection) -> Result<Tables, 
             true => Tables::WithoutMarks,
         },
     )
-}
-
-/// Opens a database that is to be read, or a copy that is nobody else's. No journal is left beside such a copy.
-pub(crate) async fn open(path: &Path, read_only: bool) -> Result<SqliteConnection, sqlx::Error> {
-    let options = SqliteConnectOptions::from_str("sqlite:")?
-        .filename(path)
-        .read_only(read_only)
-        .busy_timeout(std::time::Duration::from_secs(5))
-        .disable_statement_logging();
-    let options = match read_only {
-        true => options,
-        false => options.journal_mode(SqliteJournalMode::Delete),
-    };
-    options.connect().await
 }
 
 /// Gives a finished copy its name, unless somebody else took that meanwhile.

@@ -143,12 +143,15 @@ impl BackupError {
         }
     }
 
-    pub(crate) fn of(path: &std::path::Path, error: &sqlx::Error) -> Self {
-        let path = path.to_owned();
-        let reason = match error {
-            sqlx::Error::Database(error) => error.message().to_owned(),
-            other => other.to_string(),
-        };
+    pub(crate) fn ends(path: &std::path::Path) -> Self {
+        Self::Other {
+            path: path.to_owned(),
+            reason: crate::blocking::ENDS.to_owned(),
+        }
+    }
+
+    pub(crate) fn of(path: &std::path::Path, error: &rusqlite::Error) -> Self {
+        let (path, reason) = (path.to_owned(), words(error));
         match code(error) {
             11 | 26 => Self::NotOurs { path, reason },
             _ => Self::Other { path, reason },
@@ -156,13 +159,37 @@ impl BackupError {
     }
 }
 
+/// Why a database cannot be opened.
+pub(crate) fn refused(path: &std::path::Path, error: &rusqlite::Error) -> OpenError {
+    let (path, reason) = (path.to_owned(), words(error));
+    match code(error) {
+        8 => OpenError::ReadOnly { path, reason },
+        11 | 26 => OpenError::Corrupt { path, reason },
+        _ => OpenError::Other { path, reason },
+    }
+}
+
+/// SQLite's result code with its second part, which says more; 0 for what is not its own.
+pub(crate) fn extended_code(error: &rusqlite::Error) -> i32 {
+    match error {
+        rusqlite::Error::SqliteFailure(error, _) | rusqlite::Error::SqlInputError { error, .. } => {
+            error.extended_code
+        }
+        _ => 0,
+    }
+}
+
 /// SQLite's primary result code; 0 for what is not its own.
-pub(crate) fn code(error: &sqlx::Error) -> i32 {
-    let sqlx::Error::Database(error) = error else {
-        return 0;
-    };
-    let code = error.code().and_then(|code| code.parse::<i32>().ok());
-    code.unwrap_or(0) & 0xff
+pub(crate) fn code(error: &rusqlite::Error) -> i32 {
+    extended_code(error) & 0xff
+}
+
+/// SQLite's own words.
+pub(crate) fn words(error: &rusqlite::Error) -> String {
+    match error {
+        rusqlite::Error::SqlInputError { msg, .. } => msg.clone(),
+        other => other.to_string(),
+    }
 }
 
 /// Why a read or a commit failed. Nothing of a failed commit is kept.
@@ -225,29 +252,19 @@ impl StoreError {
     }
 }
 
-impl From<sqlx::Error> for StoreError {
-    fn from(error: sqlx::Error) -> Self {
-        if matches!(error, sqlx::Error::PoolClosed) {
-            return Self::Closed;
-        }
-        let what = match (code(&error), &error) {
-            (13, _) => "the disk is full",
-            (8, _) => "the database is read-only",
-            (5 | 6, _) => "another process has locked the database",
-            (10, _) => "the disk of the database fails",
-            (11 | 26, _) => "the database is damaged",
-            (14, _) => "the database file cannot be opened",
-            (7, _) => "there is no memory for the database",
-            (_, sqlx::Error::Io(_)) => "the database file cannot be reached",
-            (_, sqlx::Error::PoolTimedOut | sqlx::Error::WorkerCrashed) => {
-                "the database does not answer"
-            }
-            _ => return Self::Database(error.to_string()),
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        let what = match code(&error) {
+            13 => "the disk is full",
+            8 => "the database is read-only",
+            9 => "it takes too long",
+            5 | 6 => "another process has locked the database",
+            10 => "the disk of the database fails",
+            11 | 26 => "the database is damaged",
+            14 => "the database file cannot be opened",
+            7 => "there is no memory for the database",
+            _ => return Self::Database(words(&error)),
         };
-        let words = match &error {
-            sqlx::Error::Database(error) => error.message().to_owned(),
-            other => other.to_string(),
-        };
-        Self::Unavailable(format!("{what} ({words})"))
+        Self::Unavailable(format!("{what} ({})", words(&error)))
     }
 }

@@ -8,31 +8,35 @@
 mod apply;
 mod audit;
 mod backup;
+mod blocking;
 mod changes;
+mod connect;
 mod error;
 mod kept;
 mod lock;
 mod marks;
+mod migrate;
 mod open;
 mod outage;
+mod park;
 mod patience;
 mod plans;
 mod private;
 mod query;
 mod read;
+mod readers;
 mod records;
 mod restore;
-mod script;
 mod seal;
+mod statement;
 mod table;
 mod writer;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use sqlx::SqlitePool;
+use rusqlite::Connection;
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
 
 pub use audit::{AuditFileError, AuditRecord, AuditRow, audit_heads, verify_audit, visit_audit};
 pub use backup::backup;
@@ -52,8 +56,9 @@ use lock::Lock;
 use outage::Health;
 use plans::Plans;
 use query::Sql;
+use readers::Readers;
 use seal::Cipher;
-use writer::Job;
+use writer::{Job, Writer};
 
 /// The database. Cheap to clone; the last clone that goes ends the writer after what is queued.
 #[derive(Clone)]
@@ -64,12 +69,12 @@ pub struct Store {
 
 struct Inner {
     jobs: Mutex<Option<mpsc::Sender<Job>>>,
-    readers: SqlitePool,
+    readers: Arc<Readers>,
     shelf: Arc<Shelf>,
     health: Arc<Health>,
     plans: Option<Plans>,
     cipher: Option<Cipher>,
-    writer: Mutex<Option<JoinHandle<()>>>,
+    writer: Mutex<Option<Writer>>,
     lock: Mutex<Option<Lock>>,
 }
 
@@ -94,7 +99,14 @@ impl Store {
     /// # Errors
     /// As [`Store::open`].
     pub async fn open_with(path: &Path, options: StoreOptions) -> Result<Self, OpenError> {
-        open::open(path, options).await
+        let file = path.to_owned();
+        let opened = blocking::run(move || open::open(&file, &options)).await;
+        opened.unwrap_or_else(|| {
+            Err(OpenError::Other {
+                path: path.to_owned(),
+                reason: blocking::ENDS.to_owned(),
+            })
+        })
     }
 
     fn assemble(inner: Inner) -> Self {
@@ -107,20 +119,10 @@ impl Store {
     /// Writes what is queued and closes the file. Whatever is asked of the store later is refused with [`StoreError::Closed`].
     pub async fn close(&self) {
         // Readers first: only the writer may put the journal into the file and remove it, as the last to close it.
-        // The pool does not look again at what came back while it waited for the last one, so it is asked until it is empty.
-        loop {
-            self.inner.readers.close().await;
-            if self.inner.readers.size() == 0 {
-                break;
-            }
-            tokio::task::yield_now().await;
-        }
+        self.inner.readers.close().await;
         drop(take(&self.inner.jobs));
-        let writer = take(&self.inner.writer);
-        if let Some(writer) = writer
-            && let Err(error) = writer.await
-        {
-            tracing::warn!(%error, "the writer did not end well");
+        if let Some(writer) = take(&self.inner.writer) {
+            writer.ended().await;
         }
         self.inner.health.close();
         drop(take(&self.inner.lock));
@@ -145,10 +147,12 @@ impl Store {
             .map(Plans::list)
             .unwrap_or_default()
     }
+}
 
-    async fn look(&self, sql: &Sql) -> Result<(), StoreError> {
-        match &self.inner.plans {
-            Some(plans) => plans.look(&self.inner.readers, sql).await,
+impl Inner {
+    fn look(&self, connection: &Connection, sql: &Sql) -> Result<(), StoreError> {
+        match &self.plans {
+            Some(plans) => plans.look(connection, sql),
             None => Ok(()),
         }
     }

@@ -9,11 +9,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use sqlx::SqliteConnection;
+use rusqlite::Connection;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::error::StoreError;
+use crate::statement::execute;
 
 /// Between two looks whether the store writes again.
 const PROBE: Duration = Duration::from_millis(500);
@@ -104,13 +105,11 @@ impl Health {
     }
 
     /// A write of so many bytes failed.
-    pub(crate) async fn failed(&self, reason: &str, bytes: usize) {
-        let path = self.path.clone();
+    pub(crate) fn failed(&self, reason: &str, bytes: usize) {
         // SQLite has one word for all that is wrong with a disk; the system says which it is.
-        let said = tokio::task::spawn_blocking(move || beside(&path).err());
-        let reason = match said.await.ok().flatten() {
-            Some(said) => &format!("{reason}: {said}"),
-            None => reason,
+        let reason = match beside(&self.path) {
+            Err(said) => &format!("{reason}: {said}"),
+            Ok(()) => reason,
         };
         self.outage.send_modify(|outage| {
             let now = Instant::now();
@@ -131,11 +130,11 @@ impl Health {
     }
 
     /// Looks whether as much can be written as failed.
-    pub(crate) async fn look(&self, connection: &mut SqliteConnection) {
+    pub(crate) fn look(&self, connection: &Connection) {
         let outage = self.outage.borrow().clone();
         let Some(outage) = outage else { return };
         let written = match self.fault(Attempt::Probe) {
-            Fault::None => write(connection, outage.bytes).await,
+            Fault::None => write(connection, outage.bytes),
             Fault::Before(reason) | Fault::After(reason) => Err(StoreError::Unavailable(reason)),
         };
         match written {
@@ -146,7 +145,7 @@ impl Health {
                 );
                 self.outage.send_replace(None);
             }
-            Err(error) => self.failed(&error.to_string(), 0).await,
+            Err(error) => self.failed(&error.to_string(), 0),
         }
     }
 }
@@ -164,16 +163,11 @@ fn beside(database: &Path) -> std::io::Result<()> {
     }
 }
 
-async fn write(connection: &mut SqliteConnection, bytes: usize) -> Result<(), StoreError> {
+fn write(connection: &Connection, bytes: usize) -> Result<(), StoreError> {
     let digits = i64::try_from(bytes.clamp(BYTES.0, BYTES.1) / 2).unwrap_or(0);
-    sqlx::query(
-        "INSERT OR REPLACE INTO marks (id, revision, doc) VALUES ('probe', 1, hex(zeroblob(?)))",
-    )
-    .bind(digits)
-    .execute(&mut *connection)
-    .await?;
-    sqlx::query("DELETE FROM marks WHERE id = 'probe'")
-        .execute(connection)
-        .await?;
+    let text =
+        "INSERT OR REPLACE INTO marks (id, revision, doc) VALUES ('probe', 1, hex(zeroblob(?)))";
+    execute(connection, text, &[&digits])?;
+    execute(connection, "DELETE FROM marks WHERE id = 'probe'", &[])?;
     Ok(())
 }

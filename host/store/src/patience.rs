@@ -132,7 +132,7 @@ impl Store {
                 } => (count_sql(table, id, *revision), 0),
                 Change::Put(_) | Change::Delete { .. } | Change::Unchanged { .. } => continue,
             };
-            if self.number(&sql).await? != expected {
+            if self.number(sql).await? != expected {
                 return Ok(false);
             }
             seen = true;

@@ -3,9 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 
-use sqlx::{Row as _, SqlitePool};
+use rusqlite::{Connection, params_from_iter};
 
-use crate::apply::arguments;
 use crate::error::StoreError;
 use crate::query::{FEW_IN_ORDER, Sql};
 
@@ -25,13 +24,12 @@ impl Plans {
 
     /// Asks the database how it would read, and remembers the statement when that is row by row through a table, or
     /// when the order is made by sorting.
-    pub(crate) async fn look(&self, readers: &SqlitePool, sql: &Sql) -> Result<(), StoreError> {
+    pub(crate) fn look(&self, connection: &Connection, sql: &Sql) -> Result<(), StoreError> {
         let explain = format!("EXPLAIN QUERY PLAN {}", sql.text);
-        let rows = sqlx::query_with(&explain, arguments(sql.binds.clone())?)
-            .fetch_all(readers)
-            .await?;
-        for row in rows {
-            let step: String = row.try_get("detail")?;
+        let mut statement = connection.prepare(&explain)?;
+        let mut rows = statement.query(params_from_iter(&sql.binds))?;
+        while let Some(row) = rows.next()? {
+            let step: String = row.get("detail")?;
             // A scan of an index in its own order, or of a table in that of its ids, ends at the limit; one of `json_each` is
             // over a list of the request.
             let whole = step.starts_with("SCAN")

@@ -225,12 +225,6 @@ impl Sql {
         self
     }
 
-    pub(crate) fn append(&mut self, other: Self) -> &mut Self {
-        self.text.push_str(&other.text);
-        self.binds.extend(other.binds);
-        self
-    }
-
     pub(crate) fn bind(&mut self, value: Value) -> &mut Self {
         self.text.push('?');
         self.binds.push(value);

@@ -4,18 +4,21 @@ use std::io::ErrorKind;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
+use rusqlite::Connection;
 use springform_model::audit::Entry;
 use springform_model::time::Timestamp;
-use sqlx::{Connection as _, Row as _, SqliteConnection};
 
 use crate::apply::apply;
-use crate::backup::{Tables, open, sync_folder, tables};
+use crate::backup::{Tables, sync_folder, tables};
 use crate::changes::Changes;
 use crate::error::{BackupError, OpenError, StoreError};
 use crate::lock::{beside, lock, resolve};
 use crate::marks::{BackupMark, RestoreMark};
-use crate::open::{locked_out, migrate, sound};
+use crate::migrate::migrate;
+use crate::open::{locked_out, sound};
 use crate::seal::{Keyring, is_known};
+use crate::statement::{first, plain};
+use crate::{blocking, connect};
 
 /// What a restore did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,10 +41,24 @@ pub async fn restore(
     now: Timestamp,
     audit: Option<&Entry>,
 ) -> Result<Restored, BackupError> {
+    let (file, from) = (database.to_owned(), from.to_owned());
+    let (keys, audit) = (keys.cloned(), audit.cloned());
+    let work = move || put_in_place(&file, &from, keys.as_ref(), now, audit.as_ref());
+    let restored = blocking::run(work).await;
+    restored.unwrap_or_else(|| Err(BackupError::ends(database)))
+}
+
+fn put_in_place(
+    database: &Path,
+    from: &Path,
+    keys: Option<&Keyring>,
+    now: Timestamp,
+    audit: Option<&Entry>,
+) -> Result<Restored, BackupError> {
     let database = resolve(database)?;
     let held = lock(&database)?;
     let copy = beside(&database, ".restoring");
-    let outcome = replace(&database, from, &copy, keys, now, audit).await;
+    let outcome = replace(&database, from, &copy, keys, now, audit);
     for suffix in ["", "-wal", "-shm", "-journal"] {
         // Of a restore that went well there is none left.
         let _ = std::fs::remove_file(beside(&copy, suffix));
@@ -51,7 +68,7 @@ pub async fn restore(
     Ok(outcome)
 }
 
-async fn replace(
+fn replace(
     database: &Path,
     from: &Path,
     copy: &Path,
@@ -60,11 +77,11 @@ async fn replace(
     audit: Option<&Entry>,
 ) -> Result<Restored, BackupError> {
     take_copy(database, from, copy)?;
-    let backup_made_at = prepare(from, copy, keys, now, audit).await?;
+    let backup_made_at = prepare(from, copy, keys, now, audit)?;
     let file = std::fs::File::open(copy).map_err(|error| BackupError::io(copy, error))?;
     file.sync_all()
         .map_err(|error| BackupError::io(copy, error))?;
-    let replaced = set_aside(database, now).await?;
+    let replaced = set_aside(database, now)?;
     std::fs::rename(copy, database).map_err(|error| BackupError::io(database, error))?;
     sync_folder(database)?;
     Ok(Restored {
@@ -110,32 +127,28 @@ fn take_copy(database: &Path, from: &Path, copy: &Path) -> Result<(), BackupErro
 }
 
 /// Looks whether the copy is a sound database of ours, brings its schema up to date and marks it.
-async fn prepare(
+fn prepare(
     from: &Path,
     copy: &Path,
     keys: Option<&Keyring>,
     now: Timestamp,
     audit: Option<&Entry>,
 ) -> Result<Option<Timestamp>, BackupError> {
-    let failed = |error: sqlx::Error| BackupError::of(from, &error);
-    let mut connection = open(copy, false).await.map_err(failed)?;
-    sound(&mut connection)
-        .await
-        .map_err(|reason| BackupError::NotOurs {
-            path: from.to_owned(),
-            reason,
-        })?;
-    if matches!(tables(&mut connection).await.map_err(failed)?, Tables::None) {
+    let failed = |error: rusqlite::Error| BackupError::of(from, &error);
+    let connection = connect::copy(copy).map_err(failed)?;
+    sound(&connection).map_err(|reason| BackupError::NotOurs {
+        path: from.to_owned(),
+        reason,
+    })?;
+    if matches!(tables(&connection).map_err(failed)?, Tables::None) {
         return Err(BackupError::NotOurs {
             path: from.to_owned(),
             reason: "its tables are not there".to_owned(),
         });
     }
-    migrate(from, &mut connection).await?;
-    is_known(&mut connection, keys)
-        .await
-        .map_err(|lockout| locked_out(from, lockout))?;
-    let made = made_at(&mut connection).await.map_err(failed)?;
+    migrate(from, &connection)?;
+    is_known(&connection, keys).map_err(|lockout| locked_out(from, lockout))?;
+    let made = made_at(&connection).map_err(failed)?;
     let marks = Changes::new()
         .put(&RestoreMark::new(now, made))
         .remove::<BackupMark>(BackupMark::ID);
@@ -143,37 +156,32 @@ async fn prepare(
         Some(entry) => marks.audit(entry.clone()),
         None => marks,
     };
-    let marked = apply(&mut connection, &["BEGIN IMMEDIATE"], &marks).await;
-    let marked = match marked {
-        Ok(_) => sqlx::query("COMMIT")
-            .execute(&mut connection)
-            .await
-            .map(drop)
-            .map_err(StoreError::from),
-        Err(error) => Err(error),
-    };
-    marked.map_err(|error| BackupError::Other {
+    mark(&connection, &marks).map_err(|error| BackupError::Other {
         path: copy.to_owned(),
         reason: error.to_string(),
     })?;
-    connection.close().await.map_err(failed)?;
+    connect::close(connection).map_err(failed)?;
     Ok(made)
 }
 
-async fn made_at(connection: &mut SqliteConnection) -> Result<Option<Timestamp>, sqlx::Error> {
-    let row = sqlx::query("SELECT doc FROM marks WHERE id = ?")
-        .bind(BackupMark::ID)
-        .fetch_optional(connection)
-        .await?;
-    let Some(row) = row else { return Ok(None) };
-    let doc: String = row.try_get(0)?;
-    let mark = serde_json::from_str::<BackupMark>(&doc);
-    Ok(mark.ok().map(|mark| mark.made_at))
+fn mark(connection: &Connection, marks: &Changes) -> Result<(), StoreError> {
+    plain(connection, "BEGIN IMMEDIATE")?;
+    apply(connection, marks)?;
+    Ok(plain(connection, "COMMIT")?)
+}
+
+fn made_at(connection: &Connection) -> rusqlite::Result<Option<Timestamp>> {
+    let text = "SELECT doc FROM marks WHERE id = ?";
+    let doc = first(connection, text, &[&BackupMark::ID], |row| {
+        row.get::<_, String>(0)
+    });
+    let mark = doc?.and_then(|doc| serde_json::from_str::<BackupMark>(&doc).ok());
+    Ok(mark.map(|mark| mark.made_at))
 }
 
 /// Gives the present database a second name. The first one stays until the rename that replaces it, so that a crash in
 /// between never leaves a host without a database: it would begin with an empty one.
-async fn set_aside(database: &Path, now: Timestamp) -> Result<Option<PathBuf>, BackupError> {
+fn set_aside(database: &Path, now: Timestamp) -> Result<Option<PathBuf>, BackupError> {
     if !database.exists() {
         // A journal without its database would be taken for that of the new one.
         return clear_journal(database).map(|()| None);
@@ -182,9 +190,8 @@ async fn set_aside(database: &Path, now: Timestamp) -> Result<Option<PathBuf>, B
     let when = now.to_cinder().replace([':', '-', '.'], "");
     let aside = beside(database, &format!(".replaced-{when}"));
     // What only the journal has goes into the file; of a damaged database the journal is kept beside it as it is.
-    if let Ok(mut connection) = open(database, false).await {
-        let _ = connection.ping().await;
-        let _ = connection.close().await;
+    if let Ok(connection) = connect::copy(database) {
+        let _ = connect::close(connection);
     }
     for suffix in ["-wal", ""] {
         let (source, target) = (beside(database, suffix), beside(&aside, suffix));

@@ -8,7 +8,6 @@
 )]
 
 use std::path::{Path, PathBuf};
-use std::str::FromStr as _;
 
 use springform_model::audit::{
     Action, Checkpoint, Entry, Flaw, Kind, Outcome, Report, Verifier, Who,
@@ -19,8 +18,6 @@ use springform_store::{
     AuditFileError, AuditRecord, Changes, Direction, Query, Store, StoreError, StoreOptions,
     verify_audit, visit_audit,
 };
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions as _, Connection as _};
 
 const DAY: i64 = 86_400 * 1_000_000;
 
@@ -58,18 +55,9 @@ async fn verified(database: &Path, anchors: &[&str]) -> Report {
 }
 
 /// Somebody who can write the file can do this.
-async fn sql(database: &Path, statements: &str) {
-    let mut connection = SqliteConnectOptions::from_str("sqlite:")
-        .unwrap()
-        .filename(database)
-        .connect()
-        .await
-        .unwrap();
-    sqlx::raw_sql(statements)
-        .execute(&mut connection)
-        .await
-        .unwrap();
-    connection.close().await.unwrap();
+fn sql(database: &Path, statements: &str) {
+    let connection = rusqlite::Connection::open(database).unwrap();
+    connection.execute_batch(statements).unwrap();
 }
 
 /// A database with five entries of `h` and three of `g`.
@@ -106,8 +94,7 @@ async fn an_entry_is_there_with_the_change_it_tells_of_and_not_without_it() {
     sql(
         &database,
         "CREATE TRIGGER full BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'no'); END",
-    )
-    .await;
+    );
     let change = Changes::new().insert(&specs("two")).audit(entry("h", 2));
     store.commit(change).await.unwrap_err();
     assert!(store.get::<QosSpecs>("two").await.unwrap().is_none());
@@ -154,14 +141,9 @@ async fn many_commits_at_once_make_one_chain_for_each_host() {
 async fn nobody_changes_or_removes_an_entry_by_mistake() {
     let dir = tempfile::tempdir().unwrap();
     let database = written(dir.path()).await;
-    let mut connection = SqliteConnectOptions::from_str("sqlite:")
-        .unwrap()
-        .filename(&database)
-        .connect()
-        .await
-        .unwrap();
+    let connection = rusqlite::Connection::open(&database).unwrap();
     for statement in ["UPDATE audit SET doc = '{}'", "DELETE FROM audit"] {
-        let refused = sqlx::raw_sql(statement).execute(&mut connection).await;
+        let refused = connection.execute(statement, ());
         let refused = refused.unwrap_err().to_string();
         assert!(refused.contains("append-only"), "{refused}");
     }
@@ -242,7 +224,7 @@ async fn whatever_somebody_does_to_the_rows_is_found_and_the_entry_is_named() {
     for (what, statements, seq, flaw) in cases {
         let copy = dir.path().join(what.replace(' ', "-"));
         std::fs::copy(&whole, &copy).unwrap();
-        sql(&copy, &format!("{drop} {statements}")).await;
+        sql(&copy, &format!("{drop} {statements}"));
         let report = verified(&copy, &[&ours]).await;
         assert_eq!(report.faults.len(), 1, "{what}: {report:?}");
         let fault = &report.faults[0];
@@ -268,8 +250,7 @@ async fn the_start_of_a_host_holds_the_chains_of_the_others() {
     sql(
         &database,
         "DROP TRIGGER audit_no_delete; DELETE FROM audit WHERE host = 'h' AND seq = 5",
-    )
-    .await;
+    );
     let faults = verified(&database, &[]).await.faults;
     let seen_by = "entry 4 of g".to_owned();
     assert_eq!(faults.len(), 1, "{faults:?}");

@@ -12,7 +12,6 @@ use std::path::Path;
 use springform_model::cloud::QuotaSet;
 use springform_model::time::Timestamp;
 use springform_store::{BackupError, Changes, OpenError, Query, Store, backup, restore};
-use sqlx::Connection as _;
 
 const MADE: Timestamp = Timestamp(1_000_000);
 const RESTORED: Timestamp = Timestamp(2_000_000);
@@ -34,14 +33,9 @@ async fn limit(store: &Store, id: &str) -> Option<i64> {
     stored.map(|stored| stored.limits["volumes"])
 }
 
-async fn sql(file: &Path, statement: &'static str) {
-    let url = format!("sqlite://{}?mode=rwc", file.display());
-    let mut connection = sqlx::SqliteConnection::connect(&url).await.unwrap();
-    sqlx::query(statement)
-        .execute(&mut connection)
-        .await
-        .unwrap();
-    connection.close().await.unwrap();
+fn sql(file: &Path, statement: &str) {
+    let connection = rusqlite::Connection::open(file).unwrap();
+    connection.execute(statement, ()).unwrap();
 }
 
 fn names(dir: &Path) -> Vec<String> {
@@ -124,7 +118,7 @@ async fn a_backup_overwrites_nothing_and_leaves_nothing_behind_when_it_fails() {
     store.close().await;
 
     let foreign = dir.path().join("foreign");
-    sql(&foreign, "CREATE TABLE letters (text TEXT)").await;
+    sql(&foreign, "CREATE TABLE letters (text TEXT)");
     let refused = backup(&foreign, &dir.path().join("second"), MADE).await;
     assert!(
         matches!(refused, Err(BackupError::NotOurs { .. })),
@@ -202,7 +196,7 @@ async fn what_is_no_backup_is_not_put_in_the_place_of_a_database() {
     let empty = dir.path().join("empty");
     std::fs::write(&empty, "").unwrap();
     let foreign = dir.path().join("foreign");
-    sql(&foreign, "CREATE TABLE letters (text TEXT)").await;
+    sql(&foreign, "CREATE TABLE letters (text TEXT)");
     let torn = dir.path().join("torn");
     let mut bytes = std::fs::read(&copy).unwrap();
     for byte in &mut bytes[16 * 1024..24 * 1024] {
@@ -220,8 +214,7 @@ async fn what_is_no_backup_is_not_put_in_the_place_of_a_database() {
         &newer,
         "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
          VALUES (9999, 'later', 1, x'00', 1)",
-    )
-    .await;
+    );
     let refused = restore(&database, &newer, None, RESTORED, None).await;
     assert!(
         matches!(refused, Err(BackupError::NewerSchema { found: 9999, .. })),

@@ -11,7 +11,6 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use springform_model::cloud::QuotaSet;
 use springform_store::{Attempt, Changes, Fault, Store, StoreError};
-use sqlx::Connection as _;
 
 fn set(id: &str, limit: i64) -> QuotaSet {
     QuotaSet {
@@ -164,12 +163,8 @@ async fn a_nearly_full_disk_takes_nothing_until_it_takes_what_it_refused() {
 #[tokio::test]
 async fn a_database_that_another_process_locks_is_written_once_it_lets_go() {
     let (dir, store) = open().await;
-    let url = format!("sqlite://{}", dir.path().join("db").display());
-    let mut other = sqlx::SqliteConnection::connect(&url).await.unwrap();
-    sqlx::query("BEGIN IMMEDIATE")
-        .execute(&mut other)
-        .await
-        .unwrap();
+    let other = rusqlite::Connection::open(dir.path().join("db")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let begun = tokio::spawn({
         let store = store.patient();
         async move { store.commit(Changes::new().insert(&set("a", 1))).await }
@@ -183,7 +178,7 @@ async fn a_database_that_another_process_locks_is_written_once_it_lets_go() {
         "{why}"
     );
     assert!(store.get::<QuotaSet>("a").await.unwrap().is_none());
-    other.close().await.unwrap();
+    other.close().unwrap();
     begun.await.unwrap().unwrap();
     assert_eq!(store.outage(), None);
 }

@@ -16,7 +16,6 @@ use springform_store::{
     BackupError, Changes, KeyError, Keyring, OpenError, Query, Record, SealingKey, Store,
     StoreError, StoreOptions, Table, Value, backup, restore, sealed_with,
 };
-use sqlx::Connection as _;
 
 const CANARY: &str = "canary-5f1e0c";
 const NOW: Timestamp = Timestamp(1_000_000);
@@ -220,7 +219,7 @@ async fn a_new_key_in_front_takes_over_and_the_old_one_opens_nothing_any_more() 
     let store = open(&file, &old).await.unwrap();
     fill(&store).await;
     store.close().await;
-    let sealed: String = store_doc(&file).await;
+    let sealed: String = store_doc(&file);
 
     let both = old.led_by(SealingKey::generate().unwrap());
     // The text that a rotation leaves between its two steps.
@@ -234,14 +233,10 @@ async fn a_new_key_in_front_takes_over_and_the_old_one_opens_nothing_any_more() 
     is_whole(&open(&file, &new).await.unwrap()).await;
 }
 
-async fn store_doc(file: &Path) -> String {
-    let url = format!("sqlite://{}", file.display());
-    let mut connection = sqlx::SqliteConnection::connect(&url).await.unwrap();
-    let doc: String = sqlx::query_scalar("SELECT doc FROM secrets WHERE id = 's650'")
-        .fetch_one(&mut connection)
-        .await
-        .unwrap();
-    connection.close().await.unwrap();
+fn store_doc(file: &Path) -> String {
+    let connection = rusqlite::Connection::open(file).unwrap();
+    let text = "SELECT doc FROM secrets WHERE id = 's650'";
+    let doc: String = connection.query_row(text, (), |row| row.get(0)).unwrap();
     let doc: serde_json::Value = serde_json::from_str(&doc).unwrap();
     doc["password"].as_str().unwrap().to_owned()
 }
@@ -262,11 +257,9 @@ async fn a_secret_in_the_place_of_another_and_one_in_clear_are_not_believed() {
         let store = open(&file, &keys).await.unwrap();
         fill(&store).await;
         store.close().await;
-        let url = format!("sqlite://{}", file.display());
-        let mut connection = sqlx::SqliteConnection::connect(&url).await.unwrap();
-        let done = sqlx::query(change).execute(&mut connection).await.unwrap();
-        assert_eq!(done.rows_affected(), 1);
-        connection.close().await.unwrap();
+        let connection = rusqlite::Connection::open(&file).unwrap();
+        assert_eq!(connection.execute(change, ()).unwrap(), 1);
+        drop(connection);
         let store = open(&file, &keys).await.unwrap();
         let refused = store.get::<Password>("s650").await.unwrap_err();
         let StoreError::Database(words) = refused else {

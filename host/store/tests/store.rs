@@ -236,22 +236,17 @@ async fn a_file_that_is_no_database_read_only_or_in_use_is_refused_in_words() {
 
 #[tokio::test]
 async fn a_database_that_takes_no_write_says_why_and_takes_the_next_one() {
-    use sqlx::Connection as _;
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("db");
     let store = Store::open(&file).await.unwrap();
-    let url = format!("sqlite://{}", file.display());
-    let mut other = sqlx::SqliteConnection::connect(&url).await.unwrap();
-    sqlx::query("BEGIN IMMEDIATE")
-        .execute(&mut other)
-        .await
-        .unwrap();
+    let other = rusqlite::Connection::open(&file).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let refused = store.commit(Changes::new().insert(&specs(1, 1))).await;
     let Err(StoreError::Unavailable(why)) = refused else {
         panic!("{refused:?}");
     };
     assert!(why.contains("locked"), "{why}");
-    other.close().await.unwrap();
+    other.close().unwrap();
     let patient = store.patient();
     let written = patient.commit(Changes::new().insert(&specs(1, 1)));
     written.await.unwrap();

@@ -146,7 +146,7 @@ pub async fn read(reader: &mut Reader<'_>, records: &mut Records) -> anyhow::Res
     Ok(())
 }
 
-fn at_rest(reader: &mut Reader<'_>, row: &super::source::Row, what: &str) -> Option<GroupStatus> {
+fn at_rest(reader: &mut Reader<'_>, row: &super::row::Row, what: &str) -> Option<GroupStatus> {
     let status: GroupStatus = state(reader.report, row, "status", what)?;
     if matches!(
         status,

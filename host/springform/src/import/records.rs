@@ -12,7 +12,8 @@ use springform_store::Changes;
 
 use super::backends::Backend;
 use super::report::Report;
-use super::source::{Row, Source};
+use super::row::Row;
+use super::source::Source;
 use super::{attachments, groups, machines, projects, services, snapshots, types, volumes};
 
 /// The records.

@@ -29,7 +29,7 @@ const COLUMNS: &[&str] = &[
 /// What the database says.
 pub async fn read(reader: &mut Reader<'_>, records: &mut Records) -> anyhow::Result<()> {
     let rows = reader.source.live("services", COLUMNS).await?;
-    let volume = |row: &&super::source::Row| row.opt("binary") == Some("cinder-volume");
+    let volume = |row: &&super::row::Row| row.opt("binary") == Some("cinder-volume");
     for backend in reader.backends {
         let of = rows.iter().filter(volume);
         let Some(row) = of

@@ -6,7 +6,7 @@ use springform_model::contract::Placement;
 use springform_model::replication::relation::{Debt, DebtState, Relation};
 
 use super::records::{Reader, Records, state};
-use super::source::Row;
+use super::row::Row;
 
 const COLUMNS: &[&str] = &[
     "id",

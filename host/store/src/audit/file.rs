@@ -3,15 +3,19 @@
 
 use std::path::{Path, PathBuf};
 
-use futures_util::TryStreamExt as _;
+use rusqlite::{Connection, Row};
 use springform_model::audit::{Checkpoint, Link, Verifier};
 use springform_model::time::Timestamp;
-use sqlx::{Connection as _, Row as _, SqliteConnection};
+use tokio::sync::mpsc;
 
 use super::AuditRecord;
 use super::append::ends;
-use crate::backup::open;
+use crate::error::words;
 use crate::table::{Record as _, Value};
+use crate::{blocking, connect};
+
+/// Rows that are read before somebody looks at them.
+const AHEAD: usize = 256;
 
 /// Why the audit log of a file cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -70,40 +74,51 @@ pub async fn visit_audit<E: From<AuditFileError>>(
     since: Option<Timestamp>,
     mut visit: impl FnMut(AuditRow) -> Result<(), E>,
 ) -> Result<Vec<(String, Checkpoint)>, E> {
-    let other = |error: sqlx::Error| AuditFileError::Other {
-        path: database.to_owned(),
-        reason: error.to_string(),
-    };
-    let mut connection = connect(database).await?;
-    let mut transaction = connection.begin().await.map_err(other)?;
-    let names: Vec<&str> = AuditRecord::TABLE.columns.to_vec();
-    let sql = format!(
-        "SELECT id, doc, {} FROM audit WHERE created_at >= ? ORDER BY host, seq",
-        names.join(", ")
-    );
-    let mut rows = sqlx::query(&sql)
-        .bind(since.map_or(i64::MIN, |since| since.0))
-        .fetch(&mut *transaction);
-    while let Some(row) = rows.try_next().await.map_err(other)? {
-        visit(read(&row).map_err(other)?)?;
+    let (sender, mut rows) = mpsc::channel(AHEAD);
+    let file = database.to_owned();
+    let reading = tokio::spawn(blocking::run(move || read_all(&file, since, &sender)));
+    // One who is not content with a row ends the reading: what it sends next arrives nowhere.
+    while let Some(row) = rows.recv().await {
+        visit(row)?;
     }
-    drop(rows);
-    let ends = ends(&mut transaction).await.map_err(other)?;
-    transaction.rollback().await.map_err(other)?;
-    connection.close().await.map_err(other)?;
-    Ok(ends)
+    let ends = reading.await.ok().flatten();
+    Ok(ends.unwrap_or_else(|| Err(other(database, blocking::ENDS)))?)
 }
 
-fn read(row: &sqlx::sqlite::SqliteRow) -> Result<AuditRow, sqlx::Error> {
+/// Reads in one transaction and gives back the ends of the chains as they are in it.
+fn read_all(
+    database: &Path,
+    since: Option<Timestamp>,
+    rows: &mpsc::Sender<AuditRow>,
+) -> Result<Vec<(String, Checkpoint)>, AuditFileError> {
+    let connection = connect(database)?;
+    let read = || -> rusqlite::Result<_> {
+        let transaction = connection.unchecked_transaction()?;
+        let sql = format!(
+            "SELECT id, doc, {} FROM audit WHERE created_at >= ? ORDER BY host, seq",
+            AuditRecord::TABLE.columns.join(", ")
+        );
+        let mut statement = transaction.prepare(&sql)?;
+        let mut found = statement.query((since.map_or(i64::MIN, |since| since.0),))?;
+        while let Some(row) = found.next()? {
+            if rows.blocking_send(read(row)?).is_err() {
+                break;
+            }
+        }
+        ends(&transaction)
+    };
+    read().map_err(|error| other(database, &words(&error)))
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<AuditRow> {
     let columns = AuditRecord::TABLE.columns.len();
-    let columns: Result<Vec<Value>, _> = (2..columns + 2)
-        .map(|index| crate::read::value(row, index).map_err(|e| sqlx::Error::Decode(e.into())))
-        .collect();
-    let seq: i64 = row.try_get("seq")?;
+    let columns: rusqlite::Result<Vec<Value>> =
+        (2..columns + 2).map(|index| row.get(index)).collect();
+    let seq: i64 = row.get("seq")?;
     Ok(AuditRow {
-        id: row.try_get(0)?,
-        doc: row.try_get(1)?,
-        host: row.try_get("host")?,
+        id: row.get(0)?,
+        doc: row.get(1)?,
+        host: row.get("host")?,
         seq: u64::try_from(seq).unwrap_or(0),
         columns: columns?,
     })
@@ -114,13 +129,13 @@ fn read(row: &sqlx::sqlite::SqliteRow) -> Result<AuditRow, sqlx::Error> {
 /// # Errors
 /// [`AuditFileError`].
 pub async fn audit_heads(database: &Path) -> Result<Vec<(String, Checkpoint)>, AuditFileError> {
-    let mut connection = connect(database).await?;
-    ends(&mut connection)
-        .await
-        .map_err(|error| AuditFileError::Other {
-            path: database.to_owned(),
-            reason: error.to_string(),
-        })
+    let file = database.to_owned();
+    let read = move || {
+        let connection = connect(&file)?;
+        ends(&connection).map_err(|error| other(&file, &words(&error)))
+    };
+    let read = blocking::run(read).await;
+    read.unwrap_or_else(|| Err(other(database, blocking::ENDS)))
 }
 
 /// Looks through every chain.
@@ -154,22 +169,23 @@ fn odd(verifier: &mut Verifier, row: &AuditRow) {
     }
 }
 
-async fn connect(database: &Path) -> Result<SqliteConnection, AuditFileError> {
+fn connect(database: &Path) -> Result<Connection, AuditFileError> {
     if !database.exists() {
         return Err(AuditFileError::NoDatabase(database.to_owned()));
     }
-    let other = |error: sqlx::Error| AuditFileError::Other {
-        path: database.to_owned(),
-        reason: error.to_string(),
-    };
-    let mut connection = open(database, true).await.map_err(other)?;
+    let failed = |error: rusqlite::Error| other(database, &words(&error));
+    let connection = connect::visitor(database).map_err(failed)?;
     let known = "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = 'audit'";
-    let known: i64 = sqlx::query_scalar(known)
-        .fetch_one(&mut connection)
-        .await
-        .map_err(other)?;
-    match known {
+    let known = connection.query_row(known, (), |row| row.get::<_, i64>(0));
+    match known.map_err(failed)? {
         0 => Err(AuditFileError::NoLog(database.to_owned())),
         _ => Ok(connection),
+    }
+}
+
+fn other(database: &Path, reason: &str) -> AuditFileError {
+    AuditFileError::Other {
+        path: database.to_owned(),
+        reason: reason.to_owned(),
     }
 }

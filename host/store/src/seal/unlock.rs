@@ -2,17 +2,19 @@
 
 use std::path::Path;
 
+use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Connection as _, Row as _, SqliteConnection};
+use zeroize::Zeroizing;
 
 use super::key::Keyring;
 use super::{Cipher, Place, SECRETS};
 use crate::apply::apply;
-use crate::backup::{Tables, open, tables};
+use crate::backup::{Tables, tables};
 use crate::changes::Changes;
 use crate::error::{OpenError, StoreError};
+use crate::statement::{execute, first, plain};
 use crate::table::{Record, Table, Value};
+use crate::{blocking, connect};
 
 /// Rows sealed with one statement's reading.
 const PAGE: u32 = 256;
@@ -71,8 +73,8 @@ pub(crate) enum Lockout {
     Failed(StoreError),
 }
 
-impl From<sqlx::Error> for Lockout {
-    fn from(error: sqlx::Error) -> Self {
+impl From<rusqlite::Error> for Lockout {
+    fn from(error: rusqlite::Error) -> Self {
         Self::Failed(error.into())
     }
 }
@@ -94,25 +96,30 @@ impl From<super::SealError> for Lockout {
 /// # Errors
 /// [`OpenError`] when it cannot be read.
 pub async fn sealed_with(database: &Path) -> Result<Option<String>, OpenError> {
-    let refused = |error: sqlx::Error| OpenError::Other {
-        path: database.to_owned(),
-        reason: error.to_string(),
-    };
     if std::fs::metadata(database).map_or(0, |file| file.len()) == 0 {
         return Ok(None);
     }
-    let mut connection = open(database, true).await.map_err(refused)?;
-    let mark = mark(&mut connection).await.map_err(refused)?;
-    connection.close().await.map_err(refused)?;
-    Ok(mark.map(|mark| mark.key))
+    let file = database.to_owned();
+    let read = move || -> Result<_, StoreError> {
+        let connection = connect::visitor(&file)?;
+        let mark = mark(&connection)?;
+        connect::close(connection)?;
+        Ok(mark)
+    };
+    let other = |reason: String| OpenError::Other {
+        path: database.to_owned(),
+        reason,
+    };
+    match blocking::run(read).await {
+        Some(Ok(mark)) => Ok(mark.map(|mark| mark.key)),
+        Some(Err(error)) => Err(other(error.to_string())),
+        None => Err(other(blocking::ENDS.to_owned())),
+    }
 }
 
 /// Looks whether one of these keys opens the database.
-pub(crate) async fn is_known(
-    connection: &mut SqliteConnection,
-    keys: Option<&Keyring>,
-) -> Result<(), Lockout> {
-    match mark(connection).await? {
+pub(crate) fn is_known(connection: &Connection, keys: Option<&Keyring>) -> Result<(), Lockout> {
+    match mark(connection)? {
         Some(mark) => cipher_of(&mark, keys).map(drop),
         None => Ok(()),
     }
@@ -120,12 +127,12 @@ pub(crate) async fn is_known(
 
 /// Opens the secrets of a database that nobody else uses. What is in clear, or sealed with an older key, is sealed with the first
 /// key: all of it or nothing. `fresh`: there was nothing in the file before.
-pub(crate) async fn unlock(
-    connection: &mut SqliteConnection,
+pub(crate) fn unlock(
+    connection: &Connection,
     keys: Option<&Keyring>,
     fresh: bool,
 ) -> Result<Option<Cipher>, Lockout> {
-    let found = mark(connection).await?;
+    let found = mark(connection)?;
     let old = match &found {
         Some(mark) => Some(cipher_of(mark, keys)?),
         None => None,
@@ -141,7 +148,7 @@ pub(crate) async fn unlock(
                 key: new.id.clone(),
                 scrubbed: fresh,
             };
-            let sealed = reseal(connection, old.as_ref(), &new, &mark).await?;
+            let sealed = reseal(connection, old.as_ref(), &new, &mark)?;
             if let Some(before) = before {
                 tracing::info!(
                     records = sealed,
@@ -160,10 +167,10 @@ pub(crate) async fn unlock(
         }
     };
     if !now.scrubbed {
-        match scrub(connection).await {
+        match scrub(connection) {
             Ok(true) => {
                 now.scrubbed = true;
-                apply(connection, &[], &Changes::new().put(&now)).await?;
+                apply(connection, &Changes::new().put(&now))?;
             }
             Ok(false) => tracing::warn!(
                 "another process reads the database: older states of secrets stay in unused parts of the file until the next start"
@@ -177,18 +184,16 @@ pub(crate) async fn unlock(
     Ok(Some(new))
 }
 
-async fn mark(connection: &mut SqliteConnection) -> Result<Option<SealMark>, sqlx::Error> {
-    if !matches!(tables(connection).await?, Tables::All) {
+fn mark(connection: &Connection) -> Result<Option<SealMark>, StoreError> {
+    if !matches!(tables(connection)?, Tables::All) {
         return Ok(None);
     }
-    let row = sqlx::query("SELECT doc FROM marks WHERE id = ?")
-        .bind(SealMark::ID)
-        .fetch_optional(connection)
-        .await?;
-    let Some(row) = row else { return Ok(None) };
-    let mark = serde_json::from_str(row.try_get(0)?);
-    mark.map(Some)
-        .map_err(|error| sqlx::Error::Decode(error.into()))
+    let text = "SELECT doc FROM marks WHERE id = ?";
+    let doc = first(connection, text, &[&SealMark::ID], |row| {
+        row.get::<_, String>(0)
+    })?;
+    let mark = doc.map(|doc| serde_json::from_str(&doc)).transpose();
+    mark.map_err(|error| StoreError::Database(error.to_string()))
 }
 
 fn cipher_of(mark: &SealMark, keys: Option<&Keyring>) -> Result<Cipher, Lockout> {
@@ -203,56 +208,68 @@ fn cipher_of(mark: &SealMark, keys: Option<&Keyring>) -> Result<Cipher, Lockout>
 }
 
 /// Seals every secret and writes the mark, in one transaction.
-async fn reseal(
-    connection: &mut SqliteConnection,
+fn reseal(
+    connection: &Connection,
     old: Option<&Cipher>,
     new: &Cipher,
     mark: &SealMark,
 ) -> Result<u64, Lockout> {
-    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    plain(connection, "BEGIN IMMEDIATE")?;
+    let sealed = reseal_rows(connection, old, new).and_then(|sealed| {
+        apply(connection, &Changes::new().put(mark))?;
+        plain(connection, "COMMIT")?;
+        Ok(sealed)
+    });
+    if sealed.is_err() && !connection.is_autocommit() {
+        plain(connection, "ROLLBACK")?;
+    }
+    sealed
+}
+
+fn reseal_rows(
+    connection: &Connection,
+    old: Option<&Cipher>,
+    new: &Cipher,
+) -> Result<u64, Lockout> {
     let mut sealed = 0;
     for (table, _) in SECRETS {
+        let update = format!("UPDATE \"{table}\" SET doc = ? WHERE id = ?");
         let mut after = String::new();
         loop {
-            let page = page(&mut transaction, table, &after).await?;
-            let Some(last) = page.last() else { break };
-            after = last.try_get(0)?;
-            for row in &page {
-                let (id, doc): (&str, &str) = (row.try_get(0)?, row.try_get(1)?);
+            let page = page(connection, table, &after)?;
+            let Some((last, _)) = page.last() else { break };
+            after.clone_from(last);
+            for (id, doc) in &page {
                 let doc = match old {
                     Some(old) => new.seal_document(table, id, &old.open_document(table, id, doc)?),
                     None => new.seal_document(table, id, doc),
                 };
-                let sql = format!("UPDATE \"{table}\" SET doc = ? WHERE id = ?");
-                sqlx::query(&sql)
-                    .bind(doc?)
-                    .bind(id)
-                    .execute(&mut *transaction)
-                    .await?;
+                execute(connection, &update, &[&doc?, id])?;
                 sealed += 1;
             }
         }
     }
-    apply(&mut transaction, &[], &Changes::new().put(mark)).await?;
-    transaction.commit().await?;
     Ok(sealed)
 }
 
-async fn page(
-    connection: &mut SqliteConnection,
+/// The next ids and documents.
+fn page(
+    connection: &Connection,
     table: &str,
     after: &str,
-) -> Result<Vec<SqliteRow>, sqlx::Error> {
+) -> rusqlite::Result<Vec<(String, Zeroizing<String>)>> {
     let sql = format!("SELECT id, doc FROM \"{table}\" WHERE id > ? ORDER BY id LIMIT {PAGE}");
-    sqlx::query(&sql).bind(after).fetch_all(connection).await
+    let mut statement = connection.prepare_cached(&sql)?;
+    let rows = statement.query_map((after,), |row| {
+        Ok((row.get(0)?, Zeroizing::new(row.get(1)?)))
+    })?;
+    rows.collect()
 }
 
 /// Writes the file anew, and empties the journal: what was deleted or replaced is in neither afterwards. False: somebody reads it.
-async fn scrub(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
-    sqlx::query("VACUUM").execute(&mut *connection).await?;
-    let row = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
-        .fetch_one(connection)
-        .await?;
-    let busy: i64 = row.try_get(0)?;
+fn scrub(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.execute_batch("VACUUM")?;
+    let busy: i64 =
+        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |row| row.get(0))?;
     Ok(busy == 0)
 }

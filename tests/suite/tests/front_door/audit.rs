@@ -7,8 +7,6 @@ use minisign::KeyPair;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use springform_suite::guests;
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions as _, Connection as _};
 
 use crate::house::{House, TOKEN};
 
@@ -99,12 +97,9 @@ fn find<'a>(entries: &'a [Value], action: &str) -> &'a Value {
     &found.unwrap_or_else(|| panic!("no {action}: {entries:#?}"))["entry"]
 }
 
-async fn sql(database: &Path, statements: &str) {
-    let options = SqliteConnectOptions::new().filename(database);
-    let mut connection = options.connect().await.unwrap();
-    let done = sqlx::raw_sql(statements).execute(&mut connection).await;
-    done.unwrap();
-    connection.close().await.unwrap();
+fn sql(database: &Path, statements: &str) {
+    let connection = rusqlite::Connection::open(database).unwrap();
+    connection.execute_batch(statements).unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -243,14 +238,14 @@ async fn a_log_that_is_edited_cut_or_reordered_is_found_by_the_command_and_a_kil
     let verify = ["audit", "verify", "--database", &copy];
     for (statements, why) in &cases {
         std::fs::copy(&backup, &copy).unwrap();
-        sql(Path::new(&copy), &format!("{drop}{statements}")).await;
+        sql(Path::new(&copy), &format!("{drop}{statements}"));
         let (sound, words) = said(&house, &verify).await;
         assert!(!sound && words.contains(why), "{why}: {words}");
     }
     // Without an anchor a cut end looks like any other.
     std::fs::copy(&backup, &copy).unwrap();
     let cut = format!("{drop}DELETE FROM audit WHERE seq >= {length}");
-    sql(Path::new(&copy), &cut).await;
+    sql(Path::new(&copy), &cut);
     done(&house, &verify).await;
     let export = path(&house, "export.jsonl");
     let (sound, words) = said(&house, &[&verify[..], &["--since", &export]].concat()).await;

@@ -1,4 +1,0 @@
-//! Rebuilds the crate when a migration is added, because the migrations are compiled in.
-fn main() {
-    println!("cargo:rerun-if-changed=migrations");
-}
