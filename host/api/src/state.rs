@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderMap;
-use springform_control::attachments::ServerVolumes;
+use springform_control::compute::ServerVolumes;
 use springform_control::{Caller, Control};
 use tokio::sync::Semaphore;
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use springform_store::Query;
 
-use crate::attachments::ServerVolumes;
+use crate::compute::ServerVolumes;
 
 /// User and project of the host itself.
 const HOST: &str = "springform";

@@ -6,6 +6,7 @@ pub mod audit;
 pub mod backend;
 mod caller;
 pub mod clock;
+pub mod compute;
 pub mod config;
 mod control;
 pub mod crash;

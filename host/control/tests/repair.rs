@@ -13,9 +13,8 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use common::{Array, Loader, admin, config, open};
-use springform_control::attachments::repair::{
-    Attached, Compute, ComputeError, Outcome, Repaired, Server, Wanted,
-};
+use springform_control::attachments::repair::{Outcome, Repaired, Wanted};
+use springform_control::compute::{Attached, Compute, ComputeError, Server};
 use springform_control::{Caller, Clock, Control};
 use springform_model::cloud::{AttachStatus, Attachment, Outdated};
 use springform_model::contract::Connector;

@@ -1,6 +1,7 @@
 //! Attachments after a failover: servers are attached anew through Nova.
 
-use springform_control::attachments::repair::{Compute, Wanted};
+use springform_control::attachments::repair::Wanted;
+use springform_control::compute::Compute;
 
 use crate::http::{Answer, ApiError, Call, Fields, Routes, json};
 use crate::nova::Nova;

@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use http::StatusCode;
 use reqwest::{Certificate, Client, Method, RequestBuilder, Response, Url};
 use serde_json::{Map, Value, json};
-use springform_control::attachments::repair::{Attached, Compute, ComputeError, Server};
+use springform_control::compute::{Attached, Compute, ComputeError, Server};
 use uuid::Uuid;
 
 /// The oldest version that tells, and takes, whether a volume goes with its server (Train).

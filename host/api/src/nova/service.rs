@@ -6,8 +6,7 @@ use async_trait::async_trait;
 use http::{Method, StatusCode};
 use reqwest::{Certificate, Client, Response};
 use serde_json::Value;
-use springform_control::attachments::ServerVolumes;
-use springform_control::attachments::repair::ComputeError;
+use springform_control::compute::{ComputeError, ServerVolumes};
 use uuid::Uuid;
 
 use super::{Nova, base, client, text, words};

@@ -10,7 +10,6 @@ mod work;
 
 pub(crate) use reconnect::{followed, reconnect, reconnect_volumes};
 pub use secret::Secret;
-pub use servers::ServerVolumes;
 pub(crate) use turn::leads;
 
 use std::sync::Arc;

@@ -5,10 +5,8 @@
 //! repair that is interrupted is finished by the next one.
 
 mod commands;
-mod compute;
 mod job;
 
-pub use compute::{Attached, Compute, ComputeError, Server};
 pub use job::{Outcome, Repaired};
 
 use std::time::Duration;
@@ -21,6 +19,7 @@ use springform_store::{Direction, Query, Record, Table, Value};
 use tokio::time::Instant;
 
 use super::Attachments;
+use crate::compute::{Attached, Compute};
 use crate::{Caller, ControlError, ErrorKind};
 use job::Job;
 
@@ -28,7 +27,7 @@ use job::Job;
 const AT_ONCE: usize = 8;
 /// Nothing new is begun after this time; the caller asks again for what remains.
 const BEGIN_WITHIN: Duration = Duration::from_secs(15);
-/// StoreEnv read at once.
+/// Attachments read at once.
 const PAGE: u32 = 500;
 
 /// What is to be repaired.

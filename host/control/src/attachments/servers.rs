@@ -2,31 +2,12 @@
 //! anybody else Nova has to say that the server does not have it. A hypervisor that is not told goes on using the path, which
 //! then leads to whatever volume gets it next.
 
-use std::fmt::Debug;
-
-use async_trait::async_trait;
 use springform_model::cloud::Attachment;
 
 use super::Attachments;
-use super::repair::ComputeError;
+use crate::compute::ComputeError;
 use crate::ownership::of_caller;
 use crate::{Caller, ControlError};
-
-/// Nova, asked with the caller's own credentials.
-#[async_trait]
-pub trait ServerVolumes: Debug + Send + Sync {
-    /// Id of the attachment by which a server has a volume; none where it has not, or where there is no such server.
-    ///
-    /// # Errors
-    /// See [`ComputeError`].
-    async fn attachment(&self, server: &str, volume: &str) -> Result<Option<String>, ComputeError>;
-
-    /// Whether it shows the caller this server. Those of other projects it hides as if there were none.
-    ///
-    /// # Errors
-    /// See [`ComputeError`].
-    async fn shows(&self, server: &str) -> Result<bool, ComputeError>;
-}
 
 impl Attachments<'_> {
     /// Refuses to take an attachment away that a server uses.

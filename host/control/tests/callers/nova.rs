@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use springform_control::attachments::repair::ComputeError;
-use springform_control::attachments::{CreateAttachment, ServerVolumes};
+use springform_control::attachments::CreateAttachment;
+use springform_control::compute::{ComputeError, ServerVolumes};
 use springform_control::{Caller, Control, ErrorKind};
 use springform_model::cloud::{AttachStatus, Attachment, Volume};
 use springform_model::contract::Connector;

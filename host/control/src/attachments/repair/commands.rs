@@ -2,7 +2,7 @@
 
 use springform_model::cloud::Attachment;
 
-use super::compute::Attached;
+use crate::compute::Attached;
 
 /// A root volume cannot be detached: its server is stopped, and Nova's own tool connects it anew.
 pub(super) fn root(server: &str, volume: &str, host: Option<&str>) -> Vec<String> {

@@ -7,8 +7,8 @@ use springform_model::cloud::{AttachStatus, Attachment};
 use springform_store::{Changes, Query};
 use tokio::time::{Instant, sleep};
 
-use super::compute::{Compute, ComputeError};
 use super::{UnderWay, commands};
+use crate::compute::{Compute, ComputeError};
 use crate::{Control, ControlError};
 
 /// How long a server is given to let go of a volume; then it is asked again the next time.

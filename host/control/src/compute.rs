@@ -1,5 +1,7 @@
 //! What is asked of Nova.
 
+use std::fmt::Debug;
+
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
@@ -68,4 +70,20 @@ pub trait Compute: Send + Sync {
         volume: &str,
         attached: &Attached,
     ) -> Result<(), ComputeError>;
+}
+
+/// Nova, asked with the caller's own credentials.
+#[async_trait]
+pub trait ServerVolumes: Debug + Send + Sync {
+    /// Id of the attachment by which a server has a volume; none where it has not, or where there is no such server.
+    ///
+    /// # Errors
+    /// See [`ComputeError`].
+    async fn attachment(&self, server: &str, volume: &str) -> Result<Option<String>, ComputeError>;
+
+    /// Whether it shows the caller this server. Those of other projects it hides as if there were none.
+    ///
+    /// # Errors
+    /// See [`ComputeError`].
+    async fn shows(&self, server: &str) -> Result<bool, ComputeError>;
 }
