@@ -90,15 +90,16 @@ impl Metrics {
     }
 
     /// What the driver that serves a backend says of itself.
-    pub(crate) fn driver(&self, backend: &str, serving: Option<&Generation>) {
+    fn driver(&self, backend: &BackendHandle, serving: Option<&Generation>) {
         let Some(driver) = serving.map(|serving| &serving.loaded.driver) else {
             return;
         };
-        let labels = vec![("backend", backend.to_owned())];
+        let labels = vec![("backend", backend.name().to_owned())];
         let denied = i64::try_from(driver.denied_requests()).unwrap_or(i64::MAX);
         self.denied.get_or_create(&labels).set(denied);
         let quarantined = i64::from(driver.is_quarantined());
         self.quarantined.get_or_create(&labels).set(quarantined);
+        self.forget_gone(backend);
     }
 
     pub(crate) fn called(
@@ -123,10 +124,19 @@ impl Metrics {
         self.calls.get_or_create(&labels).inc();
     }
 
-    pub(crate) fn backend(&self, backend: &str, up: bool) {
+    /// Whether a backend can be given work.
+    pub(crate) fn backend(&self, backend: &BackendHandle, up: bool) {
         self.up
-            .get_or_create(&vec![("backend", backend.to_owned())])
+            .get_or_create(&vec![("backend", backend.name().to_owned())])
             .set(i64::from(up));
+        self.forget_gone(backend);
+    }
+
+    /// A backend may go while something is being said of it, and would then be spoken of for ever.
+    fn forget_gone(&self, backend: &BackendHandle) {
+        if backend.gone.is_cancelled() {
+            self.forget(backend.name());
+        }
     }
 
     /// The backend is not configured any more: nothing of it is said from now on but what was counted.
@@ -180,7 +190,7 @@ impl Control {
                 self.metrics().observed().owed(handle.name(), owed);
             }
             let serving = self.generation(handle.name());
-            self.metrics().driver(handle.name(), serving.as_deref());
+            self.metrics().driver(&handle, serving.as_deref());
             backends.push(state);
         }
         self.metrics().text(self.now(), &backends)

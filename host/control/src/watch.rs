@@ -121,7 +121,7 @@ async fn set_up(control: &Control, backend: &BackendHandle) -> Result<(), String
 async fn tell(control: &Control, backend: &BackendHandle) {
     let status = backend.status();
     let up = status.is_up();
-    control.metrics().backend(backend.name(), up);
+    control.metrics().backend(backend, up);
     let reason = match up {
         true => None,
         false => Some(
