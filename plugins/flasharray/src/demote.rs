@@ -12,7 +12,7 @@ use springform_sdk::types::{Failure, FailureCode, Outcome, Volume};
 use crate::array::{Array, ArrayError, text};
 use crate::arrays::Arrays;
 use crate::options::Options;
-use crate::query::Query;
+use crate::query::{self, Query};
 use crate::volume::{array_name, placed};
 use crate::{collections, host, pgroup};
 
@@ -69,7 +69,7 @@ pub fn under(
 
 /// Takes all members out at once; false when the array refuses a batch (one of them is not a member).
 pub(crate) fn leave(on: &Array<'_>, group: &str, names: &[String]) -> Result<bool, Failure> {
-    for chunk in names.chunks(pgroup::NAMES) {
+    for chunk in query::chunks(names) {
         let query = Query::new()
             .one("group_names", group)
             .list("member_names", chunk);
@@ -86,7 +86,7 @@ pub(crate) fn leave(on: &Array<'_>, group: &str, names: &[String]) -> Result<boo
 /// them are there.
 fn connected_of(on: &Array<'_>, names: &[String]) -> Result<BTreeSet<String>, Failure> {
     let mut found = BTreeSet::new();
-    for chunk in names.chunks(pgroup::NAMES) {
+    for chunk in query::chunks(names) {
         match on.list("/connections", &Query::new().list("volume_names", chunk)) {
             Ok(some) => found.extend(of_volumes(&some)),
             Err(ArrayError::Refused { .. }) => return connected(on),

@@ -14,7 +14,7 @@ use springform_sdk::types::{Context, Failure, FailureCode, Outcome, Placement, V
 
 use crate::array::{Array, ArrayError, number, text};
 use crate::pgroup;
-use crate::query::Query;
+use crate::query::{self, Query};
 
 /// Key under which the host says who it is, and under which evidence goes back to it.
 pub const HOST: &str = "springform/host";
@@ -52,7 +52,7 @@ pub fn write(context: &Context, on: &Array<'_>, promoted: &[(&Volume, &Placement
             "operation": context.operation_id,
             "target": on.name(),
         });
-        for chunk in names.chunks(pgroup::NAMES) {
+        for chunk in query::chunks(&names) {
             put(on, chunk, &mark.to_string());
         }
     }
@@ -109,7 +109,7 @@ pub fn all(on: &Array<'_>) -> Result<Marks, Failure> {
 /// When the array cannot be asked.
 pub fn of(on: &Array<'_>, names: &[String]) -> Result<Marks, Failure> {
     let mut marks = Marks::new();
-    for chunk in names.chunks(pgroup::NAMES) {
+    for chunk in query::chunks(names) {
         let query = Query::new()
             .one("namespaces", NAMESPACE)
             .list("resource_names", chunk);

@@ -5,10 +5,7 @@ use springform_sdk::http::Method;
 use springform_sdk::types::{Failure, FailureCode};
 
 use crate::array::{Answer, Array, ArrayError, flag, number, text};
-use crate::query::Query;
-
-/// Most names in one request: what fits into a URL that every proxy passes.
-pub const NAMES: usize = 64;
+use crate::query::{self, Query};
 
 /// Memberships of volumes.
 const MEMBERS: &str = "/protection-groups/volumes";
@@ -116,7 +113,7 @@ pub fn join_each(
 ) -> Result<Vec<Result<(), Failure>>, Failure> {
     let sentence = "the volume cannot join its protection group";
     let mut joined = Vec::with_capacity(volumes.len());
-    for chunk in volumes.chunks(NAMES) {
+    for chunk in query::chunks(volumes) {
         let query = Query::new()
             .one("group_names", group)
             .list("member_names", chunk);

@@ -5,7 +5,7 @@ use springform_sdk::types::{Placement, Volume};
 
 use crate::array::{Array, ArrayError, number, text};
 use crate::volume::placed;
-use crate::{limits, pgroup};
+use crate::{limits, query};
 
 /// Key under which the host is told how many bytes a volume has where it was promoted.
 const SIZE: &str = "springform/size";
@@ -46,7 +46,7 @@ impl Promoted {
     /// so a refusal is told to the log alone.
     pub fn limit(self, on: &Array<'_>) {
         for (wanted, names) in self.limits {
-            for chunk in names.chunks(pgroup::NAMES) {
+            for chunk in query::chunks(&names) {
                 match limits::give(on, chunk, &wanted) {
                     Err(ArrayError::Refused { .. }) if chunk.len() > 1 => {
                         for name in chunk {

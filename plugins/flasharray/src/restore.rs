@@ -13,8 +13,8 @@ use crate::array::{Array, ArrayError, flag, text};
 use crate::arrays::Arrays;
 use crate::options::Options;
 use crate::plan::Contents;
-use crate::query::Query;
-use crate::{async_leg, collections, names, pgroup};
+use crate::query::{self, Query};
+use crate::{async_leg, collections, names};
 
 /// Fewer volumes than this are copied one by one: that is not more requests, and leaves no group to clear away.
 const MANY: usize = 32;
@@ -49,7 +49,7 @@ pub fn point(target: &Array<'_>, group: &str, point: &str, volumes: &[String]) -
     let query = Query::new().name(group).one("source_names", point);
     let made = target.send(Method::Post, "/protection-groups", &query, None);
     let mut restored = Restored::new();
-    for chunk in volumes.chunks(pgroup::NAMES) {
+    for chunk in query::chunks(volumes) {
         let volumes = Query::new().list("names", chunk);
         let mut requests = vec![target.request(Method::Get, "/volumes", &volumes, None)];
         if made.is_err() {

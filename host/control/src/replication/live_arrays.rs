@@ -23,7 +23,7 @@ use super::store_env::{self, Arrays, StoreEnv};
 use crate::Control;
 
 /// Volumes of one call.
-const BATCH: usize = 64;
+const BATCH: usize = 128;
 /// Batches under way at once: an array is to answer others, too, and a driver works on several volumes of a batch at a time.
 const CALLS: usize = 8;
 

@@ -161,7 +161,8 @@ mod tests {
         assert_eq!(batch_size(1, 16, 64), 1);
         assert_eq!(batch_size(1000, 16, 64), 32);
         assert_eq!(batch_size(1000, 8, 64), 64);
-        assert_eq!(batch_size(20_000, 16, 64), 64);
+        assert_eq!(batch_size(2_000, 8, 128), 128);
+        assert_eq!(batch_size(20_000, 16, 128), 128);
         // Every call has what it can do at one time; fewer volumes than calls are one each.
         assert_eq!(batch_size(1000, 64, 64), 16);
         assert_eq!(batch_size(10, 64, 64), 1);

@@ -11,7 +11,7 @@ use super::{EVIDENCE, Marks, all, host};
 use crate::array::{Array, flag, number, text};
 use crate::arrays::Arrays;
 use crate::options::Options;
-use crate::query::Query;
+use crate::query::{self, Query};
 use crate::volume::placed;
 use crate::{async_leg, collections, layout, names, pgroup};
 
@@ -120,7 +120,7 @@ fn details(
     names: &[String],
 ) -> Result<BTreeMap<String, Detail>, Failure> {
     let mut found = Vec::new();
-    for chunk in names.chunks(pgroup::NAMES) {
+    for chunk in query::chunks(names) {
         match on.list("/volumes", &Query::new().list("names", chunk)) {
             Ok(some) => found.extend(some),
             // One of them is not there.

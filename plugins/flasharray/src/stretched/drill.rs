@@ -10,8 +10,8 @@ use springform_sdk::types::{Context, Failure, FailureCode, Volume};
 use super::failover::pods;
 use crate::array::{Array, ArrayError, flag, number, text};
 use crate::arrays::Arrays;
-use crate::pgroup::{self, NAMES};
-use crate::query::Query;
+use crate::pgroup;
+use crate::query::{self, Query};
 use crate::volume::{array_name, placed, read};
 use crate::{names, pod};
 
@@ -89,7 +89,7 @@ fn take(on: &Array<'_>, sources: &[String], suffix: &str) -> Result<(), Failure>
         let query = Query::new().list("source_names", names);
         on.send(Method::Post, "/volume-snapshots", &query, Some(&body))
     };
-    for chunk in sources.chunks(NAMES) {
+    for chunk in query::chunks(sources) {
         match snap(chunk) {
             Ok(_) => continue,
             Err(ArrayError::Failed(failure)) => return Err(failure),
