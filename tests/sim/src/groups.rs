@@ -2,21 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use springform_control::group_snapshots::CreateGroupSnapshot;
 use springform_control::groups::{CreateGroup, GroupSource, UpdateGroup};
 use springform_control::types::CreateType;
-use springform_control::volumes::CreateVolume;
-use springform_control::{BackendConfig, Caller, Clock, Control, ControlConfig, DriverConfig};
 use springform_model::cloud::{Group, GroupSnapshot, Metadata, Snapshot, Volume};
-use springform_model::contract::Target;
 use springform_model::operation::Operation;
-use springform_store::{Durability, Query, Store, StoreOptions};
 
 use crate::keeper::{Keeper, Kept};
-use crate::nouns::BACKEND;
+use crate::site::Site;
 
 /// The request that the host is killed in.
 const REQUEST: &str = "crash";
@@ -41,97 +36,12 @@ pub const VERBS: [&str; 16] = [
     "group-snapshot-delete-as-one",
 ];
 
-struct Site {
-    control: Control,
-    caller: Caller,
-}
-
 impl Site {
-    async fn open(dir: &Path, verb: &str) -> Self {
-        let options = StoreOptions {
-            durability: Durability::Process,
-            ..StoreOptions::default()
-        };
-        let store = Store::open_with(&dir.join("springform.db"), options)
-            .await
-            .unwrap();
-        let target = Target {
-            name: "a".into(),
-            primary: true,
-            kind: None,
-            options: Vec::new(),
-            reachable: true,
-            extensions: Vec::new(),
-        };
-        let config = ControlConfig {
-            drivers: vec![DriverConfig {
-                name: "keeper".into(),
-                path: "keeper".into(),
-            }],
-            backends: vec![BackendConfig::new(BACKEND, "keeper", vec![target])],
-            ..ControlConfig::default()
-        };
-        let keeper = Keeper::new(dir.join("array.json"), verb.ends_with("-as-one"));
-        let control = Control::start(config, store, Arc::new(keeper), Clock::system())
-            .await
-            .unwrap();
-        let site = Self {
-            control,
-            caller: Caller::new("u", "p", vec!["admin".into()]),
-        };
-        site.until(|| async { site.control.backends().all(|b| b.status().is_up()) })
-            .await;
-        site
-    }
-
-    async fn until<F: Future<Output = bool>>(&self, happened: impl Fn() -> F) {
-        let waiting = async {
-            while !happened().await {
-                tokio::time::sleep(Duration::from_millis(1)).await;
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(120), waiting)
-            .await
-            .expect("it never happened");
-    }
-
-    async fn all<T: springform_store::Record>(&self) -> Vec<T> {
-        let found = self.control.store().list::<T>(&Query::new()).await.unwrap();
-        found.into_iter().map(|stored| stored.record).collect()
-    }
-
-    /// Waits until no operation is open.
-    async fn quiet(&self) {
-        self.until(|| async {
-            let all = self.all::<Operation>().await;
-            all.iter().all(|o| o.state.is_terminal())
-        })
-        .await;
-    }
-
     async fn group(&self) -> Group {
         let all = self.all::<Group>().await;
         all.into_iter()
             .find(|g| g.name.as_deref() == Some("g"))
             .unwrap()
-    }
-
-    async fn named(&self, name: &str) -> String {
-        let all = self.all::<Volume>().await;
-        let found = all.into_iter().find(|v| v.name.as_deref() == Some(name));
-        found.unwrap().id
-    }
-
-    async fn volume(&self, name: &str, group: Option<String>) {
-        let wanted = CreateVolume {
-            size: 1,
-            name: Some(name.into()),
-            volume_type: Some("gold".into()),
-            group_id: group,
-            ..CreateVolume::default()
-        };
-        let volumes = self.control.volumes();
-        volumes.create(&self.caller, wanted).await.unwrap();
     }
 
     async fn create_group(&self) {
@@ -196,9 +106,14 @@ impl Site {
     }
 }
 
+async fn open(dir: &Path, verb: &str) -> Site {
+    let keeper = Keeper::new(dir.join("array.json"), verb.ends_with("-as-one"));
+    Site::open(dir, keeper).await
+}
+
 /// Makes the directory in which a verb can be tried: a group of three volumes, a volume beside it.
 pub async fn prepare(dir: &Path, verb: &str) {
-    let site = Site::open(dir, verb).await;
+    let site = open(dir, verb).await;
     let kind = CreateType {
         name: "gold".into(),
         is_public: true,
@@ -229,7 +144,7 @@ pub async fn prepare(dir: &Path, verb: &str) {
 
 /// Lets what is open be resumed; then asks for the verb, unless that was done before the last death. Says what has come of it.
 pub async fn carry_out(dir: &Path, verb: &str) -> String {
-    let mut site = Site::open(dir, verb).await;
+    let mut site = open(dir, verb).await;
     site.quiet().await;
     let known = site.all::<Operation>().await;
     let asked = |o: &Operation| o.request_id.as_deref() == Some(REQUEST);

@@ -9,9 +9,9 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use springform_control::{BackendConfig, DriverLoader, Inspected, LoadRefusal, Loaded};
 use springform_model::contract::{
-    Call, CallError, Context, CredentialScheme, Description, Driver, Failure, FailureCode, Outcome,
-    Placement, Pool, Reply, SetupReport, SnapshotOutcome, SnapshotPlacement, Statistics,
-    VolumeSpec,
+    Call, CallError, Connection, Context, CredentialScheme, Description, Disconnected, Driver,
+    Failure, FailureCode, Outcome, Path as ConnectionPath, Placement, Pool, ReplicationKind, Reply,
+    SetupReport, SnapshotOutcome, SnapshotPlacement, Statistics, Target, VolumeSpec,
 };
 
 /// What the array holds.
@@ -23,6 +23,12 @@ pub struct Kept {
     pub snapshots: BTreeMap<String, Option<String>>,
     /// Groups by id, with the ids of their members.
     pub groups: BTreeMap<String, BTreeSet<String>>,
+    /// Bytes of each volume.
+    pub sizes: BTreeMap<String, u64>,
+    /// Volumes that are on both arrays.
+    pub pairs: BTreeSet<String>,
+    /// To which arrays each machine has a way, by volume and name of the machine.
+    pub ways: BTreeMap<String, BTreeMap<String, BTreeSet<String>>>,
 }
 
 impl Kept {
@@ -45,17 +51,67 @@ impl Kept {
         let id = &volume.id;
         let from = from.map(str::to_owned);
         self.volumes.entry(id.clone()).or_insert(from);
+        self.sizes.entry(id.clone()).or_insert(volume.size);
         if let Some(group) = &volume.group
             && let Some(members) = self.groups.get_mut(group)
         {
             members.insert(id.clone());
         }
+        self.place(id)
+    }
+
+    fn place(&self, id: &str) -> Placement {
         Placement {
             array_name: format!("volume-{id}"),
             target: "a".into(),
             serial: None,
             metadata: Vec::new(),
-            replication: None,
+            replication: self.pairs.contains(id).then_some(ReplicationKind::Sync),
+            extensions: Vec::new(),
+        }
+    }
+
+    /// The arrays that hold a volume.
+    fn arrays_of(&self, id: &str) -> BTreeSet<String> {
+        let both = ["a", "b"].into_iter().map(str::to_owned);
+        both.take(1 + usize::from(self.pairs.contains(id)))
+            .collect()
+    }
+
+    /// A machine that is connected keeps no way to an array that the volume left, and gets none to one that it enters.
+    fn retype(&mut self, volume: &str, paired: bool) -> Placement {
+        match paired {
+            true => self.pairs.insert(volume.to_owned()),
+            false => self.pairs.remove(volume),
+        };
+        let held = self.arrays_of(volume);
+        for ways in self.ways.entry(volume.to_owned()).or_default().values_mut() {
+            ways.retain(|array| held.contains(array));
+        }
+        self.place(volume)
+    }
+
+    fn connect(&mut self, volume: &str, machine: &str) -> Connection {
+        let ways = self.arrays_of(volume);
+        let paths = ways.iter().map(|array| ConnectionPath {
+            target: array.clone(),
+            portal: None,
+            port: "iqn".into(),
+            lun: 1,
+            preferred: true,
+        });
+        let paths = paths.collect();
+        let machines = self.ways.entry(volume.to_owned()).or_default();
+        machines.insert(machine.to_owned(), ways);
+        Connection {
+            driver_volume_type: "iscsi".into(),
+            paths,
+            wwn: None,
+            nguid: None,
+            discard: false,
+            chap: None,
+            transport: None,
+            data: Vec::new(),
             extensions: Vec::new(),
         }
     }
@@ -74,7 +130,6 @@ impl Kept {
         Ok(match call {
             Call::Setup => Reply::Setup(SetupReport::default()),
             Call::Check => Reply::Check(Vec::new()),
-            Call::Stats => Reply::Stats(statistics()),
             Call::CreateVolume { volume } => Reply::Placement(self.make(&volume, None)),
             Call::CreateFromSnapshot { volume, source, .. } => {
                 Reply::Placement(self.make(&volume, Some(&source.id)))
@@ -84,6 +139,9 @@ impl Kept {
             }
             Call::DeleteVolume { volume } => {
                 self.volumes.remove(&volume.id);
+                self.sizes.remove(&volume.id);
+                self.pairs.remove(&volume.id);
+                self.ways.remove(&volume.id);
                 for members in self.groups.values_mut() {
                     members.remove(&volume.id);
                 }
@@ -93,6 +151,34 @@ impl Kept {
             Call::DeleteSnapshot { snapshot, .. } => {
                 self.snapshots.remove(&snapshot.id);
                 Reply::Done
+            }
+            Call::ExtendVolume { volume, new_size } => {
+                self.sizes.insert(volume.id, new_size);
+                Reply::Done
+            }
+            Call::Revert { volume, snapshot } => {
+                self.volumes.insert(volume.id, Some(snapshot.id));
+                Reply::Done
+            }
+            Call::Retype { volume, new_type } => {
+                let paired = new_type.is_some_and(|kind| kind.replication.is_some());
+                Reply::Placement(self.retype(&volume.id, paired))
+            }
+            Call::Connect { volume, connector } => {
+                Reply::Connection(self.connect(&volume.id, &connector.host))
+            }
+            Call::Disconnect {
+                volume, connector, ..
+            } => {
+                let machines = self.ways.entry(volume.id).or_default();
+                match connector {
+                    Some(connector) => drop(machines.remove(&connector.host)),
+                    None => machines.clear(),
+                }
+                Reply::Disconnected(Disconnected {
+                    last_of_host: true,
+                    connection: None,
+                })
             }
             Call::CreateGroup { group } => {
                 let name = format!("group-{}", group.id);
@@ -158,7 +244,7 @@ impl Kept {
     }
 }
 
-fn statistics() -> Statistics {
+fn statistics(paired: bool) -> Statistics {
     Statistics {
         vendor: "nobody".into(),
         driver_version: "1".into(),
@@ -175,17 +261,25 @@ fn statistics() -> Statistics {
             qos: true,
             capabilities: Vec::new(),
         }],
-        replication_enabled: false,
-        replication_types: Vec::new(),
-        replication_targets: Vec::new(),
+        replication_enabled: paired,
+        replication_types: paired.then(|| "sync".to_owned()).into_iter().collect(),
+        replication_targets: paired.then(|| "b".to_owned()).into_iter().collect(),
         extensions: Vec::new(),
     }
+}
+
+fn kinds(paired: bool) -> Vec<ReplicationKind> {
+    paired
+        .then_some(ReplicationKind::Sync)
+        .into_iter()
+        .collect()
 }
 
 /// The driver of the array in a file.
 #[derive(Clone)]
 pub struct Keeper {
     path: PathBuf,
+    paired: bool,
     turn: Arc<Mutex<()>>,
     description: Description,
 }
@@ -201,6 +295,7 @@ impl Keeper {
         };
         Self {
             path,
+            paired: false,
             turn: Arc::default(),
             description: Description {
                 name: "keeper".into(),
@@ -219,6 +314,29 @@ impl Keeper {
             },
         }
     }
+
+    /// With a second array, which holds every write of the volumes that are replicated.
+    #[must_use]
+    pub fn paired(mut self) -> Self {
+        self.paired = true;
+        self.description.replication = kinds(true);
+        self
+    }
+
+    /// Its arrays.
+    #[must_use]
+    pub fn targets(&self) -> Vec<Target> {
+        let one = |name: &str, kind: Option<ReplicationKind>| Target {
+            name: name.into(),
+            primary: kind.is_none(),
+            kind,
+            options: Vec::new(),
+            reachable: true,
+            extensions: Vec::new(),
+        };
+        let second = self.paired.then(|| one("b", Some(ReplicationKind::Sync)));
+        [one("a", None)].into_iter().chain(second).collect()
+    }
 }
 
 #[async_trait]
@@ -228,6 +346,9 @@ impl Driver for Keeper {
     }
 
     async fn call(&self, _context: Context, call: Call) -> Result<Reply, CallError> {
+        if matches!(call, Call::Stats) {
+            return Ok(Reply::Stats(statistics(self.paired)));
+        }
         let _turn = self.turn.lock().unwrap();
         let mut kept = Kept::read(&self.path);
         let answer = kept.carry_out(call);

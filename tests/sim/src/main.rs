@@ -15,7 +15,7 @@ use springform_model::operation::OperationState;
 use springform_sim_tests::arrays::{Kind, Simulated};
 use springform_sim_tests::nouns::{self, BACKEND};
 use springform_sim_tests::world::ARRAYS;
-use springform_sim_tests::{crash, groups, seeds};
+use springform_sim_tests::{crash, groups, lives, seeds};
 use springform_store::{Changes, Store};
 
 fn main() -> ExitCode {
@@ -30,6 +30,8 @@ fn main() -> ExitCode {
         ["prepare", dir, verb] => {
             if groups::VERBS.contains(verb) {
                 block_on(groups::prepare(Path::new(dir), verb));
+            } else if lives::VERBS.contains(verb) {
+                block_on(lives::prepare(Path::new(dir), verb));
             } else {
                 block_on(crash::prepare(Path::new(dir), verb));
             }
@@ -38,6 +40,8 @@ fn main() -> ExitCode {
         ["carry-out", dir, verb] => {
             let told = if groups::VERBS.contains(verb) {
                 block_on(groups::carry_out(Path::new(dir), verb))
+            } else if lives::VERBS.contains(verb) {
+                block_on(lives::carry_out(Path::new(dir), verb))
             } else {
                 block_on(crash::carry_out(Path::new(dir), verb))
             };

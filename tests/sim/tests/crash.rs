@@ -12,7 +12,7 @@ use std::process::{Command, Output};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use springform_sim_tests::{crash, groups};
+use springform_sim_tests::{crash, groups, lives};
 
 /// Calls that the host makes on its own, whether somebody asks for something or not.
 const OWN: [&str; 2] = [" backend.", " replication.observe"];
@@ -44,7 +44,8 @@ fn text(bytes: &[u8]) -> String {
 fn killed_at_every_point_of_every_verb_the_host_ends_where_an_undisturbed_one_does() {
     let mut jobs = Vec::new();
     let root = tempfile::tempdir().unwrap();
-    for verb in crash::VERBS.into_iter().chain(groups::VERBS) {
+    let verbs = crash::VERBS.into_iter();
+    for verb in verbs.chain(groups::VERBS).chain(lives::VERBS) {
         let template = root.path().join(verb);
         std::fs::create_dir(&template).unwrap();
         let made = host(&["prepare", verb], &template, None, false);
