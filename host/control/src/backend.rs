@@ -14,6 +14,7 @@ use crate::clock::Moment;
 use crate::config::BackendConfig;
 use crate::engine::ArrayNames;
 use crate::machines::Machines;
+use crate::metrics::Metrics;
 use crate::replication::Differences;
 use crate::scheduler::Reservations;
 
@@ -172,6 +173,13 @@ impl BackendHandle {
     pub(crate) fn note(&self, change: impl FnOnce(&mut BackendStatus)) {
         if let Ok(mut status) = self.status.write() {
             change(&mut status);
+        }
+    }
+
+    /// A backend may go while something is being said of it, and would then be spoken of for ever.
+    pub(crate) fn forget_if_gone(&self, metrics: &Metrics) {
+        if self.gone.is_cancelled() {
+            metrics.forget(&self.name);
         }
     }
 

@@ -8,7 +8,6 @@ use sha2::{Digest, Sha256};
 use springform_model::contract::Target;
 
 use crate::audit::Recorder;
-use crate::scheduler::Weighers;
 
 /// One driver of the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,6 +74,32 @@ impl BackendConfig {
     #[must_use]
     pub fn primary(&self) -> Option<&Target> {
         self.targets.iter().find(|target| target.primary)
+    }
+}
+
+/// What a pool is weighed by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Weigher {
+    /// Room: Cinder's `CapacityWeigher`.
+    Capacity,
+    /// How well the operator speaks of the backend, 0 to 100: Cinder's `GoodnessWeigher`.
+    Goodness,
+}
+
+impl Weigher {
+    /// Every weigher, by its name in the configuration.
+    pub const ALL: [(&'static str, Self); 2] =
+        [("capacity", Self::Capacity), ("goodness", Self::Goodness)];
+}
+
+/// Weighers and how much each counts.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Weighers(pub Vec<(Weigher, f64)>);
+
+impl Default for Weighers {
+    /// Room alone, as in Cinder.
+    fn default() -> Self {
+        Self(vec![(Weigher::Capacity, 1.0)])
     }
 }
 

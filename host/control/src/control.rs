@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use springform_model::cloud::{ReplicationStatus, Service};
-use springform_model::contract::{Context, TargetFacts};
+use springform_model::contract::{Context as CallContext, TargetFacts};
 use springform_model::operation::Operation;
 use springform_model::time::Timestamp;
 use springform_store::{Changes, Query, Store};
@@ -17,10 +17,12 @@ use tokio_util::task::TaskTracker;
 use crate::backend::BackendHandle;
 use crate::clock::{Clock, Moment};
 use crate::config::{BackendConfig, ControlConfig, DriverConfig};
+use crate::context::Context;
+use crate::default_types::DefaultTypes;
 use crate::engine::{Executors, Runner};
 use crate::metrics::Metrics;
-use crate::observer::{self, PollInterval, Since};
-use crate::outbox::OutboxNotify;
+use crate::observer::{self, Numbers, PollInterval, Since};
+use crate::outbox::Outbox;
 use crate::registry::{DriverLoader, Generation, Loaded, Table};
 use crate::reload::Source;
 use crate::{ControlError, watch};
@@ -31,13 +33,11 @@ const STORE_ANSWERS: Duration = Duration::from_secs(2);
 /// The control plane.
 #[derive(Clone)]
 pub struct Control {
+    context: Context,
     inner: Arc<Inner>,
-    store: Store,
 }
 
 struct Inner {
-    config: ControlConfig,
-    clock: Clock,
     setting: ArcSwap<LiveConfig>,
     table: Table,
     swap: Mutex<()>,
@@ -46,12 +46,13 @@ struct Inner {
     /// Where the configuration is read again.
     source: OnceLock<Arc<dyn Source>>,
     runner: Runner,
-    metrics: Metrics,
+    /// Numbers of replication.
+    observed: Numbers,
     /// When this host began.
     started: Moment,
     /// An array that was left behind answers again.
     returned: Notify,
-    outbox_notify: OutboxNotify,
+    outbox: Outbox,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -106,12 +107,14 @@ impl Control {
             drivers: std::mem::take(&mut config.drivers),
             backends,
         };
+        let context = Context::new(store, clock, config);
+        let mut observed = Numbers::default();
+        context
+            .metrics()
+            .register(|registry| observed = Numbers::register(registry));
         let control = Self {
-            store,
             inner: Arc::new(Inner {
-                started: Moment::at(clock.now()),
-                config,
-                clock,
+                started: Moment::at(context.now()),
                 setting: ArcSwap::from_pointee(setting),
                 runner,
                 tasks,
@@ -120,14 +123,15 @@ impl Control {
                 swap: Mutex::new(()),
                 gate: RwLock::new(()),
                 source: OnceLock::new(),
-                metrics: Metrics::new(),
+                observed,
                 returned: Notify::new(),
-                outbox_notify: OutboxNotify::default(),
+                outbox: Outbox::new(context.clone()),
             }),
+            context,
         };
-        crate::audit::started(&control).await?;
+        crate::audit::started(control.context()).await?;
         control.make_services().await?;
-        control.default_types().make_built_in().await?;
+        DefaultTypes::new(control.context()).make_built_in().await?;
         for driver in &control.live_config().drivers {
             if let Err(error) = control.drivers().start(driver).await {
                 tracing::error!(driver = %driver.name, error = %error.message, "a driver cannot be loaded; its backends are down");
@@ -143,9 +147,12 @@ impl Control {
             control.watch_backend(backend);
         }
         control.spawn(watch::prune(control.clone()));
-        control.spawn(crate::audit::prune(control.clone()));
-        let recorder = control.audit().recorder().clone();
-        control.spawn(recorder.run(control.clone()));
+        control.spawn(crate::audit::prune(control.context.clone()));
+        let recorder = control.config().audit.clone();
+        control.spawn(crate::audit::write_recorded(
+            recorder,
+            control.outbox().clone(),
+        ));
         control.spawn(crate::replication::reconcile_in_background(control.clone()));
         control.spawn(crate::replication::keep_comparing(control.clone()));
         control.resume().await?;
@@ -235,7 +242,7 @@ impl Control {
         }
         self.inner.stop.cancel();
         self.inner.tasks.wait().await;
-        crate::audit::stopped(self).await;
+        crate::audit::stopped(self.outbox()).await;
         self.store().close().await;
     }
 
@@ -271,17 +278,23 @@ impl Control {
         });
     }
 
+    /// Store, clock, settings and metrics.
+    #[must_use]
+    pub fn context(&self) -> &Context {
+        &self.context
+    }
+
     /// The database.
     #[must_use]
     pub fn store(&self) -> &Store {
-        &self.store
+        self.context.store()
     }
 
     /// The same control plane for an operation that is under way: it waits where the store cannot be read or written, see
     /// [`Store::patient`].
     pub(crate) fn patient(&self) -> Self {
         Self {
-            store: self.store.patient(),
+            context: self.context.patient(),
             inner: self.inner.clone(),
         }
     }
@@ -289,13 +302,13 @@ impl Control {
     /// Settings.
     #[must_use]
     pub fn config(&self) -> &ControlConfig {
-        &self.inner.config
+        self.context.config()
     }
 
     /// The host's clock.
     #[must_use]
     pub fn now(&self) -> Timestamp {
-        self.inner.clock.now()
+        self.context.now()
     }
 
     /// When this host began, on the clock as it is now.
@@ -333,7 +346,7 @@ impl Control {
     /// Numbers.
     #[must_use]
     pub fn metrics(&self) -> &Metrics {
-        &self.inner.metrics
+        self.context.metrics()
     }
 
     /// What the host found out about a backend's arrays by itself; nothing where no driver serves it.
@@ -362,9 +375,15 @@ impl Control {
         self.inner.returned.notify_one();
     }
 
-    /// Rings when there is something to deliver.
-    pub(crate) fn outbox_notify(&self) -> &OutboxNotify {
-        &self.inner.outbox_notify
+    /// Numbers of replication.
+    pub(crate) fn observed(&self) -> &Numbers {
+        &self.inner.observed
+    }
+
+    /// Events on their way.
+    #[must_use]
+    pub fn outbox(&self) -> &Outbox {
+        &self.inner.outbox
     }
 
     pub(crate) fn runner(&self) -> &Runner {
@@ -398,14 +417,18 @@ impl Control {
         &self.inner.swap
     }
 
-    pub(crate) async fn probe_context(&self, loaded: &Loaded, backend: &BackendConfig) -> Context {
+    pub(crate) async fn probe_context(
+        &self,
+        loaded: &Loaded,
+        backend: &BackendConfig,
+    ) -> CallContext {
         let service = self
             .store()
             .get::<Service>(&backend.name)
             .await
             .ok()
             .flatten();
-        Context {
+        CallContext {
             operation_id: uuid::Uuid::now_v7().to_string(),
             backend: backend.name.clone(),
             options: loaded.options.clone(),
@@ -433,7 +456,7 @@ struct Seen<'a>(&'a Control);
 
 impl observer::Watch for Seen<'_> {
     fn seen(&self, watched: &observer::Watched) {
-        self.0.metrics().observed().seen(watched);
+        self.0.observed().seen(watched);
         if watched.tally.targets.values().any(|target| target.back > 0) {
             self.0.inner.returned.notify_one();
         }

@@ -4,27 +4,22 @@ use springform_model::cloud::{DefaultType, Metadata, VolumeType};
 use springform_store::{Changes, Direction, Query, StoreError, Stored};
 use uuid::Uuid;
 
+use crate::context::Context;
 use crate::edit::{missing, retry_on_conflict};
-use crate::{Caller, Control, ControlError, ErrorKind};
-
-/// Name of the type that is there from the beginning, as in Cinder.
-const BUILT_IN: &str = "__DEFAULT__";
+use crate::types::{BUILT_IN, Types};
+use crate::{Caller, ControlError, ErrorKind};
 
 /// Default types of projects.
 #[derive(Debug, Clone, Copy)]
 pub struct DefaultTypes<'a> {
-    control: &'a Control,
+    context: &'a Context,
 }
 
-impl Control {
-    /// Default types of projects.
-    #[must_use]
-    pub fn default_types(&self) -> DefaultTypes<'_> {
-        DefaultTypes { control: self }
+impl<'a> DefaultTypes<'a> {
+    pub(crate) fn new(context: &'a Context) -> Self {
+        Self { context }
     }
-}
 
-impl DefaultTypes<'_> {
     /// Gives a project a default type, by name or id.
     ///
     /// # Errors
@@ -36,7 +31,7 @@ impl DefaultTypes<'_> {
         kind: &str,
     ) -> Result<DefaultType, ControlError> {
         retry_on_conflict(|| async {
-            let found = self.control.types().stored(caller, kind).await;
+            let found = Types::new(self.context).stored(caller, kind).await;
             let found = found.map_err(|error| match error.kind {
                 ErrorKind::NotFound => ControlError::invalid(error.message),
                 _ => error,
@@ -48,7 +43,7 @@ impl DefaultTypes<'_> {
             let changes = Changes::new()
                 .put(&made)
                 .unchanged::<VolumeType>(&found.id, found.revision);
-            self.control.store().commit(changes).await?;
+            self.context.store().commit(changes).await?;
             Ok(made)
         })
         .await
@@ -59,7 +54,7 @@ impl DefaultTypes<'_> {
     /// # Errors
     /// `NotFound`.
     pub async fn get(&self, project: &str) -> Result<DefaultType, ControlError> {
-        let found = self.control.store().get::<DefaultType>(project).await?;
+        let found = self.context.store().get::<DefaultType>(project).await?;
         found
             .map(|stored| stored.record)
             .ok_or_else(|| missing(format!("Default type for project {project} not found.")))
@@ -74,7 +69,7 @@ impl DefaultTypes<'_> {
         if let Some(after) = after {
             query = query.marker(after);
         }
-        let found = self.control.store().list::<DefaultType>(&query).await?;
+        let found = self.context.store().list::<DefaultType>(&query).await?;
         Ok(found.into_iter().map(|stored| stored.record).collect())
     }
 
@@ -84,7 +79,7 @@ impl DefaultTypes<'_> {
     /// What the store says.
     pub async fn unset(&self, project: &str) -> Result<(), ControlError> {
         let changes = Changes::new().remove::<DefaultType>(project);
-        Ok(self.control.store().commit(changes).await?)
+        Ok(self.context.store().commit(changes).await?)
     }
 
     /// The type that a volume of this caller gets when none is named; none where nothing says.
@@ -99,7 +94,7 @@ impl DefaultTypes<'_> {
         &self,
         caller: &Caller,
     ) -> Result<Option<Stored<VolumeType>>, ControlError> {
-        let store = self.control.store();
+        let store = self.context.store();
         let own = store.get::<DefaultType>(&caller.project_id).await?;
         // Whoever set it was an administrator: it holds even for a type the project does not see otherwise.
         if let Some(own) = own
@@ -107,8 +102,11 @@ impl DefaultTypes<'_> {
         {
             return Ok(Some(found));
         }
-        match &self.control.config().default_type {
-            Some(name) => self.control.types().stored(caller, name).await.map(Some),
+        match &self.context.config().default_type {
+            Some(name) => Types::new(self.context)
+                .stored(caller, name)
+                .await
+                .map(Some),
             None => Ok(store.find::<VolumeType>("name", BUILT_IN).await?),
         }
     }
@@ -118,8 +116,8 @@ impl DefaultTypes<'_> {
     /// # Errors
     /// What the store says.
     pub(crate) async fn make_built_in(&self) -> Result<(), ControlError> {
-        let store = self.control.store();
-        let configured = self.control.config().default_type.is_some();
+        let store = self.context.store();
+        let configured = self.context.config().default_type.is_some();
         if configured || store.find::<VolumeType>("name", BUILT_IN).await?.is_some() {
             return Ok(());
         }
@@ -132,7 +130,7 @@ impl DefaultTypes<'_> {
             extra_specs: Metadata::new(),
             qos_specs_id: None,
             encryption: None,
-            created_at: self.control.now(),
+            created_at: self.context.now(),
             updated_at: None,
         };
         match store.commit(Changes::new().insert(&made)).await {
@@ -140,12 +138,5 @@ impl DefaultTypes<'_> {
             Ok(()) | Err(StoreError::Duplicate { .. }) => Ok(()),
             Err(other) => Err(other.into()),
         }
-    }
-
-    /// Whether a type is the one of volumes for which nothing says one.
-    pub(crate) fn is_usual(control: &Control, kind: &VolumeType) -> bool {
-        let usual = control.config().default_type.as_deref();
-        let usual = usual.unwrap_or(BUILT_IN);
-        kind.name == usual || kind.id == usual
     }
 }

@@ -5,23 +5,14 @@ use springform_model::time::Timestamp;
 use springform_store::{Changes, Measure, Query, Store, StoreError, Stored};
 use uuid::Uuid;
 
+use crate::context::Context;
 use crate::edit::{TxError, edit, is_duplicate, missing, retry_on_conflict};
-use crate::{Caller, Control, ControlError};
+use crate::{Caller, ControlError};
 
 /// Group types, read and changed.
 #[derive(Debug, Clone, Copy)]
 pub struct GroupTypes<'a> {
     store: &'a Store,
-}
-
-impl Control {
-    /// Group types.
-    #[must_use]
-    pub fn group_types(&self) -> GroupTypes<'_> {
-        GroupTypes {
-            store: self.store(),
-        }
-    }
 }
 
 fn unknown(id: &str) -> ControlError {
@@ -36,7 +27,13 @@ fn visible(caller: &Caller, found: &GroupType) -> bool {
     found.is_public || caller.is_admin
 }
 
-impl GroupTypes<'_> {
+impl<'a> GroupTypes<'a> {
+    pub(crate) fn new(context: &'a Context) -> Self {
+        Self {
+            store: context.store(),
+        }
+    }
+
     /// Makes a group type.
     ///
     /// # Errors

@@ -143,7 +143,7 @@ async fn try_abandon(
             Ok(()) if more => {}
             Ok(()) => {
                 control.runner().show(&operation.record);
-                control.outbox_notify().notify();
+                control.outbox().notify();
                 return Ok(());
             }
             Err(error) if error.is_conflict() => rounds += 1,

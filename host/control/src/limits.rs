@@ -1,7 +1,8 @@
 //! Absolute limits of a project, as `GET /limits` shows them.
 
+use crate::ControlError;
+use crate::context::Context;
 use crate::quotas::Quotas;
-use crate::{Control, ControlError};
 
 /// Limits and their use.
 #[derive(Debug, Clone, Copy)]
@@ -12,17 +13,13 @@ pub struct Limits<'a> {
 /// Cinder's names and values, in its order.
 pub type Absolute = Vec<(&'static str, i64)>;
 
-impl Control {
-    /// Absolute limits.
-    #[must_use]
-    pub fn limits(&self) -> Limits<'_> {
-        Limits {
-            quotas: self.quotas(),
+impl<'a> Limits<'a> {
+    pub(crate) fn new(context: &'a Context) -> Self {
+        Self {
+            quotas: Quotas::new(context),
         }
     }
-}
 
-impl Limits<'_> {
     /// Limits of a project and what it uses of them.
     ///
     /// # Errors

@@ -5,8 +5,9 @@ use springform_model::time::Timestamp;
 use springform_store::{Changes, Query, Store};
 use uuid::Uuid;
 
+use crate::context::Context;
 use crate::ownership::of_caller;
-use crate::{Caller, Control, ControlError};
+use crate::{Caller, ControlError};
 
 /// Messages, read and deleted. Whatever fails writes one in the commit that records the failure.
 #[derive(Debug, Clone, Copy)]
@@ -41,17 +42,13 @@ pub(crate) fn size_changed(before: &Volume, size: u64, now: Timestamp) -> UserMe
     }
 }
 
-impl Control {
-    /// User messages.
-    #[must_use]
-    pub fn messages(&self) -> Messages<'_> {
-        Messages {
-            store: self.store(),
+impl<'a> Messages<'a> {
+    pub(crate) fn new(context: &'a Context) -> Self {
+        Self {
+            store: context.store(),
         }
     }
-}
 
-impl Messages<'_> {
     /// One, by id.
     ///
     /// # Errors

@@ -10,12 +10,6 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 use springform_model::contract::{CallError, Reply};
-use springform_model::time::Timestamp;
-
-use crate::backend::BackendHandle;
-use crate::observer::{ArrayState, BackendState, Numbers};
-use crate::registry::Generation;
-use crate::{Control, obligations};
 
 type Labels = Vec<(&'static str, String)>;
 
@@ -28,7 +22,6 @@ pub struct Metrics {
     open: Gauge,
     denied: Family<Labels, Gauge>,
     quarantined: Family<Labels, Gauge>,
-    observed: Numbers,
 }
 
 impl std::fmt::Debug for Metrics {
@@ -76,9 +69,7 @@ impl Metrics {
             "1 while calls are kept from the driver because it failed too often",
             quarantined.clone(),
         );
-        let observed = Numbers::register(&mut registry);
         Self {
-            observed,
             registry: Mutex::new(registry),
             calls,
             seconds,
@@ -90,16 +81,13 @@ impl Metrics {
     }
 
     /// What the driver that serves a backend says of itself.
-    fn driver(&self, backend: &BackendHandle, serving: Option<&Generation>) {
-        let Some(driver) = serving.map(|serving| &serving.loaded.driver) else {
-            return;
-        };
-        let labels = vec![("backend", backend.name().to_owned())];
-        let denied = i64::try_from(driver.denied_requests()).unwrap_or(i64::MAX);
+    pub(crate) fn driver(&self, backend: &str, denied: u64, quarantined: bool) {
+        let labels = vec![("backend", backend.to_owned())];
+        let denied = i64::try_from(denied).unwrap_or(i64::MAX);
         self.denied.get_or_create(&labels).set(denied);
-        let quarantined = i64::from(driver.is_quarantined());
-        self.quarantined.get_or_create(&labels).set(quarantined);
-        self.forget_gone(backend);
+        self.quarantined
+            .get_or_create(&labels)
+            .set(i64::from(quarantined));
     }
 
     pub(crate) fn called(
@@ -125,18 +113,10 @@ impl Metrics {
     }
 
     /// Whether a backend can be given work.
-    pub(crate) fn backend(&self, backend: &BackendHandle, up: bool) {
+    pub(crate) fn backend(&self, backend: &str, up: bool) {
         self.up
-            .get_or_create(&vec![("backend", backend.name().to_owned())])
+            .get_or_create(&vec![("backend", backend.to_owned())])
             .set(i64::from(up));
-        self.forget_gone(backend);
-    }
-
-    /// A backend may go while something is being said of it, and would then be spoken of for ever.
-    fn forget_gone(&self, backend: &BackendHandle) {
-        if backend.gone.is_cancelled() {
-            self.forget(backend.name());
-        }
     }
 
     /// The backend is not configured any more: nothing of it is said from now on but what was counted.
@@ -151,11 +131,6 @@ impl Metrics {
         self.open.set(i64::try_from(open).unwrap_or(i64::MAX));
     }
 
-    /// What was observed of replication.
-    pub(crate) fn observed(&self) -> &Numbers {
-        &self.observed
-    }
-
     /// Lets another module add its own numbers.
     pub fn register(&self, add: impl FnOnce(&mut Registry)) {
         if let Ok(mut registry) = self.registry.lock() {
@@ -163,56 +138,16 @@ impl Metrics {
         }
     }
 
-    /// In the OpenMetrics text format, without its end mark.
-    pub(crate) fn text(&self, now: Timestamp, backends: &[BackendState]) -> String {
+    /// In the OpenMetrics text format, without its end mark. What is not counted as it happens is set by `bring_up_to_date`.
+    pub(crate) fn text(&self, bring_up_to_date: impl FnOnce()) -> String {
         let mut text = String::new();
         // One reader at a time: the numbers are written anew for each.
         if let Ok(registry) = self.registry.lock() {
-            self.observed.bring_up_to(now, backends);
+            bring_up_to_date();
             if let Err(error) = encode_registry(&mut text, &registry) {
                 tracing::warn!(%error, "the metrics could not be written");
             }
         }
         text
-    }
-}
-
-impl Control {
-    /// Numbers as OpenMetrics text, without its end mark. What the database does not tell now is what it told last.
-    pub async fn metrics_text(&self) -> String {
-        self.metrics().open(self.runner().open());
-        let mut backends = Vec::new();
-        for handle in self.backends() {
-            let state = self.counted(&handle);
-            let targets: Vec<String> = state.arrays.iter().map(|a| a.target.clone()).collect();
-            let owed = obligations::counted(self.store(), handle.name(), &targets).await;
-            if let Ok(owed) = owed {
-                self.metrics().observed().owed(handle.name(), owed);
-            }
-            let serving = self.generation(handle.name());
-            self.metrics().driver(&handle, serving.as_deref());
-            backends.push(state);
-        }
-        self.metrics().text(self.now(), &backends)
-    }
-
-    fn counted(&self, handle: &BackendHandle) -> BackendState {
-        let (health, facts) = (handle.status().health, self.facts(handle.name()));
-        let config = handle.config();
-        let arrays = config.targets.iter().map(|target| {
-            let facts = facts.iter().find(|f| f.target == target.name);
-            let health = health.iter().find(|h| h.target == target.name);
-            ArrayState {
-                target: target.name.clone(),
-                reachable: health.map(|h| h.reachable),
-                distrusted: facts.is_some_and(|f| f.distrust.is_some()),
-                clock_skew_seconds: facts.and_then(|f| f.clock).map(|clock| clock.seconds),
-            }
-        });
-        BackendState {
-            backend: handle.name().to_owned(),
-            since: self.since(handle),
-            arrays: arrays.collect(),
-        }
     }
 }

@@ -288,7 +288,7 @@ pub(crate) fn owe(control: &Control, owed: &[Obligation]) -> Changes {
 pub(crate) fn wake(control: &Control, owed: &[Obligation]) {
     if !owed.is_empty() {
         control.settle_soon();
-        control.outbox_notify().notify();
+        control.outbox().notify();
     }
 }
 

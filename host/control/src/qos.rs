@@ -5,8 +5,9 @@ use springform_model::time::Timestamp;
 use springform_store::{Changes, Query, Store, StoreError};
 use uuid::Uuid;
 
+use crate::ControlError;
+use crate::context::Context;
 use crate::edit::{TxError, edit, missing, no_more, retry_on_conflict};
-use crate::{Control, ControlError};
 
 /// QoS specs, read and changed.
 #[derive(Debug, Clone, Copy)]
@@ -14,21 +15,17 @@ pub struct Qos<'a> {
     store: &'a Store,
 }
 
-impl Control {
-    /// QoS specs.
-    #[must_use]
-    pub fn qos(&self) -> Qos<'_> {
-        Qos {
-            store: self.store(),
-        }
-    }
-}
-
 fn unknown(id: &str) -> ControlError {
     missing(format!("No such qos_specs {id}."))
 }
 
-impl Qos<'_> {
+impl<'a> Qos<'a> {
+    pub(crate) fn new(context: &'a Context) -> Self {
+        Self {
+            store: context.store(),
+        }
+    }
+
     /// Makes QoS specs. `consumer`: `front-end`, `back-end`, `both`.
     ///
     /// # Errors

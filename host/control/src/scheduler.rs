@@ -18,11 +18,11 @@ mod ops;
 mod reservations;
 mod weigh;
 
+pub use crate::config::{Weigher, Weighers};
 pub use hints::{Affinity, Hints};
 pub use leaving::Leaving;
 pub use ops::matches;
 pub(crate) use reservations::Reservations;
-pub use weigh::{Weigher, Weighers};
 
 /// How long a request waits for backends that are set up for the first time since the start.
 const FIRST_SET_UP: Duration = Duration::from_secs(20);
@@ -362,7 +362,7 @@ pub fn choose_all(
         }
         found.extend(chosen);
     }
-    weighers.best(found)
+    weigh::best(weighers, found)
 }
 
 /// The best of the candidates; the reasons against the others are added to `refusals`.
@@ -385,7 +385,7 @@ pub fn choose(
             found.push(candidate);
         }
     }
-    weighers.best(found)
+    weigh::best(weighers, found)
 }
 
 fn fits(candidate: &Candidate, request: &Request) -> Result<(), String> {

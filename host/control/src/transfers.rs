@@ -12,11 +12,12 @@ use springform_model::time::Timestamp;
 use springform_store::{Changes, Direction, Query, Store, StoreError};
 use uuid::Uuid;
 
+use crate::context::Context;
 use crate::edit::{TxError, no_more, retry_on_conflict};
 use crate::ownership::{Owned, of_caller};
-use crate::quotas::{Adds, over};
+use crate::quotas::{Adds, Quotas, over};
 use crate::specs::full_type;
-use crate::{Caller, Control, ControlError, lock};
+use crate::{Caller, ControlError, lock};
 
 /// Bytes of a hash that Cinder made: SHA-1.
 const CINDERS: usize = 20;
@@ -24,19 +25,8 @@ const CINDERS: usize = 20;
 /// Transfers, made and accepted.
 #[derive(Debug, Clone, Copy)]
 pub struct Transfers<'a> {
-    control: &'a Control,
+    context: &'a Context,
     store: &'a Store,
-}
-
-impl Control {
-    /// Transfers.
-    #[must_use]
-    pub fn transfers(&self) -> Transfers<'_> {
-        Transfers {
-            control: self,
-            store: self.store(),
-        }
-    }
 }
 
 fn random(bytes: usize) -> String {
@@ -63,7 +53,14 @@ fn opens(transfer: &Transfer, key: &str) -> Result<bool, ControlError> {
     Ok(same.is_ok())
 }
 
-impl Transfers<'_> {
+impl<'a> Transfers<'a> {
+    pub(crate) fn new(context: &'a Context) -> Self {
+        Self {
+            store: context.store(),
+            context,
+        }
+    }
+
     /// Offers a volume. Answers the transfer and its key, which nobody can read again.
     ///
     /// # Errors
@@ -225,7 +222,7 @@ impl Transfers<'_> {
         transfer.record.updated_at = now;
         let full = full_type(self.store, volume.type_id.as_deref()).await?;
         let kind = full.as_ref().map(|full| &full.volume_type);
-        let quotas = self.control.quotas();
+        let quotas = Quotas::new(self.context);
         let limits = quotas.guards(&caller.project_id, Adds::Volume(volume.size), kind);
         let mut changes = limits.await?.and(alone).update(&volume).update(&transfer);
         if !transfer.no_snapshots {

@@ -7,15 +7,18 @@ use springform_model::time::Timestamp;
 use springform_store::{Changes, Direction, Query, Store, StoreError, Stored};
 use uuid::Uuid;
 
-use crate::default_types::DefaultTypes;
+use crate::context::Context;
 use crate::edit::{TxError, edit, is_duplicate, missing, no_more, retry_on_conflict};
-use crate::{Caller, Control, ControlError};
+use crate::{Caller, ControlError};
+
+/// Name of the type that is there from the beginning, as in Cinder.
+pub(crate) const BUILT_IN: &str = "__DEFAULT__";
 
 /// Types, read and changed.
 #[derive(Debug, Clone, Copy)]
 pub struct Types<'a> {
     store: &'a Store,
-    control: &'a Control,
+    context: &'a Context,
 }
 
 /// A type to be made.
@@ -42,15 +45,11 @@ pub struct UpdateType {
     pub is_public: Option<bool>,
 }
 
-impl Control {
-    /// Volume types.
-    #[must_use]
-    pub fn types(&self) -> Types<'_> {
-        Types {
-            store: self.store(),
-            control: self,
-        }
-    }
+/// Whether a type is the one of volumes for which nothing says one.
+fn is_usual(context: &Context, kind: &VolumeType) -> bool {
+    let usual = context.config().default_type.as_deref();
+    let usual = usual.unwrap_or(BUILT_IN);
+    kind.name == usual || kind.id == usual
 }
 
 fn unknown(id: &str) -> ControlError {
@@ -62,6 +61,13 @@ fn visible(caller: &Caller, found: &VolumeType) -> bool {
 }
 
 impl<'a> Types<'a> {
+    pub(crate) fn new(context: &'a Context) -> Self {
+        Self {
+            store: context.store(),
+            context,
+        }
+    }
+
     /// Makes a type.
     ///
     /// # Errors
@@ -214,7 +220,7 @@ impl<'a> Types<'a> {
         if self.in_use(id).await? {
             return Err(ControlError::invalid("Target volume type is still in use.").into());
         }
-        let usual = DefaultTypes::is_usual(self.control, &stored);
+        let usual = is_usual(self.context, &stored);
         let default = Query::new().eq("type_id", id);
         if usual || self.store.count::<DefaultType>(&default).await? > 0 {
             return Err(ControlError::invalid(format!(

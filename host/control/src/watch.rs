@@ -121,7 +121,8 @@ async fn set_up(control: &Control, backend: &BackendHandle) -> Result<(), String
 async fn tell(control: &Control, backend: &BackendHandle) {
     let status = backend.status();
     let up = status.is_up();
-    control.metrics().backend(backend, up);
+    control.metrics().backend(backend.name(), up);
+    backend.forget_if_gone(control.metrics());
     let reason = match up {
         true => None,
         false => Some(
@@ -174,7 +175,7 @@ async fn write_down(
         _ => {}
     }
     if changed {
-        control.outbox_notify().notify();
+        control.outbox().notify();
     }
     Ok(())
 }

@@ -326,7 +326,7 @@ async fn settle(
         match store.commit(changes).await {
             Ok(()) => {
                 if told {
-                    control.outbox_notify().notify();
+                    control.outbox().notify();
                 }
                 return Ok(());
             }

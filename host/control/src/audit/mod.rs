@@ -3,6 +3,7 @@
 
 mod operations;
 mod recorder;
+mod writer;
 
 use std::time::Duration;
 
@@ -11,9 +12,12 @@ use springform_store::{AuditRecord, Changes, Direction, Query, StoreError};
 
 pub(crate) use operations::{begun, cancel_requested, ended};
 pub use recorder::Recorder;
+pub(crate) use writer::write_recorded;
 
+use crate::context::Context;
+use crate::outbox::Outbox;
 use crate::registry::GenerationRecord;
-use crate::{Caller, Control, ControlError, ErrorKind};
+use crate::{Caller, ControlError, ErrorKind};
 
 /// Lines of a grant that one entry names.
 const LINES: usize = 20;
@@ -23,15 +27,7 @@ const PRUNE: Duration = Duration::from_secs(3600);
 /// The audit log.
 #[derive(Debug, Clone, Copy)]
 pub struct Audit<'a> {
-    control: &'a Control,
-}
-
-impl Control {
-    /// The audit log.
-    #[must_use]
-    pub fn audit(&self) -> Audit<'_> {
-        Audit { control: self }
-    }
+    context: &'a Context,
 }
 
 impl From<&Caller> for Who {
@@ -49,7 +45,11 @@ impl From<&Caller> for Who {
     }
 }
 
-impl Audit<'_> {
+impl<'a> Audit<'a> {
+    pub(crate) fn new(context: &'a Context) -> Self {
+        Self { context }
+    }
+
     /// One page, newest first.
     ///
     /// # Errors
@@ -68,26 +68,26 @@ impl Audit<'_> {
         let query = query
             .sort("created_at", Direction::Desc)
             .sort("seq", Direction::Desc);
-        let found = self.control.store().list::<AuditRecord>(&query).await?;
+        let found = self.context.store().list::<AuditRecord>(&query).await?;
         Ok(found.into_iter().map(|stored| stored.record).collect())
     }
 
     /// Takes what is told from where nobody may wait.
     #[must_use]
-    pub fn recorder(&self) -> &Recorder {
-        &self.control.config().audit
+    pub fn recorder(&self) -> &'a Recorder {
+        &self.context.config().audit
     }
 
     /// An entry of this host.
     pub(crate) fn entry(&self, who: impl Into<Who>, action: Action, outcome: Outcome) -> Entry {
-        Entry::new(self.control.now(), who.into(), action, outcome)
-            .by_host(&self.control.config().host)
+        Entry::new(self.context.now(), who.into(), action, outcome)
+            .by_host(&self.context.config().host)
     }
 
     /// Writes an entry that belongs to no other change. It is logged where the database does not take it.
     pub(crate) async fn write(&self, entry: Entry) {
         let changes = Changes::new().audit(entry.clone());
-        if let Err(error) = self.control.store().commit(changes).await {
+        if let Err(error) = self.context.store().commit(changes).await {
             let entry = entry.text().unwrap_or_default();
             tracing::error!(target: "audit", event = "audit-unwritten", %error, "{entry}");
         }
@@ -162,12 +162,12 @@ pub(crate) fn driver(name: &str) -> Subject {
 ///
 /// # Errors
 /// What the store says.
-pub(crate) async fn started(control: &Control) -> Result<(), ControlError> {
-    let audit = control.audit();
+pub(crate) async fn started(context: &Context) -> Result<(), ControlError> {
+    let audit = Audit::new(context);
     let entry = audit.entry(Who::of(Kind::Host), Action::HostStarted, Outcome::Succeeded);
     let entry = entry.with("version", env!("CARGO_PKG_VERSION"));
     let text = entry.text().unwrap_or_default();
-    match control
+    match context
         .store()
         .commit(Changes::new().audit_witness(entry))
         .await
@@ -181,28 +181,28 @@ pub(crate) async fn started(control: &Control) -> Result<(), ControlError> {
 }
 
 /// Tells that the host ends, after everything that was counted and not yet written.
-pub(crate) async fn stopped(control: &Control) {
-    control.audit().recorder().close(control).await;
-    let audit = control.audit();
+pub(crate) async fn stopped(outbox: &Outbox) {
+    let audit = Audit::new(outbox.context());
+    writer::write_rest(audit.recorder(), outbox).await;
     let entry = audit.entry(Who::of(Kind::Host), Action::HostStopped, Outcome::Succeeded);
     audit.write(entry).await;
 }
 
 /// Removes entries that are older than they are kept.
-pub(crate) async fn prune(control: Control) {
+pub(crate) async fn prune(context: Context) {
     loop {
-        prune_once(&control).await;
+        prune_once(&context).await;
         tokio::time::sleep(PRUNE).await;
     }
 }
 
-async fn prune_once(control: &Control) {
-    let kept = i64::try_from(control.config().keep_audit.as_micros()).unwrap_or(i64::MAX);
-    let before = control.now().plus_micros(-kept);
-    let audit = control.audit();
+async fn prune_once(context: &Context) {
+    let kept = i64::try_from(context.config().keep_audit.as_micros()).unwrap_or(i64::MAX);
+    let before = context.now().plus_micros(-kept);
+    let audit = Audit::new(context);
     let entry = audit.entry(Who::of(Kind::Host), Action::AuditPruned, Outcome::Succeeded);
     let changes = Changes::new().audit_prune(before, entry);
-    if let Err(error) = control.store().commit(changes).await {
+    if let Err(error) = context.store().commit(changes).await {
         tracing::warn!(%error, "old entries of the audit log could not be removed");
     }
 }

@@ -4,19 +4,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use springform_model::audit::{Action, Entry, Kind, Occurrence, Sink, Subject, Who};
 use springform_model::time::Timestamp;
-use springform_store::Changes;
 use tokio::sync::Notify;
-use tokio::time::{Instant, sleep_until};
 
-use crate::Control;
-use crate::outbox::{CloudEvent, deliver};
-
-/// How long what is the same is counted together.
-const WINDOW: Duration = Duration::from_secs(300);
 /// Kinds of one action that are told apart in a window.
 const KINDS: usize = 32;
 /// The key of all others.
@@ -119,50 +111,15 @@ impl Recorder {
         self.0.window.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Writes what is taken until the host stops.
-    pub(crate) async fn run(self, control: Control) {
-        let control = control.patient();
-        let mut until = Instant::now() + WINDOW;
-        loop {
-            let entries = tokio::select! {
-                () = self.0.fresh.notified() => self.window().fresh(),
-                () = sleep_until(until) => {
-                    until = Instant::now() + WINDOW;
-                    self.window().close(control.now())
-                }
-            };
-            write(&control, entries).await;
-        }
+    /// What is to be written at once, when there is something.
+    pub(super) async fn fresh(&self) -> Vec<Entry> {
+        self.0.fresh.notified().await;
+        self.window().fresh()
     }
 
-    /// Writes what was counted and not yet written.
-    pub(crate) async fn close(&self, control: &Control) {
-        let entries = self.window().close(control.now());
-        write(control, entries).await;
-    }
-}
-
-/// Writes entries, and tells the receivers of events of those that concern an operator at once.
-async fn write(control: &Control, entries: Vec<Entry>) {
-    let (config, now) = (control.config(), control.now());
-    let entries = entries.into_iter().map(|entry| entry.by_host(&config.host));
-    let entries: Vec<Entry> = entries.collect();
-    let changes = entries.iter().cloned();
-    let changes = changes.fold(Changes::new(), Changes::audit);
-    let events: Vec<CloudEvent> = entries
-        .iter()
-        .filter_map(|entry| CloudEvent::driver(entry, now))
-        .collect();
-    let told = !events.is_empty();
-    let changes = deliver(changes, events, &config.receivers, now);
-    if let Err(error) = control.store().commit(changes).await {
-        // They are bounded, so the log takes each: who tries something while the disk is full is seen all the same.
-        for entry in &entries {
-            let text = entry.text().unwrap_or_default();
-            tracing::error!(target: "audit", event = "audit-unwritten", %error, "{text}");
-        }
-    } else if told {
-        control.outbox_notify().notify();
+    /// Ends the window: what was counted and not yet written.
+    pub(super) fn end_window(&self, now: Timestamp) -> Vec<Entry> {
+        self.window().close(now)
     }
 }
 

@@ -10,6 +10,6 @@ pub(crate) use delivery::deliver;
 pub use delivery::{Delivery, DeliveryError, DeliveryState, backoff};
 pub use event::CloudEvent;
 pub use send::EventSender;
-pub(crate) use send::OutboxNotify;
+pub(crate) use send::{send_to, sweep};
 pub use service::Outbox;
 pub use sign::{sign, verify};

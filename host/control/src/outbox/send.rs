@@ -10,11 +10,12 @@ use futures_util::StreamExt;
 use rand::Rng;
 use springform_model::time::Timestamp;
 use springform_store::{Changes, Direction, Order, Query, Stored};
-use tokio::sync::watch;
 
 use super::delivery::{Delivery, DeliveryError, DeliveryState};
 use super::event::CloudEvent;
-use crate::{Control, ControlError};
+use super::service::Outbox;
+use crate::ControlError;
+use crate::context::Context;
 
 /// Deliveries under way at once for one receiver.
 const AT_ONCE: usize = 8;
@@ -41,44 +42,13 @@ pub trait EventSender: Send + Sync + 'static {
     async fn send(&self, receiver: &str, event: &CloudEvent) -> Result<(), DeliveryError>;
 }
 
-/// Wakes every task that delivers.
-#[derive(Debug)]
-pub(crate) struct OutboxNotify(watch::Sender<u64>);
-
-impl Default for OutboxNotify {
-    fn default() -> Self {
-        Self(watch::Sender::new(0))
-    }
-}
-
-impl OutboxNotify {
-    pub(crate) fn notify(&self) {
-        self.0.send_modify(|rung| *rung = rung.wrapping_add(1));
-    }
-
-    fn subscribe(&self) -> watch::Receiver<u64> {
-        self.0.subscribe()
-    }
-}
-
-impl Control {
-    /// Begins to deliver events to the configured receivers, for as long as the host runs.
-    pub fn deliver_with(&self, sender: Arc<dyn EventSender>) {
-        for receiver in self.config().receivers.clone() {
-            // What was sent and cannot be written down yet must not be sent again and again meanwhile.
-            let (control, sender) = (self.patient(), sender.clone());
-            self.spawn(async move { deliver(control, sender, receiver).await });
-        }
-        let control = self.clone();
-        self.spawn(async move { sweep(control).await });
-    }
-}
-
-async fn deliver(control: Control, sender: Arc<dyn EventSender>, receiver: String) {
-    let mut notify = control.outbox_notify().subscribe();
+/// Delivers what is for one receiver for ever.
+pub(crate) async fn send_to(outbox: Outbox, sender: Arc<dyn EventSender>, receiver: String) {
+    let mut notify = outbox.subscribe();
+    let context = outbox.context();
     loop {
         notify.mark_unchanged();
-        let pause = match round(&control, sender.as_ref(), &receiver).await {
+        let pause = match round(context, sender.as_ref(), &receiver).await {
             Ok(pause) => pause,
             Err(error) => {
                 tracing::warn!(receiver, error = %error.message, "the outbox cannot be read or written");
@@ -100,8 +70,8 @@ struct Due {
 }
 
 /// The oldest delivery of each subject, as far as it is due.
-async fn due(control: &Control, receiver: &str) -> Result<Due, ControlError> {
-    let now = control.now();
+async fn due(context: &Context, receiver: &str) -> Result<Due, ControlError> {
+    let now = context.now();
     let mut due = Due {
         now: Vec::new(),
         next: None,
@@ -114,7 +84,7 @@ async fn due(control: &Control, receiver: &str) -> Result<Due, ControlError> {
         .sort("created_at", Direction::Asc)
         .limit(PAGE);
     while seen < DEEP && due.now.len() < PAGE as usize {
-        let page = control.store().list::<Delivery>(&query).await?;
+        let page = context.store().list::<Delivery>(&query).await?;
         let Some(last) = page.last() else { break };
         query = query.marker(last.record.id.clone());
         seen += page.len();
@@ -134,13 +104,13 @@ async fn due(control: &Control, receiver: &str) -> Result<Due, ControlError> {
 }
 
 async fn round(
-    control: &Control,
+    context: &Context,
     sender: &dyn EventSender,
     receiver: &str,
 ) -> Result<Duration, ControlError> {
-    let due = due(control, receiver).await?;
+    let due = due(context, receiver).await?;
     if due.now.is_empty() {
-        let wait = due.next.map(|next| next.0.saturating_sub(control.now().0));
+        let wait = due.next.map(|next| next.0.saturating_sub(context.now().0));
         let wait = wait.map_or(LOOK, |micros| {
             Duration::from_micros(u64::try_from(micros).unwrap_or(0))
         });
@@ -149,7 +119,7 @@ async fn round(
     let mut carried = futures_util::stream::iter(
         due.now
             .into_iter()
-            .map(|delivery| carry(control, sender, delivery)),
+            .map(|delivery| carry(context, sender, delivery)),
     )
     .buffer_unordered(AT_ONCE);
     while let Some(outcome) = carried.next().await {
@@ -160,7 +130,7 @@ async fn round(
 }
 
 async fn carry(
-    control: &Control,
+    context: &Context,
     sender: &dyn EventSender,
     delivery: Stored<Delivery>,
 ) -> Result<(), ControlError> {
@@ -176,14 +146,14 @@ async fn carry(
         record: delivery
             .record
             .clone()
-            .after(outcome, control.now(), jitter),
+            .after(outcome, context.now(), jitter),
         revision: delivery.revision,
     };
     if after.record.state == DeliveryState::Dead {
         let why = after.record.last_error.as_deref();
         tracing::warn!(receiver = %after.record.receiver, event = %after.record.event.id, why, "an event is given up; it stays in the outbox");
     }
-    match control.store().commit(Changes::new().update(&after)).await {
+    match context.store().commit(Changes::new().update(&after)).await {
         // Somebody asked for it to be sent again meanwhile: what they wrote holds.
         Err(error) if error.is_conflict() => Ok(()),
         other => Ok(other?),
@@ -191,48 +161,48 @@ async fn carry(
 }
 
 /// Throws away what was delivered or given up long ago, and gives up what is for nobody.
-async fn sweep(control: Control) {
+pub(crate) async fn sweep(context: Context) {
     loop {
-        if let Err(error) = sweep_once(&control).await {
+        if let Err(error) = sweep_once(&context).await {
             tracing::warn!(error = %error.message, "the outbox could not be swept");
         }
         tokio::time::sleep(SWEEP).await;
     }
 }
 
-async fn sweep_once(control: &Control) -> Result<(), ControlError> {
-    let keep = i64::try_from(control.config().keep_operations.as_micros()).unwrap_or(i64::MAX);
+async fn sweep_once(context: &Context) -> Result<(), ControlError> {
+    let keep = i64::try_from(context.config().keep_operations.as_micros()).unwrap_or(i64::MAX);
     let ages = [
         (DeliveryState::Delivered, keep),
         (DeliveryState::Dead, keep.saturating_mul(KEEP_DEAD)),
     ];
     for (state, age) in ages {
-        let before = control.now().plus_micros(age.saturating_neg());
+        let before = context.now().plus_micros(age.saturating_neg());
         let query = Query::new()
             .eq("state", state.as_str())
             .compare("created_at", Order::Less, before)
             .limit(PAGE);
-        while let old @ [_, ..] = control.store().list::<Delivery>(&query).await?.as_slice() {
+        while let old @ [_, ..] = context.store().list::<Delivery>(&query).await?.as_slice() {
             let changes = old.iter().fold(Changes::new(), |changes, old| {
                 changes.delete::<Delivery>(&old.record.id, old.revision)
             });
-            control.store().commit(changes).await?;
+            context.store().commit(changes).await?;
         }
     }
     let mut orphans = Query::new()
         .eq("state", DeliveryState::Pending.as_str())
         .limit(PAGE);
-    for receiver in &control.config().receivers {
+    for receiver in &context.config().receivers {
         orphans = orphans.ne("receiver", receiver);
     }
-    while let found @ [_, ..] = control.store().list::<Delivery>(&orphans).await?.as_slice() {
+    while let found @ [_, ..] = context.store().list::<Delivery>(&orphans).await?.as_slice() {
         let changes = found.iter().fold(Changes::new(), |changes, orphan| {
             let mut orphan = orphan.clone();
             orphan.record.state = DeliveryState::Dead;
             orphan.record.last_error = Some("the receiver is not configured any more".to_owned());
             changes.update(&orphan)
         });
-        control.store().commit(changes).await?;
+        context.store().commit(changes).await?;
     }
     Ok(())
 }

@@ -12,7 +12,8 @@ use std::collections::BTreeMap;
 use springform_model::cloud::{Group, QuotaSet, VolumeType};
 use springform_store::{Changes, Direction, Query, Store, StoreError};
 
-use crate::{Control, ControlError};
+use crate::ControlError;
+use crate::context::Context;
 
 /// Limits of a project that nobody set otherwise. -1 is none.
 const DEFAULTS: [(&str, i64); 7] = [
@@ -45,18 +46,14 @@ pub struct Usage {
     pub in_use: i64,
 }
 
-impl Control {
-    /// Quotas.
-    #[must_use]
-    pub fn quotas(&self) -> Quotas<'_> {
-        Quotas {
-            store: self.store(),
-            snapshots_count: !self.config().no_snapshot_gb_quota,
+impl<'a> Quotas<'a> {
+    pub(crate) fn new(context: &'a Context) -> Self {
+        Self {
+            store: context.store(),
+            snapshots_count: !context.config().no_snapshot_gb_quota,
         }
     }
-}
 
-impl<'a> Quotas<'a> {
     /// Limits that apply to a project which has none of its own.
     ///
     /// # Errors

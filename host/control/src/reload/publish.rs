@@ -71,7 +71,7 @@ pub(super) async fn all(
             }
         }
     }
-    control.outbox_notify().notify();
+    control.outbox().notify();
     Ok(fresh)
 }
 

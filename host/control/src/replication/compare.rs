@@ -86,7 +86,7 @@ async fn compare(control: &Control, backend: &BackendHandle) -> bool {
             "the arrays differ from the records; see `springform reconcile --dry-run`"
         );
     }
-    control.metrics().observed().differ(name, count);
+    control.observed().differ(name, count);
     let differences = Differences {
         at: control.now(),
         count,

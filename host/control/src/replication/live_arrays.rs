@@ -154,7 +154,7 @@ impl Arrays for LiveArrays {
     }
 
     fn told(&self) {
-        self.control.outbox_notify().notify();
+        self.control.outbox().notify();
     }
 
     fn shown(&self, operation: &Operation) {

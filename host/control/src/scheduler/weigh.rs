@@ -1,51 +1,24 @@
 //! Which of the pools that fit is the best: Cinder's weighers, each normalised over the candidates and multiplied.
 
 use super::Candidate;
+use crate::config::{Weigher, Weighers};
 
-/// What a pool is weighed by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Weigher {
-    /// Room: Cinder's `CapacityWeigher`.
-    Capacity,
-    /// How well the operator speaks of the backend, 0 to 100: Cinder's `GoodnessWeigher`.
-    Goodness,
-}
-
-impl Weigher {
-    /// Every weigher, by its name in the configuration.
-    pub const ALL: [(&'static str, Self); 2] =
-        [("capacity", Self::Capacity), ("goodness", Self::Goodness)];
-}
-
-/// Weighers and how much each counts.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Weighers(pub Vec<(Weigher, f64)>);
-
-impl Default for Weighers {
-    /// Room alone, as in Cinder.
-    fn default() -> Self {
-        Self(vec![(Weigher::Capacity, 1.0)])
-    }
-}
-
-impl Weighers {
-    /// The best; of equal ones the first.
-    pub(super) fn best(&self, candidates: Vec<Candidate>) -> Option<Candidate> {
-        let mut sums = vec![0.0; candidates.len()];
-        for (weigher, multiplier) in &self.0 {
-            let raw: Vec<f64> = candidates.iter().map(|one| weigh(*weigher, one)).collect();
-            for (sum, share) in sums.iter_mut().zip(normalised(&raw)) {
-                *sum += share * multiplier;
-            }
+/// The best; of equal ones the first.
+pub(super) fn best(weighers: &Weighers, candidates: Vec<Candidate>) -> Option<Candidate> {
+    let mut sums = vec![0.0; candidates.len()];
+    for (weigher, multiplier) in &weighers.0 {
+        let raw: Vec<f64> = candidates.iter().map(|one| weigh(*weigher, one)).collect();
+        for (sum, share) in sums.iter_mut().zip(normalised(&raw)) {
+            *sum += share * multiplier;
         }
-        let mut best: Option<(f64, Candidate)> = None;
-        for (sum, candidate) in sums.into_iter().zip(candidates) {
-            if best.as_ref().is_none_or(|(known, _)| sum > *known) {
-                best = Some((sum, candidate));
-            }
-        }
-        best.map(|(_, candidate)| candidate)
     }
+    let mut best: Option<(f64, Candidate)> = None;
+    for (sum, candidate) in sums.into_iter().zip(candidates) {
+        if best.as_ref().is_none_or(|(known, _)| sum > *known) {
+            best = Some((sum, candidate));
+        }
+    }
+    best.map(|(_, candidate)| candidate)
 }
 
 // Rounding in the last digits of a size decides nothing.
