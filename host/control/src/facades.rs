@@ -2,17 +2,28 @@
 
 use std::sync::Arc;
 
-use crate::Control;
+use crate::attachments::Attachments;
 use crate::audit::Audit;
 use crate::default_types::DefaultTypes;
+use crate::group_snapshots::GroupSnapshots;
 use crate::group_types::GroupTypes;
+use crate::groups::Groups;
+use crate::images::Images;
 use crate::limits::Limits;
+use crate::manageable::{Ask, Entry, What};
 use crate::messages::Messages;
 use crate::outbox::{self, EventSender};
 use crate::qos::Qos;
 use crate::quotas::Quotas;
+use crate::registry::Drivers;
+use crate::replication::Replication;
+use crate::scheduler::{Candidate, Request};
+use crate::services::Services;
+use crate::snapshots::Snapshots;
 use crate::transfers::Transfers;
 use crate::types::Types;
+use crate::volumes::Volumes;
+use crate::{Control, ControlError, exposition, manageable, scheduler};
 
 impl Control {
     /// The audit log.
@@ -67,6 +78,95 @@ impl Control {
     #[must_use]
     pub fn types(&self) -> Types<'_> {
         Types::new(self.context())
+    }
+
+    /// Attachments.
+    #[must_use]
+    pub fn attachments(&self) -> Attachments<'_> {
+        Attachments::new(self.operations())
+    }
+
+    /// Drivers and their generations.
+    #[must_use]
+    pub fn drivers(&self) -> Drivers<'_> {
+        Drivers::new(self.operations())
+    }
+
+    /// Group snapshots.
+    #[must_use]
+    pub fn group_snapshots(&self) -> GroupSnapshots<'_> {
+        GroupSnapshots::new(self.operations())
+    }
+
+    /// Groups.
+    #[must_use]
+    pub fn groups(&self) -> Groups<'_> {
+        Groups::new(self.operations())
+    }
+
+    /// Golden volumes.
+    #[must_use]
+    pub fn images(&self) -> Images<'_> {
+        Images::new(self.context())
+    }
+
+    /// Replication.
+    #[must_use]
+    pub fn replication(&self) -> Replication<'_> {
+        Replication::new(self.operations())
+    }
+
+    /// Services of backends.
+    #[must_use]
+    pub fn services(&self) -> Services<'_> {
+        Services::new(self.operations())
+    }
+
+    /// Snapshots.
+    #[must_use]
+    pub fn snapshots(&self) -> Snapshots<'_> {
+        Snapshots::new(self.operations())
+    }
+
+    /// Volumes.
+    #[must_use]
+    pub fn volumes(&self) -> Volumes<'_> {
+        Volumes::new(self.operations())
+    }
+
+    /// Every pool of every backend that is known now, with the reason of those that cannot be used at all.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn candidates(&self) -> Result<(Vec<Candidate>, Vec<String>), ControlError> {
+        scheduler::candidates(self.operations()).await
+    }
+
+    /// The best pool.
+    ///
+    /// # Errors
+    /// `Unavailable`; the sentence says which filter refused which backend and why.
+    pub async fn schedule(&self, request: &Request) -> Result<Candidate, ControlError> {
+        scheduler::schedule(self.operations(), request).await
+    }
+
+    /// A page of what could be taken over on `host@backend`. No more of the array's list is kept than the page, unless
+    /// it has to be sorted.
+    ///
+    /// # Errors
+    /// `NotFound` for the host, `Invalid` for a marker that is none, and what the array refuses.
+    pub async fn manageable(
+        &self,
+        host: &str,
+        what: What,
+        ask: &Ask,
+    ) -> Result<Vec<Entry>, ControlError> {
+        manageable::list(self.operations(), host, what, ask).await
+    }
+
+    /// Metrics as OpenMetrics text, without its end mark. What the database does not tell now is what it told last.
+    pub async fn metrics_text(&self) -> String {
+        exposition::text(self.operations()).await
     }
 
     /// Begins to deliver events to the configured receivers, for as long as the host runs.

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use async_trait::async_trait;
 use springform_model::cloud::{
     Attachment, Group, GroupSnapshot, GroupStatus, ReplicationStatus, Service, Snapshot,
     SnapshotStatus, Volume, VolumeStatus,
@@ -16,8 +17,9 @@ use springform_model::replication::service;
 use springform_model::time::Timestamp;
 use springform_store::{Changes, Query, Record, Store, StoreError};
 
+use crate::ControlError;
+use crate::engine::{Abandon, Operations};
 use crate::outbox::{CloudEvent, deliver};
-use crate::{Control, ControlError};
 
 /// How often it is looked.
 const LOOK: Duration = Duration::from_secs(5);
@@ -27,11 +29,11 @@ const MANY: u32 = 200;
 const ROUNDS: u32 = 50;
 
 /// Goes on with operations that are open and run nowhere, and releases what is held by none, for ever.
-pub(crate) async fn watch(control: Control) {
+pub(crate) async fn watch(operations: Operations) {
     loop {
         tokio::time::sleep(LOOK).await;
-        if control.store().outage().is_none()
-            && let Err(error) = look(&control).await
+        if operations.store().outage().is_none()
+            && let Err(error) = look(&operations).await
         {
             tracing::warn!(error = %error.message, "which operations hold records cannot be found out");
         }
@@ -39,25 +41,25 @@ pub(crate) async fn watch(control: Control) {
 }
 
 /// One look.
-pub(crate) async fn look(control: &Control) -> Result<(), ControlError> {
-    let store = control.store();
+pub(crate) async fn look(operations: &Operations) -> Result<(), ControlError> {
+    let store = operations.store();
     let open = Query::new().eq("open", true);
     for id in store.values::<Operation>("id", &open).await? {
-        if control.runner().runs(&id) {
+        if operations.live().runs(&id) {
             continue;
         }
         let Some(operation) = store.get::<Operation>(&id).await? else {
             continue;
         };
         // What was open in a database that was restored waits for its adoption.
-        if control.looks_only(operation.backend.as_deref()).await? {
+        if operations.looks_only(operation.backend.as_deref()).await? {
             continue;
         }
         tracing::info!(operation = %id, subject = %operation.subject, "an open operation is resumed");
-        control.runner().resume(control.clone(), operation);
+        operations.resume(operation);
     }
     for holder in holders(store).await? {
-        if control.runner().runs(&holder) {
+        if operations.live().runs(&holder) {
             continue;
         }
         let operation = store.get::<Operation>(&holder).await?;
@@ -65,7 +67,7 @@ pub(crate) async fn look(control: &Control) -> Result<(), ControlError> {
             continue;
         }
         tracing::warn!(operation = %holder, "what an operation held that does not run any more is released");
-        release(control, &holder).await?;
+        release(operations, &holder).await?;
     }
     Ok(())
 }
@@ -92,10 +94,10 @@ fn open_drills() -> Query {
 }
 
 /// Releases everything that an operation holds which does not run.
-async fn release(control: &Control, holder: &str) -> Result<(), StoreError> {
+async fn release(operations: &Operations, holder: &str) -> Result<(), StoreError> {
     for _ in 0..ROUNDS {
-        let (changes, more) = held_by(control, holder, None).await?;
-        match control.store().commit(changes).await {
+        let (changes, more) = held_by(operations, holder, None).await?;
+        match operations.store().commit(changes).await {
             Ok(()) if !more => return Ok(()),
             Err(error) if !error.is_conflict() => return Err(error),
             _ => {}
@@ -105,45 +107,50 @@ async fn release(control: &Control, holder: &str) -> Result<(), StoreError> {
 }
 
 /// Fails an operation that cannot be carried out, in the commit that releases what it holds.
-pub(crate) async fn abandon(control: &Control, id: &str, error: OperationError) {
-    if let Err(refused) = try_abandon(control, id, &error).await {
-        tracing::error!(operation = id, error = %refused, "its failure could not be journalled");
+pub(crate) struct Release;
+
+#[async_trait]
+impl Abandon for Release {
+    async fn abandon(&self, operations: &Operations, id: &str, error: OperationError) {
+        if let Err(refused) = try_abandon(operations, id, &error).await {
+            tracing::error!(operation = id, error = %refused, "its failure could not be journalled");
+        }
     }
 }
 
 async fn try_abandon(
-    control: &Control,
+    operations: &Operations,
     id: &str,
     error: &OperationError,
 ) -> Result<(), StoreError> {
     let mut rounds = 0;
     while rounds < ROUNDS {
-        let Some(mut operation) = control.store().get::<Operation>(id).await? else {
+        let Some(mut operation) = operations.store().get::<Operation>(id).await? else {
             return Ok(());
         };
         if operation.state.is_terminal() {
             return Ok(());
         }
-        let (changes, more) = held_by(control, id, Some(&operation.record)).await?;
+        let (changes, more) = held_by(operations, id, Some(&operation.record)).await?;
         let changes = if more {
             changes
         } else {
-            let now = control.now();
+            let now = operations.now();
             fail(&mut operation.record, error.clone(), now);
             let replicates = crate::replication::is_verb(operation.verb);
             let told = replicates.then(|| CloudEvent::operation(&operation, now));
             let ended = crate::audit::ended(&operation, now);
-            let ended = ended.map(|entry| entry.by_host(&control.config().host));
+            let ended = ended.map(|entry| entry.by_host(&operations.config().host));
             let changes = ended
                 .into_iter()
                 .fold(changes.update(&operation), Changes::audit);
-            deliver(changes, told, &control.config().receivers, now)
+            deliver(changes, told, &operations.config().receivers, now)
         };
-        match control.store().commit(changes).await {
+        match operations.store().commit(changes).await {
             Ok(()) if more => {}
             Ok(()) => {
-                control.runner().show(&operation.record);
-                control.outbox().notify();
+                operations.live().show(&operation.record);
+                operations.outbox().notify();
                 return Ok(());
             }
             Err(error) if error.is_conflict() => rounds += 1,
@@ -172,11 +179,11 @@ fn fail(operation: &mut Operation, error: OperationError, now: Timestamp) {
 
 /// The release of what an operation holds, and whether there is more of it than fits into one commit.
 async fn held_by(
-    control: &Control,
+    operations: &Operations,
     holder: &str,
     operation: Option<&Operation>,
 ) -> Result<(Changes, bool), StoreError> {
-    let (store, now) = (control.store(), control.now());
+    let (store, now) = (operations.store(), operations.now());
     let held = Query::new().eq("operation", holder).limit(MANY);
     let volumes = store.list::<Volume>(&held).await?;
     let snapshots = store.list::<Snapshot>(&held).await?;

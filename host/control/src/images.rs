@@ -4,13 +4,15 @@
 use springform_model::cloud::{GoldenImage, Metadata, Volume, VolumeStatus};
 use springform_store::{Changes, Direction, Query, Store, StoreError, Stored};
 
+use crate::context::Context;
 use crate::edit::{TxError, missing, retry_on_conflict};
-use crate::{Caller, Control, ControlError};
+use crate::ownership::of_caller;
+use crate::{Caller, ControlError};
 
 /// Golden volumes, by the image.
 #[derive(Debug, Clone, Copy)]
 pub struct Images<'a> {
-    control: &'a Control,
+    context: &'a Context,
     store: &'a Store,
 }
 
@@ -27,18 +29,14 @@ pub struct RegisterImage {
     pub properties: Metadata,
 }
 
-impl Control {
-    /// Golden volumes.
-    #[must_use]
-    pub fn images(&self) -> Images<'_> {
-        Images {
-            control: self,
-            store: self.store(),
+impl<'a> Images<'a> {
+    pub(crate) fn new(context: &'a Context) -> Self {
+        Self {
+            store: context.store(),
+            context,
         }
     }
-}
 
-impl Images<'_> {
     /// Says that a volume has the content of an image. Whoever may make volumes may make them of it.
     ///
     /// # Errors
@@ -56,11 +54,7 @@ impl Images<'_> {
         caller: &Caller,
         wanted: &RegisterImage,
     ) -> Result<GoldenImage, TxError> {
-        let volume = self
-            .control
-            .volumes()
-            .stored(caller, &wanted.volume_id)
-            .await?;
+        let volume = of_caller::<Volume>(self.store, caller, &wanted.volume_id).await?;
         if volume.status != VolumeStatus::Available {
             return Err(ControlError::invalid(format!(
                 "Invalid volume: Volume {} is {}; it has to be available, so that nobody writes to it.",
@@ -77,7 +71,7 @@ impl Images<'_> {
             id: wanted.image_id.clone(),
             volume_id: volume.id.clone(),
             metadata,
-            created_at: self.control.now(),
+            created_at: self.context.now(),
         };
         let changes = Changes::new()
             .insert(&made)

@@ -4,6 +4,7 @@
 pub mod attachments;
 pub mod audit;
 pub mod backend;
+mod backends;
 mod caller;
 pub mod clock;
 pub mod compute;
@@ -43,11 +44,14 @@ pub mod scheduler;
 pub mod services;
 pub mod snapshots;
 pub mod specs;
+mod supervise;
+mod tasks;
 pub mod transfers;
 pub mod types;
 pub mod volumes;
 mod watch;
 
+pub use backends::Backends;
 pub use caller::Caller;
 pub use clock::Clock;
 pub use config::{BackendConfig, ControlConfig, DriverConfig};

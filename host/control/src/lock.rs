@@ -18,8 +18,8 @@ use springform_model::operation::{Operation, OperationError, OperationState, Ver
 use springform_store::{Changes, Store, StoreError, Stored};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::engine::{Run, failure};
-use crate::{Control, ControlError};
+use crate::ControlError;
+use crate::engine::{Operations, Run, failure};
 
 /// First pause before a lock is looked at again; doubled up to [`LONGEST`].
 const SHORTEST: Duration = Duration::from_millis(20);
@@ -27,9 +27,6 @@ const SHORTEST: Duration = Duration::from_millis(20);
 const LONGEST: Duration = Duration::from_millis(250);
 /// How long a request waits for an operation that has a lock for a moment only.
 const PASSING: Duration = Duration::from_secs(10);
-
-/// Code of an outcome that came too late.
-const OVERTAKEN: &str = "overtaken";
 
 /// Whether an operation has the lock of a volume that exists for a moment only, whatever is asked of that volume meanwhile.
 fn passes(verb: Verb) -> bool {
@@ -80,9 +77,9 @@ pub(crate) async fn changes(store: &Store, volume: &Volume) -> Result<bool, Stor
 }
 
 /// Waits until an operation has ended, or for a while: it may give a lock back before it ends.
-pub(crate) async fn pause(control: &Control, holder: &str, longest: Duration) {
+pub(crate) async fn pause(operations: &Operations, holder: &str, longest: Duration) {
     let begun = Instant::now();
-    if timeout(longest, control.runner().ended(holder))
+    if timeout(longest, operations.live().ended(holder))
         .await
         .is_ok()
         && begun.elapsed() < Duration::from_millis(1)
@@ -98,14 +95,14 @@ pub(crate) async fn pause(control: &Control, holder: &str, longest: Duration) {
 /// # Errors
 /// `Conflict` where one of them takes too long, or what the store says.
 pub(crate) async fn passed(
-    control: &Control,
+    operations: &Operations,
     volumes: &[Stored<Volume>],
 ) -> Result<bool, ControlError> {
     let mut waited = false;
     for volume in volumes {
         let until = Instant::now() + PASSING;
         let mut lock = volume.operation.clone();
-        while let Some(held) = holder(control.store(), lock.as_ref()).await? {
+        while let Some(held) = holder(operations.store(), lock.as_ref()).await? {
             if !passes(held.verb) || held.subject == volume.id {
                 break;
             }
@@ -114,8 +111,8 @@ pub(crate) async fn passed(
                 return Err(ControlError::busy(&what, &held.id));
             }
             waited = true;
-            pause(control, &held.id, SHORTEST).await;
-            let now = control.store().get::<Volume>(&volume.id).await?;
+            pause(operations, &held.id, SHORTEST).await;
+            let now = operations.store().get::<Volume>(&volume.id).await?;
             lock = now.and_then(|now| now.record.operation);
         }
     }
@@ -198,14 +195,14 @@ pub(crate) async fn take(
     run: &mut Run,
     ids: &[String],
 ) -> Result<Vec<Stored<Volume>>, OperationError> {
-    let control = run.control().clone();
+    let operations = run.operations().clone();
     let id = run.operation().id.clone();
     let mut longest = SHORTEST;
     loop {
         if run.cancelled() {
             return Err(failure("cancelled", "cancelled before an array was asked"));
         }
-        let tried = try_take(control.store(), &id, ids).await;
+        let tried = try_take(operations.store(), &id, ids).await;
         match tried.map_err(broken)? {
             Tried::Taken(volumes) => return Ok(volumes),
             Tried::Overtaken => {}
@@ -224,7 +221,7 @@ pub(crate) async fn take(
                 return Err(why);
             }
             Tried::Held(holder) => {
-                pause(&control, &holder, longest).await;
+                pause(&operations, &holder, longest).await;
                 longest = (longest * 2).min(LONGEST);
             }
         }
@@ -291,7 +288,7 @@ pub(crate) async fn checked<T>(
     let id = run.operation().id.clone();
     if let Some(answer) = answer {
         let ids: Vec<String> = told.iter().map(|volume| volume.id.clone()).collect();
-        let now = run.control().store().get_many::<Volume>(&ids).await;
+        let now = run.operations().store().get_many::<Volume>(&ids).await;
         let now = now.map_err(broken)?;
         let same = told.iter().all(|told| {
             let now = now.iter().find(|now| now.id == told.id);
@@ -313,20 +310,6 @@ pub(crate) async fn checked<T>(
     Ok(None)
 }
 
-/// Why an operation does not end: what its array answered was right, and a volume's lock was taken away before that was written
-/// down. It runs again.
-pub(crate) fn overtaken(volume: &str) -> OperationError {
-    failure(
-        OVERTAKEN,
-        format!("a failover took the lock of {volume} before the outcome was written"),
-    )
-}
-
-/// Whether an operation is to run again only because of that.
-pub(crate) fn is_overtaken(error: &OperationError) -> bool {
-    error.code == OVERTAKEN
-}
-
 /// Calls a driver as a step of its own, under the locks of these volumes. None: do it again, with locks taken anew.
 ///
 /// # Errors
@@ -338,7 +321,7 @@ pub(crate) async fn call(
     call: Call,
     told: &[Stored<Volume>],
 ) -> Result<Option<Reply>, OperationError> {
-    let taken = run.control().runner().lock_taken(&run.operation().id);
+    let taken = run.operations().live().lock_taken(&run.operation().id);
     let answer = unless(taken, run.call(step, backend, call)).await;
     checked(run, step, told, answer).await?.transpose()
 }

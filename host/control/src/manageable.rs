@@ -7,9 +7,11 @@ use springform_model::contract::{Call, Manageable, ManageablePage, Reference};
 use springform_store::Query;
 use uuid::Uuid;
 
-use crate::engine::{DriverCall, IgnorePending, PlaceCheck};
+use crate::ControlError;
+use crate::context::Context;
+use crate::engine::{DriverCall, IgnorePending, Operations, PlaceCheck};
+use crate::services::Services;
 use crate::volumes::name_of;
-use crate::{Control, ControlError};
 
 /// Entries asked of the driver at a time.
 const STRIDE: u32 = 1000;
@@ -68,84 +70,82 @@ impl Entry {
     }
 }
 
-impl Control {
-    /// A page of what could be taken over on `host@backend`. No more of the array's list is kept than the page, unless
-    /// it has to be sorted.
-    ///
-    /// # Errors
-    /// `NotFound` for the host, `Invalid` for a marker that is none, and what the array refuses.
-    pub async fn manageable(
-        &self,
-        host: &str,
-        what: What,
-        ask: &Ask,
-    ) -> Result<Vec<Entry>, ControlError> {
-        let backend = self.services().get(host).await?.service.backend;
-        let mut reader = Reader {
-            control: self,
-            backend: &backend,
-            what,
-            next: None,
-            ended: false,
-        };
-        let mut window = Window::new(ask);
-        if ask.sort.is_empty() {
-            while !window.is_full()
-                && let Some(page) = reader.page().await?
-            {
-                page.into_iter().for_each(|found| window.take(found));
-            }
-        } else {
-            let mut all = Vec::new();
-            while all.len() < MOST
-                && let Some(page) = reader.page().await?
-            {
-                all.extend(page);
-            }
-            sort(&mut all, &ask.sort);
-            all.into_iter().for_each(|found| window.take(found));
+/// A page of what could be taken over on `host@backend`. No more of the array's list is kept than the page, unless
+/// it has to be sorted.
+///
+/// # Errors
+/// `NotFound` for the host, `Invalid` for a marker that is none, and what the array refuses.
+pub(crate) async fn list(
+    operations: &Operations,
+    host: &str,
+    what: What,
+    ask: &Ask,
+) -> Result<Vec<Entry>, ControlError> {
+    let backend = Services::new(operations).get(host).await?.service.backend;
+    let mut reader = Reader {
+        operations,
+        backend: &backend,
+        what,
+        next: None,
+        ended: false,
+    };
+    let mut window = Window::new(ask);
+    if ask.sort.is_empty() {
+        while !window.is_full()
+            && let Some(page) = reader.page().await?
+        {
+            page.into_iter().for_each(|found| window.take(found));
         }
-        if let Some(marker) = window.waiting {
-            return Err(ControlError::input(format!("marker not found: {marker}")));
+    } else {
+        let mut all = Vec::new();
+        while all.len() < MOST
+            && let Some(page) = reader.page().await?
+        {
+            all.extend(page);
         }
-        self.known(&backend, what, window.page).await
+        sort(&mut all, &ask.sort);
+        all.into_iter().for_each(|found| window.take(found));
     }
+    if let Some(marker) = window.waiting {
+        return Err(ControlError::input(format!("marker not found: {marker}")));
+    }
+    known(operations, &backend, what, window.page).await
+}
 
-    async fn known(
-        &self,
-        backend: &str,
-        what: What,
-        page: Vec<Manageable>,
-    ) -> Result<Vec<Entry>, ControlError> {
-        let names = page.iter().filter_map(|found| name_of(&found.reference));
-        let query = Query::new()
-            .eq("backend", backend)
-            .is_in("array_name", names.cloned());
-        let mut ids: BTreeMap<String, String> = BTreeMap::new();
-        match what {
-            What::Volumes => {
-                for volume in self.store().list::<Volume>(&query).await? {
-                    let volume = volume.record;
-                    let placed = volume.placement.map(|placement| placement.array_name);
-                    if let Some(name) = placed.or(volume.taking_over) {
-                        ids.insert(name, volume.id);
-                    }
-                }
-            }
-            What::Snapshots => {
-                for snapshot in self.store().list::<Snapshot>(&query).await? {
-                    if let Some(name) = snapshot.record.array_name {
-                        ids.insert(name, snapshot.record.id);
-                    }
+async fn known(
+    context: &Context,
+    backend: &str,
+    what: What,
+    page: Vec<Manageable>,
+) -> Result<Vec<Entry>, ControlError> {
+    let names = page.iter().filter_map(|found| name_of(&found.reference));
+    let query = Query::new()
+        .eq("backend", backend)
+        .is_in("array_name", names.cloned());
+    let mut ids: BTreeMap<String, String> = BTreeMap::new();
+    match what {
+        What::Volumes => {
+            for volume in context.store().list::<Volume>(&query).await? {
+                let volume = volume.record;
+                let placed = volume.placement.map(|placement| placement.array_name);
+                if let Some(name) = placed.or(volume.taking_over) {
+                    ids.insert(name, volume.id);
                 }
             }
         }
-        let entries = page.into_iter().map(|found| Entry {
-            id: name_of(&found.reference).and_then(|name| ids.get(name).cloned()),
-            found,
-        });
-        Ok(entries.collect())
+        What::Snapshots => {
+            for snapshot in context.store().list::<Snapshot>(&query).await? {
+                if let Some(name) = snapshot.record.array_name {
+                    ids.insert(name, snapshot.record.id);
+                }
+            }
+        }
     }
+    let entries = page.into_iter().map(|found| Entry {
+        id: name_of(&found.reference).and_then(|name| ids.get(name).cloned()),
+        found,
+    });
+    Ok(entries.collect())
 }
 
 /// The part of a list that is asked for.
@@ -203,7 +203,7 @@ fn sort(all: &mut [Manageable], by: &[(SortBy, bool)]) {
 
 /// The driver's list, page by page.
 struct Reader<'a> {
-    control: &'a Control,
+    operations: &'a Operations,
     backend: &'a str,
     what: What,
     next: Option<String>,
@@ -224,12 +224,12 @@ impl Reader<'_> {
             backend: self.backend.to_owned(),
             operation: Uuid::now_v7().to_string(),
             cursor: Vec::new(),
-            deadline: self.control.config().step_deadline,
+            deadline: self.operations.config().step_deadline,
             place: PlaceCheck::AtOnce,
             call,
         };
         let reply = self
-            .control
+            .operations
             .call_driver(&wanted, &mut IgnorePending)
             .await?;
         let ManageablePage { items, next } = reply

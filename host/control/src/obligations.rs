@@ -12,7 +12,7 @@ use springform_model::replication::relation::Relation;
 use springform_model::time::Timestamp;
 use springform_store::{Changes, Direction, Order, Query, Store, StoreError};
 
-use crate::Control;
+use crate::engine::Operations;
 use crate::outbox::{CloudEvent, deliver};
 
 /// Objects that are named of one kind and array; more are only counted.
@@ -116,7 +116,7 @@ pub(crate) async fn counted(
 
 /// Whoever owes in a running operation.
 pub(crate) struct Owing<'a> {
-    control: &'a Control,
+    operations: &'a Operations,
     backend: &'a str,
     operation: &'a str,
     targets: Vec<String>,
@@ -124,11 +124,11 @@ pub(crate) struct Owing<'a> {
 
 impl<'a> Owing<'a> {
     /// An operation on a backend.
-    pub(crate) fn new(control: &'a Control, backend: &'a str, operation: &'a str) -> Self {
-        let config = control.backend(backend).map(|handle| handle.config());
+    pub(crate) fn new(operations: &'a Operations, backend: &'a str, operation: &'a str) -> Self {
+        let config = operations.backend(backend).map(|handle| handle.config());
         let targets = config.iter().flat_map(|config| &config.targets);
         Self {
-            control,
+            operations,
             backend,
             operation,
             targets: targets.map(|target| target.name.clone()).collect(),
@@ -140,7 +140,7 @@ impl<'a> Owing<'a> {
             backend: self.backend,
             targets: &self.targets,
             operation: self.operation,
-            at: self.control.now(),
+            at: self.operations.now(),
         }
     }
 
@@ -149,7 +149,7 @@ impl<'a> Owing<'a> {
         &self,
         volume: &VolumeSpec,
     ) -> Result<Vec<Obligation>, StoreError> {
-        let relation = self.control.store().get::<Relation>(&volume.id).await?;
+        let relation = self.operations.store().get::<Relation>(&volume.id).await?;
         let relation = relation.as_ref().map(|stored| &stored.record);
         Ok(self.cause().volume_deleted(volume, relation))
     }
@@ -159,14 +159,14 @@ impl<'a> Owing<'a> {
         &self,
         volume: &VolumeSpec,
     ) -> Result<Vec<Obligation>, StoreError> {
-        let relation = self.control.store().get::<Relation>(&volume.id).await?;
+        let relation = self.operations.store().get::<Relation>(&volume.id).await?;
         let relation = relation.as_ref().map(|stored| &stored.record);
         Ok(self.cause().volume_unmanaged(volume, relation))
     }
 
     /// Of a group that is deleted while another array than the primary serves it: it was moved there.
     pub(crate) fn group_deleted(&self, group: &GroupSpec) -> Vec<Obligation> {
-        let config = self.control.backend(self.backend);
+        let config = self.operations.backend(self.backend);
         let config = config.map(|handle| handle.config());
         let home = config.as_ref().and_then(|config| config.primary());
         let home = home.map(|target| &target.name);
@@ -260,7 +260,7 @@ impl<'a> Owing<'a> {
             return Ok(true);
         }
         let known = async || {
-            let service = self.control.store().get::<Service>(self.backend).await?;
+            let service = self.operations.store().get::<Service>(self.backend).await?;
             let health = service.map(|service| service.record.targets);
             let away = |h: &&_| {
                 let h: &springform_model::contract::TargetHealth = h;
@@ -271,24 +271,24 @@ impl<'a> Owing<'a> {
         if known().await? {
             return Ok(true);
         }
-        crate::watch::health(self.control, self.backend).await;
+        crate::watch::health(self.operations, self.backend).await;
         known().await
     }
 }
 
 /// Writes obligations down, and tells of them. [`wake`] once that is committed.
-pub(crate) fn owe(control: &Control, owed: &[Obligation]) -> Changes {
-    let now = control.now();
+pub(crate) fn owe(operations: &Operations, owed: &[Obligation]) -> Changes {
+    let now = operations.now();
     let changes = owed.iter().fold(Changes::new(), Changes::put);
     let told = owed.iter().map(|o| CloudEvent::obligation("made", o, now));
-    deliver(changes, told, &control.config().receivers, now)
+    deliver(changes, told, &operations.config().receivers, now)
 }
 
 /// What was written down is paid at once where the array answers, and told.
-pub(crate) fn wake(control: &Control, owed: &[Obligation]) {
+pub(crate) fn wake(operations: &Operations, owed: &[Obligation]) {
     if !owed.is_empty() {
-        control.settle_soon();
-        control.outbox().notify();
+        operations.settle_soon();
+        operations.outbox().notify();
     }
 }
 

@@ -9,8 +9,9 @@ use springform_model::cloud::{Metadata, Service};
 use springform_model::contract::{Pool, Statistics, TargetHealth};
 use tokio::time::{Instant, timeout_at};
 
+use crate::ControlError;
 use crate::backend::BackendHandle;
-use crate::{Control, ControlError};
+use crate::backends::Backends;
 
 mod hints;
 mod leaving;
@@ -174,148 +175,160 @@ fn ahead(mut pool: Pool, reservations: &Reservations) -> Pool {
     pool
 }
 
-impl Control {
-    /// Every pool of every backend that is known now, with the reason of those that cannot be used at all.
-    ///
-    /// # Errors
-    /// What the store says.
-    pub async fn candidates(&self) -> Result<(Vec<Candidate>, Vec<String>), ControlError> {
-        let mut candidates = Vec::new();
-        let mut refusals = Vec::new();
-        for backend in self.backends() {
-            let status = backend.status();
-            let name = backend.name();
-            let Some(service) = self.store().get::<Service>(name).await? else {
+/// Every pool of every backend that is known now, with the reason of those that cannot be used at all.
+///
+/// # Errors
+/// What the store says.
+pub async fn candidates(
+    backends: &Backends,
+) -> Result<(Vec<Candidate>, Vec<String>), ControlError> {
+    let mut candidates = Vec::new();
+    let mut refusals = Vec::new();
+    for backend in backends.backends() {
+        let status = backend.status();
+        let name = backend.name();
+        let Some(service) = backends.store().get::<Service>(name).await? else {
+            continue;
+        };
+        let service = service.record;
+        let why = if service.look_only_since.is_some() {
+            Some("its database was restored (see `springform reconcile --adopt`)".to_owned())
+        } else if service.frozen {
+            Some("it is frozen (thaw it with `cinder thaw-host`)".to_owned())
+        } else if service.disabled {
+            let reason = service
+                .disabled_reason
+                .as_deref()
+                .filter(|reason| !reason.is_empty());
+            Some(format!(
+                "it is disabled ({})",
+                reason.unwrap_or("no reason given")
+            ))
+        } else if !status.is_up() {
+            Some(format!(
+                "it is down: {}",
+                status
+                    .reason
+                    .or(status.statistics_error)
+                    .unwrap_or_default()
+            ))
+        } else {
+            None
+        };
+        match (why, status.statistics) {
+            (Some(why), _) => refusals.push(format!("{name}: ServiceFilter: {why}")),
+            (None, None) => refusals.push(format!(
+                "{name}: ServiceFilter: its statistics are not known yet"
+            )),
+            (None, Some(statistics)) => {
+                let generation = backends.generation(name);
+                let described = generation.as_ref().map(|g| g.loaded.driver.description());
+                let features = described.map(|d| d.features.clone()).unwrap_or_default();
+                let vendor = described.map(|d| d.vendor.clone()).unwrap_or_default();
+                for pool in statistics.pools.clone() {
+                    candidates.push(Candidate {
+                        backend: backend.clone(),
+                        service: service.clone(),
+                        statistics: statistics.clone(),
+                        pool: ahead(pool, &backend.reservations),
+                        features: features.clone(),
+                        vendor: vendor.clone(),
+                    });
+                }
+            }
+        }
+    }
+    Ok((candidates, refusals))
+}
+
+/// The best pool.
+///
+/// # Errors
+/// `Unavailable`; the sentence says which filter refused which backend and why.
+pub async fn schedule(backends: &Backends, request: &Request) -> Result<Candidate, ControlError> {
+    let until = Instant::now() + FIRST_SET_UP;
+    loop {
+        let new = being_set_up(backends);
+        let (candidates, mut refusals) = candidates(backends).await?;
+        let Some(chosen) = choose(
+            candidates,
+            request,
+            &backends.config().weighers,
+            &mut refusals,
+        ) else {
+            if first_set_up(&new, until).await {
                 continue;
-            };
-            let service = service.record;
-            let why = if service.look_only_since.is_some() {
-                Some("its database was restored (see `springform reconcile --adopt`)".to_owned())
-            } else if service.frozen {
-                Some("it is frozen (thaw it with `cinder thaw-host`)".to_owned())
-            } else if service.disabled {
-                let reason = service
-                    .disabled_reason
-                    .as_deref()
-                    .filter(|reason| !reason.is_empty());
-                Some(format!(
-                    "it is disabled ({})",
-                    reason.unwrap_or("no reason given")
-                ))
-            } else if !status.is_up() {
-                Some(format!(
-                    "it is down: {}",
-                    status
-                        .reason
-                        .or(status.statistics_error)
-                        .unwrap_or_default()
-                ))
-            } else {
-                None
-            };
-            match (why, status.statistics) {
-                (Some(why), _) => refusals.push(format!("{name}: ServiceFilter: {why}")),
-                (None, None) => refusals.push(format!(
-                    "{name}: ServiceFilter: its statistics are not known yet"
-                )),
-                (None, Some(statistics)) => {
-                    let generation = self.generation(name);
-                    let described = generation.as_ref().map(|g| g.loaded.driver.description());
-                    let features = described.map(|d| d.features.clone()).unwrap_or_default();
-                    let vendor = described.map(|d| d.vendor.clone()).unwrap_or_default();
-                    for pool in statistics.pools.clone() {
-                        candidates.push(Candidate {
-                            backend: backend.clone(),
-                            service: service.clone(),
-                            statistics: statistics.clone(),
-                            pool: ahead(pool, &backend.reservations),
-                            features: features.clone(),
-                            vendor: vendor.clone(),
-                        });
-                    }
-                }
             }
-        }
-        Ok((candidates, refusals))
-    }
-
-    /// The best pool.
-    ///
-    /// # Errors
-    /// `Unavailable`; the sentence says which filter refused which backend and why.
-    pub async fn schedule(&self, request: &Request) -> Result<Candidate, ControlError> {
-        let until = Instant::now() + FIRST_SET_UP;
-        loop {
-            let new = self.being_set_up();
-            let (candidates, mut refusals) = self.candidates().await?;
-            let Some(chosen) = choose(candidates, request, self.weighers(), &mut refusals) else {
-                if first_set_up(&new, until).await {
-                    continue;
-                }
-                return Err(none_fits(refusals));
-            };
-            let bytes = request.size.saturating_mul(1 << 30);
-            // Each round that fails means that another volume took room, so this ends.
-            match &request.volume {
-                Some(volume) if !chosen.take(volume, bytes) => {}
-                _ => return Ok(chosen),
-            }
+            return Err(none_fits(refusals));
+        };
+        let bytes = request.size.saturating_mul(1 << 30);
+        // Each round that fails means that another volume took room, so this ends.
+        match &request.volume {
+            Some(volume) if !chosen.take(volume, bytes) => {}
+            _ => return Ok(chosen),
         }
     }
+}
 
-    /// Whether a volume that is in a pool, `host@backend#pool`, may stay there with other wishes; the error says which
-    /// filter refuses it. Its room is taken already.
-    ///
-    /// # Errors
-    /// What the store says.
-    pub(crate) async fn may_stay(
-        &self,
-        host: &str,
-        request: &Request,
-    ) -> Result<Result<(), String>, ControlError> {
-        let (candidates, refusals) = self.candidates().await?;
-        let backend = request.backend.as_deref().unwrap_or_default();
-        let on = |candidate: &&Candidate| candidate.backend.name() == backend;
-        let here = candidates.iter().find(|candidate| candidate.host() == host);
-        // Pools of the array that serves after a failover may have other names.
-        if let Some(here) = here.or_else(|| candidates.iter().find(on)) {
-            return Ok(may_hold(here, request).map_err(|why| format!("{host}: {why}")));
+/// Whether a volume that is in a pool, `host@backend#pool`, may stay there with other wishes; the error says which
+/// filter refuses it. Its room is taken already.
+///
+/// # Errors
+/// What the store says.
+pub(crate) async fn may_stay(
+    backends: &Backends,
+    host: &str,
+    request: &Request,
+) -> Result<Result<(), String>, ControlError> {
+    let (candidates, refusals) = candidates(backends).await?;
+    let backend = request.backend.as_deref().unwrap_or_default();
+    let on = |candidate: &&Candidate| candidate.backend.name() == backend;
+    let here = candidates.iter().find(|candidate| candidate.host() == host);
+    // Pools of the array that serves after a failover may have other names.
+    if let Some(here) = here.or_else(|| candidates.iter().find(on)) {
+        return Ok(may_hold(here, request).map_err(|why| format!("{host}: {why}")));
+    }
+    let why = refusals
+        .into_iter()
+        .find(|why| why.starts_with(&format!("{backend}: ")));
+    Ok(Err(why.unwrap_or_else(|| {
+        format!("{host}: it is no pool of a backend")
+    })))
+}
+
+/// The best pool of a backend on which every request finds a pool: the members of a group share a backend, not a pool.
+///
+/// # Errors
+/// As [`schedule`].
+pub async fn schedule_all(
+    backends: &Backends,
+    requests: &[Request],
+) -> Result<Candidate, ControlError> {
+    let until = Instant::now() + FIRST_SET_UP;
+    loop {
+        let new = being_set_up(backends);
+        let (candidates, mut refusals) = candidates(backends).await?;
+        if let Some(chosen) = choose_all(
+            candidates,
+            requests,
+            &backends.config().weighers,
+            &mut refusals,
+        ) {
+            return Ok(chosen);
         }
-        let why = refusals
-            .into_iter()
-            .find(|why| why.starts_with(&format!("{backend}: ")));
-        Ok(Err(why.unwrap_or_else(|| {
-            format!("{host}: it is no pool of a backend")
-        })))
-    }
-
-    /// The best pool of a backend on which every request finds a pool: the members of a group share a backend, not a pool.
-    ///
-    /// # Errors
-    /// As [`Control::schedule`].
-    pub async fn schedule_all(&self, requests: &[Request]) -> Result<Candidate, ControlError> {
-        let until = Instant::now() + FIRST_SET_UP;
-        loop {
-            let new = self.being_set_up();
-            let (candidates, mut refusals) = self.candidates().await?;
-            if let Some(chosen) = choose_all(candidates, requests, self.weighers(), &mut refusals) {
-                return Ok(chosen);
-            }
-            if !first_set_up(&new, until).await {
-                return Err(none_fits(refusals));
-            }
+        if !first_set_up(&new, until).await {
+            return Err(none_fits(refusals));
         }
     }
+}
 
-    fn weighers(&self) -> &Weighers {
-        &self.config().weighers
-    }
-
-    /// Backends whose first set-up is under way. Listed before the candidates: one whose set-up ends in between is in neither
-    /// of them otherwise, and the volume would be refused for nothing.
-    fn being_set_up(&self) -> Vec<Arc<BackendHandle>> {
-        self.backends().filter(|backend| backend.is_new()).collect()
-    }
+/// Backends whose first set-up is under way. Listed before the candidates: one whose set-up ends in between is in neither
+/// of them otherwise, and the volume would be refused for nothing.
+fn being_set_up(backends: &Backends) -> Vec<Arc<BackendHandle>> {
+    backends
+        .backends()
+        .filter(|backend| backend.is_new())
+        .collect()
 }
 
 /// Waits for the first set-up of one of these: a host that has just started knows nothing of its backends, and what it cannot

@@ -3,19 +3,22 @@
 use std::collections::BTreeMap;
 
 use springform_model::audit::{Action, Outcome};
-use springform_model::cloud::{Service, Snapshot, Volume};
+use springform_model::cloud::{ReplicationStatus, Service, Snapshot, Volume};
 use springform_model::time::Timestamp;
 use springform_store::{Changes, Query, RestoreMark, Store, StoreError};
 
 use crate::audit;
+use crate::audit::Audit;
 use crate::backend::BackendStatus;
+use crate::backends::Backends;
+use crate::config::BackendConfig;
 use crate::error::ErrorKind;
-use crate::{Caller, Control, ControlError};
+use crate::{Caller, ControlError};
 
 /// Services of backends.
 #[derive(Debug, Clone, Copy)]
 pub struct Services<'a> {
-    control: &'a Control,
+    backends: &'a Backends,
 }
 
 /// A service with what is known of its backend now.
@@ -54,27 +57,23 @@ pub struct Usage {
 /// Records that are read at once.
 const PAGE: u32 = 1000;
 
-impl Control {
-    /// Services of backends.
-    #[must_use]
-    pub fn services(&self) -> Services<'_> {
-        Services { control: self }
+impl<'a> Services<'a> {
+    pub(crate) fn new(backends: &'a Backends) -> Self {
+        Self { backends }
     }
-}
 
-impl Services<'_> {
     /// Every service whose backend is configured.
     ///
     /// # Errors
     /// What the store says.
     pub async fn list(&self) -> Result<Vec<ServiceView>, ControlError> {
         let stored = self
-            .control
+            .backends
             .store()
             .list::<Service>(&Query::new().sort("host", springform_store::Direction::Asc))
             .await?;
         let views = stored.into_iter().filter_map(|stored| {
-            let status = self.control.backend(&stored.record.backend)?.status();
+            let status = self.backends.backend(&stored.record.backend)?.status();
             Some(ServiceView {
                 service: stored.record,
                 status,
@@ -90,8 +89,8 @@ impl Services<'_> {
         let host = first.and_then(|host| host.split('@').next());
         Scheduler {
             host: host.unwrap_or("springform").to_owned(),
-            availability_zone: self.control.config().availability_zone.clone(),
-            updated_at: self.control.now(),
+            availability_zone: self.backends.config().availability_zone.clone(),
+            updated_at: self.backends.now(),
         }
     }
 
@@ -101,7 +100,7 @@ impl Services<'_> {
     /// What the store says.
     pub async fn usage(&self, backend: &str) -> Result<Vec<(Option<String>, Usage)>, ControlError> {
         let mut projects: BTreeMap<String, Usage> = BTreeMap::new();
-        let store = self.control.store();
+        let store = self.backends.store();
         let page = Query::new().eq("backend", backend).limit(PAGE);
         let mut query = page.clone();
         loop {
@@ -257,15 +256,15 @@ impl Services<'_> {
         }
         let backend = self.get(host).await?.service.backend;
         for _ in 0..50 {
-            let stored = self.control.store().get::<Service>(&backend).await?;
+            let stored = self.backends.store().get::<Service>(&backend).await?;
             let mut stored = stored.ok_or_else(|| ControlError::not_found("Service", host))?;
             decide(&mut stored.record)?;
-            stored.record.updated_at = Some(self.control.now());
-            let audit = self.control.audit();
+            stored.record.updated_at = Some(self.backends.now());
+            let audit = Audit::new(self.backends);
             let entry = audit.entry(caller, action, Outcome::Succeeded);
             let changes = Changes::new().update(&stored);
             let changes = changes.audit(entry.on(audit::backend(&backend)));
-            match self.control.store().commit(changes).await {
+            match self.backends.store().commit(changes).await {
                 Ok(()) => return Ok(stored.record),
                 Err(error) if error.is_conflict() => {}
                 Err(error) => return Err(error.into()),
@@ -301,4 +300,37 @@ pub(crate) async fn adopted(store: &Store) -> Result<(), StoreError> {
     store
         .commit(Changes::new().remove::<RestoreMark>(RestoreMark::ID))
         .await
+}
+
+/// What the configuration says of a service.
+pub(crate) fn configured(service: &mut Service, backend: &BackendConfig) {
+    service.host.clone_from(&backend.host);
+    service
+        .availability_zone
+        .clone_from(&backend.availability_zone);
+}
+
+pub(crate) fn new_service(backend: &BackendConfig, now: Timestamp) -> Service {
+    Service {
+        backend: backend.name.clone(),
+        host: backend.host.clone(),
+        availability_zone: backend.availability_zone.clone(),
+        disabled: false,
+        disabled_reason: None,
+        frozen: false,
+        replication_status: ReplicationStatus::Disabled,
+        active_target: None,
+        driver_state: Vec::new(),
+        ready: false,
+        not_ready_reason: None,
+        statistics: None,
+        statistics_at: None,
+        targets: Vec::new(),
+        identity: uuid::Uuid::now_v7().to_string(),
+        look_only_since: None,
+        adopted: None,
+        operation: None,
+        created_at: now,
+        updated_at: Some(now),
+    }
 }

@@ -10,11 +10,11 @@ use springform_model::operation::Operation;
 use springform_store::{Changes, Order, Query};
 use uuid::Uuid;
 
-use crate::Control;
 use crate::backend::BackendHandle;
 use crate::config::BackendConfig;
+use crate::context::Context;
 use crate::edit::{edit, retry_on_conflict};
-use crate::engine::{DriverCall, OnPending, PlaceCheck};
+use crate::engine::{DriverCall, OnPending, Operations, PlaceCheck};
 use crate::error::ControlError;
 use crate::outbox::{CloudEvent, Delivery};
 
@@ -24,11 +24,11 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// Sets a backend up, then reads its statistics for ever. A driver that is swapped is set up again.
-pub(crate) async fn watch(control: Control, backend: Arc<BackendHandle>) {
+pub(crate) async fn watch(operations: Operations, backend: Arc<BackendHandle>) {
     let mut pause = FIRST_PAUSE;
     loop {
         let wanted = backend.wanted();
-        let outcome = set_up(&control, &backend).await;
+        let outcome = set_up(&operations, &backend).await;
         match outcome {
             Ok(()) => {
                 pause = FIRST_PAUSE;
@@ -39,7 +39,7 @@ pub(crate) async fn watch(control: Control, backend: Arc<BackendHandle>) {
                     status.ready = false;
                     status.reason = Some(reason);
                 });
-                tell(&control, &backend).await;
+                tell(&operations, &backend).await;
                 backend.note_tried(wanted);
                 wait(&backend, pause).await;
                 pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
@@ -47,8 +47,8 @@ pub(crate) async fn watch(control: Control, backend: Arc<BackendHandle>) {
             }
         }
         loop {
-            statistics(&control, &backend).await;
-            if wait(&backend, control.config().statistics_interval).await {
+            statistics(&operations, &backend).await;
+            if wait(&backend, operations.config().statistics_interval).await {
                 break;
             }
         }
@@ -75,8 +75,8 @@ impl OnPending for Waiting<'_> {
     }
 }
 
-async fn set_up(control: &Control, backend: &BackendHandle) -> Result<(), String> {
-    if control.generation(backend.name()).is_none() {
+async fn set_up(operations: &Operations, backend: &BackendHandle) -> Result<(), String> {
+    if operations.generation(backend.name()).is_none() {
         return Err(backend
             .status()
             .reason
@@ -86,11 +86,11 @@ async fn set_up(control: &Control, backend: &BackendHandle) -> Result<(), String
         backend: backend.name().to_owned(),
         operation: Uuid::now_v7().to_string(),
         cursor: Vec::new(),
-        deadline: control.config().step_deadline,
+        deadline: operations.config().step_deadline,
         place: PlaceCheck::AtOnce,
         call: Call::Setup,
     };
-    let reply = control
+    let reply = operations
         .call_driver(&wanted, &mut Waiting(backend))
         .await
         .map_err(|error| error.message)?;
@@ -101,28 +101,28 @@ async fn set_up(control: &Control, backend: &BackendHandle) -> Result<(), String
     for warning in &report.warnings {
         tracing::warn!(backend = backend.name(), "set-up: {warning}");
     }
-    edit_service(control, backend.name(), |service| {
+    edit_service(operations, backend.name(), |service| {
         service.ready = true;
         report.state.clone_into(&mut service.driver_state);
     })
     .await
     .map_err(|error| error.message)?;
-    statistics(control, backend).await;
+    statistics(operations, backend).await;
     backend.note(|status| {
         status.ready = true;
         status.reason = None;
     });
-    tell(control, backend).await;
+    tell(operations, backend).await;
     Ok(())
 }
 
 /// Says whether a backend is up, and tells it when that changed: whoever is to act on it learns it from an event, also where
 /// the host was started again in between.
-async fn tell(control: &Control, backend: &BackendHandle) {
+async fn tell(operations: &Operations, backend: &BackendHandle) {
     let status = backend.status();
     let up = status.is_up();
-    control.metrics().backend(backend.name(), up);
-    backend.forget_if_gone(control.metrics());
+    operations.metrics().backend(backend.name(), up);
+    backend.forget_if_gone(operations.metrics());
     let reason = match up {
         true => None,
         false => Some(
@@ -132,25 +132,25 @@ async fn tell(control: &Control, backend: &BackendHandle) {
                 .unwrap_or_else(|| "it does not say why".to_owned()),
         ),
     };
-    if let Err(error) = write_down(control, backend.name(), reason.as_deref()).await {
+    if let Err(error) = write_down(operations, backend.name(), reason.as_deref()).await {
         tracing::warn!(backend = backend.name(), error = %error.message, "whether the backend is up could not be kept");
     }
 }
 
 async fn write_down(
-    control: &Control,
+    operations: &Operations,
     backend: &str,
     reason: Option<&str>,
 ) -> Result<(), ControlError> {
     let changed = retry_on_conflict(async || {
-        let Some(mut stored) = control.store().get::<Service>(backend).await? else {
+        let Some(mut stored) = operations.store().get::<Service>(backend).await? else {
             return Ok(false);
         };
         let was = stored.record.not_ready_reason.take();
         stored.record.not_ready_reason = reason.map(str::to_owned);
         if was.is_none() == reason.is_none() {
             if was.as_deref() != reason {
-                control
+                operations
                     .store()
                     .commit(Changes::new().update(&stored))
                     .await?;
@@ -158,12 +158,12 @@ async fn write_down(
             return Ok(false);
         }
         stored.record.ready = reason.is_none();
-        let event = CloudEvent::backend(backend, reason, control.now());
-        let receivers = control.config().receivers.iter();
+        let event = CloudEvent::backend(backend, reason, operations.now());
+        let receivers = operations.config().receivers.iter();
         let changes = receivers.fold(Changes::new().update(&stored), |changes, receiver| {
-            changes.put(&Delivery::new(event.clone(), receiver, control.now()))
+            changes.put(&Delivery::new(event.clone(), receiver, operations.now()))
         });
-        control.store().commit(changes).await?;
+        operations.store().commit(changes).await?;
         Ok(true)
     })
     .await?;
@@ -175,19 +175,19 @@ async fn write_down(
         _ => {}
     }
     if changed {
-        control.outbox().notify();
+        operations.outbox().notify();
     }
     Ok(())
 }
 
 async fn edit_service(
-    control: &Control,
+    operations: &Operations,
     backend: &str,
     mut change: impl FnMut(&mut Service),
 ) -> Result<Service, ControlError> {
-    let now = control.now();
+    let now = operations.now();
     edit(
-        control.store(),
+        operations.store(),
         backend,
         || ControlError::not_found("Service", backend),
         |service: &mut Service| {
@@ -206,16 +206,16 @@ fn away(known: &[TargetHealth]) -> Vec<String> {
 }
 
 /// Finds out which of a backend's arrays answer, and writes it down.
-pub(crate) async fn health(control: &Control, backend: &str) {
+pub(crate) async fn health(operations: &Operations, backend: &str) {
     let id = Uuid::now_v7().to_string();
-    let deadline = control.config().step_deadline;
-    let health = control
+    let deadline = operations.config().step_deadline;
+    let health = operations
         .call_once(backend, &id, Vec::new(), deadline, Call::Check)
         .await
         .and_then(|reply| reply.into_check());
     let Ok(health) = health else { return };
     let mut returned = false;
-    if let Some(handle) = control.backend(backend) {
+    if let Some(handle) = operations.backend(backend) {
         let (before, now) = (away(&handle.status().health), away(&health));
         returned = before.iter().any(|was| !now.contains(was));
         handle.note(|status| health.clone_into(&mut status.health));
@@ -224,11 +224,11 @@ pub(crate) async fn health(control: &Control, backend: &str) {
             handle.count.notify_one();
         }
     }
-    let known = control.store().get::<Service>(backend).await;
+    let known = operations.store().get::<Service>(backend).await;
     if known.is_ok_and(|known| known.is_some_and(|known| known.record.targets == health)) {
         return;
     }
-    let stored = edit_service(control, backend, |service| {
+    let stored = edit_service(operations, backend, |service| {
         health.clone_into(&mut service.targets);
     })
     .await;
@@ -236,25 +236,25 @@ pub(crate) async fn health(control: &Control, backend: &str) {
         tracing::warn!(backend, error = %error.message, "which arrays answer could not be kept");
     }
     if returned {
-        control.settle_soon();
+        operations.settle_soon();
     }
 }
 
-async fn statistics(control: &Control, backend: &BackendHandle) {
+async fn statistics(operations: &Operations, backend: &BackendHandle) {
     let name = backend.name();
-    let deadline = control.config().step_deadline;
+    let deadline = operations.config().step_deadline;
     let id = Uuid::now_v7().to_string();
-    let health = control
+    let health = operations
         .call_once(name, &id, Vec::new(), deadline, Call::Check)
         .await
         .and_then(|reply| reply.into_check());
-    let (asked, began) = (tokio::time::Instant::now(), control.now());
-    let stats = control
+    let (asked, began) = (tokio::time::Instant::now(), operations.now());
+    let stats = operations
         .call_once(name, &id, Vec::new(), deadline, Call::Stats)
         .await
         .and_then(|reply| reply.into_stats())
         .map(|stats| believed(stats, &backend.config()));
-    let now = control.now();
+    let now = operations.now();
     let mut returned = false;
     if let Ok(health) = &health {
         let before = away(&backend.status().health);
@@ -265,7 +265,7 @@ async fn statistics(control: &Control, backend: &BackendHandle) {
         }
         returned = before.iter().any(|was| !away(health).contains(was));
     }
-    let stored = edit_service(control, name, |service| {
+    let stored = edit_service(operations, name, |service| {
         if let Ok(health) = &health {
             health.clone_into(&mut service.targets);
         }
@@ -280,7 +280,7 @@ async fn statistics(control: &Control, backend: &BackendHandle) {
     }
     if returned {
         // It is told what it is owed, now that the records say that it answers.
-        control.settle_soon();
+        operations.settle_soon();
     }
     let error = stats
         .as_ref()
@@ -304,7 +304,7 @@ async fn statistics(control: &Control, backend: &BackendHandle) {
         backend.reservations.counted(asked);
     }
     if backend.status().ready {
-        tell(control, backend).await;
+        tell(operations, backend).await;
     }
 }
 
@@ -333,14 +333,14 @@ fn take(service: &mut Service, stats: &Statistics) {
 }
 
 /// Forgets operations that ended long ago, a few at a time.
-pub(crate) async fn prune(control: Control) {
+pub(crate) async fn prune(context: Context) {
     loop {
-        let age = i64::try_from(control.config().keep_operations.as_micros()).unwrap_or(i64::MAX);
-        let before = control.now().plus_micros(-age);
+        let age = i64::try_from(context.config().keep_operations.as_micros()).unwrap_or(i64::MAX);
+        let before = context.now().plus_micros(-age);
         let query = Query::new()
             .compare("finished_at", Order::Less, before)
             .limit(500);
-        let old = control
+        let old = context
             .store()
             .list::<Operation>(&query)
             .await
@@ -348,7 +348,7 @@ pub(crate) async fn prune(control: Control) {
         let changes = old.iter().fold(Changes::new(), |changes, old| {
             changes.delete::<Operation>(&old.id, old.revision)
         });
-        if let Err(error) = control.store().commit(changes).await {
+        if let Err(error) = context.store().commit(changes).await {
             tracing::warn!(%error, "old operations could not be removed");
         }
         tokio::time::sleep(if old.len() == 500 {

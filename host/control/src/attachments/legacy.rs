@@ -4,6 +4,7 @@ use springform_model::cloud::{AttachStatus, Attachment, VolumeStatus};
 use springform_model::contract::{Connection, Connector};
 
 use super::{CreateAttachment, read_only};
+use crate::attachments::Attachments;
 use crate::edit::edit;
 use crate::ownership::Owned as _;
 use crate::volumes::Volumes;
@@ -21,7 +22,7 @@ impl Volumes<'_> {
         connector: Connector,
     ) -> Result<Connection, ControlError> {
         let volume = self.get(caller, id).await?;
-        let attachments = self.control.attachments();
+        let attachments = Attachments::new(self.operations);
         let known = attachments
             .of(id)
             .await?
@@ -59,14 +60,15 @@ impl Volumes<'_> {
         connector: Option<Connector>,
     ) -> Result<(), ControlError> {
         self.get(caller, id).await?;
-        self.control
-            .attachments()
+        Attachments::new(self.operations)
             .may_detach(caller, id, None)
             .await?;
         let host = connector.map(|connector| connector.host);
-        for known in self.control.attachments().of(id).await? {
+        for known in Attachments::new(self.operations).of(id).await? {
             if known.legacy && (host.is_none() || known.host_name == host) {
-                self.control.attachments().delete(caller, &known.id).await?;
+                Attachments::new(self.operations)
+                    .delete(caller, &known.id)
+                    .await?;
             }
         }
         Ok(())
@@ -93,7 +95,7 @@ impl Volumes<'_> {
                 "Invalid attaching mode '{mode}' for volume {id}."
             )));
         }
-        let attachments = self.control.attachments();
+        let attachments = Attachments::new(self.operations);
         let all = attachments.of(id).await?;
         if volume.status == VolumeStatus::InUse && !volume.multiattach {
             let by_this_one = |known: &Attachment| match &instance {
@@ -125,7 +127,7 @@ impl Volumes<'_> {
         };
         // It is of the volume, which is the caller's, so nobody asks again whose it is.
         let gone = || Attachment::unknown(&made.id);
-        let store = self.control.store();
+        let store = self.operations.store();
         edit(store, &made.id, gone, |known: &mut Attachment| {
             known.instance_id.clone_from(&instance);
             known.device.clone_from(&device);
@@ -149,11 +151,10 @@ impl Volumes<'_> {
         attachment: Option<&str>,
     ) -> Result<(), ControlError> {
         let volume = self.get(caller, id).await?;
-        self.control
-            .attachments()
+        Attachments::new(self.operations)
             .may_detach(caller, id, attachment)
             .await?;
-        let all = self.control.attachments().of(id).await?;
+        let all = Attachments::new(self.operations).of(id).await?;
         let chosen = match (attachment, all.as_slice()) {
             (Some(wanted), all) => all.iter().find(|known| known.id == wanted),
             (None, [only]) => Some(only),
@@ -165,9 +166,7 @@ impl Volumes<'_> {
             }
         };
         match chosen {
-            Some(known) => self
-                .control
-                .attachments()
+            Some(known) => Attachments::new(self.operations)
                 .delete(caller, &known.id)
                 .await
                 .map(drop),

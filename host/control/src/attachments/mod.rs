@@ -22,14 +22,14 @@ use springform_store::{Changes, Direction, Query, Store, StoreError, Stored};
 use uuid::Uuid;
 
 use crate::edit::{TxError, retry_on_conflict};
-use crate::engine::Executors;
+use crate::engine::{Executors, Operations};
 use crate::ownership::of_caller;
-use crate::{Caller, Control, ControlError};
+use crate::{Caller, ControlError};
 
 /// Attachments.
 #[derive(Debug, Clone, Copy)]
 pub struct Attachments<'a> {
-    pub(crate) control: &'a Control,
+    pub(crate) operations: &'a Operations,
 }
 
 /// What is asked for.
@@ -47,19 +47,15 @@ pub struct CreateAttachment {
     pub device: Option<String>,
 }
 
-impl Control {
-    /// Attachments.
-    #[must_use]
-    pub fn attachments(&self) -> Attachments<'_> {
-        Attachments { control: self }
-    }
-}
-
 pub(crate) fn register(executors: &mut Executors) {
     executors.add(&[Verb::Connect, Verb::Disconnect], Arc::new(work::Working));
 }
 
-impl Attachments<'_> {
+impl<'a> Attachments<'a> {
+    pub(crate) fn new(operations: &'a Operations) -> Self {
+        Self { operations }
+    }
+
     /// One attachment, its CHAP password filled in.
     ///
     /// # Errors
@@ -71,7 +67,7 @@ impl Attachments<'_> {
     }
 
     async fn stored(&self, caller: &Caller, id: &str) -> Result<Stored<Attachment>, ControlError> {
-        of_caller(self.control.store(), caller, id).await
+        of_caller(self.operations.store(), caller, id).await
     }
 
     /// One page of attachments, without passwords.
@@ -85,7 +81,7 @@ impl Attachments<'_> {
         all_tenants: bool,
     ) -> Result<Vec<Attachment>, ControlError> {
         let found = self
-            .control
+            .operations
             .store()
             .list::<Attachment>(&caller.scope(query, all_tenants))
             .await?;
@@ -131,7 +127,7 @@ impl Attachments<'_> {
         legacy: bool,
         id: &str,
     ) -> Result<(), TxError> {
-        let now = self.control.now();
+        let now = self.operations.now();
         let mut volume = self.volume(caller, &wanted.volume_id).await?;
         let shared = volume.multiattach && volume.status == VolumeStatus::InUse;
         let moves = !legacy && self.moves(&volume, wanted.instance_id.as_deref()).await?;
@@ -183,7 +179,7 @@ impl Attachments<'_> {
             updated_at: None,
         };
         let changes = Changes::new().insert(&attachment).update(&volume);
-        Ok(self.control.store().commit(changes).await?)
+        Ok(self.operations.store().commit(changes).await?)
     }
 
     /// Whether a volume in use is reserved for a server that has it already. Nova moves a server so: the new attachment
@@ -211,7 +207,7 @@ impl Attachments<'_> {
         connector: Connector,
     ) -> Result<Attachment, ControlError> {
         let attachment = self.get(caller, id).await?;
-        let volume = self.control.store().get::<Volume>(&attachment.volume_id);
+        let volume = self.operations.store().get::<Volume>(&attachment.volume_id);
         let volume = volume.await?;
         // After a failover the host has every reason to ask for the way anew.
         let stale = volume.is_some_and(|volume| elsewhere(&attachment, &volume).is_some());
@@ -259,10 +255,10 @@ impl Attachments<'_> {
         attach(
             &mut volume.record,
             &mut attachment.record,
-            self.control.now(),
+            self.operations.now(),
         );
         let changes = Changes::new().update(&attachment).update(&volume);
-        Ok(self.control.store().commit(changes).await?)
+        Ok(self.operations.store().commit(changes).await?)
     }
 
     /// Disconnects and forgets an attachment; gives those that remain on the volume.
@@ -283,12 +279,12 @@ impl Attachments<'_> {
         let query = Query::new()
             .eq("volume_id", volume)
             .sort("created_at", Direction::Asc);
-        let found = self.control.store().list::<Attachment>(&query).await?;
+        let found = self.operations.store().list::<Attachment>(&query).await?;
         Ok(found.into_iter().map(|stored| stored.record).collect())
     }
 
     async fn volume(&self, caller: &Caller, id: &str) -> Result<Stored<Volume>, ControlError> {
-        of_caller(self.control.store(), caller, id).await
+        of_caller(self.operations.store(), caller, id).await
     }
 
     async fn with_secret(&self, attachment: &mut Attachment) -> Result<(), ControlError> {
@@ -299,7 +295,7 @@ impl Attachments<'_> {
         let Some(chap) = chap else {
             return Ok(());
         };
-        let store = self.control.store();
+        let store = self.operations.store();
         let volume = store.get::<Volume>(&attachment.volume_id).await?;
         let backend = volume.and_then(|volume| volume.record.backend);
         let id = match (backend, initiator) {

@@ -14,12 +14,12 @@ use uuid::Uuid;
 
 use super::secret::chap_for;
 use super::{arrays, turn};
-use crate::engine::{DriverCall, IgnorePending, PlaceCheck};
+use crate::ControlError;
+use crate::engine::{DriverCall, IgnorePending, Operations, PlaceCheck};
 use crate::lock::{self, Tried};
 use crate::outbox::{CloudEvent, Delivery};
 use crate::replication::{Lead, Member};
 use crate::specs::volume_spec;
-use crate::{Control, ControlError};
 
 /// Longest pause before a lock is looked at again.
 const LOOK: Duration = Duration::from_millis(50);
@@ -30,14 +30,14 @@ const PAGE: usize = 200;
 
 /// Which of these volumes have attachments that follow a move.
 pub(crate) async fn followed(
-    control: &Control,
+    operations: &Operations,
     moved: &[Member],
 ) -> Result<Vec<Member>, StoreError> {
     let mut used = Vec::new();
     for page in moved.chunks(PAGE) {
         let ids: Vec<&str> = page.iter().map(|m| m.volume.id.as_str()).collect();
         let query = Query::new().is_in("volume_id", ids);
-        let found = control.store().list::<Attachment>(&query).await?;
+        let found = operations.store().list::<Attachment>(&query).await?;
         let told = |one: &Stored<Attachment>| one.connector.is_some() || one.operation.is_some();
         let theirs: HashSet<String> = found
             .into_iter()
@@ -52,19 +52,19 @@ pub(crate) async fn followed(
 
 /// Connects the hosts of volumes that moved. What fails is told and can be repaired later.
 pub(crate) async fn reconnect(
-    control: &Control,
+    operations: &Operations,
     backend: &str,
     operation: &str,
     moved: &[Member],
     whom: Lead,
 ) {
     let ids: Vec<&str> = moved.iter().map(|m| m.volume.id.as_str()).collect();
-    reconnect_volumes(control, backend, operation, &ids, whom).await;
+    reconnect_volumes(operations, backend, operation, &ids, whom).await;
 }
 
 /// The same for volumes of which nothing but the ids is known.
 pub(crate) async fn reconnect_volumes(
-    control: &Control,
+    operations: &Operations,
     backend: &str,
     operation: &str,
     volumes: &[&str],
@@ -72,7 +72,7 @@ pub(crate) async fn reconnect_volumes(
 ) {
     for page in volumes.chunks(PAGE) {
         let query = Query::new().is_in("volume_id", page.iter().copied());
-        let found = match control.store().list::<Attachment>(&query).await {
+        let found = match operations.store().list::<Attachment>(&query).await {
             Ok(found) => found,
             Err(error) => {
                 tracing::error!(backend, operation, %error, "the attachments of volumes that moved cannot be read; their hosts are not told");
@@ -87,7 +87,7 @@ pub(crate) async fn reconnect_volumes(
         // Those of one volume one after another: they share its lock.
         let futures = theirs.into_iter().map(|(volume, attachments)| async move {
             for id in attachments {
-                if let Err(error) = one(control, backend, operation, (&id, &volume), whom).await {
+                if let Err(error) = one(operations, backend, operation, (&id, &volume), whom).await {
                     tracing::error!(backend, operation, attachment = %id, error = %error.message, "a host of a volume that moved is not told");
                 }
             }
@@ -131,18 +131,18 @@ fn follows(attachment: &Attachment, target: &str, whom: Lead) -> Follows {
 }
 
 async fn one(
-    control: &Control,
+    operations: &Operations,
     backend: &str,
     operation: &str,
     (id, volume): (&str, &str),
     whom: Lead,
 ) -> Result<(), ControlError> {
-    let store = control.store();
-    if !held(control, operation, id).await? {
+    let store = operations.store();
+    if !held(operations, operation, id).await? {
         return Ok(());
     }
-    let until = Instant::now() + control.config().step_deadline;
-    let locked = lock_volume(control, operation, volume, until).await?;
+    let until = Instant::now() + operations.config().step_deadline;
+    let locked = lock_volume(operations, operation, volume, until).await?;
     let volume = match &locked {
         Locked::Gone => return Ok(()),
         Locked::Yes(volume) | Locked::No(volume, _) => volume,
@@ -158,7 +158,7 @@ async fn one(
     let unserved = super::unserved(store, &volume.id).await?;
     let outcome = match (follows, &locked) {
         (Follows::Nothing, _) => {
-            return settle(control, operation, id, &volume.id, |_| None).await;
+            return settle(operations, operation, id, &volume.id, |_| None).await;
         }
         (Follows::Mark, _) => Err("its host was told no way to it".to_owned()),
         (Follows::Connect(_), Locked::No(_, holder)) => {
@@ -169,19 +169,19 @@ async fn one(
         }
         (Follows::Connect(connector), _) => {
             let spec = volume_spec(store, volume).await?;
-            let taken = control.runner().lock_taken(operation);
-            let work = connect(control, backend, &key, spec, *connector);
+            let taken = operations.live().lock_taken(operation);
+            let work = connect(operations, backend, &key, spec, *connector);
             let outcome = lock::unless(taken, work).await;
             outcome.unwrap_or_else(|| Err("another operation moves the volume on".to_owned()))
         }
     };
     let mark = matches!(&attachment, Some(a) if a.status == AttachStatus::ErrorDetaching);
-    settle(control, operation, id, &volume.id, |attachment| {
+    settle(operations, operation, id, &volume.id, |attachment| {
         let former = attachment.connection.as_ref();
         let former = former
             .and_then(|c| c.paths.first())
             .map(|p| p.target.clone());
-        let since = control.now();
+        let since = operations.now();
         let same = attachment.connection.as_ref() == outcome.as_ref().ok();
         if !same || attachment.connection.is_none() {
             // The array that the host really knows is the first one, however often the volume moved on.
@@ -208,15 +208,15 @@ async fn one(
 }
 
 /// Takes the lock of an attachment, so that nobody takes a connection away while it is made anew. False: it is gone.
-async fn held(control: &Control, operation: &str, id: &str) -> Result<bool, ControlError> {
-    let store = control.store();
+async fn held(operations: &Operations, operation: &str, id: &str) -> Result<bool, ControlError> {
+    let store = operations.store();
     loop {
         let Some(mut stored) = store.get::<Attachment>(id).await? else {
             return Ok(false);
         };
         let holder = turn::holder(store, &stored).await?;
         if let Some(holder) = holder.filter(|holder| holder != operation) {
-            lock::pause(control, &holder, LOOK).await;
+            lock::pause(operations, &holder, LOOK).await;
             continue;
         }
         if stored.operation.as_deref() == Some(operation) {
@@ -240,12 +240,12 @@ enum Locked {
 }
 
 async fn lock_volume(
-    control: &Control,
+    operations: &Operations,
     operation: &str,
     volume: &str,
     until: Instant,
 ) -> Result<Locked, ControlError> {
-    let store = control.store();
+    let store = operations.store();
     let ids = [volume.to_owned()];
     loop {
         match lock::try_take(store, operation, &ids).await? {
@@ -259,21 +259,21 @@ async fn lock_volume(
                 let volume = store.get::<Volume>(volume).await?;
                 return Ok(volume.map_or(Locked::Gone, |v| Locked::No(Box::new(v.record), holder)));
             }
-            Tried::Held(holder) => lock::pause(control, &holder, LOOK).await,
+            Tried::Held(holder) => lock::pause(operations, &holder, LOOK).await,
         }
     }
 }
 
 async fn connect(
-    control: &Control,
+    operations: &Operations,
     backend: &str,
     key: &str,
     volume: VolumeSpec,
     mut connector: Connector,
 ) -> Result<Connection, String> {
-    let handle = control.backend(backend);
+    let handle = operations.backend(backend);
     if handle.is_some_and(|backend| backend.config().use_chap) {
-        connector.chap = chap_for(control.store(), backend, &connector)
+        connector.chap = chap_for(operations.store(), backend, &connector)
             .await
             .map_err(|error| format!("its credential cannot be read: {error}"))?;
     }
@@ -281,11 +281,11 @@ async fn connect(
         backend: backend.to_owned(),
         operation: key.to_owned(),
         cursor: Vec::new(),
-        deadline: control.config().step_deadline,
+        deadline: operations.config().step_deadline,
         place: PlaceCheck::AtOnce,
         call: Call::Connect { volume, connector },
     };
-    let reply = control.call_driver(&wanted, &mut IgnorePending).await;
+    let reply = operations.call_driver(&wanted, &mut IgnorePending).await;
     let reply = reply.map_err(|error| error.message)?;
     let mut connection = reply.into_connection().map_err(|error| error.to_string())?;
     if let Some(chap) = &mut connection.chap {
@@ -296,13 +296,13 @@ async fn connect(
 
 /// Changes an attachment, gives both locks back, and writes down the event with it. An attachment that is gone needs no event.
 async fn settle(
-    control: &Control,
+    operations: &Operations,
     operation: &str,
     id: &str,
     volume: &str,
     change: impl Fn(&mut Attachment) -> Option<CloudEvent>,
 ) -> Result<(), ControlError> {
-    let store = control.store();
+    let store = operations.store();
     loop {
         let mut changes = Changes::new();
         let mut told = false;
@@ -311,11 +311,14 @@ async fn settle(
             stored.record.operation = None;
             changes = changes.update(&stored);
             told = event.is_some();
-            for (event, receiver) in event
-                .iter()
-                .flat_map(|event| control.config().receivers.iter().map(move |to| (event, to)))
-            {
-                changes = changes.put(&Delivery::new(event.clone(), receiver, control.now()));
+            for (event, receiver) in event.iter().flat_map(|event| {
+                operations
+                    .config()
+                    .receivers
+                    .iter()
+                    .map(move |to| (event, to))
+            }) {
+                changes = changes.put(&Delivery::new(event.clone(), receiver, operations.now()));
             }
         }
         if let Some(mut volume) = store.get::<Volume>(volume).await?
@@ -326,7 +329,7 @@ async fn settle(
         match store.commit(changes).await {
             Ok(()) => {
                 if told {
-                    control.outbox().notify();
+                    operations.outbox().notify();
                 }
                 return Ok(());
             }

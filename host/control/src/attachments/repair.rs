@@ -96,7 +96,7 @@ impl Attachments<'_> {
             ));
         }
         if let Some(backend) = &wanted.backend
-            && self.control.backend(backend).is_none()
+            && self.operations.backend(backend).is_none()
         {
             return Err(ControlError::not_found("Backend", backend));
         }
@@ -107,7 +107,7 @@ impl Attachments<'_> {
             if Instant::now() >= until {
                 return None;
             }
-            Some(job.run(self.control, compute, wanted.dry_run).await)
+            Some(job.run(self.operations, compute, wanted.dry_run).await)
         }))
         .buffered(AT_ONCE);
         while let Some(done) = running.next().await {
@@ -121,7 +121,7 @@ impl Attachments<'_> {
 
     /// What a failover left behind, and what an earlier repair did not finish.
     async fn jobs(&self, wanted: &Wanted) -> Result<Vec<Job>, ControlError> {
-        let store = self.control.store();
+        let store = self.operations.store();
         let mut jobs = Vec::new();
         let mut query = Query::new()
             .eq("kind", "repair")

@@ -82,7 +82,7 @@ impl Attachments<'_> {
             return self.may_take_away(caller, meant).await;
         }
         if let Some(id) = named
-            && of_caller::<Attachment>(self.control.store(), caller, id)
+            && of_caller::<Attachment>(self.operations.store(), caller, id)
                 .await
                 .is_ok()
         {

@@ -61,7 +61,7 @@ impl Attachments<'_> {
         id: &str,
         wanted: Wanted<'_>,
     ) -> Result<(), ControlError> {
-        let until = Instant::now() + self.control.config().operation_deadline;
+        let until = Instant::now() + self.operations.config().operation_deadline;
         let operation = loop {
             match retry_on_conflict(|| self.take(caller, id, wanted)).await? {
                 Turn::Taken(operation) => break operation,
@@ -71,10 +71,10 @@ impl Attachments<'_> {
                         &holder,
                     ));
                 }
-                Turn::Of(holder) => lock::pause(self.control, &holder, LOOK).await,
+                Turn::Of(holder) => lock::pause(self.operations, &holder, LOOK).await,
             }
         };
-        let ended = self.control.operations().wait(&operation).await?;
+        let ended = self.operations.wait(&operation).await?;
         match (ended.state, ended.error) {
             (OperationState::Succeeded, _) => Ok(()),
             (_, Some(error)) => {
@@ -89,7 +89,7 @@ impl Attachments<'_> {
     }
 
     async fn take(&self, caller: &Caller, id: &str, wanted: Wanted<'_>) -> Result<Turn, TxError> {
-        let store = self.control.store();
+        let store = self.operations.store();
         let mut attachment = self.stored(caller, id).await?;
         let internal = Caller::internal();
         let volume = self.volume(&internal, &attachment.volume_id).await?;
@@ -110,7 +110,7 @@ impl Attachments<'_> {
                 return Ok(Turn::Of(holder));
             }
         }
-        crate::volumes::up_to_date(self.control, &volume).await?;
+        crate::volumes::up_to_date(self.operations, &volume).await?;
         if told.is_none() {
             // Here, where nobody can connect it any more before this is committed.
             self.may_take_away(caller, &attachment).await?;
@@ -126,7 +126,7 @@ impl Attachments<'_> {
             .input(input)
             .on(volume.backend.clone().unwrap_or_default())
             .step("array");
-        let operation = self.control.operations().prepare(caller, new)?;
+        let operation = self.operations.prepare(caller, new)?;
         let mut changes = no_more::<Attachment>(Changes::new(), beside, others.len());
         for other in &others {
             changes = changes.unchanged::<Attachment>(&other.id, other.revision);
@@ -143,7 +143,7 @@ impl Attachments<'_> {
         attachment.record.operation = Some(operation.id.clone());
         let taken = Turn::Taken(operation.id.clone());
         let changes = lock::at_once(changes, &volume, &operation.id).update(&attachment);
-        self.control.operations().submit(changes, operation).await?;
+        self.operations.submit(changes, operation).await?;
         Ok(taken)
     }
 }

@@ -29,7 +29,7 @@ pub(super) fn broken(error: StoreError) -> OperationError {
 #[async_trait]
 impl Executor for Working {
     async fn run(&self, run: &mut Run) -> Result<(), OperationError> {
-        let store = run.control().store().clone();
+        let store = run.operations().store().clone();
         let id = run.operation().subject.clone();
         let attachment = store.get::<Attachment>(&id).await.map_err(broken)?;
         let volume = match &attachment {
@@ -57,8 +57,8 @@ impl Executor for Working {
 const STEP: &str = "array";
 
 async fn call(run: &mut Run, backend: &str, call: Call) -> Result<Reply, OperationError> {
-    let control = run.control().clone();
-    let deadline = control.config().step_deadline;
+    let operations = run.operations().clone();
+    let deadline = operations.config().step_deadline;
     let index = run.begin(STEP, deadline).await?;
     let operation = run.operation().id.clone();
     let wanted = DriverCall {
@@ -69,7 +69,7 @@ async fn call(run: &mut Run, backend: &str, call: Call) -> Result<Reply, Operati
         place: PlaceCheck::AtOnce,
         call,
     };
-    let outcome = control.call_driver(&wanted, &mut IgnorePending).await;
+    let outcome = operations.call_driver(&wanted, &mut IgnorePending).await;
     run.end(
         index,
         outcome.as_ref().map(|_| Value::Null).map_err(Clone::clone),
@@ -84,7 +84,7 @@ async fn locked(
     volume: &str,
     wanted: impl Fn(VolumeSpec) -> Call + Sync,
 ) -> Result<Option<Reply>, OperationError> {
-    let store = run.control().store().clone();
+    let store = run.operations().store().clone();
     let ids = [volume.to_owned()];
     loop {
         if store.get::<Volume>(volume).await.map_err(broken)?.is_none() {
@@ -101,7 +101,7 @@ async fn locked(
         }
         let spec = volume_spec(&store, volume).await.map_err(broken)?;
         let backend = volume.backend.clone().unwrap_or_default();
-        let taken = run.control().runner().lock_taken(&run.operation().id);
+        let taken = run.operations().live().lock_taken(&run.operation().id);
         let answer = lock::unless(taken, call(run, &backend, wanted(spec))).await;
         if let Some(answer) = lock::checked(run, STEP, &held, answer).await? {
             return answer.map(Some);
@@ -115,7 +115,7 @@ async fn connect(
     volume: &Volume,
 ) -> Result<(), OperationError> {
     let outcome = reach(run, volume).await;
-    let now = run.control().now();
+    let now = run.operations().now();
     let id = run.operation().id.clone();
     run.finish(outcome.as_ref().err().cloned());
     settle::<Attachment, Volume>(
@@ -168,7 +168,7 @@ fn said<'a>(connector: &'a Connector, key: &str) -> Option<&'a str> {
 }
 
 async fn reach(run: &mut Run, volume: &Volume) -> Result<(Connector, Connection), OperationError> {
-    let control = run.control().clone();
+    let operations = run.operations().clone();
     let connector = run
         .operation()
         .input
@@ -183,11 +183,11 @@ async fn reach(run: &mut Run, volume: &Volume) -> Result<(Connector, Connection)
     })?;
     let backend = volume.backend.clone().unwrap_or_default();
     let mut told = connector.clone();
-    if control
+    if operations
         .backend(&backend)
         .is_some_and(|backend| backend.config().use_chap)
     {
-        told.chap = chap_for(control.store(), &backend, &connector)
+        told.chap = chap_for(operations.store(), &backend, &connector)
             .await
             .map_err(broken)?;
     }
@@ -211,12 +211,14 @@ async fn disconnect(
     attachment: &Attachment,
     volume: &Volume,
 ) -> Result<(), OperationError> {
-    let control = run.control().clone();
+    let operations = run.operations().clone();
     let outcome = match &attachment.connector {
         None => Ok(Vec::new()),
         Some(connector) => {
             // The turn keeps them what they are.
-            let others = beside(control.store(), attachment).await.map_err(broken)?;
+            let others = beside(operations.store(), attachment)
+                .await
+                .map_err(broken)?;
             let keep = others
                 .iter()
                 .any(|other| other.connector.is_some() && leads(other, &connector.host));
@@ -229,7 +231,7 @@ async fn disconnect(
             answer.map(|reply| reply.map_or_else(Vec::new, unreached))
         }
     };
-    let now = control.now();
+    let now = operations.now();
     let id = run.operation().id.clone();
     let unreached = match outcome {
         Ok(unreached) => unreached,
@@ -239,20 +241,22 @@ async fn disconnect(
     for _ in 0..ROUNDS {
         let mut changes = Changes::new();
         let mut owed = Vec::new();
-        let stored = control.store().get::<Volume>(&volume.id).await;
+        let stored = operations.store().get::<Volume>(&volume.id).await;
         if let Some(mut stored) = stored.map_err(broken)? {
             if let (Some(connector), Some(backend)) =
                 (&attachment.connector, &stored.record.backend)
                 && !unreached.is_empty()
             {
-                let spec = volume_spec(control.store(), &stored.record);
+                let spec = volume_spec(operations.store(), &stored.record);
                 let spec = spec.await.map_err(broken)?;
-                let owing = Owing::new(&control, backend, &id);
+                let owing = Owing::new(&operations, backend, &id);
                 owed = owing.detached(&spec, &attachment.id, connector, &unreached);
-                changes = obligations::owe(&control, &owed);
+                changes = obligations::owe(&operations, &owed);
             }
             // Read after the volume, which is written with each of them: what is decided here is decided of both.
-            let others = beside(control.store(), attachment).await.map_err(broken)?;
+            let others = beside(operations.store(), attachment)
+                .await
+                .map_err(broken)?;
             let reached = |other: &Attachment| other.connection.is_some();
             let waiting = (!others.is_empty()).then(|| others.iter().any(reached));
             release(&mut stored.record, &attachment.id, waiting);
@@ -265,7 +269,7 @@ async fn disconnect(
             .await
         {
             Ok(()) => {
-                obligations::wake(&control, &owed);
+                obligations::wake(&operations, &owed);
                 return Ok(());
             }
             Err(error) if error.is_conflict() => {}

@@ -8,8 +8,10 @@ use springform_model::operation::OperationError;
 use springform_model::replication::evidence;
 use tokio::time::{Instant, sleep};
 
-use super::names::{self, PlaceCheck};
-use crate::{Control, crash_point};
+use super::Operations;
+use super::names::{self, Before, PlaceCheck};
+use crate::backend::BackendHandle;
+use crate::crash_point;
 
 /// How a call is made.
 #[derive(Debug, Clone)]
@@ -51,7 +53,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// Polls are no closer and no further apart than this, milliseconds.
 const POLL: (u32, u32) = (50, 30_000);
 
-impl Control {
+impl Operations {
     /// Makes one call, once, under the generation that serves now. [`CallError::Pending`] is handed to the caller.
     ///
     /// # Errors
@@ -131,7 +133,7 @@ impl Control {
             extensions,
         };
         let name = call.name();
-        let before = names::Before::of(&call);
+        let before = Before::of(&call);
         let busy = || {
             CallError::Fault(Fault::new(
                 FaultKind::Deadline,
@@ -167,7 +169,8 @@ impl Control {
         };
         crash_point!("after-call", name);
         let outcome = match outcome {
-            Ok(reply) => names::believe(self, &handle, operation, &before, &reply, place)
+            Ok(reply) => self
+                .believe(&handle, operation, &before, &reply, place)
                 .await
                 .map(|()| if alone { unreplicated(reply) } else { reply }),
             Err(error) => Err(error),
@@ -175,6 +178,24 @@ impl Control {
         self.metrics()
             .called(backend, name, begun.elapsed(), &outcome);
         outcome
+    }
+
+    /// Refuses an answer that places a volume where another one is, or where a call under way has just placed another one.
+    async fn believe(
+        &self,
+        backend: &BackendHandle,
+        operation: &str,
+        before: &Before,
+        reply: &Reply,
+        check: PlaceCheck,
+    ) -> Result<(), CallError> {
+        let runs = |id: &str| id == operation || self.live().runs(id);
+        let placed = names::claim(&backend.names, operation, before, reply, runs)?;
+        if check == PlaceCheck::InCommit {
+            return Ok(());
+        }
+        // After the claims: what another operation wrote since is seen, what it has not written yet is claimed.
+        names::alone(self.store(), backend.name(), &placed).await
     }
 
     /// Makes a call and has patience: repeats what may succeed by itself, polls what is pending.

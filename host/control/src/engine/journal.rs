@@ -1,15 +1,21 @@
 //! The journal as it is read, written and cancelled from outside.
 
+use std::ops::Deref;
+use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use serde_json::Value;
 use springform_model::operation::{Operation, OperationState, Progress, Step, Verb};
 use springform_store::{Changes, Query, StoreError, Stored};
 use uuid::Uuid;
 
+use super::live::LiveOperations;
 use crate::audit;
+use crate::backends::Backends;
 use crate::ownership::{Owned, is_visible};
-use crate::{Caller, Control, ControlError};
+use crate::tasks::Tasks;
+use crate::{Caller, ControlError};
 
 /// An operation to be journalled.
 #[derive(Debug, Clone)]
@@ -64,30 +70,75 @@ impl NewOperation {
     }
 }
 
-/// Operations.
-#[derive(Debug, Clone, Copy)]
-pub struct Operations<'a> {
-    control: &'a Control,
+/// Carries an operation out to its end. Given from above: what an operation does is not known here.
+#[async_trait]
+pub(crate) trait CarryOut: Send + Sync + 'static {
+    /// The operation was journalled a moment ago, or goes on from the journal.
+    async fn carry_out(&self, operations: Operations, operation: Stored<Operation>, resumed: bool);
 }
 
-impl Control {
-    /// Operations.
-    #[must_use]
-    pub fn operations(&self) -> Operations<'_> {
-        Operations { control: self }
+/// The operations of a host, handed around by cheap clones. It is [`Backends`], too: whoever begins an operation or carries
+/// one out reads their state and calls their drivers.
+#[derive(Clone)]
+pub struct Operations {
+    backends: Backends,
+    live: Arc<LiveOperations>,
+    tasks: Tasks,
+    runner: Arc<dyn CarryOut>,
+}
+
+impl std::fmt::Debug for Operations {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Operations").finish_non_exhaustive()
     }
 }
 
-impl Operations<'_> {
+impl Deref for Operations {
+    type Target = Backends;
+
+    fn deref(&self) -> &Backends {
+        &self.backends
+    }
+}
+
+impl Operations {
+    pub(crate) fn new(backends: Backends, tasks: Tasks, runner: Arc<dyn CarryOut>) -> Self {
+        let most = backends.config().open_operations;
+        Self {
+            backends,
+            live: Arc::new(LiveOperations::new(most)),
+            tasks,
+            runner,
+        }
+    }
+
+    /// The same operations for one that is under way, see [`Context::patient`](crate::Context::patient).
+    pub(crate) fn patient(&self) -> Self {
+        Self {
+            backends: self.backends.patient(),
+            ..self.clone()
+        }
+    }
+
+    /// Those that are open in this process.
+    pub(crate) fn live(&self) -> &LiveOperations {
+        &self.live
+    }
+
+    /// Where operations run, and what else goes on beside the requests.
+    pub(crate) fn tasks(&self) -> &Tasks {
+        &self.tasks
+    }
+
     /// One operation; of another project only for administrators.
     ///
     /// # Errors
     /// `NotFound`, or what the store says.
     pub async fn get(&self, caller: &Caller, id: &str) -> Result<Operation, ControlError> {
-        let stored = self.control.store().get::<Operation>(id).await?;
-        let operation = stored.map(|stored| self.now(stored.record));
+        let stored = self.store().get::<Operation>(id).await?;
+        let operation = stored.map(|stored| self.as_it_stands(stored.record));
         operation
-            .or_else(|| self.control.runner().live(id))
+            .or_else(|| self.live.get(id))
             .filter(|operation| is_visible(caller, operation))
             .ok_or_else(|| Operation::unknown(id))
     }
@@ -102,27 +153,26 @@ impl Operations<'_> {
         query: Query,
     ) -> Result<Vec<Operation>, ControlError> {
         let found = self
-            .control
             .store()
             .list::<Operation>(&caller.scope(query, true))
             .await?;
-        let now = |stored: Stored<Operation>| self.now(stored.record);
+        let now = |stored: Stored<Operation>| self.as_it_stands(stored.record);
         Ok(found.into_iter().map(now).collect())
     }
 
     /// An operation as it stands, once it was read: what runs is ahead of its record, except for the moment in which it has ended
     /// there and not here.
-    fn now(&self, stored: Operation) -> Operation {
+    fn as_it_stands(&self, stored: Operation) -> Operation {
         match stored.state.is_terminal() {
             true => stored,
-            false => self.control.runner().live(&stored.id).unwrap_or(stored),
+            false => self.live.get(&stored.id).unwrap_or(stored),
         }
     }
 
     /// Every change of an operation that runs from now on. A slow reader misses some, never the order.
     #[must_use]
     pub fn events(&self) -> tokio::sync::broadcast::Receiver<Operation> {
-        self.control.runner().events()
+        self.live.events()
     }
 
     /// Asks an operation to stop where that is safe.
@@ -137,9 +187,9 @@ impl Operations<'_> {
                 operation.state.as_str()
             )));
         }
-        self.control.runner().cancel(id);
+        self.live.cancel(id);
         for _ in 0..20 {
-            let Some(mut stored) = self.control.store().get::<Operation>(id).await? else {
+            let Some(mut stored) = self.store().get::<Operation>(id).await? else {
                 break;
             };
             let first = !std::mem::replace(&mut stored.record.cancel_requested, true);
@@ -147,7 +197,7 @@ impl Operations<'_> {
             if first {
                 changes = self.cancelling(changes, caller, &stored);
             }
-            match self.control.store().commit(changes).await {
+            match self.store().commit(changes).await {
                 Ok(()) => break,
                 Err(error) if error.is_conflict() => {}
                 Err(StoreError::Unavailable(reason)) => {
@@ -163,8 +213,8 @@ impl Operations<'_> {
 
     /// With an entry of the audit log, where the operation is one that is audited.
     fn cancelling(&self, changes: Changes, caller: &Caller, operation: &Operation) -> Changes {
-        let entry = audit::cancel_requested(caller, operation, self.control.now());
-        let entry = entry.map(|entry| entry.by_host(&self.control.config().host));
+        let entry = audit::cancel_requested(caller, operation, self.now());
+        let entry = entry.map(|entry| entry.by_host(&self.config().host));
         entry.into_iter().fold(changes, Changes::audit)
     }
 
@@ -174,15 +224,13 @@ impl Operations<'_> {
     /// # Errors
     /// `Unavailable` when too many are open.
     pub fn prepare(&self, caller: &Caller, new: NewOperation) -> Result<Operation, ControlError> {
-        if self.control.runner().is_full() {
+        if self.live.is_full() {
             return Err(ControlError::unavailable(
                 "Too many operations are open. Try again in a few seconds.",
             ));
         }
-        let now = self.control.now();
-        let limit = new
-            .deadline
-            .unwrap_or(self.control.config().operation_deadline);
+        let now = self.now();
+        let limit = new.deadline.unwrap_or(self.config().operation_deadline);
         Ok(Operation {
             id: Uuid::now_v7().to_string(),
             verb: new.verb,
@@ -214,12 +262,12 @@ impl Operations<'_> {
     /// # Errors
     /// What the store refuses; then nothing was changed and nothing is started.
     pub async fn submit(&self, changes: Changes, operation: Operation) -> Result<(), StoreError> {
-        let control = self.control.clone();
-        let begun = self.control.runner().whole(async move {
+        let operations = self.clone();
+        let begun = self.tasks.whole(async move {
             let changes = changes.insert(&operation);
-            control.store().commit(changes).await?;
+            operations.store().commit(changes).await?;
             crate::crash_point!("journalled");
-            control.operations().start(operation);
+            operations.start(operation);
             Ok(())
         });
         begun.await.unwrap_or(Err(StoreError::Closed))
@@ -227,13 +275,26 @@ impl Operations<'_> {
 
     /// Carries out an operation that has just been journalled at revision 1.
     pub fn start(&self, operation: Operation) {
-        self.control.runner().spawn(
-            self.control.clone(),
-            Stored {
-                record: operation,
-                revision: 1,
-            },
-        );
+        let journalled = Stored {
+            record: operation,
+            revision: 1,
+        };
+        self.carry(journalled, false);
+    }
+
+    /// Goes on with an operation of the journal, unless it runs already.
+    pub(crate) fn resume(&self, operation: Stored<Operation>) {
+        self.carry(operation, true);
+    }
+
+    fn carry(&self, operation: Stored<Operation>, resumed: bool) {
+        if !self.live.add(&operation) {
+            return;
+        }
+        let (live, runner, operations) = (self.live.clone(), self.runner.clone(), self.patient());
+        let id = operation.id.clone();
+        let work = async move { runner.carry_out(operations, operation, resumed).await };
+        self.tasks.spawn_then(work, move || live.remove(&id));
     }
 
     /// Waits until an operation has ended.
@@ -241,8 +302,8 @@ impl Operations<'_> {
     /// # Errors
     /// `NotFound`, or what the store says.
     pub async fn wait(&self, id: &str) -> Result<Operation, ControlError> {
-        self.control.runner().ended(id).await;
-        let stored = self.control.store().get::<Operation>(id).await?;
+        self.live.ended(id).await;
+        let stored = self.store().get::<Operation>(id).await?;
         stored
             .map(|stored| stored.record)
             .ok_or_else(|| ControlError::not_found("Operation", id))

@@ -2,6 +2,7 @@
 
 mod call;
 mod journal;
+mod live;
 mod names;
 mod run;
 mod runner;
@@ -11,10 +12,27 @@ pub use journal::{NewOperation, Operations};
 pub use names::PlaceCheck;
 pub(crate) use names::{ArrayNames, is_taken, only_there, taken};
 pub use run::Run;
-pub(crate) use runner::Runner;
+pub(crate) use runner::{Abandon, Runner};
 pub use runner::{Executor, Executors};
 
 use springform_model::operation::OperationError;
+
+/// Code of an outcome that came too late.
+const OVERTAKEN: &str = "overtaken";
+
+/// Why an operation does not end: what its array answered was right, and a volume's lock was taken away before that was written
+/// down. It runs again.
+pub(crate) fn overtaken(volume: &str) -> OperationError {
+    failure(
+        OVERTAKEN,
+        format!("a failover took the lock of {volume} before the outcome was written"),
+    )
+}
+
+/// Whether an operation is to run again only because of that.
+pub(crate) fn is_overtaken(error: &OperationError) -> bool {
+    error.code == OVERTAKEN
+}
 
 /// A failure of the host's own making.
 #[must_use]

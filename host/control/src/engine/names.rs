@@ -9,14 +9,11 @@ use springform_model::contract::{Call, CallError, Fault, FaultKind, Placement, R
 use springform_model::operation::OperationError;
 use springform_store::{Changes, Measure, Query, Store};
 
-use crate::Control;
-use crate::backend::BackendHandle;
-
 /// Fewer claims than this are kept whether or not their operations have ended.
 const MANY: usize = 1024;
 
 /// Array and name there.
-type Place = (String, String);
+pub(super) type Place = (String, String);
 
 /// Where answers have placed volumes whose operations have not ended: the records may not say so yet.
 #[derive(Debug, Default)]
@@ -134,37 +131,38 @@ pub enum PlaceCheck {
     InCommit,
 }
 
-/// Refuses an answer that places a volume where another one is, or where a call under way has just placed another one.
+/// The places that an answer gives to volumes, claimed until the operation has ended.
 ///
 /// # Errors
-/// [`FaultKind::WrongReply`] with both volumes; `Gone`, to be tried again, where the records cannot be read.
-pub(super) async fn believe(
-    control: &Control,
-    backend: &BackendHandle,
+/// [`FaultKind::WrongReply`] with both volumes, where a call under way has just placed another one there.
+pub(super) fn claim(
+    names: &ArrayNames,
     operation: &str,
     before: &Before,
     reply: &Reply,
-    check: PlaceCheck,
-) -> Result<(), CallError> {
+    runs: impl Fn(&str) -> bool,
+) -> Result<Vec<(String, Place)>, CallError> {
     let placed = before.new_in(reply);
-    if placed.is_empty() {
-        return Ok(());
-    }
-    let runs = |id: &str| id == operation || control.runner().runs(id);
     for (id, place) in &placed {
-        if let Err(other) = backend.names.claim(place, id, operation, runs) {
+        if let Err(other) = names.claim(place, id, operation, &runs) {
             return Err(refused(id, place, &other));
         }
     }
-    if check == PlaceCheck::InCommit {
-        return Ok(());
-    }
-    // After the claims: what another operation wrote since is seen, what it has not written yet is claimed.
-    alone(control.store(), backend.name(), &placed).await
+    Ok(placed)
 }
 
 /// Refuses places that the records give to other volumes.
-async fn alone(store: &Store, backend: &str, placed: &[(String, Place)]) -> Result<(), CallError> {
+///
+/// # Errors
+/// [`FaultKind::WrongReply`] with both volumes; `Gone`, to be tried again, where the records cannot be read.
+pub(super) async fn alone(
+    store: &Store,
+    backend: &str,
+    placed: &[(String, Place)],
+) -> Result<(), CallError> {
+    if placed.is_empty() {
+        return Ok(());
+    }
     let names = placed.iter().map(|(_, (_, name))| name.clone());
     let query = Query::new()
         .eq("backend", backend)
@@ -207,13 +205,13 @@ pub(crate) fn is_taken(error: &OperationError) -> bool {
 
 /// Why the volume cannot be there. None: the other one has its name on another array, and the claim holds until it is written.
 pub(crate) async fn taken(
-    control: &Control,
+    store: &Store,
     backend: &str,
     volume: &str,
     placement: &Placement,
 ) -> Option<CallError> {
     let placed = [(volume.to_owned(), place(placement))];
-    alone(control.store(), backend, &placed).await.err()
+    alone(store, backend, &placed).await.err()
 }
 
 fn refused(id: &str, (target, name): &Place, other: &str) -> CallError {

@@ -9,8 +9,8 @@ use springform_model::operation::{Operation, OperationError, OperationState, Ste
 use springform_store::{Changes, Record, StoreError, Stored};
 use tokio::time::Instant;
 
-use super::{DriverCall, OnPending, PlaceCheck, failure};
-use crate::{Control, crash_point};
+use super::{DriverCall, OnPending, Operations, PlaceCheck, failure};
+use crate::crash_point;
 
 /// Journals what a step waits for.
 struct Waiter<'a> {
@@ -31,7 +31,7 @@ const ROUNDS: u32 = 50;
 /// One running operation.
 #[derive(Debug)]
 pub struct Run {
-    control: Control,
+    operations: Operations,
     operation: Stored<Operation>,
     /// When it is given up, whatever becomes of the wall clock meanwhile.
     until: Instant,
@@ -42,10 +42,10 @@ pub struct Run {
 }
 
 impl Run {
-    pub(crate) fn new(control: Control, operation: Stored<Operation>) -> Self {
-        let until = Instant::now() + operation.time_left(control.now());
+    pub(crate) fn new(operations: Operations, operation: Stored<Operation>) -> Self {
+        let until = Instant::now() + operation.time_left(operations.now());
         Self {
-            control,
+            operations,
             operation,
             until,
             ended: false,
@@ -68,10 +68,10 @@ impl Run {
         Instant::now() >= self.until
     }
 
-    /// The control plane.
+    /// All operations, and what they stand on.
     #[must_use]
-    pub fn control(&self) -> &Control {
-        &self.control
+    pub fn operations(&self) -> &Operations {
+        &self.operations
     }
 
     /// The operation as it stands.
@@ -83,22 +83,22 @@ impl Run {
     /// Changes the operation in memory; the next commit writes it, and whoever watches sees it at once.
     pub fn note(&mut self, change: impl FnOnce(&mut Operation)) {
         change(&mut self.operation.record);
-        self.operation.record.updated_at = self.control.now();
-        self.control.runner().show(&self.operation.record);
+        self.operation.record.updated_at = self.operations.now();
+        self.operations.live().show(&self.operation.record);
     }
 
     /// Takes over an operation that the executor wrote itself.
     pub fn adopt(&mut self, operation: Operation) {
         self.ended = operation.state.is_terminal();
         self.operation.record = operation;
-        self.control.runner().show(&self.operation.record);
+        self.operations.live().show(&self.operation.record);
     }
 
     /// Whether somebody asked to stop.
     #[must_use]
     pub fn cancelled(&self) -> bool {
         self.operation.record.cancel_requested
-            || self.control.runner().is_cancelled(&self.operation.id)
+            || self.operations.live().is_cancelled(&self.operation.id)
     }
 
     /// Writes changes and the operation at once.
@@ -109,17 +109,17 @@ impl Run {
         for _ in 0..ROUNDS {
             let all = changes.clone().update(&self.operation);
             let all = self.audited(all);
-            match self.control.store().commit(all).await {
+            match self.operations.store().commit(all).await {
                 Ok(()) => {
                     self.operation.revision += 1;
                     self.ended = self.operation.state.is_terminal();
-                    self.control.runner().show(&self.operation.record);
+                    self.operations.live().show(&self.operation.record);
                     crash_point!("committed");
                     return Ok(());
                 }
                 Err(StoreError::Conflict { table, .. }) if table == Operation::TABLE.name => {
                     let Some(now) = self
-                        .control
+                        .operations
                         .store()
                         .get::<Operation>(&self.operation.id)
                         .await?
@@ -145,8 +145,8 @@ impl Run {
 
     /// With its end in the audit log, where it has ended and is one that is audited.
     fn audited(&self, changes: Changes) -> Changes {
-        let entry = crate::audit::ended(&self.operation, self.control.now());
-        let entry = entry.map(|entry| entry.by_host(&self.control.config().host));
+        let entry = crate::audit::ended(&self.operation, self.operations.now());
+        let entry = entry.map(|entry| entry.by_host(&self.operations.config().host));
         entry.into_iter().fold(changes, Changes::audit)
     }
 
@@ -161,7 +161,7 @@ impl Run {
             .iter()
             .position(|step| step.name == name);
         let index = known.unwrap_or(self.operation.steps.len());
-        let now = self.control.now();
+        let now = self.operations.now();
         let until = now.plus_micros(i64::try_from(deadline.as_micros()).unwrap_or(i64::MAX));
         self.note(|operation| {
             if known.is_none() {
@@ -186,7 +186,7 @@ impl Run {
 
     /// Ends a step in memory; the next commit writes it.
     pub fn end(&mut self, index: usize, outcome: Result<serde_json::Value, OperationError>) {
-        let now = self.control.now();
+        let now = self.operations.now();
         self.note(|operation| {
             operation.state = OperationState::Running;
             let Some(step) = operation.steps.get_mut(index) else {
@@ -218,7 +218,7 @@ impl Run {
         backend: &str,
         call: Call,
     ) -> Result<Reply, OperationError> {
-        let deadline = self.control.config().step_deadline;
+        let deadline = self.operations.config().step_deadline;
         self.call_within(step, backend, call, deadline).await
     }
 
@@ -251,7 +251,7 @@ impl Run {
             .and_then(|cursor| serde_json::from_value(cursor).ok())
             .unwrap_or_default();
         let generation = self
-            .control
+            .operations
             .generation(backend)
             .map(|generation| generation.number);
         self.note(|operation| operation.generation = operation.generation.or(generation));
@@ -263,8 +263,8 @@ impl Run {
             place: self.place,
             call,
         };
-        let control = self.control.clone();
-        let outcome = control
+        let operations = self.operations.clone();
+        let outcome = operations
             .call_driver(&wanted, &mut Waiter { run: self, index })
             .await;
         self.end(
@@ -295,7 +295,7 @@ impl Run {
     /// Sets the final state in memory; the next commit writes it together with the subject. Whoever watches sees it only
     /// then: who is told that it is over finds the subject as it left it, and nobody's turn taken.
     pub fn finish(&mut self, error: Option<OperationError>) {
-        let now = self.control.now();
+        let now = self.operations.now();
         let operation = &mut self.operation.record;
         operation.state = match &error {
             None => OperationState::Succeeded,
@@ -320,7 +320,8 @@ impl Run {
     ) -> Result<Option<T>, OperationError> {
         let broken = |error: StoreError| failure("store", format!("the database refused: {error}"));
         for _ in 0..ROUNDS {
-            let Some(mut stored) = self.control.store().get::<T>(id).await.map_err(broken)? else {
+            let Some(mut stored) = self.operations.store().get::<T>(id).await.map_err(broken)?
+            else {
                 self.commit(Changes::new()).await.map_err(broken)?;
                 return Ok(None);
             };

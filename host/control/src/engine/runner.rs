@@ -1,23 +1,18 @@
-//! Carries operations out in the background, each in a task of its own, and knows those that are open.
+//! Carries operations out to their ends, with the executors that it is given.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::FutureExt as _;
 use springform_model::operation::{Operation, OperationError, Verb};
 use springform_store::Stored;
-use tokio::sync::{broadcast, watch};
 use tokio::time::{Instant, sleep};
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
-use super::{Run, failure};
-use crate::holders::abandon;
-use crate::{Control, lock};
+use super::journal::CarryOut;
+use super::{Operations, Run, failure, is_overtaken};
 
 /// Carries out one kind of operation.
 #[async_trait]
@@ -45,176 +40,31 @@ impl Executors {
     }
 }
 
-struct Live {
-    operation: Operation,
-    cancelled: bool,
-    ended: watch::Sender<bool>,
-    /// Counts how often somebody took a volume's lock from it.
-    lock_taken: watch::Sender<u64>,
+/// Ends an operation that its executor cannot end.
+#[async_trait]
+pub(crate) trait Abandon: Send + Sync + 'static {
+    /// Fails it, in the commit that releases what it holds.
+    async fn abandon(&self, operations: &Operations, id: &str, error: OperationError);
 }
 
-/// The operations that are open in this process.
+/// Carries operations out.
 pub(crate) struct Runner {
     executors: Executors,
-    live: Mutex<HashMap<String, Live>>,
-    events: broadcast::Sender<Operation>,
-    tasks: TaskTracker,
-    stop: CancellationToken,
-    most: usize,
+    abandon: Arc<dyn Abandon>,
 }
 
 impl Runner {
-    pub(crate) fn new(
-        executors: Executors,
-        tasks: TaskTracker,
-        stop: CancellationToken,
-        most: usize,
-    ) -> Self {
-        Self {
-            executors,
-            live: Mutex::default(),
-            events: broadcast::channel(1024).0,
-            tasks,
-            stop,
-            most,
-        }
+    pub(crate) fn new(executors: Executors, abandon: Arc<dyn Abandon>) -> Self {
+        Self { executors, abandon }
     }
+}
 
-    fn with<R>(&self, act: impl FnOnce(&mut HashMap<String, Live>) -> R) -> Option<R> {
-        self.live.lock().ok().map(|mut live| act(&mut live))
-    }
-
-    pub(crate) fn is_full(&self) -> bool {
-        self.with(|live| live.len() >= self.most).unwrap_or(true)
-    }
-
-    pub(crate) fn open(&self) -> usize {
-        self.with(|live| live.len()).unwrap_or(0)
-    }
-
-    /// Whether an operation runs in this process.
-    pub(crate) fn runs(&self, id: &str) -> bool {
-        self.with(|live| live.contains_key(id)).unwrap_or(true)
-    }
-
-    pub(crate) fn live(&self, id: &str) -> Option<Operation> {
-        self.with(|live| live.get(id).map(|live| live.operation.clone()))
-            .flatten()
-    }
-
-    pub(crate) fn events(&self) -> broadcast::Receiver<Operation> {
-        self.events.subscribe()
-    }
-
-    pub(crate) fn show(&self, operation: &Operation) {
-        self.with(|live| {
-            if let Some(live) = live.get_mut(&operation.id) {
-                operation.clone_into(&mut live.operation);
-            }
-        });
-        if self.events.receiver_count() > 0 {
-            // Nobody listens any more: nothing is lost by that.
-            let _ = self.events.send(operation.clone());
-        }
-    }
-
-    pub(crate) fn cancel(&self, id: &str) {
-        self.with(|live| {
-            if let Some(live) = live.get_mut(id) {
-                live.cancelled = true;
-            }
-        });
-    }
-
-    pub(crate) fn is_cancelled(&self, id: &str) -> bool {
-        self.with(|live| live.get(id).is_some_and(|live| live.cancelled))
-            .unwrap_or(false)
-    }
-
-    pub(crate) async fn ended(&self, id: &str) {
-        let watch = self
-            .with(|live| live.get(id).map(|live| live.ended.subscribe()))
-            .flatten();
-        if let Some(mut watch) = watch {
-            // An error means that the task is gone, which is an end too.
-            let _ = watch.wait_for(|ended| *ended).await;
-        }
-    }
-
-    /// Tells a running operation that somebody took a volume's lock from it: what it waits for does not count any more.
-    pub(crate) fn take_lock(&self, id: &str) {
-        self.with(|live| {
-            if let Some(live) = live.get(id) {
-                live.lock_taken.send_modify(|times| *times += 1);
-            }
-        });
-    }
-
-    /// Resolves when somebody takes a lock from this operation from now on.
-    pub(crate) fn lock_taken(&self, id: &str) -> impl Future<Output = ()> + Send + use<> {
-        let watch = self
-            .with(|live| live.get(id).map(|live| live.lock_taken.subscribe()))
-            .flatten();
-        async move {
-            if let Some(mut watch) = watch
-                && watch.changed().await.is_ok()
-            {
-                return;
-            }
-            std::future::pending().await
-        }
-    }
-
-    /// Carries something out to its end, whether or not somebody waits for it. None where the process ends before that.
-    pub(crate) async fn whole<T: Send + 'static>(
-        &self,
-        work: impl Future<Output = T> + Send + 'static,
-    ) -> Option<T> {
-        let stop = self.stop.clone();
-        let work = async move { stop.run_until_cancelled(work).await };
-        self.tasks.spawn(work).await.ok().flatten()
-    }
-
-    /// Carries out an operation that was journalled a moment ago.
-    pub(crate) fn spawn(&self, control: Control, operation: Stored<Operation>) {
-        self.carry(control, operation, false);
-    }
-
-    /// Goes on with an operation of the journal, unless it runs already.
-    pub(crate) fn resume(&self, control: Control, operation: Stored<Operation>) {
-        self.carry(control, operation, true);
-    }
-
-    fn carry(&self, control: Control, operation: Stored<Operation>, resumed: bool) {
-        let id = operation.id.clone();
-        let live = Live {
-            operation: operation.record.clone(),
-            cancelled: operation.cancel_requested,
-            ended: watch::channel(false).0,
-            lock_taken: watch::channel(0).0,
-        };
-        let new = self.with(|all| match all.entry(id.clone()) {
-            Entry::Occupied(_) => false,
-            Entry::Vacant(slot) => {
-                slot.insert(live);
-                true
-            }
-        });
-        if new != Some(true) {
-            return;
-        }
+#[async_trait]
+impl CarryOut for Runner {
+    async fn carry_out(&self, operations: Operations, operation: Stored<Operation>, resumed: bool) {
         let executor = self.executors.map.get(&operation.verb).cloned();
-        let stop = self.stop.clone();
-        self.tasks.spawn(async move {
-            let work = carry_out(control.patient(), operation, resumed, executor);
-            // A host that stops leaves the operation open: the journal says where to go on.
-            let _ = stop.run_until_cancelled(work).await;
-            control.runner().with(|all| {
-                if let Some(live) = all.remove(&id) {
-                    live.ended.send_replace(true);
-                }
-            });
-        });
+        let abandon = self.abandon.as_ref();
+        carry_out(operations, operation, resumed, executor, abandon).await;
     }
 }
 
@@ -227,19 +77,20 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// before that is run again from the journal, as after a restart; where that does not help either, what the operation
 /// holds is released in the commit that fails it.
 async fn carry_out(
-    control: Control,
+    operations: Operations,
     operation: Stored<Operation>,
     resumed: bool,
     executor: Option<Arc<dyn Executor>>,
+    abandon: &dyn Abandon,
 ) {
     let mut operation = operation;
     let mut pause = PAUSE;
     let (mut again, mut failures) = (resumed, 0);
-    let until = Instant::now() + operation.time_left(control.now());
+    let until = Instant::now() + operation.time_left(operations.now());
     loop {
         if again {
             // It may have ended since it was read.
-            match control.store().get::<Operation>(&operation.id).await {
+            match operations.store().get::<Operation>(&operation.id).await {
                 Ok(Some(now)) if !now.state.is_terminal() => operation = now,
                 Ok(_) => return,
                 Err(error) => {
@@ -248,12 +99,12 @@ async fn carry_out(
                 }
             }
         }
-        let Some(error) = attempt(&control, operation.clone(), executor.as_deref()).await else {
+        let Some(error) = attempt(&operations, operation.clone(), executor.as_deref()).await else {
             return;
         };
         again = true;
         // Only an operator who moves the volume overtakes an operation: it has not failed, and its array may have done its part.
-        if lock::is_overtaken(&error) && Instant::now() < until {
+        if is_overtaken(&error) && Instant::now() < until {
             tracing::info!(operation = %operation.id, why = %error.message, "an operation is carried out again");
             sleep(PAUSE).await;
             continue;
@@ -261,7 +112,7 @@ async fn carry_out(
         failures += 1;
         tracing::error!(operation = %operation.id, failures, error = %error.message, "an operation could not be ended in order");
         if failures == RUNS || executor.is_none() {
-            return abandon(&control, &operation.id, error).await;
+            return abandon.abandon(&operations, &operation.id, error).await;
         }
         sleep(pause).await;
         pause = pause.saturating_mul(2);
@@ -270,11 +121,11 @@ async fn carry_out(
 
 /// One run. Gives what kept it from ending the operation.
 async fn attempt(
-    control: &Control,
+    operations: &Operations,
     operation: Stored<Operation>,
     executor: Option<&dyn Executor>,
 ) -> Option<OperationError> {
-    let mut run = Run::new(control.clone(), operation);
+    let mut run = Run::new(operations.clone(), operation);
     let Some(executor) = executor else {
         return Some(failure(
             "unsupported",
@@ -302,7 +153,7 @@ async fn attempt(
 }
 
 /// One line for each operation: who did what, and what came of it.
-pub(super) fn told(operation: &Operation) {
+fn told(operation: &Operation) {
     let error = operation.error.as_ref().map(|error| error.message.as_str());
     let took = operation
         .finished_at

@@ -13,26 +13,18 @@ use springform_store::{Changes, Direction, Query, Stored};
 pub use take::CreateGroupSnapshot;
 
 use crate::edit::{edit, is_conflict, no_more};
-use crate::engine::{Executors, NewOperation};
+use crate::engine::{Executors, NewOperation, Operations};
 use crate::error::ErrorKind;
 use crate::groups::ROUNDS;
 use crate::groups::rules::words;
 use crate::ownership::of_caller;
 use crate::volumes::not_frozen;
-use crate::{Caller, Control, ControlError};
+use crate::{Caller, ControlError};
 
 /// Group snapshots.
 #[derive(Debug, Clone, Copy)]
 pub struct GroupSnapshots<'a> {
-    pub(crate) control: &'a Control,
-}
-
-impl Control {
-    /// Group snapshots.
-    #[must_use]
-    pub fn group_snapshots(&self) -> GroupSnapshots<'_> {
-        GroupSnapshots { control: self }
-    }
+    pub(crate) operations: &'a Operations,
 }
 
 pub(crate) fn register(executors: &mut Executors) {
@@ -40,7 +32,11 @@ pub(crate) fn register(executors: &mut Executors) {
     executors.add(&verbs, Arc::new(work::Working));
 }
 
-impl GroupSnapshots<'_> {
+impl<'a> GroupSnapshots<'a> {
+    pub(crate) fn new(operations: &'a Operations) -> Self {
+        Self { operations }
+    }
+
     /// One group snapshot of the caller's view.
     ///
     /// # Errors
@@ -54,7 +50,7 @@ impl GroupSnapshots<'_> {
         caller: &Caller,
         id: &str,
     ) -> Result<Stored<GroupSnapshot>, ControlError> {
-        of_caller(self.control.store(), caller, id).await
+        of_caller(self.operations.store(), caller, id).await
     }
 
     /// One page of group snapshots.
@@ -68,7 +64,11 @@ impl GroupSnapshots<'_> {
         all_tenants: bool,
     ) -> Result<Vec<GroupSnapshot>, ControlError> {
         let query = caller.scope(query, all_tenants);
-        let found = self.control.store().list::<GroupSnapshot>(&query).await?;
+        let found = self
+            .operations
+            .store()
+            .list::<GroupSnapshot>(&query)
+            .await?;
         Ok(found.into_iter().map(|stored| stored.record).collect())
     }
 
@@ -80,7 +80,7 @@ impl GroupSnapshots<'_> {
         let query = Query::new()
             .eq("group_snapshot_id", id)
             .sort("id", Direction::Asc);
-        let found = self.control.store().list::<Snapshot>(&query).await?;
+        let found = self.operations.store().list::<Snapshot>(&query).await?;
         Ok(found.into_iter().map(|stored| stored.record).collect())
     }
 
@@ -89,8 +89,8 @@ impl GroupSnapshots<'_> {
     /// # Errors
     /// `NotFound`; `Invalid` in another state or while a group is being made from it; `Conflict`.
     pub async fn delete(&self, caller: &Caller, id: &str) -> Result<(), ControlError> {
-        let control = self.control;
-        let store = control.store();
+        let operations = self.operations;
+        let store = operations.store();
         for _ in 0..ROUNDS {
             let mut taken = self.stored(caller, id).await?;
             if let Some(holder) = &taken.operation {
@@ -98,7 +98,7 @@ impl GroupSnapshots<'_> {
             }
             let group = store.get::<Group>(&taken.group_id).await?;
             let backend = group.and_then(|group| group.record.backend);
-            not_frozen(control, backend.as_deref()).await?;
+            not_frozen(operations, backend.as_deref()).await?;
             let source = Query::new()
                 .eq("group_snapshot_id", id)
                 .eq("status", GroupStatus::Creating.as_str());
@@ -121,17 +121,17 @@ impl GroupSnapshots<'_> {
             let new = NewOperation::new(Verb::DeleteGroupSnapshot, "group-snapshot", id)
                 .on(backend.unwrap_or_default())
                 .input(json!({ "snapshots": ids }));
-            let operation = control.operations().prepare(caller, new)?;
+            let operation = operations.prepare(caller, new)?;
             taken.record.status = GroupStatus::Deleting;
             taken.record.operation = Some(operation.id.clone());
-            taken.record.updated_at = Some(control.now());
+            taken.record.updated_at = Some(operations.now());
             let mut changes = no_more::<Group>(Changes::new(), source, 0).update(&taken);
             for mut snapshot in snapshots {
                 snapshot.record.status = SnapshotStatus::Deleting;
                 snapshot.record.operation = Some(operation.id.clone());
                 changes = changes.update(&snapshot);
             }
-            match control.operations().submit(changes, operation).await {
+            match operations.submit(changes, operation).await {
                 Ok(()) => return Ok(()),
                 Err(error) if is_conflict(&error) => {}
                 Err(error) => return Err(error.into()),
@@ -164,9 +164,9 @@ impl GroupSnapshots<'_> {
                 words(GroupStatus::ALL)
             ))
         })?;
-        let now = self.control.now();
+        let now = self.operations.now();
         edit(
-            self.control.store(),
+            self.operations.store(),
             id,
             || ControlError::not_found("GroupSnapshot", id),
             |taken: &mut GroupSnapshot| {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 use springform_model::cloud::{
-    GroupSnapshot, GroupStatus, Metadata, Snapshot, SnapshotStatus, Volume, VolumeStatus,
+    Group, GroupSnapshot, GroupStatus, Metadata, Snapshot, SnapshotStatus, Volume, VolumeStatus,
 };
 use springform_model::operation::Verb;
 use springform_store::{Changes, StoreError, Stored};
@@ -13,8 +13,9 @@ use uuid::Uuid;
 use super::GroupSnapshots;
 use crate::edit::is_conflict;
 use crate::engine::NewOperation;
-use crate::groups::{ROUNDS, contended, invalid, still};
-use crate::quotas::{Adds, over};
+use crate::groups::{Groups, ROUNDS, contended, invalid, still};
+use crate::ownership::of_caller;
+use crate::quotas::{Adds, Quotas, over};
 use crate::specs::full_type;
 use crate::volumes::not_frozen;
 use crate::{Caller, ControlError};
@@ -40,10 +41,11 @@ impl GroupSnapshots<'_> {
         caller: &Caller,
         wanted: CreateGroupSnapshot,
     ) -> Result<GroupSnapshot, ControlError> {
-        let control = self.control;
+        let operations = self.operations;
         for _ in 0..ROUNDS {
-            let mut group = control.groups().stored(caller, &wanted.group_id).await?;
-            not_frozen(control, group.backend.as_deref()).await?;
+            let mut group =
+                of_caller::<Group>(operations.store(), caller, &wanted.group_id).await?;
+            not_frozen(operations, group.backend.as_deref()).await?;
             if let Some(holder) = &group.operation {
                 return Err(ControlError::busy(&format!("Group {}", group.id), holder));
             }
@@ -53,7 +55,7 @@ impl GroupSnapshots<'_> {
                     group.status
                 )));
             }
-            let members = control.groups().members(&group.id).await?;
+            let members = Groups::new(operations).members(&group.id).await?;
             for member in &members {
                 may_be_taken(member)?;
             }
@@ -69,7 +71,7 @@ impl GroupSnapshots<'_> {
             let new = NewOperation::new(Verb::CreateGroupSnapshot, "group-snapshot", &id)
                 .on(group.backend.clone().unwrap_or_default())
                 .input(json!({ "snapshots": ids }));
-            let operation = control.operations().prepare(caller, new)?;
+            let operation = operations.prepare(caller, new)?;
             let taken = GroupSnapshot {
                 id,
                 project_id: caller.project_id.clone(),
@@ -81,7 +83,7 @@ impl GroupSnapshots<'_> {
                 group_type_id: group.group_type_id.clone(),
                 consistent: false,
                 operation: Some(operation.id.clone()),
-                created_at: control.now(),
+                created_at: operations.now(),
                 updated_at: None,
             };
             // The group's turn keeps its members what they are until the snapshot is taken.
@@ -97,7 +99,7 @@ impl GroupSnapshots<'_> {
                 snapshot.operation = Some(operation.id.clone());
                 changes = changes.insert(snapshot);
             }
-            match control.operations().submit(changes, operation).await {
+            match operations.submit(changes, operation).await {
                 Ok(()) => return Ok(taken),
                 Err(error) if is_conflict(&error) => {}
                 Err(StoreError::Limit { name, limit, used }) => {
@@ -122,9 +124,9 @@ impl GroupSnapshots<'_> {
             .collect();
         let mut changes = Changes::new();
         for kind in kinds {
-            let full = full_type(self.control.store(), kind).await?;
+            let full = full_type(self.operations.store(), kind).await?;
             let kind = full.as_ref().map(|full| &full.volume_type);
-            let quotas = self.control.quotas();
+            let quotas = Quotas::new(self.operations);
             let guards = quotas.guards(&caller.project_id, Adds::Snapshot, kind);
             changes = changes.and(guards.await?);
         }
@@ -160,7 +162,7 @@ impl GroupSnapshots<'_> {
                 .as_ref()
                 .map(|placement| placement.target.clone()),
             operation: None,
-            created_at: self.control.now(),
+            created_at: self.operations.now(),
             updated_at: None,
         }
     }

@@ -39,7 +39,7 @@ type Outcomes = BTreeMap<String, Result<Option<Made>, OperationError>>;
 impl Executor for Working {
     async fn run(&self, run: &mut Run) -> Result<(), OperationError> {
         let id = run.operation().subject.clone();
-        let store = run.control().store().clone();
+        let store = run.operations().store().clone();
         let Some(taken) = store.get::<GroupSnapshot>(&id).await.map_err(broken)? else {
             run.finish(None);
             return run.commit(Changes::new()).await.map_err(broken);
@@ -57,7 +57,7 @@ impl Executor for Working {
                 let outcome =
                     discard(run, &taken.record, group.as_ref(), &snapshots, &mut owed).await;
                 discarded(run, &id, &snapshots, outcome, &owed).await?;
-                obligations::wake(run.control(), &owed);
+                obligations::wake(run.operations(), &owed);
                 Ok(())
             }
             _ => {
@@ -99,11 +99,14 @@ async fn as_one(run: &Run, group: &Group) -> Result<bool, OperationError> {
         .iter()
         .any(|step| step.name == AT_ONCE);
     let able =
-        group.array_name.is_some() && backend_has(run.control(), &backend, "group-snapshots");
+        group.array_name.is_some() && backend_has(run.operations(), &backend, "group-snapshots");
     if begun || able {
         return Ok(true);
     }
-    let kind = run.control().store().get::<GroupType>(&group.group_type_id);
+    let kind = run
+        .operations()
+        .store()
+        .get::<GroupType>(&group.group_type_id);
     let kind = kind.await.map_err(broken)?;
     if kind.is_some_and(|kind| wants_consistent_snapshots(&kind)) {
         let mut error = failure(
@@ -131,7 +134,7 @@ async fn take_as_one(
     group: &Group,
     snapshots: &[Snapshot],
 ) -> Result<Outcomes, OperationError> {
-    let store = run.control().store().clone();
+    let store = run.operations().store().clone();
     let backend = group.backend.clone().unwrap_or_default();
     let volumes = volumes_of(snapshots);
     let (held, outcomes) = loop {
@@ -195,8 +198,8 @@ async fn one(
     call: impl Fn(VolumeSpec, SnapshotSpec) -> Call,
     owed: Option<&mut Vec<Obligation>>,
 ) -> Result<(Reply, Volume), OperationError> {
-    let control = run.control().clone();
-    let store = control.store().clone();
+    let operations = run.operations().clone();
+    let store = operations.store().clone();
     let operation = run.operation().id.clone();
     let mut owes = None;
     let ids = [snapshot.volume_id.clone()];
@@ -208,7 +211,7 @@ async fn one(
         let backend = volume.backend.clone().unwrap_or_default();
         let mut told = snapshot_spec(snapshot);
         if owed.is_some() {
-            let owing = Owing::new(&control, &backend, &operation);
+            let owing = Owing::new(&operations, &backend, &operation);
             let taken_on = snapshot.target.as_deref();
             let deleted = owing.snapshot_deleted(&spec, told, taken_on).await;
             (told, owes) = deleted.map_err(broken)?;
@@ -255,7 +258,7 @@ fn first(outcome: &Result<Outcomes, OperationError>) -> Option<OperationError> {
 
 fn message(run: &Run, action: &str) -> Changes {
     match &run.operation().error {
-        Some(error) => report(run.operation(), run.control(), action, "001", error),
+        Some(error) => report(run.operation(), run.operations(), action, "001", error),
         None => Changes::new(),
     }
 }
@@ -275,7 +278,7 @@ async fn finished(
     consistent: bool,
     outcome: Result<Outcomes, OperationError>,
 ) -> Result<(), OperationError> {
-    let now = run.control().now();
+    let now = run.operations().now();
     let held = run.operation().id.clone();
     let error = first(&outcome);
     settle::<GroupSnapshot, Snapshot>(
@@ -346,9 +349,9 @@ async fn discard(
     snapshots: &[Snapshot],
     owed: &mut Vec<Obligation>,
 ) -> Result<Outcomes, OperationError> {
-    let control = run.control().clone();
+    let operations = run.operations().clone();
     let operation = run.operation().id.clone();
-    let store = control.store().clone();
+    let store = operations.store().clone();
     if let Some(group) = group.filter(|_| taken.consistent) {
         let backend = group.backend.clone().unwrap_or_default();
         let volumes = volumes_of(snapshots);
@@ -357,7 +360,7 @@ async fn discard(
             let group = group_spec(&store, group).await.map_err(broken)?;
             let parts: Vec<_> = snapshots.iter().map(snapshot_spec).collect();
             let taken_on = snapshots.iter().find_map(|one| one.target.as_deref());
-            let owing = Owing::new(&control, &backend, &operation);
+            let owing = Owing::new(&operations, &backend, &operation);
             let away = owing.group_snapshot_deleted(&group, &taken.id, &parts, taken_on);
             *owed = away.await.map_err(broken)?.into_iter().collect();
             let call = Call::DeleteGroupSnapshot {
@@ -390,7 +393,7 @@ async fn discard(
 async fn unlock(run: &Run, snapshots: &[Snapshot]) -> Result<(), OperationError> {
     let id = run.operation().id.clone();
     let volumes = volumes_of(snapshots);
-    lock::give_back(run.control().store(), &id, &volumes)
+    lock::give_back(run.operations().store(), &id, &volumes)
         .await
         .map_err(broken)
 }
@@ -402,12 +405,12 @@ async fn discarded(
     outcome: Result<Outcomes, OperationError>,
     owed: &[Obligation],
 ) -> Result<(), OperationError> {
-    let now = run.control().now();
+    let now = run.operations().now();
     let error = first(&outcome);
     unlock(run, snapshots).await?;
     run.finish(error.clone());
     let owed = if outcome.is_ok() { owed } else { &[] };
-    let note = message(run, "010").and(obligations::owe(run.control(), owed));
+    let note = message(run, "010").and(obligations::owe(run.operations(), owed));
     settle::<GroupSnapshot, Snapshot>(
         run,
         id,

@@ -10,10 +10,13 @@ use uuid::Uuid;
 
 use super::Groups;
 use crate::edit::{TxError, is_conflict, retry_on_conflict};
-use crate::engine::NewOperation;
+use crate::engine::{NewOperation, Operations};
 use crate::error::ErrorKind;
+use crate::group_types::GroupTypes;
+use crate::quotas::Quotas;
 use crate::scheduler::Request;
-use crate::{Caller, Control, ControlError};
+use crate::types::Types;
+use crate::{Caller, ControlError};
 
 /// What is asked for.
 #[derive(Debug, Clone, Default)]
@@ -44,27 +47,28 @@ impl Groups<'_> {
     }
 
     async fn begin_empty(&self, caller: &Caller, wanted: CreateGroup) -> Result<Group, TxError> {
-        let control = self.control;
-        let kind = control
-            .group_types()
+        let operations = self.operations;
+        let kind = GroupTypes::new(operations)
             .stored(caller, &wanted.group_type)
             .await?;
         let mut types = Vec::with_capacity(wanted.volume_types.len());
         for name in &wanted.volume_types {
-            types.push(control.types().stored(caller, name).await?);
+            types.push(Types::new(operations).stored(caller, name).await?);
         }
         if types.is_empty() {
             return Err(ControlError::input("a group needs at least one volume type").into());
         }
         let zone = self.zone(wanted.availability_zone)?;
-        let mut group = new_group(control, caller, &kind.id, zone);
+        let mut group = new_group(operations, caller, &kind.id, zone);
         group.name = wanted.name;
         group.description = wanted.description;
         group.volume_type_ids = ids(&types);
         let new = NewOperation::new(Verb::CreateGroup, "group", &group.id);
-        let new = match control
-            .schedule_all(&requests(&kind, &types, &group.availability_zone))
-            .await
+        let new = match crate::scheduler::schedule_all(
+            operations,
+            &requests(&kind, &types, &group.availability_zone),
+        )
+        .await
         {
             Ok(chosen) => {
                 group.backend = Some(chosen.backend.name().to_owned());
@@ -73,16 +77,16 @@ impl Groups<'_> {
             }
             Err(why) => new.input(json!({ "refused": why.message })),
         };
-        let operation = control.operations().prepare(caller, new)?;
+        let operation = operations.prepare(caller, new)?;
         group.operation = Some(operation.id.clone());
-        let mut changes = limit(control, caller)
+        let mut changes = limit(operations, caller)
             .await?
             .insert(&group)
             .unchanged::<GroupType>(&kind.id, kind.revision);
         for kind in &types {
             changes = changes.unchanged::<VolumeType>(&kind.id, kind.revision);
         }
-        match control.operations().submit(changes, operation).await {
+        match operations.submit(changes, operation).await {
             Ok(()) => Ok(group),
             Err(error) if is_conflict(&error) => Err(TxError::Conflict),
             Err(error) => Err(over_groups(error).into()),
@@ -90,11 +94,11 @@ impl Groups<'_> {
     }
 
     fn zone(&self, wanted: Option<String>) -> Result<String, ControlError> {
-        let usual = &self.control.config().availability_zone;
+        let usual = &self.operations.config().availability_zone;
         let Some(zone) = wanted else {
             return Ok(usual.clone());
         };
-        if crate::volumes::zone_exists(self.control, &zone) {
+        if crate::volumes::zone_exists(self.operations, &zone) {
             return Ok(zone);
         }
         Err(ControlError::input(format!(
@@ -135,7 +139,12 @@ fn requests(kind: &GroupType, types: &[Stored<VolumeType>], zone: &str) -> Vec<R
         .collect()
 }
 
-pub(super) fn new_group(control: &Control, caller: &Caller, kind: &str, zone: String) -> Group {
+pub(super) fn new_group(
+    operations: &Operations,
+    caller: &Caller,
+    kind: &str,
+    zone: String,
+) -> Group {
     Group {
         id: Uuid::now_v7().to_string(),
         project_id: caller.project_id.clone(),
@@ -155,14 +164,19 @@ pub(super) fn new_group(control: &Control, caller: &Caller, kind: &str, zone: St
         replication_status: ReplicationStatus::Disabled,
         generation: 0,
         operation: None,
-        created_at: control.now(),
+        created_at: operations.now(),
         updated_at: None,
     }
 }
 
 /// The limit a new group has to keep.
-pub(super) async fn limit(control: &Control, caller: &Caller) -> Result<Changes, ControlError> {
-    let limits = control.quotas().limits_of(&caller.project_id).await?;
+pub(super) async fn limit(
+    operations: &Operations,
+    caller: &Caller,
+) -> Result<Changes, ControlError> {
+    let limits = Quotas::new(operations)
+        .limits_of(&caller.project_id)
+        .await?;
     let mine = Query::new().eq("project_id", &caller.project_id);
     Ok(match limits.get("groups").copied() {
         Some(limit) if limit >= 0 => {

@@ -24,11 +24,11 @@ impl Groups<'_> {
         id: &str,
         with_volumes: bool,
     ) -> Result<(), ControlError> {
-        let control = self.control;
-        let store = control.store();
+        let operations = self.operations;
+        let store = operations.store();
         for _ in 0..ROUNDS {
             let mut group = self.stored(caller, id).await?;
-            not_frozen(control, group.backend.as_deref()).await?;
+            not_frozen(operations, group.backend.as_deref()).await?;
             if let Some(holder) = &group.operation {
                 return Err(ControlError::busy(&format!("Group {id}"), holder));
             }
@@ -68,7 +68,7 @@ impl Groups<'_> {
                     "Cannot delete group {id}. It cannot be the source for an ongoing group or group snapshot creation."
                 )));
             }
-            if lock::passed(control, &members).await? {
+            if lock::passed(operations, &members).await? {
                 continue;
             }
             for member in &members {
@@ -93,17 +93,17 @@ impl Groups<'_> {
             let new = NewOperation::new(Verb::DeleteGroup, "group", id)
                 .on(group.backend.clone().unwrap_or_default())
                 .input(json!({ "volumes": ids }));
-            let operation = control.operations().prepare(caller, new)?;
+            let operation = operations.prepare(caller, new)?;
             group.record.status = GroupStatus::Deleting;
             group.record.operation = Some(operation.id.clone());
-            group.record.updated_at = Some(control.now());
+            group.record.updated_at = Some(operations.now());
             let mut changes = guards.update(&group);
             for mut member in members {
                 member.record.status = VolumeStatus::Deleting;
                 member.record.operation = Some(operation.id.clone());
                 changes = changes.update(&member);
             }
-            match control.operations().submit(changes, operation).await {
+            match operations.submit(changes, operation).await {
                 Ok(()) => return Ok(()),
                 Err(error) if is_conflict(&error) => {}
                 Err(error) => return Err(error.into()),

@@ -27,7 +27,7 @@ type Outcomes = BTreeMap<String, Result<Placement, OperationError>>;
 impl Executor for Filling {
     async fn run(&self, run: &mut Run) -> Result<(), OperationError> {
         let id = run.operation().subject.clone();
-        let store = run.control().store().clone();
+        let store = run.operations().store().clone();
         let Some(group) = store.get::<Group>(&id).await.map_err(broken)? else {
             run.finish(None);
             return run.commit(Changes::new()).await.map_err(broken);
@@ -77,7 +77,7 @@ async fn finish(
         Err(error) => Some(error.clone()),
     };
     run.finish(failed.clone());
-    let now = run.control().now();
+    let now = run.operations().now();
     let held = run.operation().id.clone();
     let note = message(run, "001");
     settle::<Group, Volume>(
@@ -118,7 +118,7 @@ async fn fill(
     members: &[String],
     sources: &[String],
 ) -> Result<Outcomes, OperationError> {
-    let store = run.control().store().clone();
+    let store = run.operations().store().clone();
     let volumes = store.get_many::<Volume>(members).await.map_err(broken)?;
     let backend = group.backend.clone().unwrap_or_default();
     let mut outcomes = Outcomes::new();
@@ -149,12 +149,12 @@ async fn fill(
         return Ok(outcomes);
     }
     for volume in volumes {
-        let control = run.control().clone();
+        let operations = run.operations().clone();
         let source = source_of(&store, &volume.id).await?;
         let step = format!("volumes.create {}", volume.id);
         let outcome = loop {
             let held = lock::take(run, source.as_slice()).await?;
-            let call = call_for(&control, &volume.record).await?;
+            let call = call_for(&operations, &volume.record).await?;
             match lock::call(run, &step, &backend, call, &held).await {
                 Ok(Some(reply)) => {
                     let placed = reply.into_placement();

@@ -25,10 +25,10 @@ use springform_model::operation::Verb;
 use springform_store::{Changes, Direction, Query, StoreError, Stored};
 
 use crate::edit::{edit, no_more};
-use crate::engine::Executors;
+use crate::engine::{Executors, Operations};
 use crate::error::ErrorKind;
 use crate::ownership::of_caller;
-use crate::{Caller, Control, ControlError};
+use crate::{Caller, ControlError};
 
 /// Rounds of a change that others disturb.
 pub(crate) const ROUNDS: u32 = 50;
@@ -36,15 +36,7 @@ pub(crate) const ROUNDS: u32 = 50;
 /// Groups.
 #[derive(Debug, Clone, Copy)]
 pub struct Groups<'a> {
-    pub(crate) control: &'a Control,
-}
-
-impl Control {
-    /// Groups.
-    #[must_use]
-    pub fn groups(&self) -> Groups<'_> {
-        Groups { control: self }
-    }
+    pub(crate) operations: &'a Operations,
 }
 
 pub(crate) fn register(executors: &mut Executors) {
@@ -70,7 +62,11 @@ pub(crate) fn still(changes: Changes, group: &str, members: usize) -> Changes {
     no_more::<Volume>(changes, Query::new().eq("group_id", group), members)
 }
 
-impl Groups<'_> {
+impl<'a> Groups<'a> {
+    pub(crate) fn new(operations: &'a Operations) -> Self {
+        Self { operations }
+    }
+
     /// One group of the caller's view.
     ///
     /// # Errors
@@ -84,7 +80,7 @@ impl Groups<'_> {
         caller: &Caller,
         id: &str,
     ) -> Result<Stored<Group>, ControlError> {
-        of_caller(self.control.store(), caller, id).await
+        of_caller(self.operations.store(), caller, id).await
     }
 
     /// One page of groups.
@@ -98,7 +94,7 @@ impl Groups<'_> {
         all_tenants: bool,
     ) -> Result<Vec<Group>, ControlError> {
         let query = caller.scope(query, all_tenants);
-        let found = self.control.store().list::<Group>(&query).await?;
+        let found = self.operations.store().list::<Group>(&query).await?;
         Ok(found.into_iter().map(|stored| stored.record).collect())
     }
 
@@ -113,7 +109,7 @@ impl Groups<'_> {
 
     pub(crate) async fn members(&self, id: &str) -> Result<Vec<Stored<Volume>>, StoreError> {
         let query = Query::new().eq("group_id", id).sort("id", Direction::Asc);
-        self.control.store().list::<Volume>(&query).await
+        self.operations.store().list::<Volume>(&query).await
     }
 
     /// Sets the state as an administrator says.
@@ -138,9 +134,9 @@ impl Groups<'_> {
                 rules::words(GroupStatus::ALL)
             ))
         })?;
-        let now = self.control.now();
+        let now = self.operations.now();
         edit(
-            self.control.store(),
+            self.operations.store(),
             id,
             || ControlError::not_found("Group", id),
             |group: &mut Group| {

@@ -8,7 +8,7 @@ use springform_model::operation::Operation;
 
 use super::rules::is_replicated;
 use super::{Groups, invalid};
-use crate::replication::{Ask, Request, Scope};
+use crate::replication::{Ask, Replication, Request, Scope};
 use crate::specs::replication_of;
 use crate::{Caller, ControlError, ErrorKind};
 
@@ -127,7 +127,7 @@ impl Groups<'_> {
             allow_attached: wanted.allow_attached,
             ..ask(id)
         };
-        let replication = self.control.replication();
+        let replication = Replication::new(self.operations);
         replication
             .failover_of(&owner(caller), &backend, ask, wanted.to.as_deref())
             .await
@@ -148,7 +148,7 @@ impl Groups<'_> {
         let backend = group
             .backend
             .as_deref()
-            .and_then(|name| self.control.backend(name));
+            .and_then(|name| self.operations.backend(name));
         let config = backend.map(|backend| backend.config());
         let targets = config.iter().flat_map(|config| &config.targets);
         Ok(targets
@@ -158,13 +158,13 @@ impl Groups<'_> {
     }
 
     async fn submit(&self, caller: &Caller, request: Request) -> Result<Operation, ControlError> {
-        let replication = self.control.replication();
+        let replication = Replication::new(self.operations);
         let begun = replication.submit(&owner(caller), request).await;
         begun.map_err(refused)
     }
 
     async fn replicates(&self, group: &Group) -> Result<(), ControlError> {
-        let store = self.control.store();
+        let store = self.operations.store();
         let kind = store.get::<GroupType>(&group.group_type_id).await?;
         if !kind.is_some_and(|kind| is_replicated(&kind)) {
             return Err(ControlError::invalid(format!(

@@ -4,7 +4,7 @@ use springform_model::cloud::{Group, GroupStatus, GroupType, VolumeType};
 use springform_model::contract::GroupSpec;
 use springform_store::{Store, StoreError};
 
-use crate::Control;
+use crate::backends::Backends;
 use crate::specs::{is_true, replication_of};
 
 /// Whether snapshots of such groups have to be taken at one point in time.
@@ -33,8 +33,8 @@ pub(crate) fn words(all: &[GroupStatus]) -> String {
 }
 
 /// Whether the driver of a backend declares an ability now.
-pub(crate) fn backend_has(control: &Control, backend: &str, feature: &str) -> bool {
-    control
+pub(crate) fn backend_has(backends: &Backends, backend: &str, feature: &str) -> bool {
+    backends
         .generation(backend)
         .is_some_and(|generation| generation.loaded.driver.description().has(feature))
 }

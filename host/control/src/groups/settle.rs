@@ -4,8 +4,7 @@ use springform_model::operation::OperationError;
 use springform_store::{Changes, Record, StoreError, Stored};
 
 use super::ROUNDS;
-use crate::engine::{Run, failure};
-use crate::lock;
+use crate::engine::{Run, failure, overtaken};
 
 /// What becomes of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,19 +45,19 @@ pub(crate) async fn settle<T: Record, M: Record>(
     more: impl Fn() -> Changes + Send,
 ) -> Result<(), OperationError> {
     for _ in 0..ROUNDS {
-        let store = run.control().store().clone();
+        let store = run.operations().store().clone();
         let mut changes = more();
         if let Some(mut stored) = store.get::<T>(id).await.map_err(broken)? {
             let fate = decide(&mut stored.record);
             if fate == WriteDecision::Overtaken {
-                return Err(lock::overtaken(id));
+                return Err(overtaken(id));
             }
             changes = with(changes, &stored, fate);
         }
         for mut member in store.get_many::<M>(members).await.map_err(broken)? {
             let fate = each(&mut member.record);
             if fate == WriteDecision::Overtaken {
-                return Err(lock::overtaken(member.record.id()));
+                return Err(overtaken(member.record.id()));
             }
             changes = with(changes, &member, fate);
         }

@@ -9,8 +9,9 @@ use super::create::{limit, new_group, over_groups};
 use super::{Groups, invalid, still};
 use crate::edit::{TxError, is_conflict, retry_on_conflict};
 use crate::engine::NewOperation;
+use crate::ownership::of_caller;
 use crate::quotas::over;
-use crate::volumes::{CreateVolume, not_frozen};
+use crate::volumes::{CreateVolume, Volumes, not_frozen};
 use crate::{Caller, ControlError};
 
 /// What a group is made from.
@@ -52,15 +53,15 @@ impl Groups<'_> {
         description: Option<String>,
         source: GroupSource,
     ) -> Result<Group, TxError> {
-        let control = self.control;
+        let operations = self.operations;
         let origin = self.origin(caller, &source).await?;
         let from = &origin.group;
         let Some(backend) = from.backend.clone() else {
             return Err(invalid("No host to create group from this source.").into());
         };
-        not_frozen(control, Some(&backend)).await?;
+        not_frozen(operations, Some(&backend)).await?;
         let mut group = new_group(
-            control,
+            operations,
             caller,
             &from.group_type_id,
             from.availability_zone.clone(),
@@ -75,9 +76,9 @@ impl Groups<'_> {
             GroupSource::Snapshot(id) => group.group_snapshot_id = Some(id),
         }
         let mut volumes = Vec::with_capacity(origin.volumes.len());
-        let mut changes = limit(control, caller).await?.and(origin.hold);
+        let mut changes = limit(operations, caller).await?.and(origin.hold);
         for wanted in origin.volumes {
-            let (mut volume, limits) = control.volumes().draft(caller, wanted).await?;
+            let (mut volume, limits) = Volumes::new(operations).draft(caller, wanted).await?;
             volume.group_id = Some(group.id.clone());
             volume.backend = Some(backend.clone());
             volume.host.clone_from(&from.host);
@@ -88,7 +89,7 @@ impl Groups<'_> {
         let new = NewOperation::new(Verb::CreateGroupFrom, "group", &group.id)
             .on(&backend)
             .input(json!({ "volumes": members }));
-        let operation = control.operations().prepare(caller, new)?;
+        let operation = operations.prepare(caller, new)?;
         group.operation = Some(operation.id.clone());
         changes = changes.insert(&group);
         for volume in &mut volumes {
@@ -96,7 +97,7 @@ impl Groups<'_> {
             changes = changes.insert(volume);
         }
         let size = volumes.iter().map(|volume| volume.size).sum();
-        match control.operations().submit(changes, operation).await {
+        match operations.submit(changes, operation).await {
             Ok(()) => Ok(group),
             Err(error) if is_conflict(&error) => Err(TxError::Conflict),
             Err(StoreError::Limit { name, limit, used }) if name != "groups" => {
@@ -141,8 +142,8 @@ impl Groups<'_> {
     }
 
     async fn snapshot_origin(&self, caller: &Caller, id: &str) -> Result<Origin, ControlError> {
-        let store = self.control.store();
-        let taken = self.control.group_snapshots().stored(caller, id).await?;
+        let store = self.operations.store();
+        let taken = of_caller::<GroupSnapshot>(self.operations.store(), caller, id).await?;
         if let Some(holder) = &taken.operation {
             return Err(ControlError::busy(&format!("GroupSnapshot {id}"), holder));
         }

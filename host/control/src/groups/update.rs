@@ -68,10 +68,10 @@ impl Groups<'_> {
                 .clone()
                 .filter(|new| Some(new) != group.description.as_ref());
             let touched: Vec<String> = wanted.add.iter().chain(&wanted.remove).cloned().collect();
-            let store = self.control.store();
+            let store = self.operations.store();
             let touched = store.get_many::<Volume>(&touched).await?;
             // Read after whoever has one of them for a moment only is done.
-            lock::passed(self.control, &touched).await?;
+            lock::passed(self.operations, &touched).await?;
             let joining = self.joining(&group, &wanted.add).await?;
             let leaving = self.leaving(&group, &wanted.remove).await?;
             let members_change = !joining.is_empty() || !leaving.is_empty();
@@ -89,12 +89,12 @@ impl Groups<'_> {
             let record = &mut group.record;
             record.name = name.or(record.name.take());
             record.description = text.or(record.description.take());
-            record.updated_at = Some(self.control.now());
+            record.updated_at = Some(self.operations.now());
             let outcome = if members_change {
-                not_frozen(self.control, group.backend.as_deref()).await?;
+                not_frozen(self.operations, group.backend.as_deref()).await?;
                 self.begin(caller, &mut group, joining, leaving).await?
             } else {
-                self.control
+                self.operations
                     .store()
                     .commit(Changes::new().update(&group))
                     .await
@@ -121,7 +121,7 @@ impl Groups<'_> {
         let new = NewOperation::new(Verb::UpdateGroup, "group", &group.id)
             .on(group.backend.clone().unwrap_or_default())
             .input(json!({ "add": ids(&joining), "remove": ids(&leaving) }));
-        let operation = self.control.operations().prepare(caller, new)?;
+        let operation = self.operations.prepare(caller, new)?;
         group.record.status = GroupStatus::Updating;
         group.record.operation = Some(operation.id.clone());
         let mut changes = Changes::new().update(group);
@@ -129,7 +129,7 @@ impl Groups<'_> {
             held.record.operation = Some(operation.id.clone());
             changes = changes.update(&held);
         }
-        Ok(self.control.operations().submit(changes, operation).await)
+        Ok(self.operations.submit(changes, operation).await)
     }
 
     /// Those of `wanted` that are not members yet; each may join or all are refused.
@@ -146,7 +146,7 @@ impl Groups<'_> {
                     group.id
                 ))
             };
-            let found = self.control.store().get::<Volume>(id).await?;
+            let found = self.operations.store().get::<Volume>(id).await?;
             // A volume of another project is none, for whoever owns the group.
             let found = found
                 .filter(|found| found.project_id == group.project_id)
@@ -195,7 +195,7 @@ impl Groups<'_> {
                     group.id
                 ))
             };
-            let found = self.control.store().get::<Volume>(id).await?;
+            let found = self.operations.store().get::<Volume>(id).await?;
             let found = found
                 .filter(|found| found.group_id.as_deref() == Some(&group.id))
                 .ok_or_else(|| refuse("it is not in the group.".to_owned()))?;

@@ -13,8 +13,7 @@ use super::rules::{
     backend_has, group_spec, wants_consistent_replication, wants_consistent_snapshots,
 };
 use super::settle::{WriteDecision, broken, settle};
-use crate::Control;
-use crate::engine::{Executor, Run, failure};
+use crate::engine::{Executor, Operations, Run, failure};
 use crate::obligations::{self, Owing};
 use crate::specs::volume_spec;
 use crate::volumes::report;
@@ -26,7 +25,7 @@ pub(super) struct Working;
 impl Executor for Working {
     async fn run(&self, run: &mut Run) -> Result<(), OperationError> {
         let id = run.operation().subject.clone();
-        let found = run.control().store().get::<Group>(&id).await;
+        let found = run.operations().store().get::<Group>(&id).await;
         let Some(group) = found.map_err(broken)? else {
             run.finish(None);
             return run.commit(Changes::new()).await.map_err(broken);
@@ -49,14 +48,14 @@ pub(super) fn listed(operation: &Operation, key: &str) -> Vec<String> {
 pub(super) fn message(run: &Run, action: &str) -> Changes {
     let operation = run.operation();
     match &operation.error {
-        Some(error) => report(operation, run.control(), action, "001", error),
+        Some(error) => report(operation, run.operations(), action, "001", error),
         None => Changes::new(),
     }
 }
 
 /// Which array serves a backend now; none: its primary.
-async fn serving(control: &Control, backend: &str) -> Option<String> {
-    let service = control.store().get::<Service>(backend).await.ok()??;
+async fn serving(operations: &Operations, backend: &str) -> Option<String> {
+    let service = operations.store().get::<Service>(backend).await.ok()??;
     service.record.active_target
 }
 
@@ -65,10 +64,13 @@ pub(super) async fn establish(
     run: &mut Run,
     group: &Group,
 ) -> Result<Option<String>, OperationError> {
-    let control = run.control().clone();
+    let operations = run.operations().clone();
     let backend = group.backend.clone().unwrap_or_default();
-    if !backend_has(&control, &backend, "groups") {
-        let kind = control.store().get::<GroupType>(&group.group_type_id).await;
+    if !backend_has(&operations, &backend, "groups") {
+        let kind = operations
+            .store()
+            .get::<GroupType>(&group.group_type_id)
+            .await;
         let kind = kind.map_err(broken)?;
         let asks = kind.is_some_and(|kind| {
             wants_consistent_snapshots(&kind) || wants_consistent_replication(&kind)
@@ -85,7 +87,9 @@ pub(super) async fn establish(
         }
         return Ok(None);
     }
-    let spec = group_spec(control.store(), group).await.map_err(broken)?;
+    let spec = group_spec(operations.store(), group)
+        .await
+        .map_err(broken)?;
     let reply = run
         .call("groups.create", &backend, Call::CreateGroup { group: spec })
         .await?;
@@ -107,9 +111,9 @@ async fn create(run: &mut Run, group: &Group) -> Result<(), OperationError> {
         None => establish(run, group).await,
     };
     run.finish(outcome.as_ref().err().cloned());
-    let control = run.control().clone();
-    let target = serving(&control, group.backend.as_deref().unwrap_or_default()).await;
-    let now = control.now();
+    let operations = run.operations().clone();
+    let target = serving(&operations, group.backend.as_deref().unwrap_or_default()).await;
+    let now = operations.now();
     let note = message(run, "001");
     settle::<Group, Volume>(
         run,
@@ -141,7 +145,7 @@ async fn update(run: &mut Run, group: &Group) -> Result<(), OperationError> {
     );
     let outcome = tell(run, group, &add, &remove).await;
     run.finish(outcome.as_ref().err().cloned());
-    let now = run.control().now();
+    let now = run.operations().now();
     let held = run.operation().id.clone();
     let members: Vec<String> = add.iter().chain(&remove).cloned().collect();
     let note = message(run, "011");
@@ -184,7 +188,7 @@ async fn tell(
     if group.array_name.is_none() {
         return Ok(Reply::Done);
     }
-    let store = run.control().store().clone();
+    let store = run.operations().store().clone();
     let backend = group.backend.clone().unwrap_or_default();
     let mut specs = [Vec::new(), Vec::new()];
     for (ids, specs) in [add, remove].into_iter().zip(&mut specs) {
@@ -212,12 +216,14 @@ async fn delete(run: &mut Run, group: &Group) -> Result<(), OperationError> {
             first.get_or_insert(error);
         }
     }
-    let control = run.control().clone();
+    let operations = run.operations().clone();
     let mut owed = Vec::new();
     if first.is_none() && group.array_name.is_some() {
-        let spec = group_spec(control.store(), group).await.map_err(broken)?;
+        let spec = group_spec(operations.store(), group)
+            .await
+            .map_err(broken)?;
         let operation = run.operation().id.clone();
-        let owing = Owing::new(&control, &backend, &operation);
+        let owing = Owing::new(&operations, &backend, &operation);
         let call = Call::DeleteGroup {
             group: spec.clone(),
         };
@@ -227,8 +233,8 @@ async fn delete(run: &mut Run, group: &Group) -> Result<(), OperationError> {
         }
     }
     run.finish(first.clone());
-    let now = control.now();
-    let note = message(run, "010").and(obligations::owe(&control, &owed));
+    let now = operations.now();
+    let note = message(run, "010").and(obligations::owe(&operations, &owed));
     settle::<Group, Volume>(
         run,
         &group.id,
@@ -246,7 +252,7 @@ async fn delete(run: &mut Run, group: &Group) -> Result<(), OperationError> {
         || note.clone(),
     )
     .await?;
-    obligations::wake(&control, &owed);
+    obligations::wake(&operations, &owed);
     Ok(())
 }
 
@@ -256,26 +262,26 @@ async fn delete_member(
     backend: &str,
     id: &str,
 ) -> Result<Result<(), OperationError>, OperationError> {
-    let store = run.control().store().clone();
+    let store = run.operations().store().clone();
     let Some(volume) = store.get::<Volume>(id).await.map_err(broken)? else {
         return Ok(Ok(()));
     };
     let spec = volume_spec(&store, &volume.record).await.map_err(broken)?;
     let operation = run.operation().id.clone();
-    let control = run.control().clone();
+    let operations = run.operations().clone();
     let call = Call::DeleteVolume {
         volume: spec.clone(),
     };
     let outcome = run
         .call(&format!("volumes.delete {id}"), backend, call)
         .await;
-    let now = run.control().now();
+    let now = run.operations().now();
     let query = Query::new().eq("volume_id", id);
     let attachments = store.list::<Attachment>(&query).await.map_err(broken)?;
     let gone = outcome.is_ok();
     let mut owed = Vec::new();
     if gone {
-        let owing = Owing::new(&control, backend, &operation);
+        let owing = Owing::new(&operations, backend, &operation);
         owed = owing.volume_deleted(&spec).await.map_err(broken)?;
     }
     settle::<Volume, Volume>(
@@ -296,13 +302,13 @@ async fn delete_member(
             if !gone {
                 return Changes::new();
             }
-            let changes = obligations::owe(&control, &owed).remove::<Relation>(id);
+            let changes = obligations::owe(&operations, &owed).remove::<Relation>(id);
             attachments.iter().fold(changes, |changes, row| {
                 changes.remove::<Attachment>(&row.id)
             })
         },
     )
     .await?;
-    obligations::wake(&control, &owed);
+    obligations::wake(&operations, &owed);
     Ok(outcome.map(drop))
 }

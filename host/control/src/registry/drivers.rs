@@ -5,18 +5,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use springform_model::audit::{Action, Outcome, Subject};
-use springform_model::contract::{Call, CallError, TargetHealth};
 use springform_store::{Changes, Direction, Query};
 
-use super::status::{newest, previous};
+use super::status::{self, newest, previous};
 use super::{
-    DriverLoader, DriverStatus, Generation, GenerationRecord, GenerationState, Inspected,
-    LoadRefusal, Loaded,
+    DriverLoader, DriverStatus, GenerationRecord, GenerationState, Inspected, LoadRefusal,
 };
 use crate::audit;
+use crate::audit::Audit;
+use crate::backends::Backends;
 use crate::config::{BackendConfig, DriverConfig};
 use crate::error::ErrorKind;
-use crate::{Caller, Control, ControlError};
+use crate::{Caller, ControlError};
 
 /// The stage at which a component is refused for its digest, its signatures or its version.
 const VERIFY: &str = "verify";
@@ -27,15 +27,7 @@ pub type Inspection = Inspected;
 /// Drivers.
 #[derive(Debug, Clone, Copy)]
 pub struct Drivers<'a> {
-    pub(super) control: &'a Control,
-}
-
-impl Control {
-    /// Drivers and their generations.
-    #[must_use]
-    pub fn drivers(&self) -> Drivers<'_> {
-        Drivers { control: self }
-    }
+    pub(super) backends: &'a Backends,
 }
 
 fn admin(caller: &Caller) -> Result<(), ControlError> {
@@ -48,7 +40,11 @@ fn admin(caller: &Caller) -> Result<(), ControlError> {
     ))
 }
 
-impl Drivers<'_> {
+impl<'a> Drivers<'a> {
+    pub(crate) fn new(backends: &'a Backends) -> Self {
+        Self { backends }
+    }
+
     /// Every configured driver.
     ///
     /// # Errors
@@ -56,7 +52,7 @@ impl Drivers<'_> {
     pub async fn list(&self, caller: &Caller) -> Result<Vec<DriverStatus>, ControlError> {
         admin(caller)?;
         let mut all = Vec::new();
-        for driver in &self.control.live_config().drivers {
+        for driver in &self.backends.live_config().drivers {
             all.push(self.status(driver).await?);
         }
         Ok(all)
@@ -82,7 +78,7 @@ impl Drivers<'_> {
         path: &Path,
     ) -> Result<Inspection, ControlError> {
         admin(caller)?;
-        let seen = self.control.loader().inspect(path, name).await;
+        let seen = self.backends.loader().inspect(path, name).await;
         match seen {
             Ok(seen) => Ok(seen),
             Err(refusal) => {
@@ -111,7 +107,7 @@ impl Drivers<'_> {
         admin(caller)?;
         let driver = self.configured(name)?;
         // Before the lock: compiling it may take a minute, and another driver is to be rolled back meanwhile.
-        let seen = match self.control.loader().inspect(path, name).await {
+        let seen = match self.backends.loader().inspect(path, name).await {
             Ok(seen) => seen,
             Err(refusal) => {
                 let action = Action::DriverInstalled;
@@ -120,7 +116,7 @@ impl Drivers<'_> {
                 return Err(refused(&format!("driver {name}"), &refusal));
             }
         };
-        let _swap = self.control.driver_lock().lock().await;
+        let _swap = self.backends.driver_lock().lock().await;
         self.install_locked(&driver, path, seen, caller).await
     }
 
@@ -136,7 +132,7 @@ impl Drivers<'_> {
     ) -> Result<DriverStatus, ControlError> {
         admin(caller)?;
         let driver = self.configured(name)?;
-        let _swap = self.control.driver_lock().lock().await;
+        let _swap = self.backends.driver_lock().lock().await;
         let records = self.records(name).await?;
         let wanted = match digest {
             None => newest(&records),
@@ -168,7 +164,7 @@ impl Drivers<'_> {
     ) -> Result<DriverStatus, ControlError> {
         admin(caller)?;
         let driver = self.configured(name)?;
-        let _swap = self.control.driver_lock().lock().await;
+        let _swap = self.backends.driver_lock().lock().await;
         let records = self.records(name).await?;
         let wanted = previous(&records).cloned().ok_or_else(|| {
             ControlError::conflict(format!(
@@ -183,7 +179,7 @@ impl Drivers<'_> {
     /// Loads what served when the host stopped, or else what the configuration names. At start.
     pub(crate) async fn start(&self, driver: &DriverConfig) -> Result<(), ControlError> {
         let host = Caller::internal();
-        let _swap = self.control.driver_lock().lock().await;
+        let _swap = self.backends.driver_lock().lock().await;
         let records = self.records(&driver.name).await?;
         let wanted = match records
             .into_iter()
@@ -191,7 +187,7 @@ impl Drivers<'_> {
         {
             Some(record) => record,
             None => {
-                let loader = self.control.loader();
+                let loader = self.backends.loader();
                 let seen = match loader.inspect(&driver.path, &driver.name).await {
                     Ok(seen) => seen,
                     Err(refusal) => {
@@ -216,10 +212,10 @@ impl Drivers<'_> {
     ) -> Result<GenerationRecord, ControlError> {
         let record = self.installed(driver, path, seen).await?;
         let done = Action::DriverInstalled;
-        let entry = self.control.audit().entry(caller, done, Outcome::Succeeded);
+        let entry = Audit::new(self.backends).entry(caller, done, Outcome::Succeeded);
         let entry = entry.on(audit::generation(&record));
         let changes = Changes::new().put(&record).audit(entry);
-        self.control.store().commit(changes).await?;
+        self.backends.store().commit(changes).await?;
         Ok(record)
     }
 
@@ -261,7 +257,7 @@ impl Drivers<'_> {
             grants: Vec::new(),
             state: GenerationState::Deployed,
             reason: None,
-            created_at: self.control.now(),
+            created_at: self.backends.now(),
             activated_at: None,
         })
     }
@@ -271,7 +267,7 @@ impl Drivers<'_> {
         let query = Query::new().eq("state", GenerationState::Running.as_str());
         let query = query.limit(1000);
         let running = self
-            .control
+            .backends
             .store()
             .list::<GenerationRecord>(&query)
             .await?;
@@ -298,7 +294,7 @@ impl Drivers<'_> {
         Ok(GenerationRecord {
             id: format!("{}/{number}", driver.name),
             number,
-            created_at: self.control.now(),
+            created_at: self.backends.now(),
             activated_at: None,
             ..running.clone()
         })
@@ -310,7 +306,7 @@ impl Drivers<'_> {
             true => Action::VerificationRefused,
             false => action,
         };
-        let audit = self.control.audit();
+        let audit = Audit::new(self.backends);
         audit
             .refused(caller.into(), action, on, &refusal.message)
             .await;
@@ -327,8 +323,8 @@ impl Drivers<'_> {
         let backends = self.backends_of(&wanted.driver);
         for backend in &backends {
             // On the very first load the backend's arrays may be away: the host serves and set-up is tried again.
-            let probed = self.control.generation(&backend.name).is_some();
-            let loader = self.control.loader();
+            let probed = self.backends.generation(&backend.name).is_some();
+            let loader = self.backends.loader();
             match self
                 .prepare(&wanted, backend, loader.as_ref(), probed)
                 .await
@@ -346,7 +342,7 @@ impl Drivers<'_> {
                     if wanted.state != GenerationState::Running {
                         wanted.state = GenerationState::Failed;
                     }
-                    self.control
+                    self.backends
                         .store()
                         .commit(Changes::new().put(&wanted))
                         .await?;
@@ -372,7 +368,7 @@ impl Drivers<'_> {
         }
         wanted.state = GenerationState::Running;
         wanted.reason = None;
-        wanted.activated_at = Some(self.control.now());
+        wanted.activated_at = Some(self.backends.now());
         if let Some((_, generation)) = ready.first() {
             wanted.config_digest = generation.config.digest();
             wanted.signers.clone_from(&generation.loaded.signers);
@@ -381,16 +377,16 @@ impl Drivers<'_> {
         for (_, generation) in &ready {
             wanted.add_grants(&generation.loaded.grants);
         }
-        let audit = self.control.audit();
+        let audit = Audit::new(self.backends);
         let entry = audit.entry(caller, action, Outcome::Succeeded);
         changes = changes.put(&wanted);
         changes = changes.audit(entry.on(audit::generation(&wanted)));
         let grants = audit.grants(&caller.into(), before.as_ref(), &wanted);
         changes = grants.into_iter().fold(changes, Changes::audit);
-        self.control.store().commit(changes).await?;
-        let replaced = self.control.table().publish(&ready);
+        self.backends.store().commit(changes).await?;
+        let replaced = self.backends.table().publish(&ready);
         for (backend, _) in &ready {
-            if let Some(handle) = self.control.backend(backend) {
+            if let Some(handle) = self.backends.backend(backend) {
                 handle.set_up_again();
             }
         }
@@ -399,59 +395,13 @@ impl Drivers<'_> {
         Ok(())
     }
 
-    /// Makes a generation beside what serves, and probes it; gives back what the probe saw of the arrays.
-    pub(crate) async fn prepare(
-        &self,
-        record: &GenerationRecord,
-        backend: &Arc<BackendConfig>,
-        loader: &dyn DriverLoader,
-        probed: bool,
-    ) -> Result<(Generation, Vec<TargetHealth>), LoadRefusal> {
-        let loaded = loader.load(Path::new(&record.path), backend).await?;
-        if loaded.digest != record.digest {
-            return Err(LoadRefusal::new(
-                "verify",
-                format!(
-                    "{} is not the component that was installed: its digest is {} and not {}; install it anew",
-                    record.path, loaded.digest, record.digest
-                ),
-            ));
-        }
-        let mut seen = Vec::new();
-        if probed {
-            seen = self.probe(&loaded, backend).await?;
-        }
-        let generation = Generation {
-            number: record.number,
-            driver_name: record.driver.clone(),
-            version: loaded.driver.description().version.clone(),
-            config: backend.clone(),
-            loaded,
-        };
-        Ok((generation, seen))
-    }
-
-    /// Read only: the broker refuses requests of a check that would change an array. Arrays that are away are no reason
-    /// to refuse a driver; a driver that traps is.
-    async fn probe(
-        &self,
-        loaded: &Loaded,
-        backend: &BackendConfig,
-    ) -> Result<Vec<TargetHealth>, LoadRefusal> {
-        let context = self.control.probe_context(loaded, backend).await;
-        match loaded.driver.call(context, Call::Check).await {
-            Ok(reply) => Ok(reply.into_check().unwrap_or_default()),
-            Err(CallError::Pending(_)) => Ok(Vec::new()),
-            Err(CallError::Failed(failure)) if failure.code.is_retryable() => Ok(Vec::new()),
-            Err(error) => Err(LoadRefusal::new(
-                "probe",
-                format!("its check failed: {error}"),
-            )),
-        }
+    async fn status(&self, driver: &DriverConfig) -> Result<DriverStatus, ControlError> {
+        let generations = self.records(&driver.name).await?;
+        Ok(status::of(self.backends, driver, generations))
     }
 
     fn configured(&self, name: &str) -> Result<DriverConfig, ControlError> {
-        let setting = self.control.live_config();
+        let setting = self.backends.live_config();
         let known = setting.drivers.iter().find(|driver| driver.name == name);
         known
             .cloned()
@@ -459,7 +409,7 @@ impl Drivers<'_> {
     }
 
     fn backends_of(&self, driver: &str) -> Vec<Arc<BackendConfig>> {
-        let backends = self.control.backends().map(|backend| backend.config());
+        let backends = self.backends.backends().map(|backend| backend.config());
         backends
             .filter(|backend| backend.driver == driver)
             .collect()
@@ -475,7 +425,7 @@ impl Drivers<'_> {
             .sort("number", Direction::Desc)
             .limit(1000);
         let records = self
-            .control
+            .backends
             .store()
             .list::<GenerationRecord>(&query)
             .await?;

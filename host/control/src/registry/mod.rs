@@ -1,6 +1,7 @@
 //! Which driver serves which backend: numbered generations behind one pointer.
 
 mod drivers;
+mod prepare;
 mod record;
 mod status;
 mod table;

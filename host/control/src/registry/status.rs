@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::{Drivers, GenerationRecord, GenerationState};
-use crate::ControlError;
+use super::{GenerationRecord, GenerationState};
+use crate::backends::Backends;
 use crate::config::DriverConfig;
 
 /// One of the four versions.
@@ -53,40 +53,41 @@ pub struct DriverStatus {
     pub generations: Vec<GenerationRecord>,
 }
 
-impl Drivers<'_> {
-    pub(super) async fn status(&self, driver: &DriverConfig) -> Result<DriverStatus, ControlError> {
-        let generations = self.records(&driver.name).await?;
-        let running = generations
-            .iter()
-            .find(|record| record.state == GenerationState::Running);
-        let backends = self
-            .control
-            .backends()
-            .filter(|backend| backend.config().driver == driver.name)
-            .map(|backend| {
-                let generation = self.control.generation(backend.name());
-                let status = backend.status();
-                let quarantine = generation.as_ref().and_then(|serving| serving.quarantine());
-                BackendGeneration {
-                    backend: backend.name().to_owned(),
-                    generation: generation.as_ref().map(|generation| generation.number),
-                    // One is the table's own, one is ours.
-                    in_flight: generation.as_ref().map_or(0, |generation| {
-                        Arc::strong_count(generation).saturating_sub(2)
-                    }),
-                    ready: status.is_up() && quarantine.is_none(),
-                    reason: quarantine.or(status.reason).or(status.statistics_error),
-                }
-            });
-        Ok(DriverStatus {
-            name: driver.name.clone(),
-            configured: Some(driver.path.display().to_string()),
-            deployed: newest(&generations).map(version),
-            running: running.map(version),
-            rollback: previous(&generations).map(version),
-            backends: backends.collect(),
-            generations,
-        })
+/// How a driver stands of which these generations are kept.
+pub(super) fn of(
+    backends: &Backends,
+    driver: &DriverConfig,
+    generations: Vec<GenerationRecord>,
+) -> DriverStatus {
+    let running = generations
+        .iter()
+        .find(|record| record.state == GenerationState::Running);
+    let served = backends
+        .backends()
+        .filter(|backend| backend.config().driver == driver.name)
+        .map(|backend| {
+            let generation = backends.generation(backend.name());
+            let status = backend.status();
+            let quarantine = generation.as_ref().and_then(|serving| serving.quarantine());
+            BackendGeneration {
+                backend: backend.name().to_owned(),
+                generation: generation.as_ref().map(|generation| generation.number),
+                // One is the table's own, one is ours.
+                in_flight: generation.as_ref().map_or(0, |generation| {
+                    Arc::strong_count(generation).saturating_sub(2)
+                }),
+                ready: status.is_up() && quarantine.is_none(),
+                reason: quarantine.or(status.reason).or(status.statistics_error),
+            }
+        });
+    DriverStatus {
+        name: driver.name.clone(),
+        configured: Some(driver.path.display().to_string()),
+        deployed: newest(&generations).map(version),
+        running: running.map(version),
+        rollback: previous(&generations).map(version),
+        backends: served.collect(),
+        generations,
     }
 }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::prepare::Prepared;
 use super::{BackendChange, Candidate, Change, DriverChange};
-use crate::Control;
 use crate::config::{BackendConfig, DriverConfig};
+use crate::engine::Operations;
 
 /// One backend that differs.
 pub(super) struct Differs {
@@ -49,8 +49,8 @@ pub(super) struct Difference {
 }
 
 impl Difference {
-    pub(super) fn between(control: &Control, candidate: &Candidate) -> Self {
-        let setting = control.live_config();
+    pub(super) fn between(operations: &Operations, candidate: &Candidate) -> Self {
+        let setting = operations.live_config();
         let mut backends = Vec::new();
         for wanted in &candidate.backends {
             let serving = setting.backends.get(&wanted.name).map(|b| b.config());
@@ -65,7 +65,7 @@ impl Difference {
                             .cloned()
                             .unwrap_or_default(),
                     );
-                    if control.generation(&wanted.name).is_none() {
+                    if operations.generation(&wanted.name).is_none() {
                         what.push("its driver was not loaded".to_owned());
                     }
                     if what.is_empty() {

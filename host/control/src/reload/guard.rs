@@ -8,34 +8,38 @@ use springform_store::{Query, Record};
 
 use super::Change;
 use super::difference::{Difference, Differs};
+use crate::ControlError;
+use crate::engine::Operations;
 use crate::error::ErrorKind;
 use crate::replication::open_on;
-use crate::{Control, ControlError};
 
 /// Whether nothing is in the way.
 ///
 /// # Errors
 /// What is, with the operation's id.
-pub(super) async fn free(control: &Control, difference: &Difference) -> Result<(), ControlError> {
+pub(super) async fn free(
+    operations: &Operations,
+    difference: &Difference,
+) -> Result<(), ControlError> {
     for backend in &difference.backends {
         match backend.change {
             Change::Added => {}
             Change::Changed => {
-                no_operation(control, backend).await?;
-                no_drill(control, backend).await?;
+                no_operation(operations, backend).await?;
+                no_drill(operations, backend).await?;
             }
             Change::Removed => {
-                no_operation(control, backend).await?;
-                nothing_left(control, backend).await?;
+                no_operation(operations, backend).await?;
+                nothing_left(operations, backend).await?;
             }
         }
     }
     Ok(())
 }
 
-async fn no_operation(control: &Control, backend: &Differs) -> Result<(), ControlError> {
+async fn no_operation(operations: &Operations, backend: &Differs) -> Result<(), ControlError> {
     let name = &backend.name;
-    let service = control.store().get::<Service>(name).await?;
+    let service = operations.store().get::<Service>(name).await?;
     let holder = service.and_then(|service| service.record.operation);
     let query = match backend.change {
         // A volume's own operations call the driver once for each step, of whichever generation serves then.
@@ -46,13 +50,13 @@ async fn no_operation(control: &Control, backend: &Differs) -> Result<(), Contro
     };
     let holder = match holder {
         Some(holder) => Some(holder),
-        None => first::<Operation>(control, query).await?.map(|o| o.id),
+        None => first::<Operation>(operations, query).await?.map(|o| o.id),
     };
     // A volume that is on its way to this backend.
     let coming = Query::new().eq("open", true).entry("input", "to", name);
     let holder = match holder {
         None if matches!(backend.change, Change::Removed) => {
-            first::<Operation>(control, coming).await?.map(|o| o.id)
+            first::<Operation>(operations, coming).await?.map(|o| o.id)
         }
         known => known,
     };
@@ -68,14 +72,14 @@ async fn no_operation(control: &Control, backend: &Differs) -> Result<(), Contro
 }
 
 /// Copies of a drill on an array that is not configured any more could not be thrown away.
-async fn no_drill(control: &Control, backend: &Differs) -> Result<(), ControlError> {
+async fn no_drill(operations: &Operations, backend: &Differs) -> Result<(), ControlError> {
     let gone = backend.targets_gone();
     let open = DrillState::ALL.into_iter().filter(|s| !s.is_over());
     let query = Query::new()
         .eq("backend", backend.name.as_str())
         .is_in("state", open.map(DrillState::as_str))
         .limit(1000);
-    let drills = control.store().list::<Drill>(&query).await?;
+    let drills = operations.store().list::<Drill>(&query).await?;
     match drills.iter().find(|d| gone.contains(&d.target.as_str())) {
         Some(drill) => Err(ControlError::conflict(format!(
             "drill {} has copies on array {} of backend {}, which the configuration does not name any more; stop it first: \
@@ -86,9 +90,9 @@ async fn no_drill(control: &Control, backend: &Differs) -> Result<(), ControlErr
     }
 }
 
-async fn nothing_left(control: &Control, backend: &Differs) -> Result<(), ControlError> {
+async fn nothing_left(operations: &Operations, backend: &Differs) -> Result<(), ControlError> {
     let name = &backend.name;
-    let service = control.store().get::<Service>(name).await?;
+    let service = operations.store().get::<Service>(name).await?;
     if service.is_some_and(|service| !service.record.disabled) {
         return Err(refused(format!(
             "backend {name} is not in the configuration any more and is still given volumes; disable it first: cinder \
@@ -97,11 +101,11 @@ async fn nothing_left(control: &Control, backend: &Differs) -> Result<(), Contro
         )));
     }
     let on = || Query::new().eq("backend", name.as_str());
-    let volume = first::<Volume>(control, on()).await?;
+    let volume = first::<Volume>(operations, on()).await?;
     let left = match volume {
         Some(volume) => Some(format!("volume {}", volume.id)),
         None => {
-            let group = first::<Group>(control, on()).await?;
+            let group = first::<Group>(operations, on()).await?;
             group.map(|group| format!("group {}", group.id))
         }
     };
@@ -118,7 +122,10 @@ fn refused(message: String) -> ControlError {
     ControlError::new(ErrorKind::Refused, message)
 }
 
-async fn first<T: Record>(control: &Control, query: Query) -> Result<Option<T>, ControlError> {
-    let found = control.store().list::<T>(&query.limit(1)).await?;
+async fn first<T: Record>(
+    operations: &Operations,
+    query: Query,
+) -> Result<Option<T>, ControlError> {
+    let found = operations.store().list::<T>(&query.limit(1)).await?;
     Ok(found.into_iter().next().map(|stored| stored.record))
 }

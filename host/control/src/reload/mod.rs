@@ -16,11 +16,13 @@ use serde::Serialize;
 use springform_model::audit::{Action, Outcome, Subject, Who};
 use tokio::time::timeout;
 
+use crate::audit::Audit;
 use crate::backend::BackendHandle;
 use crate::config::{BackendConfig, DriverConfig};
+use crate::engine::Operations;
 use crate::error::ErrorKind;
-use crate::registry::DriverLoader;
-use crate::{Caller, Control, ControlError};
+use crate::registry::{DriverLoader, Drivers};
+use crate::{Caller, ControlError};
 
 use difference::Difference;
 
@@ -112,20 +114,24 @@ pub struct Reloaded {
 }
 
 /// Reloads of the configuration.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Reload<'a> {
-    control: &'a Control,
+    operations: &'a Operations,
+    /// Where the configuration is read again; none in a host that was given it by hand.
+    source: Option<&'a Arc<dyn Source>>,
 }
 
-impl Control {
-    /// The configuration, read again.
-    #[must_use]
-    pub fn reload(&self) -> Reload<'_> {
-        Reload { control: self }
+impl std::fmt::Debug for Reload<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reload").finish_non_exhaustive()
     }
 }
 
-impl Reload<'_> {
+impl<'a> Reload<'a> {
+    pub(crate) fn new(operations: &'a Operations, source: Option<&'a Arc<dyn Source>>) -> Self {
+        Self { operations, source }
+    }
+
     /// Reads the configuration again and lets it serve, all of it or nothing. Whoever asks may go away meanwhile.
     ///
     /// # Errors
@@ -138,15 +144,15 @@ impl Reload<'_> {
                 "Only an administrator may reload the configuration.",
             ));
         }
-        let source = self.control.source().ok_or_else(|| {
+        let source = self.source.cloned().ok_or_else(|| {
             ControlError::unavailable(
                 "This host was not given a configuration that it could read again.",
             )
         })?;
-        let control = self.control.clone();
+        let operations = self.operations.clone();
         let who = Who::from(caller);
-        let whole = async move { run(&control, source.as_ref(), dry_run, who).await };
-        let outcome = match self.control.runner().whole(whole).await {
+        let whole = async move { run(&operations, source.as_ref(), dry_run, who).await };
+        let outcome = match self.operations.tasks().whole(whole).await {
             Some(Ok((mut reloaded, fresh))) => {
                 await_set_up(&fresh, &mut reloaded).await;
                 Ok(reloaded)
@@ -162,7 +168,7 @@ impl Reload<'_> {
             Err(error) => {
                 tracing::warn!(user = %caller.user_id, "a reload was refused: {}", error.message);
                 if !dry_run {
-                    let audit = self.control.audit();
+                    let audit = Audit::new(self.operations);
                     let done = Action::ConfigurationReloaded;
                     let on = Subject::default();
                     audit.refused(caller.into(), done, on, &error.message).await;
@@ -174,17 +180,17 @@ impl Reload<'_> {
 }
 
 async fn run(
-    control: &Control,
+    operations: &Operations,
     source: &dyn Source,
     dry_run: bool,
     who: Who,
 ) -> Result<(Reloaded, Vec<Arc<BackendHandle>>), ControlError> {
     // The same lock as that of a driver's swap: each is prepared on what the other one left.
-    let _swap = control.driver_lock().lock().await;
-    let serving = control.drivers().serving().await?;
+    let _swap = operations.driver_lock().lock().await;
+    let serving = Drivers::new(operations).serving().await?;
     let read = source.read(&serving).await;
     let mut candidate = read.map_err(|problems| refused(&problems))?;
-    let difference = Difference::between(control, &candidate);
+    let difference = Difference::between(operations, &candidate);
     let unchanged = difference.unchanged;
     let host = std::mem::take(&mut candidate.host);
     if difference.is_empty() {
@@ -192,7 +198,7 @@ async fn run(
             (candidate.adopt)();
             // A file that says the same is read again by every tool that distributes it.
             if !host.is_empty() {
-                let audit = control.audit();
+                let audit = Audit::new(operations);
                 let done = Action::ConfigurationReloaded;
                 let entry = audit.entry(who, done, Outcome::Succeeded);
                 audit.write(entry.with("host", host.join("; "))).await;
@@ -206,8 +212,8 @@ async fn run(
         };
         return Ok((reloaded, Vec::new()));
     }
-    guard::free(control, &difference).await?;
-    let prepared = prepare::all(control, &candidate, &difference)
+    guard::free(operations, &difference).await?;
+    let prepared = prepare::all(operations, &candidate, &difference)
         .await
         .map_err(|problems| refused(&problems))?;
     let mut reloaded = Reloaded {
@@ -224,7 +230,7 @@ async fn run(
         return Ok((reloaded, Vec::new()));
     }
     let fresh = publish::all(
-        control,
+        operations,
         &mut candidate,
         &difference,
         prepared,

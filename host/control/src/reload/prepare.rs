@@ -9,9 +9,9 @@ use uuid::Uuid;
 
 use super::difference::Difference;
 use super::{Candidate, Change};
-use crate::Control;
 use crate::config::BackendConfig;
-use crate::registry::{Generation, GenerationRecord, LoadRefusal};
+use crate::engine::Operations;
+use crate::registry::{Drivers, Generation, GenerationRecord, LoadRefusal};
 
 /// How long a look at the arrays that serve may take.
 const LOOK: Duration = Duration::from_secs(10);
@@ -37,11 +37,11 @@ impl Prepared {
 /// # Errors
 /// Everything that is wrong, a sentence each.
 pub(super) async fn all(
-    control: &Control,
+    operations: &Operations,
     candidate: &Candidate,
     difference: &Difference,
 ) -> Result<Prepared, Vec<String>> {
-    let drivers = control.drivers();
+    let drivers = Drivers::new(operations);
     let mut prepared = Prepared::default();
     let mut problems = Vec::new();
     let mut wanted: BTreeMap<&str, Vec<_>> = BTreeMap::new();
@@ -71,7 +71,7 @@ pub(super) async fn all(
         record.grants.clear();
         for backend in backends {
             let made = match drivers.prepare(&record, backend, loader, true).await {
-                Ok((generation, seen)) => match lost(control, backend, &seen).await {
+                Ok((generation, seen)) => match lost(operations, backend, &seen).await {
                     None => Ok(generation),
                     Some(message) => Err(LoadRefusal::new("probe", message)),
                 },
@@ -107,8 +107,12 @@ pub(super) async fn all(
 
 /// An array that answers what serves and would not answer the candidate: a wrong address or a wrong token. One that answers
 /// neither is no reason to refuse; a configuration may be what helps.
-async fn lost(control: &Control, wanted: &BackendConfig, seen: &[TargetHealth]) -> Option<String> {
-    let serving = control.generation(&wanted.name)?;
+async fn lost(
+    operations: &Operations,
+    wanted: &BackendConfig,
+    seen: &[TargetHealth],
+) -> Option<String> {
+    let serving = operations.generation(&wanted.name)?;
     let known = |name: &str| serving.config.targets.iter().any(|t| t.name == name);
     let dark = seen.iter().filter(|s| !s.reachable && known(&s.target));
     let dark: Vec<&TargetHealth> = dark.collect();
@@ -116,7 +120,7 @@ async fn lost(control: &Control, wanted: &BackendConfig, seen: &[TargetHealth]) 
         return None;
     }
     let id = Uuid::now_v7().to_string();
-    let now = control.call_once(&wanted.name, &id, Vec::new(), LOOK, Call::Check);
+    let now = operations.call_once(&wanted.name, &id, Vec::new(), LOOK, Call::Check);
     let now = now.await.and_then(|reply| reply.into_check()).ok()?;
     let answers = |name: &str| now.iter().any(|n| n.target == name && n.reachable);
     let lost = dark.into_iter().find(|d| answers(&d.target))?;

@@ -12,19 +12,23 @@ use uuid::Uuid;
 use super::difference::Difference;
 use super::prepare::Prepared;
 use super::{Candidate, Change, guard};
+use crate::ControlError;
+use crate::audit::Audit;
 use crate::backend::BackendHandle;
-use crate::control::{LiveConfig, configured, new_service};
+use crate::backends::LiveConfig;
 use crate::edit::{TxError, retry_on_conflict};
+use crate::engine::Operations;
 use crate::outbox::{CloudEvent, Delivery};
-use crate::registry::GenerationState;
-use crate::{Control, ControlError};
+use crate::registry::{Drivers, GenerationState};
+use crate::services::{configured, new_service};
+use crate::supervise::supervise;
 
 /// Writes down and publishes; gives back the backends that are to be set up.
 ///
 /// # Errors
 /// What got in the way since it was looked, or what the store says; nothing has changed then.
 pub(super) async fn all(
-    control: &Control,
+    operations: &Operations,
     candidate: &mut Candidate,
     difference: &Difference,
     prepared: Prepared,
@@ -32,9 +36,9 @@ pub(super) async fn all(
     who: &Who,
 ) -> Result<Vec<Arc<BackendHandle>>, ControlError> {
     // No operation of replication is journalled between the last look and the exchange.
-    let _gate = control.reload_lock().write().await;
-    retry_on_conflict(|| commit(control, difference, &prepared, host, who)).await?;
-    let before = control.live_config();
+    let _gate = operations.reload_lock().write().await;
+    retry_on_conflict(|| commit(operations, difference, &prepared, host, who)).await?;
+    let before = operations.live_config();
     let mut backends = BTreeMap::new();
     let mut fresh = Vec::new();
     for config in std::mem::take(&mut candidate.backends) {
@@ -42,8 +46,8 @@ pub(super) async fn all(
         let handle = known.unwrap_or_else(|| Arc::new(BackendHandle::new(config.clone())));
         backends.insert(config.name, handle);
     }
-    control.table().publish(&prepared.ready);
-    control.set(LiveConfig {
+    operations.table().publish(&prepared.ready);
+    operations.set(LiveConfig {
         loader: candidate.loader.clone(),
         drivers: std::mem::take(&mut candidate.drivers),
         backends: backends.clone(),
@@ -58,7 +62,7 @@ pub(super) async fn all(
                 handle.set_up_again();
                 handle.look.notify_one();
                 if differs.change == Change::Added {
-                    control.watch_backend(handle.clone());
+                    supervise(operations, handle.clone());
                 }
                 fresh.push(handle.clone());
             }
@@ -66,18 +70,18 @@ pub(super) async fn all(
                 if let Some(gone) = before.backends.get(&differs.name) {
                     gone.gone.cancel();
                 }
-                control.table().withdraw(&differs.name);
-                control.metrics().forget(&differs.name);
+                operations.table().withdraw(&differs.name);
+                operations.metrics().forget(&differs.name);
             }
         }
     }
-    control.outbox().notify();
+    operations.outbox().notify();
     Ok(fresh)
 }
 
 /// One round: looks once more whether nothing is in the way, and writes rows, generations and events.
 async fn commit(
-    control: &Control,
+    operations: &Operations,
     difference: &Difference,
     prepared: &Prepared,
     host: &[String],
@@ -89,19 +93,19 @@ async fn commit(
         let Some(config) = &differs.wanted else {
             continue;
         };
-        changes = match control.store().get::<Service>(&differs.name).await? {
-            None => changes.insert(&new_service(config, control.now())),
+        changes = match operations.store().get::<Service>(&differs.name).await? {
+            None => changes.insert(&new_service(config, operations.now())),
             Some(mut known) => {
                 configured(&mut known.record, config);
-                known.record.updated_at = Some(control.now());
+                known.record.updated_at = Some(operations.now());
                 changes.update(&known)
             }
         };
     }
-    guard::free(control, difference).await?;
+    guard::free(operations, difference).await?;
     for record in &prepared.records {
         let mut before = None;
-        for mut other in control.drivers().records(&record.driver).await? {
+        for mut other in Drivers::new(operations).records(&record.driver).await? {
             if other.state == GenerationState::Running {
                 before = Some(other.clone());
             }
@@ -113,24 +117,24 @@ async fn commit(
         let mut record = record.clone();
         record.state = GenerationState::Running;
         record.reason = None;
-        record.activated_at = Some(control.now());
+        record.activated_at = Some(operations.now());
         changes = changes.put(&record);
-        let grants = control.audit().grants(who, before.as_ref(), &record);
+        let grants = Audit::new(operations).grants(who, before.as_ref(), &record);
         changes = grants.into_iter().fold(changes, Changes::audit);
     }
-    changes = changes.audit(entry(control, difference, host, who));
-    for event in told(control, difference, prepared) {
-        for receiver in &control.config().receivers {
-            changes = changes.put(&Delivery::new(event.clone(), receiver, control.now()));
+    changes = changes.audit(entry(operations, difference, host, who));
+    for event in told(operations, difference, prepared) {
+        for receiver in &operations.config().receivers {
+            changes = changes.put(&Delivery::new(event.clone(), receiver, operations.now()));
         }
     }
-    Ok(control.store().commit(changes).await?)
+    Ok(operations.store().commit(changes).await?)
 }
 
 /// What the audit log is told: what differs, in words that hold no secret.
-fn entry(control: &Control, difference: &Difference, host: &[String], who: &Who) -> Entry {
+fn entry(operations: &Operations, difference: &Difference, host: &[String], who: &Who) -> Entry {
     let done = Action::ConfigurationReloaded;
-    let audit = control.audit();
+    let audit = Audit::new(operations);
     let mut entry = audit.entry(who.clone(), done, Outcome::Succeeded);
     if !host.is_empty() {
         entry = entry.with("host", host.join("; "));
@@ -147,7 +151,7 @@ fn entry(control: &Control, difference: &Difference, host: &[String], who: &Who)
     entry
 }
 
-fn told(control: &Control, difference: &Difference, prepared: &Prepared) -> Vec<CloudEvent> {
+fn told(operations: &Operations, difference: &Difference, prepared: &Prepared) -> Vec<CloudEvent> {
     let told = difference.backends.iter().map(|differs| {
         let data = json!({
             "backend": differs.name,
@@ -162,7 +166,7 @@ fn told(control: &Control, difference: &Difference, prepared: &Prepared) -> Vec<
             &differs.name,
             Uuid::now_v7().to_string(),
             data,
-            control.now(),
+            operations.now(),
         )
     });
     told.collect()

@@ -9,8 +9,8 @@ use tokio::time::Instant;
 use super::difference;
 use super::env::{ReplicationEnv, ReplicationError};
 use super::live_arrays::store_env;
-use crate::Control;
 use crate::backend::BackendHandle;
+use crate::engine::Operations;
 use crate::observer::ObserverEnv as _;
 
 /// How often it is looked whether a backend is due.
@@ -36,7 +36,7 @@ pub struct Differences {
 }
 
 /// Compares for ever.
-pub(crate) async fn keep_comparing(control: Control) {
+pub(crate) async fn keep_comparing(control: Operations) {
     loop {
         for backend in control.backends() {
             if backend.status().is_up() && backend.comparison_due(Instant::now()) {
@@ -63,7 +63,7 @@ async fn lasting(env: &dyn ReplicationEnv, backend: &str) -> Result<Vec<String>,
     Ok(found)
 }
 
-async fn compare(control: &Control, backend: &BackendHandle) -> bool {
+async fn compare(control: &Operations, backend: &BackendHandle) -> bool {
     let env = store_env(control);
     let name = backend.name();
     // What is on its way differs for a moment.

@@ -39,7 +39,7 @@ struct Verbs;
 #[async_trait]
 impl Executor for Verbs {
     async fn run(&self, run: &mut Run) -> Result<(), OperationError> {
-        let env = store_env(run.control());
+        let env = store_env(run.operations());
         let mut operation = run.operation().clone();
         let mut last = None;
         for round in 0..ROUNDS {
@@ -52,7 +52,7 @@ impl Executor for Verbs {
             }
             tokio::time::sleep(Duration::from_millis(u64::from(round) * 50)).await;
             let stored = run
-                .control()
+                .operations()
                 .store()
                 .get::<Operation>(&run.operation().id)
                 .await;

@@ -20,7 +20,7 @@ use super::reconciler::{self, ReconcilerEnv};
 use super::request::{Request, Who};
 use super::service::begin;
 use super::store_env::{self, Arrays, StoreEnv};
-use crate::Control;
+use crate::engine::Operations;
 
 /// Volumes of one call.
 const BATCH: usize = 128;
@@ -29,7 +29,7 @@ const CALLS: usize = 8;
 
 /// The arrays of a running host.
 struct LiveArrays {
-    control: Control,
+    control: Operations,
 }
 
 #[async_trait]
@@ -123,7 +123,7 @@ impl Arrays for LiveArrays {
     }
 
     fn cancelled(&self, operation: &str) -> bool {
-        self.control.runner().is_cancelled(operation)
+        self.control.live().is_cancelled(operation)
     }
 
     fn receivers(&self) -> Vec<String> {
@@ -136,7 +136,7 @@ impl Arrays for LiveArrays {
     }
 
     fn take_lock(&self, operation: &str) {
-        self.control.runner().take_lock(operation);
+        self.control.live().take_lock(operation);
     }
 
     async fn reconnect(&self, backend: &str, operation: &str, moved: &[Member], whom: Lead) {
@@ -145,7 +145,7 @@ impl Arrays for LiveArrays {
 
     async fn resume(&self, operation: &str) {
         match self.control.store().get::<Operation>(operation).await {
-            Ok(Some(open)) => self.control.runner().resume(self.control.clone(), open),
+            Ok(Some(open)) => self.control.resume(open),
             Ok(None) => {}
             Err(error) => {
                 tracing::error!(operation, %error, "an operation that waited is left to the next start");
@@ -158,7 +158,7 @@ impl Arrays for LiveArrays {
     }
 
     fn shown(&self, operation: &Operation) {
-        self.control.runner().show(operation);
+        self.control.live().show(operation);
         // Whoever waits for the next step of a failover would be waken a thousand times; beginnings and ends are enough.
         let turns = operation.state.is_terminal() || operation.steps.len() <= 1;
         // What is paid was owed of objects that no volume is: nothing that was observed is changed by it.
@@ -200,7 +200,7 @@ impl Arrays for LiveArrays {
 }
 
 /// StoreEnv and arrays of a running host.
-pub(crate) fn store_env(control: &Control) -> StoreEnv {
+pub(crate) fn store_env(control: &Operations) -> StoreEnv {
     StoreEnv::new(
         control.store().clone(),
         Arc::new(LiveArrays {
@@ -210,7 +210,7 @@ pub(crate) fn store_env(control: &Control) -> StoreEnv {
 }
 
 /// Tends the replication of a running host for ever.
-pub(crate) async fn reconcile_in_background(control: Control) {
+pub(crate) async fn reconcile_in_background(control: Operations) {
     reconciler::reconcile_loop(&LiveArrays { control }).await;
 }
 

@@ -1,4 +1,4 @@
-//! Replication as the rest of the control plane uses it: `control.replication()`.
+//! Replication as the rest of the control plane uses it: `Replication::new(control)`.
 
 use springform_model::cloud::Service;
 use springform_model::operation::{Operation, Verb};
@@ -10,23 +10,20 @@ use super::live_arrays::store_env;
 use super::request::{self, Request, Who};
 use super::store_env::StoreEnv;
 use super::{Order, Plan, Scope, plan};
-use crate::{Caller, Control, ControlError, ErrorKind};
+use crate::engine::Operations;
+use crate::{Caller, ControlError, ErrorKind};
 
 /// Replication.
 #[derive(Debug, Clone, Copy)]
 pub struct Replication<'a> {
-    pub(super) control: &'a Control,
+    pub(super) control: &'a Operations,
 }
 
-impl Control {
-    /// Replication.
-    #[must_use]
-    pub fn replication(&self) -> Replication<'_> {
-        Replication { control: self }
+impl<'a> Replication<'a> {
+    pub(crate) fn new(control: &'a Operations) -> Self {
+        Self { control }
     }
-}
 
-impl Replication<'_> {
     pub(super) fn admin(caller: &Caller) -> Result<(), ControlError> {
         if caller.is_admin {
             return Ok(());
@@ -179,16 +176,16 @@ impl Replication<'_> {
 
 /// Journals a verb and starts it. Whoever asked may hang up meanwhile: what is journalled is begun all the same.
 pub(super) async fn begin(
-    control: &Control,
+    control: &Operations,
     backend: String,
     request: Request,
     who: Who,
 ) -> Result<Operation, ReplicationError> {
     let house = control.clone();
-    let begun = control.runner().whole(async move {
+    let begun = control.tasks().whole(async move {
         let _gate = house.reload_lock().read().await;
         let operation = request::begin(&store_env(&house), &backend, request, who).await?;
-        house.operations().start(operation.clone());
+        house.start(operation.clone());
         Ok(operation)
     });
     let stopped = || ReplicationError::Unavailable("the host is stopping".to_owned());

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use springform_model::cloud::Volume;
 use springform_store::{Query, StoreError};
 
-use crate::{Caller, Control};
+use crate::Caller;
+use crate::context::Context;
 
 /// Volumes named at once; further ones are not asked for.
 const NAMED: usize = 1000;
@@ -37,29 +38,29 @@ impl Hints {
     /// from it is easy, and to be beside it impossible.
     pub(crate) async fn resolve(
         &self,
-        control: &Control,
+        context: &Context,
         caller: &Caller,
     ) -> Result<Affinity, StoreError> {
         let beside = match self.same_host.is_empty() {
             true => None,
-            false => Some(backends(control, caller, &self.same_host).await?),
+            false => Some(backends(context, caller, &self.same_host).await?),
         };
         Ok(Affinity {
-            apart: backends(control, caller, &self.different_host).await?,
+            apart: backends(context, caller, &self.different_host).await?,
             beside,
         })
     }
 }
 
 async fn backends(
-    control: &Control,
+    context: &Context,
     caller: &Caller,
     volumes: &[String],
 ) -> Result<Vec<String>, StoreError> {
     let mut found = Vec::new();
     for id in volumes.iter().take(NAMED) {
         let query = caller.scope(Query::new().eq("id", id), true);
-        let volume = control.store().first::<Volume>(&query).await?;
+        let volume = context.store().first::<Volume>(&query).await?;
         found.extend(volume.and_then(|volume| volume.record.backend));
     }
     found.sort();

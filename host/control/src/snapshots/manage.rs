@@ -1,7 +1,7 @@
 //! Taking over snapshots that exist on an array.
 
 use serde_json::json;
-use springform_model::cloud::{Metadata, Snapshot, SnapshotStatus, VolumeStatus};
+use springform_model::cloud::{Metadata, Snapshot, SnapshotStatus, Volume, VolumeStatus};
 use springform_model::contract::Reference;
 use springform_model::operation::Verb;
 use springform_store::StoreError;
@@ -10,7 +10,9 @@ use uuid::Uuid;
 use super::{CreateSnapshot, Snapshots, new_snapshot};
 use crate::edit::{TxError, retry_on_conflict};
 use crate::engine::NewOperation;
-use crate::quotas::{Adds, over};
+use crate::ownership::of_caller;
+use crate::quotas::{Adds, Quotas, over};
+use crate::services::Services;
 use crate::specs::full_type;
 use crate::volumes::{OWNED, in_service, name_of, owned, sole_owner};
 use crate::{Caller, ControlError, lock};
@@ -50,8 +52,8 @@ impl Snapshots<'_> {
         caller: &Caller,
         wanted: ManageSnapshot,
     ) -> Result<Snapshot, TxError> {
-        let control = self.control;
-        let volume = control.volumes().stored(caller, &wanted.volume_id).await?;
+        let operations = self.operations;
+        let volume = of_caller::<Volume>(operations.store(), caller, &wanted.volume_id).await?;
         let going = [VolumeStatus::Deleting, VolumeStatus::Unmanaging];
         if let Some(holder) = &volume.operation
             && going.contains(&volume.status)
@@ -59,7 +61,7 @@ impl Snapshots<'_> {
             return Err(ControlError::busy(&format!("Volume {}", volume.id), holder).into());
         }
         let backend = volume.backend.clone().unwrap_or_default();
-        in_service(&control.services().get(&backend).await?)?;
+        in_service(&Services::new(operations).get(&backend).await?)?;
         if volume.placement.is_none() {
             return Err(ControlError::invalid(format!(
                 "Invalid volume: Volume {} is not on an array: its status is {}.",
@@ -77,7 +79,7 @@ impl Snapshots<'_> {
                 "volume": volume.id, "reference": reference, "keep_name": wanted.keep_name,
             }))
             .step("array");
-        let operation = control.operations().prepare(caller, new)?;
+        let operation = operations.prepare(caller, new)?;
         let blank = CreateSnapshot {
             volume_id: volume.id.clone(),
             name: wanted.name,
@@ -85,20 +87,18 @@ impl Snapshots<'_> {
             metadata: wanted.metadata,
             force: true,
         };
-        let mut snapshot = new_snapshot(control, caller, blank, &volume, &operation.id, &id);
+        let mut snapshot = new_snapshot(operations, caller, blank, &volume, &operation.id, &id);
         snapshot.status = SnapshotStatus::Creating;
         snapshot.array_name = name_of(&reference).cloned();
-        let full = full_type(control.store(), volume.type_id.as_deref()).await?;
+        let full = full_type(operations.store(), volume.type_id.as_deref()).await?;
         let kind = full.as_ref().map(|full| &full.volume_type);
-        let guards = control
-            .quotas()
-            .guards(&caller.project_id, Adds::Snapshot, kind);
+        let guards = Quotas::new(operations).guards(&caller.project_id, Adds::Snapshot, kind);
         let changes = sole_owner::<Snapshot>(
             lock::at_once(guards.await?.insert(&snapshot), &volume, &operation.id),
             &backend,
             snapshot.array_name.as_ref(),
         );
-        match control.operations().submit(changes, operation).await {
+        match operations.submit(changes, operation).await {
             Ok(()) => Ok(snapshot),
             Err(StoreError::Limit { name, .. }) if name == OWNED => {
                 Err(owned("snapshot", &reference).into())

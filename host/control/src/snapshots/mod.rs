@@ -15,18 +15,19 @@ use springform_store::{Changes, Query, Store, StoreError, Stored};
 use uuid::Uuid;
 
 use crate::edit::{TxError, retry_on_conflict};
-use crate::engine::{Executors, NewOperation};
+use crate::engine::{Executors, NewOperation, Operations};
 use crate::error::ErrorKind;
 use crate::ownership::{edit_of_caller, of_caller};
-use crate::quotas::{Adds, over};
+use crate::quotas::{Adds, Quotas, over};
 use crate::replication::{Member, SnapshotNames};
 use crate::specs::full_type;
-use crate::{Caller, Control, ControlError, lock};
+use crate::volumes::may_change;
+use crate::{Caller, ControlError, lock};
 
 /// Snapshots.
 #[derive(Debug, Clone, Copy)]
 pub struct Snapshots<'a> {
-    pub(crate) control: &'a Control,
+    pub(crate) operations: &'a Operations,
 }
 
 /// What is asked for.
@@ -44,14 +45,6 @@ pub struct CreateSnapshot {
     pub force: bool,
 }
 
-impl Control {
-    /// Snapshots.
-    #[must_use]
-    pub fn snapshots(&self) -> Snapshots<'_> {
-        Snapshots { control: self }
-    }
-}
-
 pub(crate) fn register(executors: &mut Executors) {
     executors.add(
         &[
@@ -64,7 +57,11 @@ pub(crate) fn register(executors: &mut Executors) {
     );
 }
 
-impl Snapshots<'_> {
+impl<'a> Snapshots<'a> {
+    pub(crate) fn new(operations: &'a Operations) -> Self {
+        Self { operations }
+    }
+
     /// One snapshot of the caller's view.
     ///
     /// # Errors
@@ -78,7 +75,7 @@ impl Snapshots<'_> {
         caller: &Caller,
         id: &str,
     ) -> Result<Stored<Snapshot>, ControlError> {
-        of_caller(self.control.store(), caller, id).await
+        of_caller(self.operations.store(), caller, id).await
     }
 
     /// One page of snapshots.
@@ -92,7 +89,7 @@ impl Snapshots<'_> {
         all_tenants: bool,
     ) -> Result<Vec<Snapshot>, ControlError> {
         let found = self
-            .control
+            .operations
             .store()
             .list::<Snapshot>(&caller.scope(query, all_tenants))
             .await?;
@@ -112,9 +109,9 @@ impl Snapshots<'_> {
     }
 
     async fn begin(&self, caller: &Caller, wanted: CreateSnapshot) -> Result<Snapshot, TxError> {
-        let control = self.control;
-        let volume = control.volumes().stored(caller, &wanted.volume_id).await?;
-        control.volumes().may_change(&volume).await?;
+        let operations = self.operations;
+        let volume = of_caller::<Volume>(operations.store(), caller, &wanted.volume_id).await?;
+        may_change(operations, &volume).await?;
         let allowed = volume.status == VolumeStatus::Available
             || (wanted.force && volume.status == VolumeStatus::InUse);
         if !allowed {
@@ -129,23 +126,21 @@ impl Snapshots<'_> {
         let new = new
             .on(volume.backend.clone().unwrap_or_default())
             .input(json!({ "volume": volume.id }));
-        let operation = control.operations().prepare(caller, new)?;
+        let operation = operations.prepare(caller, new)?;
         let snapshot = new_snapshot(
-            control,
+            operations,
             caller,
             wanted,
             &volume,
             &operation.id,
             &operation.subject,
         );
-        let full = full_type(control.store(), volume.type_id.as_deref()).await?;
+        let full = full_type(operations.store(), volume.type_id.as_deref()).await?;
         let kind = full.as_ref().map(|full| &full.volume_type);
-        let guards = control
-            .quotas()
-            .guards(&caller.project_id, Adds::Snapshot, kind);
+        let guards = Quotas::new(operations).guards(&caller.project_id, Adds::Snapshot, kind);
         let changes = guards.await?.insert(&snapshot);
         let changes = lock::at_once(changes, &volume, &operation.id);
-        match control.operations().submit(changes, operation).await {
+        match operations.submit(changes, operation).await {
             Ok(()) => Ok(snapshot),
             Err(StoreError::Limit { name, limit, used }) => {
                 Err(over(&name, limit, used, snapshot.size).into())
@@ -192,12 +187,12 @@ impl Snapshots<'_> {
         force: bool,
         then: SnapshotStatus,
     ) -> Result<(), ControlError> {
-        let control = self.control;
+        let operations = self.operations;
         for _ in 0..50 {
             let mut stored = self.stored(caller, id).await?;
-            let volume = control.store().get::<Volume>(&stored.volume_id).await?;
+            let volume = operations.store().get::<Volume>(&stored.volume_id).await?;
             if let Some(volume) = &volume {
-                control.volumes().may_change(&volume.record).await?;
+                may_change(operations, &volume.record).await?;
             }
             if let Some(holder) = &stored.operation {
                 return Err(ControlError::busy(&format!("Snapshot {id}"), holder));
@@ -222,17 +217,16 @@ impl Snapshots<'_> {
             let new = NewOperation::new(verb, "snapshot", id)
                 .step("array")
                 .input(json!({ "volume": stored.volume_id }));
-            let operation = control
-                .operations()
-                .prepare(caller, new.on(stored.backend.clone().unwrap_or_default()))?;
+            let operation =
+                operations.prepare(caller, new.on(stored.backend.clone().unwrap_or_default()))?;
             stored.record.status = then;
             stored.record.operation = Some(operation.id.clone());
-            stored.record.updated_at = Some(control.now());
+            stored.record.updated_at = Some(operations.now());
             let mut changes = Changes::new().update(&stored);
             if let Some(volume) = &volume {
                 changes = lock::at_once(changes, volume, &operation.id);
             }
-            match control.operations().submit(changes, operation).await {
+            match operations.submit(changes, operation).await {
                 Ok(()) => return Ok(()),
                 Err(error) if error.is_conflict() => {}
                 Err(error) => return Err(error.into()),
@@ -344,9 +338,9 @@ impl Snapshots<'_> {
         id: &str,
         change: impl Fn(&mut Snapshot) -> Result<(), ControlError>,
     ) -> Result<Snapshot, ControlError> {
-        let now = self.control.now();
+        let now = self.operations.now();
         edit_of_caller(
-            self.control.store(),
+            self.operations.store(),
             caller,
             id,
             |snapshot: &mut Snapshot| {
@@ -360,7 +354,7 @@ impl Snapshots<'_> {
 }
 
 fn new_snapshot(
-    control: &Control,
+    operations: &Operations,
     caller: &Caller,
     wanted: CreateSnapshot,
     volume: &Volume,
@@ -389,7 +383,7 @@ fn new_snapshot(
             .as_ref()
             .map(|placement| placement.target.clone()),
         operation: Some(operation.to_owned()),
-        created_at: control.now(),
+        created_at: operations.now(),
         updated_at: None,
     }
 }

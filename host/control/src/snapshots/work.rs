@@ -24,7 +24,7 @@ fn broken(error: StoreError) -> OperationError {
 #[async_trait]
 impl Executor for Working {
     async fn run(&self, run: &mut Run) -> Result<(), OperationError> {
-        let control = run.control().clone();
+        let operations = run.operations().clone();
         let id = run.operation().subject.clone();
         let outcome = act(run, &id).await;
         run.finish(outcome.as_ref().err().cloned());
@@ -33,7 +33,7 @@ impl Executor for Working {
             operation.verb,
             Verb::DeleteSnapshot | Verb::UnmanageSnapshot
         );
-        let now = control.now();
+        let now = operations.now();
         let volume = text(&operation, "volume");
         let owed = outcome.as_ref().map_or(&[][..], |done| &done.owed);
         settle::<Snapshot, Volume>(
@@ -67,12 +67,12 @@ impl Executor for Working {
                 false => WriteDecision::Leave,
             },
             || match &operation.error {
-                Some(error) => report(&operation, &control, "011", "001", error),
-                None => obligations::owe(&control, owed),
+                Some(error) => report(&operation, &operations, "011", "001", error),
+                None => obligations::owe(&operations, owed),
             },
         )
         .await?;
-        obligations::wake(&control, owed);
+        obligations::wake(&operations, owed);
         Ok(())
     }
 }
@@ -113,8 +113,8 @@ fn text(operation: &Operation, key: &str) -> String {
 
 /// Under the volume's lock, and again where somebody took it or the volume moved meanwhile.
 async fn act(run: &mut Run, id: &str) -> Result<Done, OperationError> {
-    let control = run.control().clone();
-    let store = control.store();
+    let operations = run.operations().clone();
+    let store = operations.store();
     loop {
         let gone = || failure("not-found", "the snapshot is gone");
         let snapshot = store.get::<Snapshot>(id).await.map_err(broken)?;
@@ -131,7 +131,7 @@ async fn act(run: &mut Run, id: &str) -> Result<Done, OperationError> {
         let call = match run.operation().verb {
             Verb::DeleteSnapshot => {
                 let id = run.operation().id.clone();
-                let owing = Owing::new(&control, &backend, &id);
+                let owing = Owing::new(&operations, &backend, &id);
                 let told = owing.snapshot_deleted(&spec, snapshot, taken_on.as_deref());
                 let snapshot;
                 (snapshot, owed) = told.await.map_err(broken)?;

@@ -3,6 +3,7 @@
 use springform_model::cloud::{Metadata, Volume, VolumeStatus};
 
 use super::Volumes;
+use crate::attachments::Attachments;
 use crate::error::ErrorKind;
 use crate::ownership::edit_of_caller;
 use crate::{Caller, ControlError};
@@ -103,7 +104,9 @@ impl Volumes<'_> {
         // A server that still uses the volume would share it with whoever gets it next.
         if attach_status == Some("detached") || status == Some(VolumeStatus::Available) {
             self.get(caller, id).await?;
-            self.control.attachments().may_take_all(caller, id).await?;
+            Attachments::new(self.operations)
+                .may_take_all(caller, id)
+                .await?;
         }
         self.edit(caller, id, |volume| {
             volume.status = status.unwrap_or(volume.status);
@@ -124,12 +127,17 @@ impl Volumes<'_> {
         id: &str,
         mut decide: impl FnMut(&mut Volume) -> Result<(), ControlError>,
     ) -> Result<Volume, ControlError> {
-        let now = self.control.now();
-        edit_of_caller(self.control.store(), caller, id, |volume: &mut Volume| {
-            decide(volume)?;
-            volume.updated_at = Some(now);
-            Ok(())
-        })
+        let now = self.operations.now();
+        edit_of_caller(
+            self.operations.store(),
+            caller,
+            id,
+            |volume: &mut Volume| {
+                decide(volume)?;
+                volume.updated_at = Some(now);
+                Ok(())
+            },
+        )
         .await
     }
 }

@@ -10,13 +10,17 @@ use uuid::Uuid;
 
 use super::Volumes;
 use super::place::{GOLDEN, step_name};
-use super::turn::{not_frozen, not_overtaken, report};
+use super::turn::report;
+use crate::default_types::DefaultTypes;
 use crate::edit::{TxError, is_conflict, retry_on_conflict};
-use crate::engine::{NewOperation, failure};
-use crate::quotas::{Adds, over};
+use crate::engine::{NewOperation, Operations, failure};
+use crate::images::Images;
+use crate::ownership::of_caller;
+use crate::quotas::{Adds, Quotas, over};
 use crate::scheduler::{Affinity, Hints, Request};
 use crate::specs::{FullType, as_read, is_multiattach, with_qos, without_keys};
-use crate::{Caller, Control, ControlError};
+use crate::types::Types;
+use crate::{Caller, ControlError};
 
 /// What is asked for.
 #[derive(Debug, Clone, Default)]
@@ -87,7 +91,7 @@ impl Volumes<'_> {
     }
 
     async fn begin(&self, caller: &Caller, wanted: CreateVolume) -> Result<Volume, TxError> {
-        let control = self.control;
+        let operations = self.operations;
         let from = [&wanted.snapshot_id, &wanted.source_volid, &wanted.image_id];
         if from.into_iter().flatten().count() > 1 {
             return Err(ControlError::input(
@@ -116,10 +120,10 @@ impl Volumes<'_> {
             let source = source.as_ref()?;
             Some(source.volume.availability_zone.clone())
         });
-        wanted.availability_zone = super::zone::zone_of(control, asked, full.as_ref())?;
+        wanted.availability_zone = super::zone::zone_of(operations, asked, full.as_ref())?;
         let hints = wanted.hints.clone();
-        let affinity = hints.resolve(control, caller).await?;
-        let volume = new_volume(control, caller, wanted, source.as_ref(), full.as_ref())?;
+        let affinity = hints.resolve(operations, caller).await?;
+        let volume = new_volume(operations, caller, wanted, source.as_ref(), full.as_ref())?;
         let mut volume = volume;
         if let Some((image, _)) = &golden {
             volume.image_metadata.clone_from(&image.metadata);
@@ -131,11 +135,10 @@ impl Volumes<'_> {
         }
         request.affinity = affinity.clone();
         let kind = full.as_ref().map(|full| &full.volume_type);
-        let limits = control
-            .quotas()
+        let limits = Quotas::new(operations)
             .guards(&volume.project_id, Adds::Volume(volume.size), kind)
             .await?;
-        let scheduled = control.schedule(&request).await;
+        let scheduled = crate::scheduler::schedule(operations, &request).await;
         let placed = scheduled.as_ref().ok().map(|chosen| chosen.backend.clone());
         let golden = golden.map(|(_, volume)| volume.record.id);
         let mut new = NewOperation::new(Verb::CreateVolume, "volume", &volume.id)
@@ -149,7 +152,7 @@ impl Volumes<'_> {
         } else {
             new = new.input(json!({ "refused": scheduled.err().map(|error| error.message) }));
         }
-        let operation = control.operations().prepare(caller, new).inspect_err(|_| {
+        let operation = operations.prepare(caller, new).inspect_err(|_| {
             if let Some(placed) = &placed {
                 placed.reservations.dropped(&volume.id);
             }
@@ -157,7 +160,7 @@ impl Volumes<'_> {
         volume.operation = Some(operation.id.clone());
         let mut changes = as_read(limits.insert(&volume), full.as_ref());
         if let Some(server) = &hints.local_to_instance {
-            changes = changes.and(not_local(control, &operation, server));
+            changes = changes.and(not_local(operations, &operation, server));
         }
         if let Some(source) = &source {
             changes = source.as_read(changes);
@@ -165,7 +168,7 @@ impl Volumes<'_> {
         if let Some(group) = &group {
             changes = changes.unchanged::<Group>(&group.id, group.revision);
         }
-        let submitted = control.operations().submit(changes, operation).await;
+        let submitted = operations.submit(changes, operation).await;
         if let (Err(_), Some(placed)) = (&submitted, &placed) {
             placed.reservations.dropped(&volume.id);
         }
@@ -187,11 +190,15 @@ impl Volumes<'_> {
     ) -> Result<(Volume, Changes), ControlError> {
         let source = self.source(caller, &wanted).await?;
         let full = self.type_of(caller, &wanted, source.as_ref()).await?;
-        let volume = new_volume(self.control, caller, wanted, source.as_ref(), full.as_ref())?;
+        let volume = new_volume(
+            self.operations,
+            caller,
+            wanted,
+            source.as_ref(),
+            full.as_ref(),
+        )?;
         let kind = full.as_ref().map(|full| &full.volume_type);
-        let limits = self
-            .control
-            .quotas()
+        let limits = Quotas::new(self.operations)
             .guards(&volume.project_id, Adds::Volume(volume.size), kind)
             .await?;
         let limits = as_read(limits, full.as_ref());
@@ -210,7 +217,7 @@ impl Volumes<'_> {
         let Some(id) = &wanted.image_id else {
             return Ok(None);
         };
-        let (image, volume) = self.control.images().golden(id).await?;
+        let (image, volume) = Images::new(self.operations).golden(id).await?;
         if !matches!(volume.status, VolumeStatus::Available | VolumeStatus::InUse) {
             return Err(ControlError::invalid(format!(
                 "Invalid volume: the volume of image {id} is {}; try again when it is available.",
@@ -232,7 +239,7 @@ impl Volumes<'_> {
         wanted: &CreateVolume,
     ) -> Result<Option<Source>, ControlError> {
         if let Some(id) = &wanted.snapshot_id {
-            let snapshot = self.control.snapshots().stored(caller, id).await?;
+            let snapshot = of_caller::<Snapshot>(self.operations.store(), caller, id).await?;
             if snapshot.status != SnapshotStatus::Available {
                 return Err(ControlError::invalid(format!(
                     "Invalid snapshot: Originating snapshot status must be one of 'available' values, but it is {}",
@@ -272,21 +279,21 @@ impl Volumes<'_> {
         let name = wanted.volume_type.clone();
         let name = name.or_else(|| source.and_then(|source| source.volume.type_id.clone()));
         let found = match name {
-            Some(name) => Some(self.control.types().stored(caller, &name).await?),
-            None => self.control.default_types().stored(caller).await?,
+            Some(name) => Some(Types::new(self.operations).stored(caller, &name).await?),
+            None => DefaultTypes::new(self.operations).stored(caller).await?,
         };
         if let Some(found) = &found {
             without_keys(found)?;
         }
         match found {
-            Some(found) => Ok(Some(with_qos(self.control.store(), found).await?)),
+            Some(found) => Ok(Some(with_qos(self.operations.store(), found).await?)),
             None => Ok(None),
         }
     }
 }
 
 pub(super) fn new_volume(
-    control: &Control,
+    operations: &Operations,
     caller: &Caller,
     wanted: CreateVolume,
     source: Option<&Source>,
@@ -323,7 +330,7 @@ pub(super) fn new_volume(
         migration_status: None,
         availability_zone: wanted
             .availability_zone
-            .unwrap_or_else(|| control.config().availability_zone.clone()),
+            .unwrap_or_else(|| operations.config().availability_zone.clone()),
         type_id: full.map(|full| full.volume_type.id.clone()),
         type_name: full.map(|full| full.volume_type.name.clone()),
         snapshot_id: wanted.snapshot_id,
@@ -345,7 +352,7 @@ pub(super) fn new_volume(
         transfer_id: None,
         growing_to: None,
         taking_over: None,
-        created_at: control.now(),
+        created_at: operations.now(),
         updated_at: None,
         launched_at: None,
     })
@@ -373,19 +380,12 @@ pub(super) fn request(
 }
 
 /// Tells the creator that a hint means nothing here.
-fn not_local(control: &Control, operation: &Operation, server: &str) -> Changes {
+fn not_local(operations: &Operations, operation: &Operation, server: &str) -> Changes {
     let why = failure(
         "ignored",
         format!(
             "The hint local_to_instance was ignored: no backend is on the machine of server {server}."
         ),
     );
-    report(operation, control, "001", "001", &why)
-}
-
-impl Volumes<'_> {
-    pub(crate) async fn may_change(&self, volume: &Volume) -> Result<(), ControlError> {
-        not_frozen(self.control, volume.backend.as_deref()).await?;
-        not_overtaken(self.control, &volume.id).await
-    }
+    report(operation, operations, "001", "001", &why)
 }

@@ -7,12 +7,13 @@ use springform_model::replication::relation::Relation;
 use springform_store::{Changes, Direction, Query};
 
 use super::Volumes;
-use super::turn::try_lock;
+use super::turn::{may_change, try_lock};
+use crate::attachments::Attachments;
 use crate::edit::{TxError, no_more, retry_on_conflict};
 use crate::error::ErrorKind;
 use crate::images::not_golden;
 use crate::ownership::is_visible;
-use crate::quotas::Adds;
+use crate::quotas::{Adds, Quotas};
 use crate::specs::full_type;
 use crate::{Caller, ControlError};
 
@@ -68,18 +69,20 @@ impl Volumes<'_> {
             // It was never placed: there is nothing on any array, and nobody has to wait.
             let changes = Changes::new().delete::<Volume>(id, volume.revision);
             return Ok(self
-                .control
+                .operations
                 .store()
                 .commit(changes.remove::<Relation>(id))
                 .await?);
         }
-        self.may_change(&volume).await?;
+        may_change(self.operations, &volume).await?;
         if volume.attachments.is_empty() {
             // What is not complete may lead a server to it all the same.
-            self.control.attachments().may_take_all(caller, id).await?;
+            Attachments::new(self.operations)
+                .may_take_all(caller, id)
+                .await?;
         }
         let query = Query::new().eq("volume_id", id);
-        if let Some(image) = self.control.store().first::<GoldenImage>(&query).await? {
+        if let Some(image) = self.operations.store().first::<GoldenImage>(&query).await? {
             return Err(ControlError::invalid(format!(
                 "Invalid volume: Volume {id} has the content of image {image}, and volumes are cloned from it; say `springform image \
                  unregister {image}` first.",
@@ -87,7 +90,7 @@ impl Volumes<'_> {
             ))
             .into());
         }
-        let snapshots = self.control.store().list::<Snapshot>(&query).await?;
+        let snapshots = self.operations.store().list::<Snapshot>(&query).await?;
         if !snapshots.is_empty() && !cascade {
             return Err(refuse_delete(&volume).into());
         }
@@ -126,7 +129,7 @@ impl Volumes<'_> {
             })
         };
         try_lock(
-            self.control,
+            self.operations,
             caller,
             volume,
             Verb::DeleteVolume,
@@ -147,12 +150,11 @@ impl Volumes<'_> {
     }
 
     async fn try_extend(&self, caller: &Caller, id: &str, size: u64) -> Result<(), TxError> {
-        let control = self.control;
+        let operations = self.operations;
         let volume = self.stored(caller, id).await?;
-        let full = full_type(control.store(), volume.type_id.as_deref()).await?;
+        let full = full_type(operations.store(), volume.type_id.as_deref()).await?;
         let kind = full.as_ref().map(|full| &full.volume_type);
-        let guards = control
-            .quotas()
+        let guards = Quotas::new(operations)
             .guards(&volume.project_id, Adds::Room(size), kind)
             .await?;
         let decide = |volume: &mut Volume| {
@@ -172,7 +174,7 @@ impl Volumes<'_> {
             Ok(())
         };
         try_lock(
-            self.control,
+            self.operations,
             caller,
             volume,
             Verb::ExtendVolume,
@@ -199,11 +201,11 @@ impl Volumes<'_> {
 
     async fn try_revert(&self, caller: &Caller, id: &str, snapshot: &str) -> Result<(), TxError> {
         let volume = self.stored(caller, id).await?;
-        self.may_change(&volume).await?;
+        may_change(self.operations, &volume).await?;
         let query = Query::new()
             .eq("volume_id", id)
             .sort("created_at", Direction::Desc);
-        let newest = self.control.store().first::<Snapshot>(&query).await?;
+        let newest = self.operations.store().first::<Snapshot>(&query).await?;
         // The newest of anybody's, lest newer ones lose their place; and the caller's own, as with every source of data.
         let mut newest = newest
             .filter(|newest| newest.id == snapshot && is_visible(caller, &newest.record))
@@ -237,7 +239,7 @@ impl Volumes<'_> {
             Ok(())
         };
         try_lock(
-            self.control,
+            self.operations,
             caller,
             volume,
             Verb::RevertVolume,

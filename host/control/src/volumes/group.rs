@@ -4,6 +4,7 @@ use springform_model::cloud::{Group, GroupStatus};
 use springform_store::Stored;
 
 use super::{CreateVolume, Volumes};
+use crate::ownership::of_caller;
 use crate::specs::FullType;
 use crate::{Caller, ControlError};
 
@@ -22,7 +23,7 @@ impl Volumes<'_> {
         let Some(id) = &wanted.group_id else {
             return Ok(None);
         };
-        let group = self.control.groups().stored(caller, id).await?;
+        let group = of_caller::<Group>(self.operations.store(), caller, id).await?;
         // The type of volumes that name none is no answer: a group is for the types it was made for.
         let from = wanted.snapshot_id.is_some() || wanted.source_volid.is_some();
         let named = wanted.volume_type.is_some() || from;

@@ -10,11 +10,13 @@ use super::create::new_volume;
 use super::destroy::must_be;
 use super::turn::try_lock;
 use super::{CreateVolume, Volumes};
+use crate::default_types::DefaultTypes;
 use crate::edit::{TxError, no_more, retry_on_conflict};
 use crate::engine::NewOperation;
-use crate::quotas::{Adds, over};
-use crate::services::ServiceView;
+use crate::quotas::{Adds, Quotas, over};
+use crate::services::{ServiceView, Services};
 use crate::specs::{as_read, with_qos};
+use crate::types::Types;
 use crate::{Caller, ControlError};
 
 /// Guard that one object of an array belongs to one record.
@@ -96,15 +98,15 @@ impl Volumes<'_> {
     }
 
     async fn take_over(&self, caller: &Caller, wanted: ManageVolume) -> Result<Volume, TxError> {
-        let control = self.control;
-        let view = control.services().get(&wanted.host).await?;
+        let operations = self.operations;
+        let view = Services::new(operations).get(&wanted.host).await?;
         in_service(&view)?;
         let kind = match &wanted.volume_type {
-            Some(name) => Some(control.types().stored(caller, name).await?),
-            None => control.default_types().stored(caller).await?,
+            Some(name) => Some(Types::new(operations).stored(caller, name).await?),
+            None => DefaultTypes::new(operations).stored(caller).await?,
         };
         let full = match kind {
-            Some(kind) => Some(with_qos(control.store(), kind).await?),
+            Some(kind) => Some(with_qos(operations.store(), kind).await?),
             None => None,
         };
         let reference = Reference {
@@ -120,7 +122,7 @@ impl Volumes<'_> {
             metadata: wanted.metadata,
             ..CreateVolume::default()
         };
-        let mut volume = new_volume(control, caller, blank, None, full.as_ref())?;
+        let mut volume = new_volume(operations, caller, blank, None, full.as_ref())?;
         // The array says how large it is.
         volume.size = 0;
         volume.status = VolumeStatus::Managing;
@@ -133,18 +135,16 @@ impl Volumes<'_> {
             .input(json!({ "reference": reference, "keep_name": wanted.keep_name }))
             .step("inspect")
             .step("array");
-        let operation = control.operations().prepare(caller, new)?;
+        let operation = operations.prepare(caller, new)?;
         volume.operation = Some(operation.id.clone());
         let kind = full.as_ref().map(|full| &full.volume_type);
-        let guards = control
-            .quotas()
-            .guards(&caller.project_id, Adds::Volume(0), kind);
+        let guards = Quotas::new(operations).guards(&caller.project_id, Adds::Volume(0), kind);
         let changes = sole_owner::<Volume>(
             as_read(guards.await?.insert(&volume), full.as_ref()),
             &view.service.backend,
             volume.taking_over.as_ref(),
         );
-        match control.operations().submit(changes, operation).await {
+        match operations.submit(changes, operation).await {
             Ok(()) => Ok(volume),
             Err(StoreError::Limit { name, .. }) if name == OWNED => {
                 Err(owned("volume", &reference).into())
@@ -165,7 +165,13 @@ impl Volumes<'_> {
     async fn try_unmanage(&self, caller: &Caller, id: &str) -> Result<(), TxError> {
         let volume = self.stored(caller, id).await?;
         let snapshots = Query::new().eq("volume_id", id);
-        if self.control.store().count::<Snapshot>(&snapshots).await? > 0 {
+        if self
+            .operations
+            .store()
+            .count::<Snapshot>(&snapshots)
+            .await?
+            > 0
+        {
             return Err(ControlError::invalid(format!(
                 "Invalid volume: Volume {id} has snapshots and cannot be unmanaged."
             ))
@@ -194,7 +200,7 @@ impl Volumes<'_> {
         };
         let none = |_: &Volume| no_more::<Snapshot>(Changes::new(), snapshots.clone(), 0);
         try_lock(
-            self.control,
+            self.operations,
             caller,
             volume,
             Verb::UnmanageVolume,

@@ -21,10 +21,10 @@ use tokio::time::sleep;
 use self::journey::{Journey, journey};
 use super::report;
 use super::work::{action, at_rest, status_before, text};
-use crate::engine::{Run, failure};
+use crate::engine::{Operations, Run, failure};
+use crate::lock;
 use crate::obligations::{self, Owing};
 use crate::specs::{FullType, full_type, is_multiattach};
-use crate::{Control, lock};
 
 /// Keys of the operation's input: the backend and the pool to which the volume goes.
 pub(super) const TO: &str = "to";
@@ -82,7 +82,7 @@ pub(super) async fn carry_out(run: &mut Run, id: &str) -> Result<(), OperationEr
         None => go(run, id).await,
     };
     // The record has the last word: what it points at is not taken away, whoever cancelled or failed since.
-    let store = run.control().store().clone();
+    let store = run.operations().store().clone();
     let volume = store.get::<Volume>(id).await.map_err(broken)?;
     let now = volume.and_then(|volume| volume.record.backend);
     let journey: Option<Journey> = known(run, JOURNEY);
@@ -107,7 +107,7 @@ fn known<T: serde::de::DeserializeOwned>(run: &Run, key: &str) -> Option<T> {
 /// Until the record points at the new place.
 async fn go(run: &mut Run, id: &str) -> Result<(), OperationError> {
     if known::<Journey>(run, JOURNEY).is_some() {
-        let volume = run.control().store().get::<Volume>(id).await;
+        let volume = run.operations().store().get::<Volume>(id).await;
         let holder = volume.map_err(broken)?.and_then(|v| v.record.operation);
         if holder.as_ref() != Some(&run.operation().id) {
             return Err(overtaken(id));
@@ -140,7 +140,7 @@ fn overtaken(id: &str) -> OperationError {
 
 async fn new_type(run: &Run) -> Result<Option<FullType>, OperationError> {
     let kind = text(run.operation(), "type");
-    let full = full_type(run.control().store(), Some(&kind)).await;
+    let full = full_type(run.operations().store(), Some(&kind)).await;
     full.map_err(broken)
 }
 
@@ -156,10 +156,10 @@ async fn step(
     if run.cancelled() {
         return Err(cancelled());
     }
-    let (control, id) = (run.control().clone(), run.operation().id.clone());
-    let taken = control.runner().lock_taken(&id);
+    let (operations, id) = (run.operations().clone(), run.operation().id.clone());
+    let taken = operations.live().lock_taken(&id);
     let stopped = async {
-        while !control.runner().is_cancelled(&id) {
+        while !operations.live().is_cancelled(&id) {
             sleep(LOOK).await;
         }
     };
@@ -184,7 +184,7 @@ async fn copy(
     journey: &Journey,
 ) -> Result<Placement, OperationError> {
     let (from, to) = (journey.from().to_owned(), journey.to().to_owned());
-    let short = run.control().config().step_deadline;
+    let short = run.operations().config().step_deadline;
     let (old, new, migration) = (&journey.old, &journey.new, &journey.migration);
     let call = Call::OfferVolume {
         volume: old.clone(),
@@ -257,8 +257,8 @@ async fn point(
     let full = new_type(run).await?;
     let host = text(run.operation(), TO_HOST);
     loop {
-        let control = run.control().clone();
-        let stored = control.store().get::<Volume>(id).await.map_err(broken)?;
+        let operations = run.operations().clone();
+        let stored = operations.store().get::<Volume>(id).await.map_err(broken)?;
         let mut stored = stored.ok_or_else(|| failure("not-found", "the volume is gone"))?;
         let volume = &mut stored.record;
         let held = volume.operation.as_deref() == Some(run.operation().id.as_str());
@@ -273,7 +273,7 @@ async fn point(
             None => ReplicationStatus::NotCapable,
         });
         volume.migration_status = Some(COMPLETING.to_owned());
-        volume.updated_at = Some(control.now());
+        volume.updated_at = Some(operations.now());
         if let Some(full) = &full {
             volume.type_id = Some(full.volume_type.id.clone());
             volume.type_name = Some(full.volume_type.name.clone());
@@ -291,8 +291,8 @@ async fn point(
 
 /// The record points at the new place: the old volume goes, and what the move made.
 async fn complete(run: &mut Run, id: &str, journey: &Journey) -> Result<(), OperationError> {
-    let control = run.control().clone();
-    let volume = control.store().get::<Volume>(id).await.map_err(broken)?;
+    let operations = run.operations().clone();
+    let volume = operations.store().get::<Volume>(id).await.map_err(broken)?;
     let placement = volume.and_then(|volume| volume.record.placement);
     let operation = run.operation().id.clone();
     let mut owed = Vec::new();
@@ -302,7 +302,7 @@ async fn complete(run: &mut Run, id: &str, journey: &Journey) -> Result<(), Oper
         .await
         .is_err()
     {
-        let owing = Owing::new(&control, journey.from(), &operation);
+        let owing = Owing::new(&operations, journey.from(), &operation);
         owed.push(owing.left_behind(&journey.old, &journey.migration, release));
     }
     let settle = journey.settle(placement.as_ref());
@@ -311,9 +311,9 @@ async fn complete(run: &mut Run, id: &str, journey: &Journey) -> Result<(), Oper
         .await
         .is_err()
     {
-        owed.push(ended(&control, journey, &operation, false, settle));
+        owed.push(ended(&operations, journey, &operation, false, settle));
     }
-    if let Some(backend) = control.backend(journey.to()) {
+    if let Some(backend) = operations.backend(journey.to()) {
         backend.reservations.made(id);
     }
     run.finish(None);
@@ -322,7 +322,7 @@ async fn complete(run: &mut Run, id: &str, journey: &Journey) -> Result<(), Oper
 
 /// What the array of one side of a move that is over is owed.
 fn ended(
-    control: &Control,
+    operations: &Operations,
     journey: &Journey,
     operation: &str,
     source: bool,
@@ -334,7 +334,7 @@ fn ended(
         ..
     } = &journey.migration;
     let side = if source { from } else { to };
-    let owing = Owing::new(control, &side.backend, operation);
+    let owing = Owing::new(operations, &side.backend, operation);
     owing.migration_ended(&journey.old, &journey.migration, &side.target, call)
 }
 
@@ -345,7 +345,7 @@ async fn give_up(
     error: OperationError,
     journey: Option<&Journey>,
 ) -> Result<(), OperationError> {
-    let control = run.control().clone();
+    let operations = run.operations().clone();
     let why = json!(error);
     run.note(|operation| {
         if let Some(input) = operation.input.as_object_mut() {
@@ -376,7 +376,7 @@ async fn give_up(
                 .await
                 .is_err()
         {
-            owed.push(ended(&control, journey, &operation, true, release));
+            owed.push(ended(&operations, journey, &operation, true, release));
         }
         let settle = journey.settle(None);
         if begun(run, "accept")
@@ -385,10 +385,10 @@ async fn give_up(
                 .await
                 .is_err()
         {
-            owed.push(ended(&control, journey, &operation, false, settle));
+            owed.push(ended(&operations, journey, &operation, false, settle));
         }
     }
-    if let Some(backend) = control.backend(&text(run.operation(), TO)) {
+    if let Some(backend) = operations.backend(&text(run.operation(), TO)) {
         backend.reservations.dropped(id);
     }
     run.finish(Some(error));
@@ -402,9 +402,9 @@ async fn end(
     shown: &str,
     owed: &[Obligation],
 ) -> Result<(), OperationError> {
-    let control = run.control().clone();
+    let operations = run.operations().clone();
     let operation = run.operation().clone();
-    let now = control.now();
+    let now = operations.now();
     run.settle::<Volume>(
         id,
         |volume| {
@@ -416,10 +416,16 @@ async fn end(
             }
         },
         |_| {
-            let owed = obligations::owe(&control, owed);
+            let owed = obligations::owe(&operations, owed);
             match &operation.error {
                 Some(error) => {
-                    let told = report(&operation, &control, action(operation.verb), "001", error);
+                    let told = report(
+                        &operation,
+                        &operations,
+                        action(operation.verb),
+                        "001",
+                        error,
+                    );
                     owed.and(told)
                 }
                 None => owed,
@@ -427,6 +433,6 @@ async fn end(
         },
     )
     .await?;
-    obligations::wake(&control, owed);
+    obligations::wake(&operations, owed);
     Ok(())
 }

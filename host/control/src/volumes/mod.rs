@@ -22,7 +22,7 @@ pub(crate) use migrate::is_moving;
 pub(crate) use place::{available, call_for, source_of};
 pub use retype::Migration;
 pub(crate) use take_over::gib;
-pub(crate) use turn::{look_only, not_frozen, report, up_to_date};
+pub(crate) use turn::{look_only, may_change, not_frozen, report, up_to_date};
 pub(crate) use zone::exists as zone_exists;
 
 use std::collections::BTreeMap;
@@ -32,25 +32,21 @@ use springform_model::cloud::Volume;
 use springform_model::operation::Verb;
 use springform_store::{Query, Stored};
 
-use crate::engine::Executors;
+use crate::engine::{Executors, Operations};
 use crate::ownership::of_caller;
-use crate::{Caller, Control, ControlError};
+use crate::{Caller, ControlError};
 
 /// Volumes.
 #[derive(Debug, Clone, Copy)]
 pub struct Volumes<'a> {
-    pub(crate) control: &'a Control,
+    pub(crate) operations: &'a Operations,
 }
 
-impl Control {
-    /// Volumes.
-    #[must_use]
-    pub fn volumes(&self) -> Volumes<'_> {
-        Volumes { control: self }
+impl<'a> Volumes<'a> {
+    pub(crate) fn new(operations: &'a Operations) -> Self {
+        Self { operations }
     }
-}
 
-impl Volumes<'_> {
     /// One volume of the caller's view.
     ///
     /// # Errors
@@ -64,7 +60,7 @@ impl Volumes<'_> {
         caller: &Caller,
         id: &str,
     ) -> Result<Stored<Volume>, ControlError> {
-        of_caller(self.control.store(), caller, id).await
+        of_caller(self.operations.store(), caller, id).await
     }
 
     /// One page of volumes. Give the query a limit.
@@ -78,7 +74,7 @@ impl Volumes<'_> {
         all_tenants: bool,
     ) -> Result<Vec<Volume>, ControlError> {
         let found = self
-            .control
+            .operations
             .store()
             .list::<Volume>(&caller.scope(query, all_tenants))
             .await?;
@@ -96,8 +92,12 @@ impl Volumes<'_> {
         all_tenants: bool,
     ) -> Result<(u64, u64), ControlError> {
         let query = caller.scope(query, all_tenants);
-        let count = self.control.store().count::<Volume>(&query).await?;
-        let size = self.control.store().sum::<Volume>("size", &query).await?;
+        let count = self.operations.store().count::<Volume>(&query).await?;
+        let size = self
+            .operations
+            .store()
+            .sum::<Volume>("size", &query)
+            .await?;
         Ok((count, u64::try_from(size).unwrap_or(0)))
     }
 
@@ -112,7 +112,10 @@ impl Volumes<'_> {
         all_tenants: bool,
     ) -> Result<BTreeMap<String, Vec<String>>, ControlError> {
         let query = caller.scope(query, all_tenants);
-        let pairs = self.control.store().entries::<Volume>("metadata", &query);
+        let pairs = self
+            .operations
+            .store()
+            .entries::<Volume>("metadata", &query);
         let mut values: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for (key, value) in pairs.await? {
             values.entry(key).or_default().push(value);

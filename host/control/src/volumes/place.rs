@@ -9,11 +9,11 @@ use springform_store::{Changes, Store, StoreError};
 
 use super::create::request;
 use super::turn::report;
-use crate::engine::{Executor, Run, failure, is_taken, only_there, taken};
+use crate::engine::{Executor, Operations, Run, failure, is_taken, only_there, taken};
 use crate::groups::settle::{WriteDecision, settle};
+use crate::lock;
 use crate::scheduler::Affinity;
 use crate::specs::{build, full_type, snapshot_spec, volume_spec};
-use crate::{Control, lock};
 
 /// Backends that are tried.
 const TRIES: usize = 3;
@@ -27,7 +27,7 @@ impl Executor for Creating {
         let id = run.operation().subject.clone();
         run.checks_places_itself();
         let mut outcome = place(run, &id).await;
-        let control = run.control().clone();
+        let operations = run.operations().clone();
         let mut check = true;
         loop {
             let ended = end(run, &id, &outcome, check).await;
@@ -37,8 +37,8 @@ impl Executor for Creating {
             };
             check = false;
             let backend = run.operation().backend.clone().unwrap_or_default();
-            if let Some(why) = taken(&control, &backend, &id, placement).await {
-                outcome = Err(control.failed(&backend, "volumes.create", &why));
+            if let Some(why) = taken(operations.store(), &backend, &id, placement).await {
+                outcome = Err(operations.failed(&backend, "volumes.create", &why));
             }
         }
     }
@@ -51,9 +51,9 @@ async fn end(
     outcome: &Result<Placement, OperationError>,
     check: bool,
 ) -> Result<(), OperationError> {
-    let control = run.control().clone();
+    let operations = run.operations().clone();
     if let Some(backend) = run.operation().backend.clone()
-        && let Some(backend) = control.backend(&backend)
+        && let Some(backend) = operations.backend(&backend)
     {
         match outcome {
             Ok(_) => backend.reservations.made(id),
@@ -62,7 +62,7 @@ async fn end(
     }
     run.finish(outcome.as_ref().err().cloned());
     let operation = run.operation().clone();
-    let now = control.now();
+    let now = operations.now();
     settle::<Volume, Volume>(
         run,
         id,
@@ -92,7 +92,7 @@ async fn end(
                     "no-valid-backend" => "003",
                     _ => "001",
                 };
-                report(&operation, &control, "001", detail, error)
+                report(&operation, &operations, "001", detail, error)
             }
         },
     )
@@ -146,7 +146,7 @@ pub(crate) async fn source_of(store: &Store, id: &str) -> Result<Option<String>,
 /// Tries backends until one takes the volume.
 async fn place(run: &mut Run, id: &str) -> Result<Placement, OperationError> {
     let store_error = |error: StoreError| failure("store", error.to_string());
-    let control = run.control().clone();
+    let operations = run.operations().clone();
     if let Some(why) = run.operation().input.get("refused") {
         return Err(failure(
             "no-valid-backend",
@@ -161,7 +161,7 @@ async fn place(run: &mut Run, id: &str) -> Result<Placement, OperationError> {
         if run.cancelled() {
             return Err(failure("cancelled", "the creation was cancelled"));
         }
-        let volume = control
+        let volume = operations
             .store()
             .get::<Volume>(id)
             .await
@@ -174,7 +174,7 @@ async fn place(run: &mut Run, id: &str) -> Result<Placement, OperationError> {
         // What it is copied from stays where it is meanwhile.
         let source = match &golden {
             Some(golden) => Some(golden.clone()),
-            None => source_of(control.store(), id).await?,
+            None => source_of(operations.store(), id).await?,
         };
         let held = match &source {
             Some(source) => {
@@ -185,8 +185,8 @@ async fn place(run: &mut Run, id: &str) -> Result<Placement, OperationError> {
             None => Vec::new(),
         };
         let call = match &golden {
-            Some(golden) => clone_of(&control, &volume, golden).await?,
-            None => call_for(&control, &volume).await?,
+            Some(golden) => clone_of(&operations, &volume, golden).await?,
+            None => call_for(&operations, &volume).await?,
         };
         let outcome = lock::call(run, &step_name(&backend), &backend, call, &held).await;
         let error = match outcome {
@@ -205,7 +205,7 @@ async fn place(run: &mut Run, id: &str) -> Result<Placement, OperationError> {
             .get("tried")
             .and_then(|tried| serde_json::from_value(tried.clone()).ok())
             .unwrap_or_default();
-        if let Some(handle) = control.backend(&backend) {
+        if let Some(handle) = operations.backend(&backend) {
             handle.reservations.dropped(id);
         }
         tried.push(backend);
@@ -219,7 +219,7 @@ async fn place(run: &mut Run, id: &str) -> Result<Placement, OperationError> {
         {
             return Err(error);
         }
-        let full = full_type(control.store(), volume.type_id.as_deref())
+        let full = full_type(operations.store(), volume.type_id.as_deref())
             .await
             .map_err(store_error)?;
         let affinity: Affinity = run
@@ -230,7 +230,7 @@ async fn place(run: &mut Run, id: &str) -> Result<Placement, OperationError> {
             .unwrap_or_default();
         let mut request = request(&volume, full.as_ref(), None, tried.clone());
         request.affinity = affinity.clone();
-        let Ok(next) = control.schedule(&request).await else {
+        let Ok(next) = crate::scheduler::schedule(&operations, &request).await else {
             return Err(error);
         };
         let (name, host) = (next.backend.name().to_owned(), next.host());
@@ -251,8 +251,11 @@ async fn place(run: &mut Run, id: &str) -> Result<Placement, OperationError> {
 }
 
 /// The call that makes a volume, from whatever it is made from.
-pub(crate) async fn call_for(control: &Control, volume: &Volume) -> Result<Call, OperationError> {
-    let store = control.store();
+pub(crate) async fn call_for(
+    operations: &Operations,
+    volume: &Volume,
+) -> Result<Call, OperationError> {
+    let store = operations.store();
     let broken = |error: StoreError| failure("store", error.to_string());
     let gone = |what: &str| failure("not-found", format!("the source {what} is gone"));
     let full = full_type(store, volume.type_id.as_deref())
@@ -279,14 +282,18 @@ pub(crate) async fn call_for(control: &Control, volume: &Volume) -> Result<Call,
         });
     }
     if let Some(id) = &volume.source_volid {
-        return clone_of(control, volume, id).await;
+        return clone_of(operations, volume, id).await;
     }
     Ok(Call::CreateVolume { volume: spec })
 }
 
 /// The call that makes a volume from another one.
-async fn clone_of(control: &Control, volume: &Volume, id: &str) -> Result<Call, OperationError> {
-    let store = control.store();
+async fn clone_of(
+    operations: &Operations,
+    volume: &Volume,
+    id: &str,
+) -> Result<Call, OperationError> {
+    let store = operations.store();
     let broken = |error: StoreError| failure("store", error.to_string());
     let full = full_type(store, volume.type_id.as_deref())
         .await

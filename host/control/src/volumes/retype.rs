@@ -16,9 +16,10 @@ use super::migrate::{MIGRATING, TO, TO_HOST, is_moving};
 use super::turn::{not_frozen, try_lock};
 use super::zone::zone_of;
 use crate::edit::{TxError, no_more, retry_on_conflict};
-use crate::quotas::Adds;
+use crate::quotas::{Adds, Quotas};
 use crate::scheduler::{Candidate, Leaving, Request};
 use crate::specs::{FullType, full_type, is_multiattach, with_qos, without_keys};
+use crate::types::Types;
 use crate::{Caller, ControlError};
 
 /// Whether data may be moved for a type that needs another pool.
@@ -54,9 +55,11 @@ impl Volumes<'_> {
         name_or_id: &str,
         migration: Migration,
     ) -> Result<(), TxError> {
-        let store = self.control.store();
+        let store = self.operations.store();
         let volume = self.stored(caller, id).await?;
-        let kind = self.control.types().stored(caller, name_or_id).await?;
+        let kind = Types::new(self.operations)
+            .stored(caller, name_or_id)
+            .await?;
         without_keys(&kind)?;
         let before = full_type(store, volume.type_id.as_deref()).await?;
         let after = with_qos(store, kind.clone()).await?;
@@ -72,7 +75,7 @@ impl Volumes<'_> {
             goal = self.suits(&volume, &after, migration).await?;
         }
         let adds = Adds::Type(volume.size);
-        let quotas = self.control.quotas();
+        let quotas = Quotas::new(self.operations);
         let guards = quotas
             .guards(&volume.project_id, adds, Some(&after.volume_type))
             .await;
@@ -96,7 +99,7 @@ impl Volumes<'_> {
                 let verb = Verb::RetypeVolume;
                 // Written and not only looked at: whoever deletes or changes the type meanwhile has to look again, and finds this.
                 let more = |_: &Volume| guards.clone().update(&kind);
-                try_lock(self.control, caller, volume, verb, &input, decide, more).await
+                try_lock(self.operations, caller, volume, verb, &input, decide, more).await
             }
         };
         if let (Err(_), Some(goal)) = (&locked, &goal) {
@@ -115,7 +118,7 @@ impl Volumes<'_> {
     ) -> Result<Option<Candidate>, ControlError> {
         let kind = &after.volume_type;
         zone_of(
-            self.control,
+            self.operations,
             Some(volume.availability_zone.clone()),
             Some(after),
         )?;
@@ -130,7 +133,7 @@ impl Volumes<'_> {
             ..Request::default()
         };
         let host = volume.host.clone().unwrap_or_default();
-        let Err(why) = self.control.may_stay(&host, &request).await? else {
+        let Err(why) = crate::scheduler::may_stay(self.operations, &host, &request).await? else {
             return Ok(None);
         };
         let refuse = |then: String| {
@@ -151,7 +154,7 @@ impl Volumes<'_> {
             leaving: Some(leaving),
             ..request
         };
-        let goal = self.control.schedule(&request).await;
+        let goal = crate::scheduler::schedule(self.operations, &request).await;
         let goal = goal.map_err(|refused| {
             refuse(format!(
                 "it cannot be moved either: {}",
@@ -166,9 +169,9 @@ impl Volumes<'_> {
         &self,
         volume: &Stored<Volume>,
     ) -> Result<Result<Leaving, String>, ControlError> {
-        let store = self.control.store();
+        let store = self.operations.store();
         let name = volume.backend.clone().unwrap_or_default();
-        let generation = self.control.generation(&name);
+        let generation = self.operations.generation(&name);
         let driver = generation.as_ref().map(|g| g.loaded.driver.description());
         let Some(driver) = driver.filter(|driver| driver.has(MIGRATE)) else {
             return Ok(Err(
@@ -177,8 +180,11 @@ impl Volumes<'_> {
                     .to_owned(),
             ));
         };
-        not_frozen(self.control, Some(&name)).await?;
-        let status = self.control.backend(&name).map(|backend| backend.status());
+        not_frozen(self.operations, Some(&name)).await?;
+        let status = self
+            .operations
+            .backend(&name)
+            .map(|backend| backend.status());
         if !status.is_some_and(|status| status.is_up()) {
             return Ok(Err(format!(
                 "backend {name} is down, and nothing is moved off it until its arrays answer"
@@ -227,7 +233,7 @@ impl Volumes<'_> {
         {
             return Ok(true);
         }
-        let relation = self.control.store().get::<Relation>(&volume.id).await?;
+        let relation = self.operations.store().get::<Relation>(&volume.id).await?;
         Ok(relation.is_some_and(|relation| {
             relation.generation > 0
                 || relation.wanted

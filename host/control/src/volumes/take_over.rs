@@ -9,7 +9,7 @@ use springform_store::{Changes, StoreError};
 use super::place::available;
 use super::report;
 use crate::engine::{Executor, Run, failure};
-use crate::quotas::{Adds, over};
+use crate::quotas::{Adds, Quotas, over};
 use crate::specs::{build, full_type};
 
 /// Carries it out.
@@ -27,12 +27,12 @@ pub(crate) fn gib(bytes: u64) -> u64 {
 #[async_trait]
 impl Executor for TakingOver {
     async fn run(&self, run: &mut Run) -> Result<(), OperationError> {
-        let control = run.control().clone();
+        let operations = run.operations().clone();
         let id = run.operation().subject.clone();
         let outcome = take(run, &id).await;
         run.finish(outcome.as_ref().err().cloned());
         let operation = run.operation().clone();
-        let now = control.now();
+        let now = operations.now();
         run.settle::<Volume>(
             &id,
             |volume| {
@@ -51,7 +51,7 @@ impl Executor for TakingOver {
                 }
             },
             |_| match &operation.error {
-                Some(error) => report(&operation, &control, "017", "001", error),
+                Some(error) => report(&operation, &operations, "017", "001", error),
                 None => Changes::new(),
             },
         )
@@ -61,7 +61,7 @@ impl Executor for TakingOver {
 }
 
 async fn take(run: &mut Run, id: &str) -> Result<Adopted, OperationError> {
-    let control = run.control().clone();
+    let operations = run.operations().clone();
     let input = run.operation().input.clone();
     let reference: Reference =
         serde_json::from_value(input.get("reference").cloned().unwrap_or_default())
@@ -78,7 +78,7 @@ async fn take(run: &mut Run, id: &str) -> Result<Adopted, OperationError> {
     };
     let bytes = run.call("inspect", &backend, inspect).await?;
     let volume = claim(run, id, gib(bytes.into_size().map_err(wrong)?)).await?;
-    let full = full_type(control.store(), volume.type_id.as_deref())
+    let full = full_type(operations.store(), volume.type_id.as_deref())
         .await
         .map_err(broken)?;
     let call = Call::Manage {
@@ -92,17 +92,16 @@ async fn take(run: &mut Run, id: &str) -> Result<Adopted, OperationError> {
 
 /// Writes the size down if the quota has room for it.
 async fn claim(run: &mut Run, id: &str, size: u64) -> Result<Volume, OperationError> {
-    let control = run.control().clone();
+    let operations = run.operations().clone();
     for _ in 0..50 {
-        let stored = control.store().get::<Volume>(id).await.map_err(broken)?;
+        let stored = operations.store().get::<Volume>(id).await.map_err(broken)?;
         let mut stored = stored.ok_or_else(|| failure("not-found", "the volume is gone"))?;
-        let full = full_type(control.store(), stored.type_id.as_deref())
+        let full = full_type(operations.store(), stored.type_id.as_deref())
             .await
             .map_err(broken)?;
         stored.record.size = size;
         let kind = full.as_ref().map(|full| &full.volume_type);
-        let guards = control
-            .quotas()
+        let guards = Quotas::new(&operations)
             .guards(&stored.project_id, Adds::Room(size), kind)
             .await
             .map_err(|error| failure("over-limit", error.message))?;

@@ -10,23 +10,23 @@ use springform_store::{Changes, StoreError, Stored};
 use uuid::Uuid;
 
 use crate::edit::{TxError, is_conflict};
-use crate::engine::NewOperation;
+use crate::engine::{NewOperation, Operations};
 use crate::messages::KEEP;
 use crate::quotas::over;
-use crate::{Caller, Control, ControlError, lock};
+use crate::{Caller, ControlError, lock};
 
 /// What is refused while a backend is frozen.
 const FROZEN: &str = "Modification operations are not allowed on frozen storage backends.";
 
 /// Refuses on a frozen backend.
 pub(crate) async fn not_frozen(
-    control: &Control,
+    operations: &Operations,
     backend: Option<&str>,
 ) -> Result<(), ControlError> {
     let Some(backend) = backend else {
         return Ok(());
     };
-    let Some(service) = control.store().get::<Service>(backend).await? else {
+    let Some(service) = operations.store().get::<Service>(backend).await? else {
         return Ok(());
     };
     if let Some(since) = service.look_only_since {
@@ -48,19 +48,31 @@ pub(crate) fn look_only(backend: &str, since: Timestamp) -> String {
 }
 
 /// Refuses where the records may be older than the arrays.
-pub(crate) async fn up_to_date(control: &Control, volume: &Volume) -> Result<(), ControlError> {
+pub(crate) async fn up_to_date(
+    operations: &Operations,
+    volume: &Volume,
+) -> Result<(), ControlError> {
     if let Some(backend) = volume.backend.as_deref()
-        && let Some(service) = control.store().get::<Service>(backend).await?
+        && let Some(service) = operations.store().get::<Service>(backend).await?
         && let Some(since) = service.look_only_since
     {
         return Err(ControlError::conflict(look_only(backend, since)));
     }
-    not_overtaken(control, &volume.id).await
+    not_overtaken(operations, &volume.id).await
+}
+
+/// Whether a volume may be changed now.
+pub(crate) async fn may_change(
+    operations: &Operations,
+    volume: &Volume,
+) -> Result<(), ControlError> {
+    not_frozen(operations, volume.backend.as_deref()).await?;
+    not_overtaken(operations, &volume.id).await
 }
 
 /// Refuses where the arrays know of a promotion of the volume that its record does not.
-pub(crate) async fn not_overtaken(control: &Control, id: &str) -> Result<(), ControlError> {
-    let relation = control.store().get::<Relation>(id).await?;
+pub(crate) async fn not_overtaken(operations: &Operations, id: &str) -> Result<(), ControlError> {
+    let relation = operations.store().get::<Relation>(id).await?;
     let Some(newer) = relation.as_ref().and_then(|r| r.overtaken()) else {
         return Ok(());
     };
@@ -74,7 +86,7 @@ pub(crate) async fn not_overtaken(control: &Control, id: &str) -> Result<(), Con
 /// adds to the commit. The volume is the one that was found to be the caller's and is committed only as it was read:
 /// read once more it could be another project's. One round of [`crate::edit::retry_on_conflict`].
 pub(super) async fn try_lock(
-    control: &Control,
+    operations: &Operations,
     caller: &Caller,
     mut stored: Stored<Volume>,
     verb: Verb,
@@ -83,22 +95,21 @@ pub(super) async fn try_lock(
     more: impl Fn(&Volume) -> Changes,
 ) -> Result<(Volume, Operation), TxError> {
     let id = stored.id.clone();
-    if lock::passed(control, std::slice::from_ref(&stored)).await? {
+    if lock::passed(operations, std::slice::from_ref(&stored)).await? {
         return Err(TxError::Conflict);
     }
-    if let Some(holder) = lock::holder(control.store(), stored.operation.as_ref()).await? {
+    if let Some(holder) = lock::holder(operations.store(), stored.operation.as_ref()).await? {
         return Err(ControlError::busy(&format!("Volume {id}"), &holder.id).into());
     }
-    up_to_date(control, &stored.record).await?;
+    up_to_date(operations, &stored.record).await?;
     let before = stored.status;
     decide(&mut stored.record)?;
     let mut new = NewOperation::new(verb, "volume", &*id).input(with_status(input, before));
     new.backend.clone_from(&stored.backend);
-    let operation = control.operations().prepare(caller, new.step("array"))?;
+    let operation = operations.prepare(caller, new.step("array"))?;
     stored.record.operation = Some(operation.id.clone());
-    stored.record.updated_at = Some(control.now());
+    stored.record.updated_at = Some(operations.now());
     let changes = more(&stored.record).update(&stored);
-    let operations = control.operations();
     match operations.submit(changes, operation.clone()).await {
         Ok(()) => Ok((stored.record, operation)),
         Err(error) if is_conflict(&error) => Err(TxError::Conflict),
@@ -125,12 +136,12 @@ fn with_status(input: &Value, before: VolumeStatus) -> Value {
 /// A message that tells the user why something asynchronous failed.
 pub(crate) fn report(
     operation: &Operation,
-    control: &Control,
+    operations: &Operations,
     action: &str,
     detail: &str,
     error: &OperationError,
 ) -> Changes {
-    let now = control.now();
+    let now = operations.now();
     let resource = operation.subject_kind.to_uppercase().replace('-', "_");
     let resource = if resource == "SNAPSHOT" {
         "VOLUME_SNAPSHOT".to_owned()

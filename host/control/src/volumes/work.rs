@@ -12,7 +12,7 @@ use springform_store::{Changes, Direction, Query, StoreError, Stored};
 
 use super::{migrate, report};
 use crate::attachments;
-use crate::engine::{Executor, Run, failure};
+use crate::engine::{Executor, Run, failure, overtaken};
 use crate::groups::ROUNDS;
 use crate::groups::settle::{WriteDecision, settle};
 use crate::lock;
@@ -30,9 +30,9 @@ fn broken(error: StoreError) -> OperationError {
 #[async_trait]
 impl Executor for Working {
     async fn run(&self, run: &mut Run) -> Result<(), OperationError> {
-        let control = run.control().clone();
+        let operations = run.operations().clone();
         let id = run.operation().subject.clone();
-        if control
+        if operations
             .store()
             .get::<Volume>(&id)
             .await
@@ -63,9 +63,9 @@ impl Executor for Working {
             }
             _ => None,
         };
-        let now = control.now();
+        let now = operations.now();
         let full = match operation.input.get("type").and_then(|kind| kind.as_str()) {
-            Some(kind) => full_type(control.store(), Some(kind))
+            Some(kind) => full_type(operations.store(), Some(kind))
                 .await
                 .map_err(broken)?,
             None => None,
@@ -113,9 +113,13 @@ impl Executor for Working {
             },
             || {
                 let changes = match &operation.error {
-                    Some(error) => {
-                        report(&operation, &control, action(operation.verb), "001", error)
-                    }
+                    Some(error) => report(
+                        &operation,
+                        &operations,
+                        action(operation.verb),
+                        "001",
+                        error,
+                    ),
                     None => Changes::new(),
                 };
                 relation.iter().fold(changes, Changes::put)
@@ -136,8 +140,8 @@ fn is_placed(operation: &Operation) -> bool {
 /// Machines that had ways to both arrays of a pair have lost one where a volume left it, and have it again where it enters one: a
 /// failover does not connect them.
 async fn lead_to_both(run: &mut Run, id: &str, placed: Placement) -> Result<Reply, OperationError> {
-    let control = run.control().clone();
-    let store = control.store();
+    let operations = run.operations().clone();
+    let store = operations.store();
     let paired = |at: Option<&Placement>| {
         let kind = at.and_then(|at| at.replication.as_ref());
         kind.is_some_and(ReplicationKind::is_paired)
@@ -175,7 +179,7 @@ async fn lead_to_both(run: &mut Run, id: &str, placed: Placement) -> Result<Repl
     )
     .await?;
     let backend = run.operation().backend.clone().unwrap_or_default();
-    attachments::reconnect_volumes(&control, &backend, &operation, &[id], Lead::Both).await;
+    attachments::reconnect_volumes(&operations, &backend, &operation, &[id], Lead::Both).await;
     Ok(Reply::Placement(placed))
 }
 
@@ -211,8 +215,8 @@ async fn attempt(run: &mut Run, held: &[Stored<Volume>]) -> Result<Option<Reply>
     let [volume] = held else {
         return Err(failure("not-found", "the volume is gone"));
     };
-    let control = run.control().clone();
-    let store = control.store();
+    let operations = run.operations().clone();
+    let store = operations.store();
     let operation = run.operation().clone();
     let backend = volume.backend.clone().unwrap_or_default();
     let spec = volume_spec(store, volume).await.map_err(broken)?;
@@ -284,7 +288,7 @@ async fn held(run: &Run, id: &str) -> Result<Vec<String>, OperationError> {
     let query = Query::new()
         .eq("volume_id", id)
         .eq("operation", &run.operation().id);
-    let store = run.control().store();
+    let store = run.operations().store();
     let left = store.list::<Snapshot>(&query).await.map_err(broken)?;
     Ok(left.into_iter().map(|stored| stored.record.id).collect())
 }
@@ -292,7 +296,7 @@ async fn held(run: &Run, id: &str) -> Result<Vec<String>, OperationError> {
 /// Its snapshots: they count as what the volume is.
 async fn all_of(run: &Run, id: &str) -> Result<Vec<String>, OperationError> {
     let query = Query::new().eq("volume_id", id);
-    let store = run.control().store();
+    let store = run.operations().store();
     let all = store.list::<Snapshot>(&query).await.map_err(broken)?;
     Ok(all.into_iter().map(|stored| stored.record.id).collect())
 }
@@ -312,20 +316,22 @@ fn left(snapshot: &Snapshot, operation: &Operation) -> SnapshotStatus {
 /// Those that a cascading delete takes with it, oldest last. False: somebody took the volume's lock meanwhile.
 async fn delete_snapshots(run: &mut Run, held: &[Stored<Volume>]) -> Result<bool, OperationError> {
     let [volume] = held else { return Ok(false) };
-    let control = run.control().clone();
+    let operations = run.operations().clone();
     let query = Query::new()
         .eq("volume_id", &volume.id)
         .sort("created_at", Direction::Desc);
-    let found = control.store().list::<Snapshot>(&query).await;
+    let found = operations.store().list::<Snapshot>(&query).await;
     for snapshot in found.map_err(broken)? {
         let mut all = Vec::new();
         // One whose making failed may be on the array all the same.
         let there = snapshot.array_name.is_some() || volume.placement.is_some();
         if let Some(backend) = volume.backend.as_deref().filter(|_| there) {
-            let spec = volume_spec(control.store(), volume).await.map_err(broken)?;
+            let spec = volume_spec(operations.store(), volume)
+                .await
+                .map_err(broken)?;
             let operation = run.operation().id.clone();
             let taken_on = snapshot.target.as_deref();
-            let (told, owed) = Owing::new(&control, backend, &operation)
+            let (told, owed) = Owing::new(&operations, backend, &operation)
                 .snapshot_deleted(&spec, snapshot_spec(&snapshot.record), taken_on)
                 .await
                 .map_err(broken)?;
@@ -339,9 +345,9 @@ async fn delete_snapshots(run: &mut Run, held: &[Stored<Volume>]) -> Result<bool
                 return Ok(false);
             }
         }
-        let changes = obligations::owe(&control, &all).remove::<Snapshot>(&snapshot.id);
+        let changes = obligations::owe(&operations, &all).remove::<Snapshot>(&snapshot.id);
         run.commit(changes).await.map_err(broken)?;
-        obligations::wake(&control, &all);
+        obligations::wake(&operations, &all);
     }
     Ok(true)
 }
@@ -349,19 +355,19 @@ async fn delete_snapshots(run: &mut Run, held: &[Stored<Volume>]) -> Result<bool
 async fn vanish(run: &mut Run, id: &str) -> Result<(), OperationError> {
     let query = Query::new().eq("volume_id", id);
     let attachments = run
-        .control()
+        .operations()
         .store()
         .list::<Attachment>(&query)
         .await
         .map_err(broken)?;
-    let control = run.control().clone();
+    let operations = run.operations().clone();
     for _ in 0..ROUNDS {
-        let volume = control.store().get::<Volume>(id).await.map_err(broken)?;
+        let volume = operations.store().get::<Volume>(id).await.map_err(broken)?;
         let mut changes = Changes::new().remove::<Relation>(id);
         let mut owed = Vec::new();
         if let Some(volume) = &volume {
             if volume.operation.as_ref() != Some(&run.operation().id) {
-                return Err(lock::overtaken(id));
+                return Err(overtaken(id));
             }
             owed = self::owed(run, volume).await?;
             changes = changes.delete::<Volume>(id, volume.revision);
@@ -371,10 +377,10 @@ async fn vanish(run: &mut Run, id: &str) -> Result<(), OperationError> {
             .fold(changes, |changes, attachment| {
                 changes.remove::<Attachment>(&attachment.id)
             })
-            .and(obligations::owe(&control, &owed));
+            .and(obligations::owe(&operations, &owed));
         match run.commit(changes).await {
             Ok(()) => {
-                obligations::wake(&control, &owed);
+                obligations::wake(&operations, &owed);
                 return Ok(());
             }
             Err(error) if error.is_conflict() => {}
@@ -389,13 +395,15 @@ async fn vanish(run: &mut Run, id: &str) -> Result<(), OperationError> {
 
 /// What other arrays than the one that was told are owed now that the volume is gone from the records.
 async fn owed(run: &Run, volume: &Volume) -> Result<Vec<Obligation>, OperationError> {
-    let (control, operation) = (run.control(), run.operation());
+    let (operations, operation) = (run.operations(), run.operation());
     if volume.placement.is_none() {
         return Ok(Vec::new());
     }
-    let spec = volume_spec(control.store(), volume).await.map_err(broken)?;
+    let spec = volume_spec(operations.store(), volume)
+        .await
+        .map_err(broken)?;
     let backend = volume.backend.as_deref().unwrap_or_default();
-    let owing = Owing::new(control, backend, &operation.id);
+    let owing = Owing::new(operations, backend, &operation.id);
     let owed = match operation.verb {
         Verb::UnmanageVolume => owing.volume_unmanaged(&spec).await,
         // What could not be taken over is not the cloud's to delete.
@@ -407,7 +415,7 @@ async fn owed(run: &Run, volume: &Volume) -> Result<Vec<Obligation>, OperationEr
 
 /// The relation of a volume whose new type asks for a copy, or for none; none where it has that, or refuses.
 async fn wants(run: &Run, id: &str, wanted: bool) -> Result<Option<Relation>, OperationError> {
-    let (store, now) = (run.control().store(), run.control().now());
+    let (store, now) = (run.operations().store(), run.operations().now());
     let known = store.get::<Relation>(id).await.map_err(broken)?;
     let known = known.filter(|relation| relation.wanted != wanted);
     Ok(known.and_then(|relation| Some(relation.step(Event::Want(wanted), now).ok()?.0)))

@@ -1,8 +1,9 @@
 //! Zones that a volume type is bound to: the reserved spec `RESKEY:availability_zones` (3.52).
 
+use crate::ControlError;
 use crate::backend::BackendHandle;
+use crate::backends::Backends;
 use crate::specs::FullType;
-use crate::{Control, ControlError};
 
 /// The spec, a list separated by commas.
 const SPEC: &str = "RESKEY:availability_zones";
@@ -12,7 +13,7 @@ const SPEC: &str = "RESKEY:availability_zones";
 /// # Errors
 /// `Invalid` for a zone that there is not, and for one that is none of the type's.
 pub(super) fn zone_of(
-    control: &Control,
+    backends: &Backends,
     asked: Option<String>,
     full: Option<&FullType>,
 ) -> Result<Option<String>, ControlError> {
@@ -23,7 +24,7 @@ pub(super) fn zone_of(
         .flatten()
         .filter(|zone| !zone.is_empty())
         .collect();
-    if let Some(asked) = asked.as_deref().filter(|asked| !exists(control, asked)) {
+    if let Some(asked) = asked.as_deref().filter(|asked| !exists(backends, asked)) {
         return Err(ControlError::invalid(format!(
             "Availability zone '{asked}' is invalid."
         )));
@@ -41,7 +42,7 @@ pub(super) fn zone_of(
 }
 
 /// Whether a backend is in the zone, or it is that of volumes for which none is named.
-pub(crate) fn exists(control: &Control, zone: &str) -> bool {
+pub(crate) fn exists(backends: &Backends, zone: &str) -> bool {
     let here = |backend: &BackendHandle| backend.config().availability_zone == zone;
-    zone == control.config().availability_zone || control.backends().any(|backend| here(&backend))
+    zone == backends.config().availability_zone || backends.backends().any(|backend| here(&backend))
 }

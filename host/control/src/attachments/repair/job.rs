@@ -8,8 +8,9 @@ use springform_store::{Changes, Query};
 use tokio::time::{Instant, sleep};
 
 use super::{UnderWay, commands};
+use crate::ControlError;
 use crate::compute::{Compute, ComputeError};
-use crate::{Control, ControlError};
+use crate::engine::Operations;
 
 /// How long a server is given to let go of a volume; then it is asked again the next time.
 const LET_GO: Duration = Duration::from_secs(25);
@@ -90,7 +91,7 @@ impl Job {
     /// Carries it out.
     pub(super) async fn run(
         self,
-        control: &Control,
+        operations: &Operations,
         compute: Option<&dyn Compute>,
         dry_run: bool,
     ) -> Result<Repaired, ControlError> {
@@ -113,7 +114,7 @@ impl Job {
             )),
             (Some(server), Some(compute)) => {
                 let nova = Nova {
-                    control,
+                    operations,
                     compute,
                     server,
                     volume: &volume_id,
@@ -186,7 +187,7 @@ fn by_hand(why: impl Into<String>, commands: Vec<String>) -> Result<Ending, Trou
 
 /// One server and one volume.
 struct Nova<'a> {
-    control: &'a Control,
+    operations: &'a Operations,
     compute: &'a dyn Compute,
     server: &'a str,
     volume: &'a str,
@@ -229,7 +230,7 @@ impl Nova<'_> {
                     attachment_id: attachment.id,
                     backend,
                     attached,
-                    since: self.control.now(),
+                    since: self.operations.now(),
                 }
             }
         };
@@ -315,7 +316,7 @@ impl Nova<'_> {
         let query = Query::new()
             .eq("volume_id", self.volume)
             .eq("instance_id", self.server);
-        let found = self.control.store().list::<Attachment>(&query).await;
+        let found = self.operations.store().list::<Attachment>(&query).await;
         let found = found.map_err(ControlError::from)?;
         Ok(found.iter().any(|a| a.record.outdated.is_some()))
     }
@@ -325,7 +326,7 @@ impl Nova<'_> {
     }
 
     async fn write(&self, changes: Changes) -> Result<(), Trouble> {
-        let written = self.control.store().commit(changes).await;
+        let written = self.operations.store().commit(changes).await;
         Ok(written.map_err(ControlError::from)?)
     }
 }

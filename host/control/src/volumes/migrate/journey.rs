@@ -9,8 +9,7 @@ use springform_store::Stored;
 
 use super::super::work::text;
 use super::{JOURNEY, LONGEST, TO, broken, known, new_type};
-use crate::Control;
-use crate::engine::{Run, failure};
+use crate::engine::{Operations, Run, failure};
 use crate::specs::{build, type_spec, volume_spec};
 
 /// Who takes part, and with what.
@@ -65,16 +64,18 @@ pub(super) async fn journey(
     if let Some(known) = known(run, JOURNEY) {
         return Ok(known);
     }
-    let control = run.control().clone();
+    let operations = run.operations().clone();
     let to = text(run.operation(), TO);
     let backend = volume.backend.clone().unwrap_or_default();
     let placement = volume.placement.as_ref();
     let from = placement.map(|placement| placement.target.clone());
     let from = from.ok_or_else(|| failure("failed-precondition", "the volume is on no array"))?;
     let full = new_type(run).await?;
-    let landing = landing(&control, &to).await?;
+    let landing = landing(&operations, &to).await?;
     let journey = Journey {
-        old: volume_spec(control.store(), volume).await.map_err(broken)?,
+        old: volume_spec(operations.store(), volume)
+            .await
+            .map_err(broken)?,
         new: VolumeSpec {
             placement: None,
             volume_type: full.as_ref().map(|full| type_spec(full, volume.size)),
@@ -82,8 +83,8 @@ pub(super) async fn journey(
         },
         migration: Migration {
             id: run.operation().id.clone(),
-            source: side(&control, &backend, from).await?,
-            destination: side(&control, &to, landing).await?,
+            source: side(&operations, &backend, from).await?,
+            destination: side(&operations, &to, landing).await?,
             extensions: Vec::new(),
         },
     };
@@ -102,12 +103,12 @@ pub(super) async fn journey(
 }
 
 /// The array of a backend on which new volumes land.
-async fn landing(control: &Control, backend: &str) -> Result<String, OperationError> {
-    let service = control.store().get::<Service>(backend).await;
+async fn landing(operations: &Operations, backend: &str) -> Result<String, OperationError> {
+    let service = operations.store().get::<Service>(backend).await;
     let active = service
         .map_err(broken)?
         .and_then(|s| s.record.active_target);
-    let config = control.backend(backend).map(|handle| handle.config());
+    let config = operations.backend(backend).map(|handle| handle.config());
     let primary = config.and_then(|config| Some(config.primary()?.name.clone()));
     active.or(primary).ok_or_else(|| {
         failure(
@@ -118,9 +119,13 @@ async fn landing(control: &Control, backend: &str) -> Result<String, OperationEr
 }
 
 /// One end of the move, with what its array says of itself; asked where that is not known yet.
-async fn side(control: &Control, backend: &str, target: String) -> Result<Side, OperationError> {
+async fn side(
+    operations: &Operations,
+    backend: &str,
+    target: String,
+) -> Result<Side, OperationError> {
     let known = async || {
-        let service = control.store().get::<Service>(backend).await;
+        let service = operations.store().get::<Service>(backend).await;
         let health = service
             .map_err(broken)?
             .map(|service| service.record.targets);
@@ -129,7 +134,7 @@ async fn side(control: &Control, backend: &str, target: String) -> Result<Side, 
     };
     let mut health = known().await?;
     if health.is_none() {
-        crate::watch::health(control, backend).await;
+        crate::watch::health(operations, backend).await;
         health = known().await?;
     }
     Ok(Side {
