@@ -4,6 +4,7 @@ use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use serde::Serialize;
 use springform_model::contract::{Statistics, TargetHealth};
 use springform_model::time::Timestamp;
 use tokio::sync::{Notify, Semaphore, watch};
@@ -15,11 +16,21 @@ use crate::config::BackendConfig;
 use crate::engine::ArrayNames;
 use crate::machines::Machines;
 use crate::metrics::Metrics;
-use crate::replication::Differences;
 use crate::scheduler::Reservations;
 
 /// After a start, before records and arrays are compared: what was interrupted goes on first.
 const SETTLES: Duration = Duration::from_secs(30);
+
+/// What the last comparison of records and arrays found.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Differences {
+    /// When.
+    pub at: Timestamp,
+    /// How many.
+    pub count: usize,
+    /// The first of them, in words.
+    pub found: Vec<String>,
+}
 
 /// What is known of a backend now. Kept in memory: after a restart it is found out again.
 #[derive(Debug, Clone, Default)]

@@ -16,7 +16,7 @@ use crate::clock::Clock;
 use crate::config::ControlConfig;
 use crate::context::Context;
 use crate::default_types::DefaultTypes;
-use crate::engine::{Executors, Operations, Runner};
+use crate::engine::{Operations, Runner};
 use crate::holders::{self, Release};
 use crate::metrics::Metrics;
 use crate::observer::Since;
@@ -26,7 +26,7 @@ use crate::reload::{Reload, Source};
 use crate::services::{configured, is_older, new_service};
 use crate::supervise::supervise;
 use crate::tasks::Tasks;
-use crate::{ControlError, audit, replication, watch};
+use crate::{ControlError, audit, executors, replication, watch};
 
 /// How long the database may take to answer a probe of readiness.
 const STORE_ANSWERS: Duration = Duration::from_secs(2);
@@ -43,18 +43,6 @@ impl std::fmt::Debug for Control {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Control").finish_non_exhaustive()
     }
-}
-
-/// What carries the operations of each noun out.
-fn executors() -> Executors {
-    let mut executors = Executors::default();
-    crate::volumes::register(&mut executors);
-    crate::snapshots::register(&mut executors);
-    crate::attachments::register(&mut executors);
-    crate::groups::register(&mut executors);
-    crate::group_snapshots::register(&mut executors);
-    crate::replication::register(&mut executors);
-    executors
 }
 
 impl Control {
@@ -74,7 +62,7 @@ impl Control {
         let backends = std::mem::take(&mut config.backends);
         let context = Context::new(store, clock, config);
         let backends = Backends::new(context.clone(), loader, drivers, backends);
-        let runner = Runner::new(executors(), Arc::new(Release));
+        let runner = Runner::new(executors::all(), Arc::new(Release));
         let operations = Operations::new(backends.clone(), Tasks::default(), Arc::new(runner));
         audit::started(&context).await?;
         make_services(&backends).await?;

@@ -21,10 +21,8 @@ pub(crate) async fn text(operations: &Operations) -> String {
         let serving = operations.generation(handle.name());
         if let Some(driver) = serving.map(|serving| serving.loaded.driver.clone()) {
             let (denied, quarantined) = (driver.denied_requests(), driver.is_quarantined());
-            operations
-                .metrics()
-                .driver(handle.name(), denied, quarantined);
-            handle.forget_if_gone(operations.metrics());
+            metrics.driver(handle.name(), denied, quarantined);
+            handle.forget_if_gone(metrics);
         }
         backends.push(state);
     }

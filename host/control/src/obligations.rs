@@ -9,33 +9,15 @@ use springform_model::replication::obligation::{
     Cause, Obligation, ObligationKind, ObligationState,
 };
 use springform_model::replication::relation::Relation;
-use springform_model::time::Timestamp;
 use springform_store::{Changes, Direction, Order, Query, Store, StoreError};
 
 use crate::engine::Operations;
 use crate::outbox::{CloudEvent, deliver};
 
+pub use crate::owed::Owed;
+
 /// Objects that are named of one kind and array; more are only counted.
 const NAMED: u32 = 20;
-
-/// What one array is owed of one kind.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Owed {
-    /// The array.
-    pub target: String,
-    /// What.
-    pub kind: ObligationKind,
-    /// How many times.
-    pub count: u64,
-    /// Since when the oldest.
-    pub since: Timestamp,
-    /// Names of the first of the objects on the array.
-    pub objects: Vec<String>,
-    /// Why the oldest is owed.
-    pub reason: String,
-    /// Why the last attempt at the oldest failed; none where there was none.
-    pub error: Option<String>,
-}
 
 /// What the arrays of a backend are owed, written off or not, by id; at most `limit` after `after`.
 pub(crate) async fn page(

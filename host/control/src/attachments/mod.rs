@@ -10,19 +10,16 @@ mod work;
 
 pub(crate) use reconnect::{followed, reconnect, reconnect_volumes};
 pub use secret::Secret;
-pub(crate) use turn::leads;
-
-use std::sync::Arc;
+pub(crate) use work::AttachmentExecutor;
 
 use springform_model::cloud::{AttachStatus, Attachment, Volume, VolumeAttachment, VolumeStatus};
 use springform_model::contract::{Connection, Connector};
-use springform_model::operation::Verb;
 use springform_model::replication::relation::Relation;
 use springform_store::{Changes, Direction, Query, Store, StoreError, Stored};
 use uuid::Uuid;
 
 use crate::edit::{TxError, retry_on_conflict};
-use crate::engine::{Executors, Operations};
+use crate::engine::Operations;
 use crate::ownership::of_caller;
 use crate::{Caller, ControlError};
 
@@ -47,8 +44,24 @@ pub struct CreateAttachment {
     pub device: Option<String>,
 }
 
-pub(crate) fn register(executors: &mut Executors) {
-    executors.add(&[Verb::Connect, Verb::Disconnect], Arc::new(work::Working));
+/// What is to become of a connection.
+#[derive(Clone, Copy)]
+enum Wanted<'a> {
+    /// The host is to reach the volume. Without its CHAP password.
+    Connect(&'a Connector),
+    /// The same beside whatever other host reaches it, shared or not: a server moves.
+    ConnectBeside(&'a Connector),
+    /// It is not to reach it any more.
+    Disconnect,
+}
+
+impl<'a> Wanted<'a> {
+    fn connector(self) -> Option<&'a Connector> {
+        match self {
+            Self::Connect(connector) | Self::ConnectBeside(connector) => Some(connector),
+            Self::Disconnect => None,
+        }
+    }
 }
 
 impl<'a> Attachments<'a> {
@@ -112,7 +125,7 @@ impl<'a> Attachments<'a> {
             // Named at once it may stand beside the old host: so Nova moves a running server.
             Some(connector) => {
                 let connector = without_secret(connector);
-                self.carry_out(caller, &id, turn::Wanted::ConnectBeside(&connector))
+                self.carry_out(caller, &id, Wanted::ConnectBeside(&connector))
                     .await?;
                 self.get(caller, &id).await
             }
@@ -217,7 +230,7 @@ impl<'a> Attachments<'a> {
             )));
         }
         let connector = without_secret(connector);
-        self.carry_out(caller, id, turn::Wanted::Connect(&connector))
+        self.carry_out(caller, id, Wanted::Connect(&connector))
             .await?;
         self.get(caller, id).await
     }
@@ -267,7 +280,7 @@ impl<'a> Attachments<'a> {
     /// `NotFound`, and what the array refuses.
     pub async fn delete(&self, caller: &Caller, id: &str) -> Result<Vec<Attachment>, ControlError> {
         let attachment = self.get(caller, id).await?;
-        self.carry_out(caller, id, turn::Wanted::Disconnect).await?;
+        self.carry_out(caller, id, Wanted::Disconnect).await?;
         self.of(&attachment.volume_id).await
     }
 
@@ -367,6 +380,13 @@ async fn unserved(store: &Store, volume: &str) -> Result<Option<String>, StoreEr
 fn without_secret(mut connector: Connector) -> Connector {
     connector.chap = None;
     connector
+}
+
+/// Whether an attachment is, or is to be, a way of this host to its volume.
+pub(crate) fn leads(attachment: &Attachment, host: &str) -> bool {
+    let told = attachment.connector.as_ref();
+    told.is_some_and(|connector| connector.host == host)
+        || attachment.host_name.as_deref() == Some(host)
 }
 
 /// Both rows as they are once the host uses the volume.

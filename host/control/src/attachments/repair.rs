@@ -6,22 +6,23 @@
 
 mod commands;
 mod job;
+mod under_way;
 
 pub use job::{Outcome, Repaired};
 
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use springform_model::cloud::Attachment;
-use springform_model::time::Timestamp;
-use springform_store::{Direction, Query, Record, Table, Value};
+use springform_store::{Direction, Query};
 use tokio::time::Instant;
 
 use super::Attachments;
-use crate::compute::{Attached, Compute};
+use crate::compute::Compute;
 use crate::{Caller, ControlError, ErrorKind};
 use job::Job;
+use under_way::UnderWay;
 
 /// Servers worked on at once.
 const AT_ONCE: usize = 8;
@@ -46,35 +47,6 @@ pub struct Report {
     pub attachments: Vec<Repaired>,
     /// Attachments that were not looked at for want of time: ask again.
     pub remaining: usize,
-}
-
-/// A repair under way: the server is to get the volume back.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct UnderWay {
-    id: String,
-    volume_id: String,
-    server_id: String,
-    attachment_id: String,
-    backend: Option<String>,
-    attached: Attached,
-    since: Timestamp,
-}
-
-impl Record for UnderWay {
-    const TABLE: Table = Table::documents("observations");
-
-    fn id(&self) -> &str {
-        &self.id
-    }
-
-    fn columns(&self) -> Vec<(&'static str, Value)> {
-        vec![
-            ("kind", Value::from("repair")),
-            ("subject", Value::from(&self.volume_id)),
-            ("backend", Value::from(&self.backend)),
-            ("created_at", Value::from(self.since)),
-        ]
-    }
 }
 
 impl Attachments<'_> {

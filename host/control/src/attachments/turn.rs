@@ -5,12 +5,11 @@ use std::time::Duration;
 
 use serde_json::json;
 use springform_model::cloud::{AttachStatus, Attachment, Volume, VolumeStatus};
-use springform_model::contract::Connector;
 use springform_model::operation::{OperationState, Verb};
 use springform_store::{Changes, Query, Store, StoreError, Stored};
 use tokio::time::Instant;
 
-use super::Attachments;
+use super::{Attachments, Wanted, leads};
 use crate::edit::{TxError, no_more, retry_on_conflict};
 use crate::engine::NewOperation;
 use crate::{Caller, ControlError, lock};
@@ -18,39 +17,12 @@ use crate::{Caller, ControlError, lock};
 /// How long an operation in the way is waited for before the records are looked at again.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// What is to become of a connection.
-#[derive(Clone, Copy)]
-pub(super) enum Wanted<'a> {
-    /// The host is to reach the volume. Without its CHAP password.
-    Connect(&'a Connector),
-    /// The same beside whatever other host reaches it, shared or not: a server moves.
-    ConnectBeside(&'a Connector),
-    /// It is not to reach it any more.
-    Disconnect,
-}
-
-impl<'a> Wanted<'a> {
-    fn connector(self) -> Option<&'a Connector> {
-        match self {
-            Self::Connect(connector) | Self::ConnectBeside(connector) => Some(connector),
-            Self::Disconnect => None,
-        }
-    }
-}
-
 /// What a round came to.
 enum Turn {
     /// The operation is journalled.
     Taken(String),
     /// Another one has the turn.
     Of(String),
-}
-
-/// Whether an attachment is, or is to be, a way of this host to its volume.
-pub(crate) fn leads(attachment: &Attachment, host: &str) -> bool {
-    let told = attachment.connector.as_ref();
-    told.is_some_and(|connector| connector.host == host)
-        || attachment.host_name.as_deref() == Some(host)
 }
 
 impl Attachments<'_> {

@@ -20,14 +20,14 @@ use crate::specs::volume_spec;
 const UNREACHED: &str = "springform/unreached";
 
 /// Carries them out.
-pub(super) struct Working;
+pub(crate) struct AttachmentExecutor;
 
 pub(super) fn broken(error: StoreError) -> OperationError {
     failure("store", error.to_string())
 }
 
 #[async_trait]
-impl Executor for Working {
+impl Executor for AttachmentExecutor {
     async fn run(&self, run: &mut Run) -> Result<(), OperationError> {
         let store = run.operations().store().clone();
         let id = run.operation().subject.clone();

@@ -3,17 +3,16 @@
 mod take;
 mod work;
 
-use std::sync::Arc;
-
 use serde_json::json;
 use springform_model::cloud::{Group, GroupSnapshot, GroupStatus, Snapshot, SnapshotStatus};
 use springform_model::operation::Verb;
 use springform_store::{Changes, Direction, Query, Stored};
 
 pub use take::CreateGroupSnapshot;
+pub(crate) use work::GroupSnapshotExecutor;
 
 use crate::edit::{edit, is_conflict, no_more};
-use crate::engine::{Executors, NewOperation, Operations};
+use crate::engine::{NewOperation, Operations};
 use crate::error::ErrorKind;
 use crate::groups::ROUNDS;
 use crate::groups::rules::words;
@@ -25,11 +24,6 @@ use crate::{Caller, ControlError};
 #[derive(Debug, Clone, Copy)]
 pub struct GroupSnapshots<'a> {
     pub(crate) operations: &'a Operations,
-}
-
-pub(crate) fn register(executors: &mut Executors) {
-    let verbs = [Verb::CreateGroupSnapshot, Verb::DeleteGroupSnapshot];
-    executors.add(&verbs, Arc::new(work::Working));
 }
 
 impl<'a> GroupSnapshots<'a> {

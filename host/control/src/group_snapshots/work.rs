@@ -23,7 +23,7 @@ use crate::volumes::report;
 const AT_ONCE: &str = "groups.create-snapshot";
 
 /// Carries them out.
-pub(super) struct Working;
+pub(crate) struct GroupSnapshotExecutor;
 
 /// A snapshot as an array made it.
 struct Made {
@@ -36,7 +36,7 @@ struct Made {
 type Outcomes = BTreeMap<String, Result<Option<Made>, OperationError>>;
 
 #[async_trait]
-impl Executor for Working {
+impl Executor for GroupSnapshotExecutor {
     async fn run(&self, run: &mut Run) -> Result<(), OperationError> {
         let id = run.operation().subject.clone();
         let store = run.operations().store().clone();

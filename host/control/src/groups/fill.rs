@@ -18,13 +18,13 @@ use crate::specs::volume_spec;
 use crate::volumes::{available, call_for, source_of};
 
 /// Carries it out.
-pub(super) struct Filling;
+pub(crate) struct GroupFromExecutor;
 
 /// What became of each volume.
 type Outcomes = BTreeMap<String, Result<Placement, OperationError>>;
 
 #[async_trait]
-impl Executor for Filling {
+impl Executor for GroupFromExecutor {
     async fn run(&self, run: &mut Run) -> Result<(), OperationError> {
         let id = run.operation().subject.clone();
         let store = run.operations().store().clone();

@@ -14,35 +14,26 @@ mod update;
 mod work;
 
 pub use create::CreateGroup;
+pub(crate) use fill::GroupFromExecutor;
 pub use replication::FailoverGroup;
+pub(crate) use settle::ROUNDS;
 pub use source::GroupSource;
 pub use update::UpdateGroup;
-
-use std::sync::Arc;
+pub(crate) use work::GroupExecutor;
 
 use springform_model::cloud::{Group, GroupStatus, Volume};
-use springform_model::operation::Verb;
 use springform_store::{Changes, Direction, Query, StoreError, Stored};
 
 use crate::edit::{edit, no_more};
-use crate::engine::{Executors, Operations};
+use crate::engine::Operations;
 use crate::error::ErrorKind;
 use crate::ownership::of_caller;
 use crate::{Caller, ControlError};
-
-/// Rounds of a change that others disturb.
-pub(crate) const ROUNDS: u32 = 50;
 
 /// Groups.
 #[derive(Debug, Clone, Copy)]
 pub struct Groups<'a> {
     pub(crate) operations: &'a Operations,
-}
-
-pub(crate) fn register(executors: &mut Executors) {
-    let verbs = [Verb::CreateGroup, Verb::UpdateGroup, Verb::DeleteGroup];
-    executors.add(&verbs, Arc::new(work::Working));
-    executors.add(&[Verb::CreateGroupFrom], Arc::new(fill::Filling));
 }
 
 /// `Invalid Group: …`

@@ -3,8 +3,10 @@
 use springform_model::operation::OperationError;
 use springform_store::{Changes, Record, StoreError, Stored};
 
-use super::ROUNDS;
 use crate::engine::{Run, failure, overtaken};
+
+/// Rounds of a change that others disturb.
+pub(crate) const ROUNDS: u32 = 50;
 
 /// What becomes of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

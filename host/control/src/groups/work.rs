@@ -19,10 +19,10 @@ use crate::specs::volume_spec;
 use crate::volumes::report;
 
 /// Carries them out.
-pub(super) struct Working;
+pub(crate) struct GroupExecutor;
 
 #[async_trait]
-impl Executor for Working {
+impl Executor for GroupExecutor {
     async fn run(&self, run: &mut Run) -> Result<(), OperationError> {
         let id = run.operation().subject.clone();
         let found = run.operations().store().get::<Group>(&id).await;

@@ -15,7 +15,7 @@ use springform_model::time::Timestamp;
 use super::current::Since;
 use super::tally::{TargetTally, Watched};
 use super::task::Watch;
-use crate::obligations::Owed;
+use crate::owed::Owed;
 
 type Labels = Vec<(&'static str, String)>;
 type Whole = Family<Labels, Gauge>;

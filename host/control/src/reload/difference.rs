@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::prepare::Prepared;
 use super::{BackendChange, Candidate, Change, DriverChange};
 use crate::config::{BackendConfig, DriverConfig};
 use crate::engine::Operations;
@@ -114,13 +113,16 @@ impl Difference {
     }
 
     /// As the answer has it.
-    pub(super) fn described(&self, prepared: &Prepared) -> Vec<BackendChange> {
+    pub(super) fn described(
+        &self,
+        generation_of: impl Fn(&str) -> Option<u64>,
+    ) -> Vec<BackendChange> {
         let describe = |differs: &Differs| BackendChange {
             name: differs.name.clone(),
             change: differs.change,
             what: differs.what.clone(),
             driver: differs.driver().to_owned(),
-            generation: prepared.generation_of(&differs.name),
+            generation: generation_of(&differs.name),
             ready: false,
             reason: None,
         };

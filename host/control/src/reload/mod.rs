@@ -1,6 +1,7 @@
 //! Another configuration in a running host: read again, held against what serves, prepared beside it and published at
 //! once. Whatever is wrong with it leaves exactly what served before.
 
+mod change;
 mod difference;
 mod guard;
 mod prepare;
@@ -18,35 +19,16 @@ use tokio::time::timeout;
 
 use crate::audit::Audit;
 use crate::backend::BackendHandle;
-use crate::config::{BackendConfig, DriverConfig};
 use crate::engine::Operations;
 use crate::error::ErrorKind;
-use crate::registry::{DriverLoader, Drivers};
+use crate::registry::Drivers;
 use crate::{Caller, ControlError};
 
+pub use change::{BackendChange, Candidate, Change, DriverChange};
 use difference::Difference;
 
 /// How long an answer waits for the set-up of what was changed; it goes on by itself afterwards.
 const SET_UP: Duration = Duration::from_secs(20);
-
-/// A configuration that was read and makes sense, and does not serve yet.
-pub struct Candidate {
-    /// Drivers.
-    pub drivers: Vec<DriverConfig>,
-    /// Backends.
-    pub backends: Vec<BackendConfig>,
-    /// What only the source sees to be otherwise than what serves, in the operator's words, by backend: addresses,
-    /// trust, secrets, options, limits.
-    pub changed: BTreeMap<String, Vec<String>>,
-    /// What differs of the host itself, in the operator's words: `certificate of the API`.
-    pub host: Vec<String>,
-    /// Where each backend stands, for messages: `springform.toml:12`.
-    pub places: BTreeMap<String, String>,
-    /// Makes drivers with its addresses and secrets.
-    pub loader: Arc<dyn DriverLoader>,
-    /// Called once it serves: what is read next is compared with it.
-    pub adopt: Box<dyn FnOnce() + Send + Sync>,
-}
 
 /// Where the configuration of this host comes from.
 #[async_trait]
@@ -56,46 +38,6 @@ pub trait Source: Send + Sync + 'static {
     /// # Errors
     /// Everything that is wrong with it, one sentence each, with lines where there are some; never a secret.
     async fn read(&self, serving: &BTreeMap<String, PathBuf>) -> Result<Candidate, Vec<String>>;
-}
-
-/// What becomes of a backend or a driver.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Change {
-    /// It was not configured before.
-    Added,
-    /// It is configured otherwise.
-    Changed,
-    /// It is not configured any more.
-    Removed,
-}
-
-/// A backend that is configured otherwise than before.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct BackendChange {
-    /// Backend.
-    pub name: String,
-    /// What becomes of it.
-    pub change: Change,
-    /// What differs, in the operator's words: `targets sec2, new3`, `credential of sec2`.
-    pub what: Vec<String>,
-    /// Its driver.
-    pub driver: String,
-    /// The generation that serves it; none for a dry run and for what was removed.
-    pub generation: Option<u64>,
-    /// Whether it is set up.
-    pub ready: bool,
-    /// Why not.
-    pub reason: Option<String>,
-}
-
-/// A driver that is configured otherwise than before.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct DriverChange {
-    /// Driver.
-    pub name: String,
-    /// What becomes of it.
-    pub change: Change,
 }
 
 /// What a reload came to.
@@ -218,7 +160,7 @@ async fn run(
         .map_err(|problems| refused(&problems))?;
     let mut reloaded = Reloaded {
         dry_run,
-        backends: difference.described(&prepared),
+        backends: difference.described(|backend| prepared.generation_of(backend)),
         drivers: difference.drivers.clone(),
         host,
         unchanged,

@@ -2,14 +2,12 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
-use springform_model::time::Timestamp;
 use tokio::time::Instant;
 
 use super::difference;
 use super::env::{ReplicationEnv, ReplicationError};
 use super::live_arrays::store_env;
-use crate::backend::BackendHandle;
+use crate::backend::{BackendHandle, Differences};
 use crate::engine::Operations;
 use crate::observer::ObserverEnv as _;
 
@@ -23,17 +21,6 @@ const RETRY: Duration = Duration::from_secs(300);
 const BETWEEN: Duration = Duration::from_secs(2);
 /// Differences that are named; more are only counted.
 const NAMED: usize = 20;
-
-/// What the last comparison found.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Differences {
-    /// When.
-    pub at: Timestamp,
-    /// How many.
-    pub count: usize,
-    /// The first of them, in words.
-    pub found: Vec<String>,
-}
 
 /// Compares for ever.
 pub(crate) async fn keep_comparing(control: Operations) {

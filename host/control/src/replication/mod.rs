@@ -26,8 +26,8 @@ mod status;
 mod store_env;
 mod verbs;
 
+pub use crate::backend::Differences;
 pub use back::make as make_plan_back;
-pub use compare::Differences;
 pub(crate) use compare::keep_comparing;
 pub use consent::Consent;
 pub use env::{BackendView, Lead, Member, ReplicationEnv, ReplicationError, SnapshotNames, Writes};

@@ -4,9 +4,9 @@ mod manage;
 mod work;
 
 pub use manage::ManageSnapshot;
+pub(crate) use work::SnapshotExecutor;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use serde_json::json;
 use springform_model::cloud::{Metadata, Snapshot, SnapshotStatus, Volume, VolumeStatus};
@@ -15,7 +15,7 @@ use springform_store::{Changes, Query, Store, StoreError, Stored};
 use uuid::Uuid;
 
 use crate::edit::{TxError, retry_on_conflict};
-use crate::engine::{Executors, NewOperation, Operations};
+use crate::engine::{NewOperation, Operations};
 use crate::error::ErrorKind;
 use crate::ownership::{edit_of_caller, of_caller};
 use crate::quotas::{Adds, Quotas, over};
@@ -43,18 +43,6 @@ pub struct CreateSnapshot {
     pub metadata: Metadata,
     /// Of a volume in use, too.
     pub force: bool,
-}
-
-pub(crate) fn register(executors: &mut Executors) {
-    executors.add(
-        &[
-            Verb::CreateSnapshot,
-            Verb::DeleteSnapshot,
-            Verb::UnmanageSnapshot,
-            Verb::ManageSnapshot,
-        ],
-        Arc::new(work::Working),
-    );
 }
 
 impl<'a> Snapshots<'a> {

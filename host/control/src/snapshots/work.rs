@@ -15,14 +15,14 @@ use crate::specs::{snapshot_spec, volume_spec};
 use crate::volumes::{gib, report};
 
 /// Carries them out.
-pub(super) struct Working;
+pub(crate) struct SnapshotExecutor;
 
 fn broken(error: StoreError) -> OperationError {
     failure("store", error.to_string())
 }
 
 #[async_trait]
-impl Executor for Working {
+impl Executor for SnapshotExecutor {
     async fn run(&self, run: &mut Run) -> Result<(), OperationError> {
         let operations = run.operations().clone();
         let id = run.operation().subject.clone();

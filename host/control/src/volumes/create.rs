@@ -9,7 +9,6 @@ use springform_store::{Changes, StoreError, Stored};
 use uuid::Uuid;
 
 use super::Volumes;
-use super::place::{GOLDEN, step_name};
 use super::turn::report;
 use crate::default_types::DefaultTypes;
 use crate::edit::{TxError, is_conflict, retry_on_conflict};
@@ -21,6 +20,14 @@ use crate::scheduler::{Affinity, Hints, Request};
 use crate::specs::{FullType, as_read, is_multiattach, with_qos, without_keys};
 use crate::types::Types;
 use crate::{Caller, ControlError};
+
+/// Key of the golden volume that it is cloned from.
+pub(super) const GOLDEN: &str = "golden";
+
+/// Name of the step that makes a volume on a backend.
+pub(super) fn step_name(backend: &str) -> String {
+    format!("volumes.create on {backend}")
+}
 
 /// What is asked for.
 #[derive(Debug, Clone, Default)]

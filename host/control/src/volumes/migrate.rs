@@ -15,27 +15,23 @@ use springform_model::contract::{Call, CallError, Migration, Placement, Referenc
 use springform_model::operation::{Operation, OperationError, OperationState};
 use springform_model::replication::obligation::Obligation;
 use springform_model::replication::relation::Relation;
-use springform_store::{Changes, StoreError, Stored};
+use springform_store::{Changes, Stored};
 use tokio::time::sleep;
 
-use self::journey::{Journey, journey};
+pub(super) use self::journey::TO;
+use self::journey::{JOURNEY, Journey, LONGEST, broken, journey, known, new_type};
+use super::input::{action, at_rest, status_before, text};
 use super::report;
-use super::work::{action, at_rest, status_before, text};
 use crate::engine::{Operations, Run, failure};
 use crate::lock;
 use crate::obligations::{self, Owing};
-use crate::specs::{FullType, full_type, is_multiattach};
+use crate::specs::is_multiattach;
 
-/// Keys of the operation's input: the backend and the pool to which the volume goes.
-pub(super) const TO: &str = "to";
+/// Key of the operation's input: the pool to which the volume goes.
 pub(super) const TO_HOST: &str = "to_host";
-/// Key under which it is written down who takes part, before the first of them is asked.
-const JOURNEY: &str = "journey";
 /// Key under which it is written down why the move was given up, before anything is taken away.
 const GIVEN_UP: &str = "given_up";
 
-/// How long the content may be under way.
-const LONGEST: Duration = Duration::from_secs(86_400);
 /// How often an array may not answer meanwhile, and the pause before it is asked again.
 const OUTAGES: u32 = 20;
 const OUTAGE: Duration = Duration::from_secs(15);
@@ -57,10 +53,6 @@ pub(crate) fn is_moving(volume: &Volume) -> bool {
 /// Whether a retype moves its volume.
 pub(super) fn is_move(operation: &Operation) -> bool {
     operation.input.get(TO).is_some()
-}
-
-fn broken(error: StoreError) -> OperationError {
-    failure("store", error.to_string())
 }
 
 fn wrong(error: &CallError) -> OperationError {
@@ -98,12 +90,6 @@ pub(super) async fn carry_out(run: &mut Run, id: &str) -> Result<(), OperationEr
     }
 }
 
-/// What was written down under a key.
-fn known<T: serde::de::DeserializeOwned>(run: &Run, key: &str) -> Option<T> {
-    let known = run.operation().input.get(key)?;
-    T::deserialize(known).ok()
-}
-
 /// Until the record points at the new place.
 async fn go(run: &mut Run, id: &str) -> Result<(), OperationError> {
     if known::<Journey>(run, JOURNEY).is_some() {
@@ -136,12 +122,6 @@ fn overtaken(id: &str) -> OperationError {
             "a failover took volume {id} while it was moved; it stays where it is: retype it again"
         ),
     )
-}
-
-async fn new_type(run: &Run) -> Result<Option<FullType>, OperationError> {
-    let kind = text(run.operation(), "type");
-    let full = full_type(run.operations().store(), Some(&kind)).await;
-    full.map_err(broken)
 }
 
 /// One call of the move, under the volume's lock. A copy that is under way for hours is given up as soon as somebody asks.

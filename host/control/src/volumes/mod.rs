@@ -5,6 +5,7 @@ mod change;
 mod create;
 mod destroy;
 mod group;
+mod input;
 mod manage;
 mod migrate;
 mod place;
@@ -19,20 +20,19 @@ pub use create::CreateVolume;
 pub use manage::ManageVolume;
 pub(crate) use manage::{OWNED, in_service, name_of, owned, sole_owner};
 pub(crate) use migrate::is_moving;
-pub(crate) use place::{available, call_for, source_of};
+pub(crate) use place::{CreateExecutor, available, call_for, source_of};
 pub use retype::Migration;
-pub(crate) use take_over::gib;
+pub(crate) use take_over::{ManageExecutor, gib};
 pub(crate) use turn::{look_only, may_change, not_frozen, report, up_to_date};
+pub(crate) use work::VolumeExecutor;
 pub(crate) use zone::exists as zone_exists;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use springform_model::cloud::Volume;
-use springform_model::operation::Verb;
 use springform_store::{Query, Stored};
 
-use crate::engine::{Executors, Operations};
+use crate::engine::Operations;
 use crate::ownership::of_caller;
 use crate::{Caller, ControlError};
 
@@ -122,17 +122,4 @@ impl<'a> Volumes<'a> {
         }
         Ok(values)
     }
-}
-
-pub(crate) fn register(executors: &mut Executors) {
-    executors.add(&[Verb::CreateVolume], Arc::new(place::Creating));
-    let verbs = [
-        Verb::DeleteVolume,
-        Verb::ExtendVolume,
-        Verb::RevertVolume,
-        Verb::UnmanageVolume,
-        Verb::RetypeVolume,
-    ];
-    executors.add(&verbs, Arc::new(work::Working));
-    executors.add(&[Verb::ManageVolume], Arc::new(take_over::TakingOver));
 }

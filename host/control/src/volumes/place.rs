@@ -7,7 +7,7 @@ use springform_model::contract::{Call, Placement};
 use springform_model::operation::{Operation, OperationError};
 use springform_store::{Changes, Store, StoreError};
 
-use super::create::request;
+use super::create::{GOLDEN, request, step_name};
 use super::turn::report;
 use crate::engine::{Executor, Operations, Run, failure, is_taken, only_there, taken};
 use crate::groups::settle::{WriteDecision, settle};
@@ -19,10 +19,10 @@ use crate::specs::{build, full_type, snapshot_spec, volume_spec};
 const TRIES: usize = 3;
 
 /// Carries a creation out.
-pub(super) struct Creating;
+pub(crate) struct CreateExecutor;
 
 #[async_trait]
-impl Executor for Creating {
+impl Executor for CreateExecutor {
     async fn run(&self, run: &mut Run) -> Result<(), OperationError> {
         let id = run.operation().subject.clone();
         run.checks_places_itself();
@@ -99,10 +99,6 @@ async fn end(
     .await
 }
 
-pub(super) fn step_name(backend: &str) -> String {
-    format!("volumes.create on {backend}")
-}
-
 pub(crate) fn available(
     volume: &mut Volume,
     placement: &Placement,
@@ -116,9 +112,6 @@ pub(crate) fn available(
         None => ReplicationStatus::NotCapable,
     });
 }
-
-/// Key of the golden volume that it is cloned from.
-pub(super) const GOLDEN: &str = "golden";
 
 /// Key of the volume that is locked meanwhile.
 const LOCKED: &str = "source";

@@ -13,7 +13,7 @@ use crate::quotas::{Adds, Quotas, over};
 use crate::specs::{build, full_type};
 
 /// Carries it out.
-pub(super) struct TakingOver;
+pub(crate) struct ManageExecutor;
 
 fn broken(error: StoreError) -> OperationError {
     failure("store", error.to_string())
@@ -25,7 +25,7 @@ pub(crate) fn gib(bytes: u64) -> u64 {
 }
 
 #[async_trait]
-impl Executor for TakingOver {
+impl Executor for ManageExecutor {
     async fn run(&self, run: &mut Run) -> Result<(), OperationError> {
         let operations = run.operations().clone();
         let id = run.operation().subject.clone();

@@ -10,6 +10,7 @@ use springform_model::replication::obligation::Obligation;
 use springform_model::replication::relation::{Event, Relation};
 use springform_store::{Changes, Direction, Query, StoreError, Stored};
 
+use super::input::{action, at_rest, status_before, text};
 use super::{migrate, report};
 use crate::attachments;
 use crate::engine::{Executor, Run, failure, overtaken};
@@ -21,14 +22,14 @@ use crate::replication::Lead;
 use crate::specs::{full_type, is_multiattach, snapshot_spec, type_spec, volume_spec};
 
 /// Carries them out.
-pub(super) struct Working;
+pub(crate) struct VolumeExecutor;
 
 fn broken(error: StoreError) -> OperationError {
     failure("store", error.to_string())
 }
 
 #[async_trait]
-impl Executor for Working {
+impl Executor for VolumeExecutor {
     async fn run(&self, run: &mut Run) -> Result<(), OperationError> {
         let operations = run.operations().clone();
         let id = run.operation().subject.clone();
@@ -181,23 +182,6 @@ async fn lead_to_both(run: &mut Run, id: &str, placed: Placement) -> Result<Repl
     let backend = run.operation().backend.clone().unwrap_or_default();
     attachments::reconnect_volumes(&operations, &backend, &operation, &[id], Lead::Both).await;
     Ok(Reply::Placement(placed))
-}
-
-pub(super) fn action(verb: Verb) -> &'static str {
-    match verb {
-        Verb::DeleteVolume => "010",
-        Verb::ExtendVolume => "007",
-        _ => "011",
-    }
-}
-
-pub(super) fn text(operation: &Operation, key: &str) -> String {
-    operation
-        .input
-        .get(key)
-        .and_then(|value| value.as_str())
-        .unwrap_or_default()
-        .to_owned()
 }
 
 /// Under the volume's lock, and again where somebody took it or the volume moved meanwhile.
@@ -421,12 +405,6 @@ async fn wants(run: &Run, id: &str, wanted: bool) -> Result<Option<Relation>, Op
     Ok(known.and_then(|relation| Some(relation.step(Event::Want(wanted), now).ok()?.0)))
 }
 
-pub(super) fn status_before(operation: &Operation) -> VolumeStatus {
-    text(operation, "status")
-        .parse()
-        .unwrap_or(VolumeStatus::Available)
-}
-
 fn done(volume: &mut Volume, operation: &Operation, reply: &Reply) {
     volume.status = at_rest(volume, status_before(operation));
     match (operation.verb, reply) {
@@ -461,16 +439,5 @@ fn failed(volume: &Volume, operation: &Operation) -> VolumeStatus {
         Verb::ExtendVolume => VolumeStatus::ErrorExtending,
         Verb::RevertVolume | Verb::UnmanageVolume => VolumeStatus::Error,
         _ => at_rest(volume, status_before(operation)),
-    }
-}
-
-/// The state that a volume had before, unless hosts began or ceased to use it meanwhile.
-pub(super) fn at_rest(volume: &Volume, before: VolumeStatus) -> VolumeStatus {
-    match before {
-        VolumeStatus::Available | VolumeStatus::InUse if volume.attachments.is_empty() => {
-            VolumeStatus::Available
-        }
-        VolumeStatus::Available => VolumeStatus::InUse,
-        _ => before,
     }
 }

@@ -7,7 +7,8 @@ use springform_model::cloud::{AttachStatus, Attachment};
 use springform_store::{Changes, Query};
 use tokio::time::{Instant, sleep};
 
-use super::{UnderWay, commands};
+use super::commands;
+use super::under_way::UnderWay;
 use crate::ControlError;
 use crate::compute::{Compute, ComputeError};
 use crate::engine::Operations;

@@ -1,16 +1,40 @@
 //! Who takes part in a move: found out once, and written down before the first of them is asked.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use springform_model::cloud::{Service, Volume};
 use springform_model::contract::{Call, Migration, Placement, Side, VolumeSpec};
 use springform_model::operation::OperationError;
-use springform_store::Stored;
+use springform_store::{StoreError, Stored};
 
-use super::super::work::text;
-use super::{JOURNEY, LONGEST, TO, broken, known, new_type};
+use super::super::input::text;
 use crate::engine::{Operations, Run, failure};
-use crate::specs::{build, type_spec, volume_spec};
+use crate::specs::{FullType, build, full_type, type_spec, volume_spec};
+
+/// Key of the operation's input: the backend to which the volume goes.
+pub(in crate::volumes) const TO: &str = "to";
+/// Key under which it is written down who takes part, before the first of them is asked.
+pub(super) const JOURNEY: &str = "journey";
+/// How long the content may be under way.
+pub(super) const LONGEST: Duration = Duration::from_secs(86_400);
+
+pub(super) fn broken(error: StoreError) -> OperationError {
+    failure("store", error.to_string())
+}
+
+/// What was written down under a key.
+pub(super) fn known<T: serde::de::DeserializeOwned>(run: &Run, key: &str) -> Option<T> {
+    let known = run.operation().input.get(key)?;
+    T::deserialize(known).ok()
+}
+
+pub(super) async fn new_type(run: &Run) -> Result<Option<FullType>, OperationError> {
+    let kind = text(run.operation(), "type");
+    let full = full_type(run.operations().store(), Some(&kind)).await;
+    full.map_err(broken)
+}
 
 /// Who takes part, and with what.
 #[derive(Debug, Clone, Serialize, Deserialize)]
