@@ -4,6 +4,7 @@
 //! - [`config`]: the TOML file.
 //! - [`database`]: backup, restore and its key.
 //! - [`client`]: the commands which talk to a running host.
+//! - [`manual`]: completion scripts and manual pages.
 //! - [`out`]: what commands print.
 //! - [`show`]: tables, plans and progress bars.
 //! - [`sealing`]: the key of the secrets in the database.
@@ -19,6 +20,7 @@ pub mod client;
 pub mod config;
 pub mod database;
 pub mod import;
+pub mod manual;
 pub mod out;
 pub mod sealing;
 pub mod serve;

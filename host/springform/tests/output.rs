@@ -6,9 +6,11 @@
     clippy::indexing_slicing
 )]
 
-use clap::CommandFactory;
+use clap::{Command, CommandFactory, ValueEnum};
+use clap_complete::Shell;
 use serde_json::{Value, json};
 use springform::cli::Cli;
+use springform::manual;
 use springform::show::{driver, operation, plan, progress, reload, standing};
 
 fn failover() -> Value {
@@ -33,6 +35,56 @@ fn failover() -> Value {
 #[test]
 fn the_help_names_every_command() {
     insta::assert_snapshot!("help", Cli::command().render_long_help().to_string());
+}
+
+/// The words of every command: `["springform", "driver", "install"]`.
+fn every_command(above: &Command, words: &[String], found: &mut Vec<Vec<String>>) {
+    let words = [words, &[above.get_name().to_owned()]].concat();
+    for below in above.get_subcommands() {
+        every_command(below, &words, found);
+    }
+    found.push(words);
+}
+
+#[test]
+fn every_shell_completes_the_names_of_commands_and_of_commands_below_them() {
+    for shell in Shell::value_variants() {
+        let script = manual::completion(*shell, &mut Cli::command());
+        for word in ["failover", "rollback", "only-detached"] {
+            assert!(script.contains(word), "{shell} does not know {word}");
+        }
+    }
+}
+
+#[test]
+fn the_manual_page_names_every_command_and_what_may_follow_it() {
+    let page = manual::page(Cli::command()).unwrap().replace("\\-", "-");
+    let mut commands = Vec::new();
+    every_command(&Cli::command(), &[], &mut commands);
+    assert!(commands.len() > 40, "{commands:?}");
+    for words in commands {
+        let named = words.join(" ");
+        assert!(page.contains(&named), "{named} is not in the page");
+    }
+    let installing = page.lines().find(|line| line.contains("driver install"));
+    let installing = installing.unwrap();
+    assert!(installing.contains("<NAME> <FILE>"), "{installing}");
+}
+
+#[test]
+fn a_directory_gets_a_page_for_each_command() {
+    let folder = tempfile::tempdir().unwrap();
+    let pages = folder.path().join("man1");
+    manual::pages(Some(&pages), Cli::command()).unwrap();
+    let mut commands = Vec::new();
+    every_command(&Cli::command(), &[], &mut commands);
+    let written = std::fs::read_dir(&pages).unwrap().count();
+    assert_eq!(written, commands.len());
+    for words in commands {
+        let page = pages.join(format!("{}.1", words.join("-")));
+        let page = std::fs::read_to_string(page).unwrap();
+        assert!(page.contains(".SH SYNOPSIS"), "{page}");
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 
 use super::audit::AuditCommand;
 use super::db::DbCommand;
@@ -290,6 +291,18 @@ pub enum Command {
         /// What to do.
         #[command(subcommand)]
         command: AttachmentsCommand,
+    },
+    /// Print the script that completes these words in a shell.
+    Completion {
+        /// The shell.
+        #[arg(value_enum)]
+        shell: Shell,
+    },
+    /// Print the manual page.
+    Man {
+        /// Write a page for each command into this directory instead.
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
     },
 }
 

@@ -11,6 +11,8 @@ mod scope;
 
 use std::process::ExitCode;
 
+use clap::CommandFactory as _;
+
 pub use args::{
     AttachmentsCommand, Cli, Command, ConfigCommand, Connection, DrillCommand, Format,
     OperationCommand, Wait,
@@ -26,7 +28,7 @@ pub use scope::{ScopeArgs, StatusArgs, TargetArgs};
 use crate::audit as audit_log;
 use crate::client::{self, Client};
 use crate::import::cinder;
-use crate::{config, database, serve, signing};
+use crate::{config, database, manual, serve, signing};
 
 /// Carries out a command line.
 ///
@@ -59,6 +61,8 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
                     config,
                 },
         } => signing::verify(&file, &driver, &config),
+        Command::Completion { shell } => manual::complete(shell, Cli::command()),
+        Command::Man { dir } => manual::pages(dir.as_deref(), Cli::command()),
         command => client::run(&Client::new(&cli.connection)?, command).await,
     }
 }

@@ -109,6 +109,8 @@ pub async fn run(client: &Client, command: Command) -> anyhow::Result<ExitCode> 
         | Command::Driver { .. }
         | Command::Outbox { .. }
         | Command::Attachments { .. }
+        | Command::Completion { .. }
+        | Command::Man { .. }
         | Command::Operation { .. } => {
             bail!("this command does not talk to a host")
         }
