@@ -232,3 +232,26 @@ async fn replication_is_switched_backends_are_frozen_and_records_are_repaired() 
     assert!(unknown.contains("there is no backend nosuch"), "{unknown}");
     desk.ends().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_of_which_one_volume_cannot_move_says_so_in_its_status_too() {
+    let desk = Desk::new().await;
+    let specs = json!({});
+    desk.cloud.create_type("plain", &specs).await.unwrap();
+    let alone = desk.cloud.create_volume("alone", 1, "plain").await;
+    let alone = alone.unwrap();
+    let available = desk.cloud.volume_becomes(&alone, "available");
+    available.await.unwrap();
+    let plan = ["plan", "--to", SECOND, "--volume", &desk.volume];
+    desk.does(&plan).await;
+    let plan = [&plan[..], &["--volume", &alone]].concat();
+    let said = desk.ends_with(&[2], &plan).await;
+    assert!(
+        said.out.contains("1 of 2 volumes can move") && said.out.contains("it is not replicated"),
+        "{}",
+        said.out
+    );
+    let asked = [&["--format", "json"][..], &plan].concat();
+    desk.ends_with(&[2], &asked).await;
+    desk.ends().await;
+}

@@ -24,7 +24,10 @@ pub async fn run(client: &Client, command: Command) -> anyhow::Result<ExitCode> 
         } => {
             let plan = plan(client, verb.as_str(), &scope, &target).await?;
             operations::print_plan(client, &plan)?;
-            Ok(ExitCode::SUCCESS)
+            Ok(match show::plan::is_complete(&plan) {
+                true => ExitCode::SUCCESS,
+                false => ExitCode::from(2),
+            })
         }
         Command::Failover {
             scope,

@@ -16,6 +16,7 @@ pub fn one(plan: &Value) -> String {
         time(plan, "/expires_at"),
     );
     let volumes = list(plan, "/volumes");
+    let (can, total) = counts(plan);
     let mut lines = table(&["volume", "from", "to", "recovery point", "loss", "note"]);
     for volume in volumes {
         lines.add_row([
@@ -28,19 +29,12 @@ pub fn one(plan: &Value) -> String {
         ]);
     }
     text.push_str(&render(&lines));
-    // A plan of very many volumes shows the first of them and counts all.
-    let count = |key: &str| plan.get(key).and_then(Value::as_u64);
     let shown = volumes.len() as u64;
-    let can = volumes.iter().filter(|volume| possible(volume)).count() as u64;
-    let total = count("total").unwrap_or(shown);
     let verb = match field(plan, "/verb").as_str() {
         "reprotect" => "be protected",
         _ => "move",
     };
-    text.push_str(&format!(
-        "\n{} of {total} volumes can {verb}.\n",
-        count("possible").unwrap_or(can),
-    ));
+    text.push_str(&format!("\n{can} of {total} volumes can {verb}.\n"));
     if total > shown {
         text.push_str(&format!("({} more are not shown)\n", total - shown));
     }
@@ -55,6 +49,24 @@ pub fn one(plan: &Value) -> String {
         text.push_str(&format!("interrupted: {}\n", field(interruption, "")));
     }
     text
+}
+
+/// Whether every volume of a plan can do what the plan says.
+#[must_use]
+pub fn is_complete(plan: &Value) -> bool {
+    let (can, total) = counts(plan);
+    can >= total
+}
+
+/// How many volumes can move, and how many there are: a plan of very many lists only the first of them, and counts all.
+fn counts(plan: &Value) -> (u64, u64) {
+    let volumes = list(plan, "/volumes");
+    let count = |key: &str| plan.get(key).and_then(Value::as_u64);
+    let can = volumes.iter().filter(|volume| possible(volume)).count() as u64;
+    (
+        count("possible").unwrap_or(can),
+        count("total").unwrap_or(volumes.len() as u64),
+    )
 }
 
 fn possible(volume: &Value) -> bool {
