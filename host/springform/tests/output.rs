@@ -87,6 +87,56 @@ fn a_directory_gets_a_page_for_each_command() {
     }
 }
 
+/// The examples of a command and of those below it: the command's words, and the lines.
+fn examples_of(above: &Command, words: &[String], found: &mut Vec<(String, Vec<String>)>) {
+    let words = [words, &[above.get_name().to_owned()]].concat();
+    for below in above.get_subcommands() {
+        examples_of(below, &words, found);
+    }
+    let help = above.get_after_help().map(ToString::to_string);
+    let help = help.unwrap_or_default();
+    let lines = help.lines().map(str::trim);
+    let lines = lines.filter(|line| line.starts_with("springform "));
+    let typed = lines.map(|line| line.split(" #").next().unwrap().to_owned());
+    found.push((words.join(" "), typed.collect()));
+}
+
+#[test]
+fn every_command_of_a_bad_night_has_examples_and_every_example_is_understood() {
+    let mut found = Vec::new();
+    examples_of(&Cli::command(), &[], &mut found);
+    for (command, examples) in &found {
+        for example in examples {
+            let words = example.split_whitespace();
+            let understood = Cli::command().try_get_matches_from(words);
+            assert!(understood.is_ok(), "{example}: {:?}", understood.err());
+        }
+        let own = examples.iter().any(|example| example.starts_with(command));
+        assert!(examples.is_empty() || own, "{command}: {examples:?}");
+    }
+    for command in [
+        "status",
+        "plan",
+        "failover",
+        "failback",
+        "drill",
+        "drill start",
+        "reconcile",
+        "operation",
+        "driver install",
+        "driver activate",
+        "driver rollback",
+        "config check",
+        "config reload",
+        "db backup",
+        "db restore",
+    ] {
+        let command = format!("springform {command}");
+        let shown = found.iter().find(|(name, _)| *name == command);
+        assert!(!shown.unwrap().1.is_empty(), "{command} has no examples");
+    }
+}
+
 #[test]
 fn the_status_is_of_everything_or_of_one_thing() {
     let understood = |words: &str| {

@@ -116,14 +116,17 @@ pub enum Command {
         command: DriverCommand,
     },
     /// Look at operations of the journal.
+    #[command(after_help = include_str!("examples/operation.txt"))]
     Operation {
         /// What to do.
         #[command(subcommand)]
         command: OperationCommand,
     },
     /// Show how replication stands: backends at a glance, or one backend, group, project or volume and what to look at.
+    #[command(after_help = include_str!("examples/status.txt"))]
     Status(StatusArgs),
     /// Show what a failover or failback would do, and lose, without doing it.
+    #[command(after_help = include_str!("examples/plan.txt"))]
     Plan {
         /// Which verb to plan.
         #[arg(value_enum, default_value_t = PlanVerb::Failover)]
@@ -136,6 +139,7 @@ pub enum Command {
         target: TargetArgs,
     },
     /// Move volumes to another array: shows the plan, asks, and carries it out.
+    #[command(after_help = include_str!("examples/failover.txt"))]
     Failover {
         /// On what.
         #[command(flatten)]
@@ -157,6 +161,7 @@ pub enum Command {
         wait: Wait,
     },
     /// Move volumes back to their first array without losing what was written since.
+    #[command(after_help = include_str!("examples/failback.txt"))]
     Failback {
         /// On what.
         #[command(flatten)]
@@ -229,6 +234,7 @@ pub enum Command {
         wait: Wait,
     },
     /// Try a failover on writable copies while replication goes on.
+    #[command(after_help = include_str!("examples/drill.txt"))]
     Drill {
         /// What to do.
         #[command(subcommand)]
@@ -244,6 +250,7 @@ pub enum Command {
         wait: Wait,
     },
     /// Make the arrays match the configuration and say what was changed.
+    #[command(after_help = include_str!("examples/reconcile.txt"))]
     Reconcile {
         /// On what.
         #[command(flatten)]
@@ -310,6 +317,7 @@ pub enum Command {
 #[derive(Debug, Subcommand)]
 pub enum ConfigCommand {
     /// Check a file, its secrets and its drivers without touching an array.
+    #[command(after_help = include_str!("examples/config-check.txt"))]
     Check {
         /// The configuration.
         #[arg(long, env = "SPRINGFORM_CONFIG", default_value = "springform.toml")]
@@ -319,6 +327,7 @@ pub enum ConfigCommand {
         offline: bool,
     },
     /// Let the running host read its own file again: all of it serves, or nothing has changed. SIGHUP to the host does the same.
+    #[command(after_help = include_str!("examples/config-reload.txt"))]
     Reload {
         /// Only say what would change.
         #[arg(long)]
@@ -379,6 +388,7 @@ pub enum DrillCommand {
         backend: Option<String>,
     },
     /// Make writable copies on a target.
+    #[command(after_help = include_str!("examples/drill-start.txt"))]
     Start {
         /// Of what.
         #[command(flatten)]

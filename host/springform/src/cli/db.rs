@@ -8,6 +8,7 @@ use clap::Subcommand;
 #[derive(Debug, Subcommand)]
 pub enum DbCommand {
     /// Write a consistent copy of the database to a new file. The host may run meanwhile.
+    #[command(after_help = include_str!("examples/db-backup.txt"))]
     Backup {
         /// The file; one that exists is not overwritten.
         file: PathBuf,
@@ -23,6 +24,7 @@ pub enum DbCommand {
         config: PathBuf,
     },
     /// Put a backup in the place of the database of a host that is stopped. What is replaced is kept beside it.
+    #[command(after_help = include_str!("examples/db-restore.txt"))]
     Restore {
         /// The backup.
         file: PathBuf,

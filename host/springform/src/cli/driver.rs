@@ -23,6 +23,7 @@ pub enum DriverCommand {
         name: String,
     },
     /// Hand a component to the host, with the signatures beside it (FILE.minisig). It does not serve until it is activated.
+    #[command(after_help = include_str!("examples/driver-install.txt"))]
     Install {
         /// Name of the driver.
         name: String,
@@ -30,6 +31,7 @@ pub enum DriverCommand {
         file: PathBuf,
     },
     /// Let an installed component serve. Calls under way end on the one they began with.
+    #[command(after_help = include_str!("examples/driver-activate.txt"))]
     Activate {
         /// Name of the driver.
         name: String,
@@ -38,6 +40,7 @@ pub enum DriverCommand {
         digest: Option<String>,
     },
     /// Go back to the generation that served before.
+    #[command(after_help = include_str!("examples/driver-rollback.txt"))]
     Rollback {
         /// Name of the driver.
         name: String,
