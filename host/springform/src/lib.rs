@@ -4,6 +4,7 @@
 //! - [`config`]: the TOML file.
 //! - [`database`]: backup, restore and its key.
 //! - [`client`]: the commands which talk to a running host.
+//! - [`failure`]: how an error is told.
 //! - [`manual`]: completion scripts and manual pages.
 //! - [`out`]: what commands print.
 //! - [`show`]: tables, plans and progress bars.
@@ -19,6 +20,7 @@ pub mod cli;
 pub mod client;
 pub mod config;
 pub mod database;
+pub mod failure;
 pub mod import;
 pub mod manual;
 pub mod out;

@@ -1,10 +1,13 @@
-//! The `springform` program: reads the command line, runs it, turns an error into one readable line and a status.
+//! The `springform` program: reads the command line, runs it, turns an error into one readable line or object and a status.
 
 use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Parser;
 use mimalloc::MiMalloc;
+use springform::cli::Cli;
+use springform::failure;
+use springform::show::width;
 use zeroizing_alloc::ZeroAlloc;
 
 /// Requests and rows are many small allocations on all threads, and glibc's allocator keeps what a burst needed: after the load
@@ -26,16 +29,19 @@ fn main() -> ExitCode {
             .collect();
         return springform_sandbox::run_compiler(&arguments);
     }
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return failure::usage(&error, std::env::args_os()),
+    };
+    let format = cli.connection.format;
+    width::fit_to_terminal();
     let done = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("cannot start the runtime")
-        .and_then(|runtime| runtime.block_on(springform::cli::run(springform::cli::Cli::parse())));
+        .and_then(|runtime| runtime.block_on(springform::cli::run(cli)));
     match done {
         Ok(code) => code,
-        Err(error) => {
-            springform::out::note(format_args!("springform: {error:#}"));
-            ExitCode::FAILURE
-        }
+        Err(error) => failure::report(&error, format),
     }
 }

@@ -11,7 +11,7 @@ use clap_complete::Shell;
 use serde_json::{Value, json};
 use springform::cli::Cli;
 use springform::manual;
-use springform::show::{driver, operation, plan, progress, reload, standing};
+use springform::show::{driver, operation, plan, progress, reload, standing, table, width};
 
 fn failover() -> Value {
     json!({
@@ -191,6 +191,20 @@ fn a_plan_says_what_moves_what_is_lost_and_what_cannot_move() {
         "interrupts": ["snapshots cannot be taken until the failover is over"],
     });
     insta::assert_snapshot!("plan", plan::one(&answer));
+}
+
+#[test]
+fn a_table_is_broken_at_blanks_where_the_terminal_is_narrow_and_becomes_paragraphs_where_a_word_would_be()
+ {
+    let mut lines = table(&["volume", "to", "note"]);
+    let grown = "is 2 GiB larger now than at the recovery point";
+    lines.add_row(["0193f2a8-1111-2222-3333-444455556666", "sec2", grown]);
+    lines.add_row(["v2", "sec2", "-"]);
+    let shown: Vec<String> = [100, 70, 50]
+        .into_iter()
+        .map(|columns| format!("{columns} columns\n{}", width::fitted(&lines, columns)))
+        .collect();
+    insta::assert_snapshot!("narrow", shown.join("\n"));
 }
 
 #[test]

@@ -87,6 +87,14 @@ async fn run(url: &str, line: &str) -> (i32, String, String) {
     (status.code().unwrap(), text(stdout), text(stderr))
 }
 
+/// The one object that it said on standard error.
+async fn error(url: &str, line: &str) -> Value {
+    let (code, out, err) = run(url, line).await;
+    assert_eq!((code, out.as_str()), (1, ""), "{line}: {err}");
+    let told: Value = serde_json::from_str(&err).unwrap();
+    told["error"].clone()
+}
+
 #[tokio::test]
 async fn a_plan_of_which_a_part_cannot_move_ends_with_2_in_both_formats() {
     let url = host().await;
@@ -110,6 +118,76 @@ async fn what_carries_out_such_a_plan_ends_with_what_became_of_it() {
     let over = "failover --backend pure1 --to sec2 --yes";
     assert_eq!(run(&url, &format!("{over} --no-wait")).await.0, 0);
     assert_eq!(run(&url, over).await.0, 0);
+}
+
+#[tokio::test]
+async fn an_error_is_one_object_for_a_program() {
+    let url = host().await;
+    let refused = error(&url, "--format json plan reprotect --backend pure1").await;
+    assert_eq!(
+        refused,
+        json!({"code": "conflict", "status": 409, "message": "backend pure1 is being failed over",
+            "advice": "springform operation show op-1", "operation": "op-1", "retryable": true})
+    );
+    let closed = "http://127.0.0.1:1";
+    let unreachable = error(closed, "status --format json").await;
+    assert_eq!(unreachable["code"], "unreachable", "{unreachable}");
+    assert_eq!(unreachable["advice"], "is `springform serve` running?");
+    let usage = error(&url, "plan --bakend pure1 --format=json").await;
+    assert_eq!(usage["code"], "usage");
+    let message = usage["message"].as_str().unwrap();
+    assert!(message.contains("--bakend"), "{message}");
+    let file = error(&url, "--format json config check --config /none.toml").await;
+    assert_eq!(file["code"], "configuration", "{file}");
+    assert_eq!(file["problems"].as_array().unwrap().len(), 1, "{file}");
+}
+
+#[tokio::test]
+async fn a_command_line_that_is_not_understood_ends_with_1_and_help_with_0() {
+    let (code, out, err) = run("http://127.0.0.1:1", "plan --bakend pure1").await;
+    assert_eq!((code, out.as_str()), (1, ""));
+    assert!(err.contains("--bakend"), "{err}");
+    let (code, out, err) = run("http://127.0.0.1:1", "plan --help").await;
+    assert_eq!((code, err.as_str()), (0, ""));
+    assert!(out.contains("Exit status:"), "{out}");
+}
+
+#[tokio::test]
+async fn without_a_terminal_there_are_no_colours_and_progress_is_lines_for_people_only() {
+    let url = host().await;
+    for line in [
+        "--help",
+        "plan --bakend pure1",
+        "status",
+        "operation watch op-1",
+    ] {
+        let (_, out, err) = run(&url, line).await;
+        assert!(!(out + &err).contains('\u{1b}'), "{line}");
+    }
+    let (code, _, err) = run(&url, "operation watch op-1").await;
+    assert_eq!(
+        (code, err.as_str()),
+        (0, "running: promote\nsucceeded: promote\n")
+    );
+    let (code, out, err) = run(&url, "--format json operation watch op-1").await;
+    assert_eq!((code, err.as_str()), (0, ""));
+    let shown: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(shown["state"], "succeeded");
+}
+
+#[tokio::test]
+async fn tables_are_as_wide_as_columns_says_where_there_is_no_terminal() {
+    let url = host().await;
+    let wide = run(&url, "status").await.1;
+    let widest = |text: &str| text.lines().map(|line| line.chars().count()).max();
+    assert!(widest(&wide) > Some(70), "{wide}");
+    for columns in [70, 40] {
+        let mut command = program(&url, "status");
+        let said = command.env("COLUMNS", columns.to_string()).output();
+        let text = String::from_utf8(said.await.unwrap().stdout).unwrap();
+        assert!(widest(&text) <= Some(columns), "{columns}: {text}");
+        assert!(text.contains("fence"), "{columns}: {text}");
+    }
 }
 
 #[tokio::test]

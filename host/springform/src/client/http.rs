@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use reqwest::{Certificate, Method, Response, StatusCode};
+use reqwest::{Certificate, Method, Response};
 use serde_json::Value;
 
+use super::refusal::Refused;
 use crate::cli::{Connection, Format};
-use crate::show::harmless;
 
 /// A host that is talked to.
 #[derive(Debug)]
@@ -21,10 +21,19 @@ pub struct Client {
 
 /// Nobody answered: nothing is known of what was asked. A host that is being restarted answers later.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot talk to the host at {base}: {reason}")]
+#[error("cannot talk to the host at {base}: {reason}{}", self.advice.map(|advice| format!("; {advice}")).unwrap_or_default())]
 pub struct Unreachable {
     base: String,
     reason: String,
+    advice: Option<&'static str>,
+}
+
+impl Unreachable {
+    /// What to do about it, where that is known.
+    #[must_use]
+    pub fn advice(&self) -> Option<&'static str> {
+        self.advice
+    }
 }
 
 impl Client {
@@ -134,15 +143,26 @@ impl Client {
     async fn send(&self, request: reqwest::RequestBuilder) -> anyhow::Result<Response> {
         request.send().await.map_err(|error| {
             let cause = innermost(&error);
-            let reason = if cause.contains("UnknownIssuer") {
-                "its certificate was not signed by an authority that is known here; name that with --cacert".to_owned()
+            let (reason, advice) = if cause.contains("UnknownIssuer") {
+                (
+                    "its certificate was not signed by an authority that is known here".to_owned(),
+                    Some("name that with --cacert"),
+                )
             } else if error.is_connect() && !cause.contains("certificate") {
-                "nothing answers there; is `springform serve` running?".to_owned()
+                (
+                    "nothing answers there".to_owned(),
+                    Some("is `springform serve` running?"),
+                )
             } else {
-                cause
+                (cause, None)
             };
             let base = self.base.clone();
-            Unreachable { base, reason }.into()
+            Unreachable {
+                base,
+                reason,
+                advice,
+            }
+            .into()
         })
     }
 }
@@ -178,54 +198,5 @@ async fn read(response: Response) -> anyhow::Result<Value> {
     if status.is_success() {
         return Ok(value);
     }
-    bail!(refusal(status, &value))
-}
-
-/// The reason in the answer, whichever of the two shapes of error it has: `{"error": {…}}` or Cinder's `{"<fault>": {…}}`.
-fn refusal(status: StatusCode, value: &Value) -> String {
-    let inner = value
-        .as_object()
-        .and_then(|fields| fields.values().find(|field| field.get("message").is_some()));
-    let Some(error) = inner else {
-        return match status {
-            StatusCode::UNAUTHORIZED => "the host wants a token: set SPRINGFORM_TOKEN".to_owned(),
-            StatusCode::NOT_FOUND => "the host does not know this".to_owned(),
-            status => format!("the host answered {status}"),
-        };
-    };
-    let text = |key: &str| error.get(key).and_then(Value::as_str);
-    let mut message = harmless(text("message").unwrap_or("refused"));
-    if let Some(operation) = text("operation") {
-        message.push_str(&format!(
-            "\n  in the way: operation {operation}; see `springform operation show {operation}`"
-        ));
-    }
-    if error.get("retryable").and_then(Value::as_bool) == Some(true) {
-        message.push_str("\n  trying again later may help");
-    }
-    message
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn a_conflict_names_the_operation_in_the_way() {
-        let value = json!({"error": {"code": 409, "message": "backend pure1 is being failed over", "operation": "op-1", "retryable": true}});
-        assert_eq!(
-            refusal(StatusCode::CONFLICT, &value),
-            "backend pure1 is being failed over\n  in the way: operation op-1; see `springform operation show op-1`\n  trying again later may help"
-        );
-    }
-
-    #[test]
-    fn a_refusal_in_cinders_shape_is_understood_too() {
-        let value = json!({"badRequest": {"code": 400, "message": "Invalid input received"}});
-        assert_eq!(
-            refusal(StatusCode::BAD_REQUEST, &value),
-            "Invalid input received"
-        );
-    }
+    Err(Refused::new(status, &value).into())
 }

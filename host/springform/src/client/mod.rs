@@ -9,6 +9,7 @@ mod images;
 pub mod keystone;
 mod operations;
 mod outbox;
+mod refusal;
 mod replication;
 mod retry;
 mod standing;
@@ -16,7 +17,8 @@ mod standing;
 use std::path::Path;
 use std::process::ExitCode;
 
-pub use http::Client;
+pub use http::{Client, Unreachable};
+pub use refusal::Refused;
 
 use crate::cli::{Command, ConfigCommand, Connection};
 

@@ -62,7 +62,7 @@ pub async fn run(client: &Client, command: OperationCommand) -> anyhow::Result<E
 /// # Errors
 /// The host cannot be reached, or does not know the operation.
 pub async fn watch(client: &Client, id: &str) -> anyhow::Result<ExitCode> {
-    let mut progress = Progress::begin();
+    let mut progress = Progress::begin(shows_tables(client));
     let mut newest = client.get(&format!("/operations/{id}")).await?;
     progress.show(&newest);
     let mut heard = Instant::now();

@@ -8,6 +8,7 @@ pub mod plan;
 pub mod progress;
 pub mod reload;
 pub mod standing;
+pub mod width;
 
 use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::Value;
@@ -24,14 +25,13 @@ pub fn table(headings: &[&str]) -> Table {
     table
 }
 
-/// A finished table as text, without the blanks at the ends of its lines.
+/// A finished table as text, no wider than there is room for.
 #[must_use]
 pub fn render(table: &Table) -> String {
-    table.lines().fold(String::new(), |mut text, line| {
-        text.push_str(line.trim_end().strip_prefix(' ').unwrap_or_default());
-        text.push('\n');
-        text
-    })
+    match width::columns() {
+        Some(columns) => width::fitted(table, columns),
+        None => width::plain(table),
+    }
 }
 
 /// Text without what a terminal would obey: names are their tenants', and messages may be a driver's. Lines stay lines.

@@ -1,4 +1,5 @@
-//! A progress bar for an operation that is being watched. On a terminal only; elsewhere one line for each change.
+//! A progress bar for an operation that is being watched. On a terminal only; elsewhere one line for each change, or nothing
+//! for a program, to which standard error is for errors.
 
 use std::io::IsTerminal;
 
@@ -11,13 +12,14 @@ use super::{field, list};
 #[derive(Debug)]
 pub struct Progress {
     bar: Option<ProgressBar>,
+    lines: bool,
     last: String,
 }
 
 impl Progress {
-    /// Begins, with a bar where there is a terminal.
+    /// Begins, with a bar where there is a terminal, else with `lines` where they are wanted.
     #[must_use]
-    pub fn begin() -> Self {
+    pub fn begin(lines: bool) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::new(0);
             if let Ok(style) =
@@ -29,6 +31,7 @@ impl Progress {
         });
         Self {
             bar,
+            lines,
             last: String::new(),
         }
     }
@@ -48,7 +51,7 @@ impl Progress {
                 bar.set_position(count("/progress/done") + count("/progress/failed"));
                 bar.set_message(message);
             }
-            None if message != self.last => {
+            None if self.lines && message != self.last => {
                 crate::out::note(&message);
                 self.last = message;
             }

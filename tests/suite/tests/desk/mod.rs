@@ -216,7 +216,9 @@ impl Desk {
         command
             .args(["--url", &self.host.url])
             .args(arguments)
-            .env("SPRINGFORM_TOKEN", "admin:0123456789abcdef0123456789abcdef");
+            .env("SPRINGFORM_TOKEN", "admin:0123456789abcdef0123456789abcdef")
+            // Golden files are as wide as they are.
+            .env_remove("COLUMNS");
         command
     }
 
