@@ -104,7 +104,7 @@ pub struct Binding {
     pub driver: String,
     /// Backend name.
     pub backend: String,
-    /// Generation, for logs.
+    /// Generation, for logs; 0 until `Driver::serve_as` says which it became.
     pub generation: u64,
     /// Its arrays. Requests to anything else are denied.
     pub targets: Vec<TargetBinding>,

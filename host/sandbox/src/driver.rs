@@ -1,7 +1,7 @@
 //! A driver bound to one backend: the port through which the rest of the host calls it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use springform_model::contract::{
@@ -35,7 +35,7 @@ pub struct BoundDriver {
     name: Arc<str>,
     backend: Arc<str>,
     door: Door,
-    generation: u64,
+    generation: AtomicU64,
 }
 
 impl BoundDriver {
@@ -68,7 +68,7 @@ impl BoundDriver {
             door: Door::new(name.clone(), backend.clone(), config.audit.clone()),
             name,
             backend,
-            generation: binding.generation,
+            generation: AtomicU64::new(binding.generation),
             broker: Arc::new(Broker::new(
                 &binding,
                 &program.description().credentials,
@@ -93,6 +93,10 @@ impl BoundDriver {
         grants
             .map(|(target, grant)| (target.clone(), grant.lines().collect()))
             .collect()
+    }
+
+    fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Relaxed)
     }
 
     /// The program behind it.
@@ -138,7 +142,7 @@ impl BoundDriver {
             LogContext {
                 driver: self.name.clone(),
                 backend: self.backend.clone(),
-                generation: self.generation,
+                generation: self.generation(),
                 operation: context.operation_id.clone(),
             },
             self.limits.log_bytes,
@@ -193,7 +197,7 @@ impl std::fmt::Debug for BoundDriver {
         f.debug_struct("BoundDriver")
             .field("name", &self.name)
             .field("backend", &self.backend)
-            .field("generation", &self.generation)
+            .field("generation", &self.generation())
             .finish_non_exhaustive()
     }
 }
@@ -263,11 +267,15 @@ impl Driver for BoundDriver {
         pass.end(&result, asked.load(Ordering::Relaxed));
         if let Err(CallError::Fault(fault)) = &result {
             tracing::warn!(
-                driver = %self.name, backend = %self.backend, generation = self.generation, operation = %operation,
+                driver = %self.name, backend = %self.backend, generation = self.generation(), operation = %operation,
                 verb, detail = fault.detail.as_deref().unwrap_or(""), "{}", fault.message
             );
         }
         self.with_reason(result)
+    }
+
+    fn serve_as(&self, generation: u64) {
+        self.generation.store(generation, Ordering::Relaxed);
     }
 
     fn targets(&self) -> Vec<TargetFacts> {

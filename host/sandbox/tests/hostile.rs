@@ -217,6 +217,11 @@ async fn a_flood_of_log_lines_is_cut_said_so_and_the_call_goes_on() {
     for field in ["driver=hostile", "generation=7", "operation=op-1"] {
         assert!(first.contains(field), "{first}");
     }
+    // It is loaded before the host knows which generation it becomes.
+    driver.serve_as(8);
+    let again = driver.call(context("log-flood", ""), Call::Check).await;
+    again.unwrap();
+    assert!(log.text().contains("generation=8"), "{}", log.text());
 }
 
 #[tokio::test]

@@ -151,6 +151,49 @@ volume_backend_name = "pure1"
     insta::assert_snapshot!("unknown_keys", parse(text).unwrap_err());
 }
 
+/// Words in backticks.
+fn quoted(text: &str) -> Vec<&str> {
+    text.split('`').skip(1).step_by(2).collect()
+}
+
+#[test]
+fn every_limit_of_a_call_that_the_pages_name_is_a_key_of_the_file() {
+    let page = |name: &str| {
+        let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
+        std::fs::read_to_string(docs.join(name)).unwrap()
+    };
+    let security = page("security.md");
+    let (_, table) = security
+        .split_once("key in `[driver.<name>.limits]`")
+        .unwrap();
+    let (table, _) = table.split_once("\n\n").unwrap();
+    let operators = page("operators.md");
+    let (_, list) = operators
+        .split_once("changes the limits of one call:")
+        .unwrap();
+    let (list, _) = list.split_once('.').unwrap();
+    let keys = [quoted(table), quoted(list)].concat();
+    assert!(keys.len() > 20, "{keys:?}");
+    for key in &keys {
+        let text = format!("{GOOD}\n[driver.pure-async.limits]\n{key} = 1\n");
+        let understood = parse(&text);
+        assert!(understood.is_ok(), "{:?}", understood.err());
+    }
+    // What the host says where a call breaks one, in `host/sandbox/tests/hostile.rs`.
+    for key in [
+        "memory_mib",
+        "requests_per_call",
+        "open_requests",
+        "log_kib",
+        "result_mib",
+        "handles",
+        "table_elements",
+        "state_kib",
+    ] {
+        assert!(keys.contains(&key), "{key}");
+    }
+}
+
 #[test]
 fn a_nova_that_cannot_be_asked_is_refused() {
     let with = |nova: &str, auth: &str| parse(&format!("{GOOD}\n{auth}\n[nova]\n{nova}\n"));

@@ -28,6 +28,7 @@ impl Drivers<'_> {
                 ),
             ));
         }
+        loaded.driver.serve_as(record.number);
         let mut seen = Vec::new();
         if probed {
             seen = self.probe(&loaded, backend).await?;

@@ -285,6 +285,9 @@ pub trait Driver: Send + Sync + 'static {
     /// See [`CallError`].
     async fn call(&self, context: Context, call: Call) -> Result<Reply, CallError>;
 
+    /// Tells under which number it serves, once that is known: what it logs names it.
+    fn serve_as(&self, _generation: u64) {}
+
     /// What the host found out about the targets by itself; nothing where it does not speak to them.
     fn targets(&self) -> Vec<TargetFacts> {
         Vec::new()

@@ -230,3 +230,20 @@ pub fn decide(
     }
     Ok(target.clone())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_denial_for_a_limit_names_its_key_and_its_table_in_the_file() {
+        assert_eq!(
+            Denial::Requests(2000).remedy(),
+            "requests_per_call = 4000  # in [driver.<name>.limits]"
+        );
+        assert_eq!(
+            Denial::OpenRequests(16).remedy(),
+            "open_requests = 32  # in [driver.<name>.limits]"
+        );
+    }
+}
