@@ -125,7 +125,7 @@ impl Backends {
         all.into_iter()
     }
 
-    /// One backend.
+    /// The backend of a name; none where it is not configured.
     #[must_use]
     pub fn backend(&self, name: &str) -> Option<Arc<BackendHandle>> {
         self.shared.live_config.load().backends.get(name).cloned()

@@ -50,13 +50,13 @@ impl Context {
         }
     }
 
-    /// The database.
+    /// The database, through which everything is read and committed.
     #[must_use]
     pub fn store(&self) -> &Store {
         &self.store
     }
 
-    /// Settings.
+    /// What a reload cannot change.
     #[must_use]
     pub fn config(&self) -> &ControlConfig {
         &self.shared.config
@@ -68,7 +68,7 @@ impl Context {
         self.shared.clock.now()
     }
 
-    /// Metrics.
+    /// Counters of what happens, and the registry that `/metrics` is made of.
     #[must_use]
     pub fn metrics(&self) -> &Metrics {
         &self.shared.metrics

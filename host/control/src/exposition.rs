@@ -1,4 +1,4 @@
-//! The metrics as whoever scrapes the host reads them.
+//! The text that `/metrics` serves.
 
 use crate::backend::BackendHandle;
 use crate::backends::Backends;

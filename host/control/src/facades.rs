@@ -38,49 +38,49 @@ impl Control {
         DefaultTypes::new(self.context())
     }
 
-    /// Group types.
+    /// Types of groups, and what they ask of an array.
     #[must_use]
     pub fn group_types(&self) -> GroupTypes<'_> {
         GroupTypes::new(self.context())
     }
 
-    /// Absolute limits.
+    /// What a project may have at most, and has now.
     #[must_use]
     pub fn limits(&self) -> Limits<'_> {
         Limits::new(self.context())
     }
 
-    /// User messages.
+    /// Messages that tell a tenant why something failed.
     #[must_use]
     pub fn messages(&self) -> Messages<'_> {
         Messages::new(self.context())
     }
 
-    /// QoS specs.
+    /// Limits of throughput that types are bound to.
     #[must_use]
     pub fn qos(&self) -> Qos<'_> {
         Qos::new(self.context())
     }
 
-    /// Quotas.
+    /// Quotas of projects, and what counts against them.
     #[must_use]
     pub fn quotas(&self) -> Quotas<'_> {
         Quotas::new(self.context())
     }
 
-    /// Transfers.
+    /// Volumes on their way from one project to another.
     #[must_use]
     pub fn transfers(&self) -> Transfers<'_> {
         Transfers::new(self.context())
     }
 
-    /// Volume types.
+    /// Types of volumes, and who may use them.
     #[must_use]
     pub fn types(&self) -> Types<'_> {
         Types::new(self.context())
     }
 
-    /// Attachments.
+    /// Machines that use volumes.
     #[must_use]
     pub fn attachments(&self) -> Attachments<'_> {
         Attachments::new(self.operations())
@@ -92,25 +92,25 @@ impl Control {
         Drivers::new(self.operations())
     }
 
-    /// Group snapshots.
+    /// Snapshots of whole groups, of one moment.
     #[must_use]
     pub fn group_snapshots(&self) -> GroupSnapshots<'_> {
         GroupSnapshots::new(self.operations())
     }
 
-    /// Groups.
+    /// Groups of volumes that are treated as one.
     #[must_use]
     pub fn groups(&self) -> Groups<'_> {
         Groups::new(self.operations())
     }
 
-    /// Golden volumes.
+    /// Golden volumes, from which images are cloned.
     #[must_use]
     pub fn images(&self) -> Images<'_> {
         Images::new(self.context())
     }
 
-    /// Replication.
+    /// Failover and everything about it.
     #[must_use]
     pub fn replication(&self) -> Replication<'_> {
         Replication::new(self.operations())
@@ -122,13 +122,13 @@ impl Control {
         Services::new(self.operations())
     }
 
-    /// Snapshots.
+    /// Snapshots of single volumes.
     #[must_use]
     pub fn snapshots(&self) -> Snapshots<'_> {
         Snapshots::new(self.operations())
     }
 
-    /// Volumes.
+    /// Volumes, from create to delete.
     #[must_use]
     pub fn volumes(&self) -> Volumes<'_> {
         Volumes::new(self.operations())

@@ -6,9 +6,9 @@ use springform_model::time::Timestamp;
 /// What one array is owed of one kind.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Owed {
-    /// The array.
+    /// Name of the array.
     pub target: String,
-    /// What.
+    /// What is to be done there.
     pub kind: ObligationKind,
     /// How many times.
     pub count: u64,

@@ -14,7 +14,7 @@ pub fn chunks<S: AsRef<str>>(mut names: &[S]) -> impl Iterator<Item = &[S]> {
             bytes += 1 + encoded(name.as_ref());
             bytes <= BYTES
         });
-        // One that is too long for any request is refused by whoever is asked.
+        // A name that is too long for any request goes alone, and the array refuses it.
         let (chunk, rest) = names.split_at_checked(fits.count().max(1))?;
         names = rest;
         Some(chunk)

@@ -13,9 +13,6 @@ use springform_model::operation::Operation;
 use crate::keeper::{Keeper, Kept};
 use crate::site::Site;
 
-/// The request that the host is killed in.
-const REQUEST: &str = "crash";
-
 /// Verbs; of those that end in `-as-one` the array keeps the groups, of the others only the records know.
 pub const VERBS: [&str; 16] = [
     "group-create",
@@ -145,14 +142,7 @@ pub async fn prepare(dir: &Path, verb: &str) {
 /// Lets what is open be resumed; then asks for the verb, unless that was done before the last death. Says what has come of it.
 pub async fn carry_out(dir: &Path, verb: &str) -> String {
     let mut site = open(dir, verb).await;
-    site.quiet().await;
-    let known = site.all::<Operation>().await;
-    let asked = |o: &Operation| o.request_id.as_deref() == Some(REQUEST);
-    if !known.iter().any(asked) {
-        site.caller.request_id = Some(REQUEST.into());
-        site.ask(verb).await;
-        site.quiet().await;
-    }
+    site.ask_once(async |site| site.ask(verb).await).await;
     let told = outcome(&site, &Kept::read(&dir.join("array.json"))).await;
     site.control.shutdown(Duration::from_secs(5)).await;
     told

@@ -323,7 +323,7 @@ impl Keeper {
         self
     }
 
-    /// Its arrays.
+    /// The arrays as the backend is configured with them.
     #[must_use]
     pub fn targets(&self) -> Vec<Target> {
         let one = |name: &str, kind: Option<ReplicationKind>| Target {

@@ -13,11 +13,14 @@ use springform_store::{Durability, Query, Store, StoreOptions};
 use crate::keeper::Keeper;
 use crate::nouns::BACKEND;
 
+/// Id of the request that the host is killed in.
+const REQUEST: &str = "crash";
+
 /// A control plane with one backend.
 pub struct Site {
-    /// It.
+    /// The control plane itself.
     pub control: Control,
-    /// Who asks.
+    /// In whose name requests are made.
     pub caller: Caller,
 }
 
@@ -97,5 +100,17 @@ impl Site {
         };
         let volumes = self.control.volumes();
         volumes.create(&self.caller, wanted).await.unwrap();
+    }
+
+    /// Lets what is open be resumed; then asks, unless that was done before the last death.
+    pub async fn ask_once(&mut self, ask: impl AsyncFnOnce(&Self)) {
+        self.quiet().await;
+        let known = self.all::<Operation>().await;
+        let asked = |o: &Operation| o.request_id.as_deref() == Some(REQUEST);
+        if !known.iter().any(asked) {
+            self.caller.request_id = Some(REQUEST.into());
+            ask(self).await;
+            self.quiet().await;
+        }
     }
 }

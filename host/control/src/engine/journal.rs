@@ -77,8 +77,8 @@ pub(crate) trait CarryOut: Send + Sync + 'static {
     async fn carry_out(&self, operations: Operations, operation: Stored<Operation>, resumed: bool);
 }
 
-/// The operations of a host, handed around by cheap clones. It is [`Backends`], too: whoever begins an operation or carries
-/// one out reads their state and calls their drivers.
+/// The operations of a host, handed around by cheap clones. It derefs to [`Backends`]: beginning an operation reads the
+/// state of a backend, and carrying one out calls its driver.
 #[derive(Clone)]
 pub struct Operations {
     backends: Backends,

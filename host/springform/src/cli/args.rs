@@ -301,7 +301,7 @@ pub enum Command {
     },
     /// Print the script that completes these words in a shell.
     Completion {
-        /// The shell.
+        /// Shell that is to complete the words.
         #[arg(value_enum)]
         shell: Shell,
     },

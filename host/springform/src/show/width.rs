@@ -19,7 +19,7 @@ pub fn fit_to_terminal() {
     let columns = terminal.map(|(_, columns)| usize::from(columns));
     let given = || std::env::var("COLUMNS").ok()?.trim().parse().ok();
     if let Some(columns) = columns.or_else(given).filter(|columns| *columns > 0) {
-        // Whoever came first was right.
+        // A second call in one process changes nothing.
         let _ = COLUMNS.set(columns.max(NARROWEST));
     }
 }
